@@ -1,0 +1,121 @@
+package linkspan
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// OperationType and Action name what happened (features OBS-02), for instance
+// proxy:call or auth:refresh_token.
+type (
+	OperationType   string
+	OperationAction string
+)
+
+// The operations this version records.
+const (
+	OperationProxy OperationType = "proxy"
+	OperationAuth  OperationType = "auth"
+
+	ActionCall             OperationAction = "call"
+	ActionCreateConnection OperationAction = "create_connection"
+	ActionUpdateConnection OperationAction = "update_connection"
+	ActionDeleteConnection OperationAction = "delete_connection"
+	ActionRefreshToken     OperationAction = "refresh_token"
+	ActionConnectionTest   OperationAction = "connection_test"
+)
+
+// OperationState is where an operation stands (features OBS-03).
+type OperationState string
+
+// The states of operations.
+const (
+	StateWaiting   OperationState = "waiting"
+	StateRunning   OperationState = "running"
+	StateSuccess   OperationState = "success"
+	StateFailed    OperationState = "failed"
+	StateTimeout   OperationState = "timeout"
+	StateCancelled OperationState = "cancelled"
+)
+
+// Final reports whether no further state follows.
+func (s OperationState) Final() bool {
+	return s == StateSuccess || s == StateFailed || s == StateTimeout || s == StateCancelled
+}
+
+// Operation is one high-level thing that happened, kept for the customer to
+// look up. It never holds secrets: whoever records it redacts first.
+type Operation struct {
+	ID            OperationID
+	AccountID     AccountID
+	EnvironmentID EnvironmentID
+	Type          OperationType
+	Action        OperationAction
+	State         OperationState
+	// Message says in one sentence what happened.
+	Message string
+	// IntegrationKey, Provider and ConnectionName may be empty.
+	IntegrationKey string
+	Provider       string
+	ConnectionName string
+	ConnectionUUID string
+	// Error is set when the operation failed.
+	Error *OperationError
+	// Request and Response describe the outbound call, if there was one.
+	Request  *HTTPRequestSummary
+	Response *HTTPResponseSummary
+	// Meta is extra, already redacted JSON. Optional.
+	Meta      json.RawMessage
+	CreatedAt time.Time
+	StartedAt time.Time
+	EndedAt   time.Time // zero: still going on
+	// ExpiresAt is when an operation that has not ended counts as timed out.
+	ExpiresAt time.Time
+}
+
+// OperationError is why an operation failed.
+type OperationError struct {
+	Code    string          `json:"code"`
+	Message string          `json:"message"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+}
+
+// HTTPRequestSummary is an outbound request without its secrets.
+type HTTPRequestSummary struct {
+	Method  string            `json:"method"`
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers,omitempty"`
+}
+
+// HTTPResponseSummary is an upstream's answer without its body.
+type HTTPResponseSummary struct {
+	Code    int               `json:"code"`
+	Headers map[string]string `json:"headers,omitempty"`
+}
+
+// Message is one line under an operation: a log line or an HTTP exchange.
+type Message struct {
+	ID          int64
+	OperationID OperationID
+	// EnvironmentID repeats the operation's, so that isolation needs no join.
+	EnvironmentID EnvironmentID
+	Type          string // "log" or "http"
+	Source        string // "internal" or "user"
+	Level         string // "debug", "info", "warn" or "error"
+	Text          string
+	Request       *HTTPRequestSummary
+	Response      *HTTPResponseSummary
+	Error         *OperationError
+	Retry         *RetryInfo
+	Meta          json.RawMessage
+	CreatedAt     time.Time
+	EndedAt       time.Time // zero: a moment, not a span
+}
+
+// RetryInfo says which attempt a message is about.
+type RetryInfo struct {
+	Attempt int `json:"attempt"`
+	Max     int `json:"max"`
+	// WaitedMS is how long was waited before the attempt, in milliseconds.
+	WaitedMS int64 `json:"waited"`
+}
