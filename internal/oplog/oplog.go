@@ -1,0 +1,237 @@
+// Package oplog records operations: the high-level things that happened and
+// that customers look up later, with messages under them (features OBS-01 to
+// OBS-07). Recording never waits for the database: finished operations go into
+// a bounded buffer which one writer empties in batches. When the buffer is full
+// records are dropped and counted, because a log must not stop the calls it
+// logs.
+package oplog
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/linkspan/linkspan"
+)
+
+const (
+	defaultBuffer     = 16384
+	defaultBatch      = 512
+	defaultFlushEvery = 250 * time.Millisecond
+	// saveTimeout bounds one write, finalTimeout the writes of the last flush.
+	saveTimeout  = 10 * time.Second
+	finalTimeout = 10 * time.Second
+	// saveTries is how often one batch is tried before it is dropped.
+	saveTries = 3
+)
+
+// Store keeps operations and messages.
+type Store interface {
+	// SaveOperations writes both in bulk. An operation that exists already is
+	// overwritten: a later write carries its end.
+	SaveOperations(ctx context.Context, tx linkspan.Tx, ops []linkspan.Operation, msgs []linkspan.Message) error
+}
+
+// Options tune a Log. The zero value is right for production.
+type Options struct {
+	// Buffer is how many records may wait to be written; 0 means 16,384.
+	Buffer int
+	// Batch is how many records one write takes at most; 0 means 512.
+	Batch int
+	// FlushEvery is how long a record waits at most; 0 means 250 ms.
+	FlushEvery time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Log collects operations and writes them behind. A nil *Log is valid and
+// records nothing.
+type Log struct {
+	store Store
+	log   *slog.Logger
+	opts  Options
+
+	mu   sync.Mutex
+	ops  []linkspan.Operation
+	msgs []linkspan.Message
+	// wake tells the writer that a batch is full.
+	wake chan struct{}
+
+	dropped atomic.Int64
+	written atomic.Int64
+}
+
+// New returns a log that writes to store once Run runs.
+func New(store Store, log *slog.Logger, o Options) *Log {
+	if o.Buffer <= 0 {
+		o.Buffer = defaultBuffer
+	}
+	if o.Batch <= 0 {
+		o.Batch = defaultBatch
+	}
+	if o.FlushEvery <= 0 {
+		o.FlushEvery = defaultFlushEvery
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Log{store: store, log: log, opts: o, wake: make(chan struct{}, 1)}
+}
+
+// Dropped returns how many records were lost since the start, because the
+// buffer was full or the database refused them.
+func (l *Log) Dropped() int64 {
+	if l == nil {
+		return 0
+	}
+	return l.dropped.Load()
+}
+
+// Written returns how many records were written since the start.
+func (l *Log) Written() int64 {
+	if l == nil {
+		return 0
+	}
+	return l.written.Load()
+}
+
+// Waiting returns how many records wait in the buffer.
+func (l *Log) Waiting() int {
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.ops) + len(l.msgs)
+}
+
+// Run writes what is recorded until ctx ends, then writes the rest within ten
+// seconds and returns.
+func (l *Log) Run(ctx context.Context) error {
+	tick := time.NewTicker(l.opts.FlushEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			final, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalTimeout)
+			defer cancel()
+			l.flush(final)
+			return nil
+		case <-tick.C:
+		case <-l.wake:
+		}
+		l.flush(ctx)
+	}
+}
+
+// add puts records into the buffer, or counts them as dropped.
+func (l *Log) add(op *linkspan.Operation, msgs []linkspan.Message) {
+	l.mu.Lock()
+	waiting := len(l.ops) + len(l.msgs)
+	n := len(msgs)
+	if op != nil {
+		n++
+	}
+	if waiting+n > l.opts.Buffer {
+		l.mu.Unlock()
+		l.dropped.Add(int64(n))
+		return
+	}
+	if op != nil {
+		l.ops = append(l.ops, *op)
+	}
+	l.msgs = append(l.msgs, msgs...)
+	l.mu.Unlock()
+	if waiting+n >= l.opts.Batch {
+		select {
+		case l.wake <- struct{}{}:
+		default: // the writer is told already
+		}
+	}
+}
+
+// flush writes everything that waits, a batch at a time.
+func (l *Log) flush(ctx context.Context) {
+	for {
+		ops, msgs := l.take()
+		if len(ops)+len(msgs) == 0 {
+			return
+		}
+		n := int64(len(ops) + len(msgs))
+		if err := l.save(ctx, ops, msgs); err != nil {
+			l.dropped.Add(n)
+			l.log.ErrorContext(ctx, "writing operations failed; they are dropped", "error", err, "records", n, "dropped_total", l.dropped.Load())
+			return
+		}
+		l.written.Add(n)
+	}
+}
+
+// take removes at most one batch from the front of the buffer. When the same
+// operation waits twice, only its newest state is kept: one bulk statement may
+// not touch a row twice.
+func (l *Log) take() ([]linkspan.Operation, []linkspan.Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	nOps := min(len(l.ops), l.opts.Batch)
+	ops := append([]linkspan.Operation(nil), l.ops[:nOps]...)
+	l.ops = dropFront(l.ops, nOps)
+	nMsgs := min(len(l.msgs), l.opts.Batch)
+	msgs := append([]linkspan.Message(nil), l.msgs[:nMsgs]...)
+	l.msgs = dropFront(l.msgs, nMsgs)
+	return newestOnly(ops), msgs
+}
+
+// dropFront removes the first n elements and lets their memory go.
+func dropFront[T any](s []T, n int) []T {
+	if n == len(s) {
+		clear(s)
+		return s[:0]
+	}
+	m := copy(s, s[n:])
+	clear(s[m:])
+	return s[:m]
+}
+
+func newestOnly(ops []linkspan.Operation) []linkspan.Operation {
+	last := make(map[linkspan.OperationID]int, len(ops))
+	for i := range ops {
+		last[ops[i].ID] = i
+	}
+	if len(last) == len(ops) {
+		return ops
+	}
+	out := ops[:0]
+	for i := range ops {
+		if last[ops[i].ID] == i {
+			out = append(out, ops[i])
+		}
+	}
+	return out
+}
+
+func (l *Log) save(ctx context.Context, ops []linkspan.Operation, msgs []linkspan.Message) error {
+	var err error
+	for try := range saveTries {
+		saveCtx, cancel := context.WithTimeout(ctx, saveTimeout)
+		err = l.store.SaveOperations(saveCtx, nil, ops, msgs)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		wait := time.NewTimer(time.Duration(100<<try) * time.Millisecond)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			// The process is stopping: one last try without further waiting.
+			wait.Stop()
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+			err = l.store.SaveOperations(last, nil, ops, msgs)
+			cancel()
+			return err
+		}
+	}
+	return err
+}
