@@ -1,0 +1,55 @@
+// What the Go test that starts these files hands over, and small tools that
+// every file uses.
+
+import assert from 'node:assert/strict';
+import { Nango } from '@nangohq/node';
+
+function need(name) {
+    const value = process.env[name];
+    if (!value) {
+        throw new Error(`${name} is not set: start these files through "go test ./e2e -run TestNodeClient"`);
+    }
+    return value;
+}
+
+export const url = need('E2E_URL');
+export const key = need('E2E_KEY');
+export const accountKey = need('E2E_ACCOUNT_KEY');
+export const upstream = need('E2E_UPSTREAM');
+export const oauth = {
+    clientId: need('E2E_CLIENT_ID'),
+    clientSecret: need('E2E_CLIENT_SECRET'),
+    accessToken: need('E2E_ACCESS_TOKEN'),
+    refreshToken: need('E2E_REFRESH_TOKEN')
+};
+
+export function client(overrides = {}) {
+    return new Nango({ host: url, apiKey: key, ...overrides });
+}
+
+// api makes the calls the client has no method for.
+export async function api(method, path, body, bearer = key) {
+    const response = await fetch(url + path, {
+        method,
+        headers: { Authorization: `Bearer ${bearer}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+        body: body === undefined ? undefined : JSON.stringify(body)
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+}
+
+// importConnection creates a connection and returns it.
+export async function importConnection(body) {
+    const reply = await api('POST', '/connections', body);
+    assert.equal(reply.status, 201, JSON.stringify(reply.body));
+    return reply.body;
+}
+
+// refused asserts that a call of the client fails with a status and error code.
+export async function refused(promise, status, code) {
+    await assert.rejects(promise, (error) => {
+        assert.equal(error.response?.status, status, `${error.message}: ${JSON.stringify(error.response?.data)}`);
+        assert.equal(error.response.data.error.code, code, JSON.stringify(error.response.data));
+        return true;
+    });
+}

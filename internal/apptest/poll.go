@@ -1,0 +1,30 @@
+package apptest
+
+import (
+	"testing"
+	"time"
+)
+
+// pollEvery is the pause between two looks of Poll.
+const pollEvery = 50 * time.Millisecond
+
+// Poll looks every 50 ms until look reports true, at most rounds times, and
+// returns how many looks it took. It is for what another process does by
+// itself; what a test can wait for on a channel, it waits for there.
+func Poll(t testing.TB, rounds int, what string, look func() bool) int {
+	t.Helper()
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for n := range rounds {
+		if look() {
+			return n + 1
+		}
+		select {
+		case <-ticker.C:
+		case <-t.Context().Done():
+			t.Fatalf("waiting until %s: the test ended", what)
+		}
+	}
+	t.Fatalf("waiting until %s: not in %d looks, %v apart", what, rounds, pollEvery)
+	return rounds
+}
