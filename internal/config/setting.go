@@ -1,0 +1,164 @@
+package config
+
+import (
+	"strings"
+)
+
+// Setting describes one setting: its names, its meaning and its default.
+type Setting struct {
+	// Name is the flag's name. The environment variable and the key of the
+	// file follow from it.
+	Name string
+	// Usage says in one line what it does.
+	Usage string
+	// Default is the text used when no source has the setting.
+	Default string
+	// Placeholder names the kind of value in help texts.
+	Placeholder string
+	// Bool marks a setting that is either on or off.
+	Bool bool
+	// Secret marks a value that is never shown.
+	Secret bool
+	// NoFlag marks settings that come from the environment or the file only:
+	// every user of a machine sees the flags of its processes.
+	NoFlag bool
+
+	set  func(c *Config, text string) error
+	show func(c *Config) string // only for secrets: what may be shown
+}
+
+// Env returns the name of the setting's environment variable.
+func (s Setting) Env() string {
+	return "LINKSPAN_" + strings.ToUpper(s.Key())
+}
+
+// Key returns the setting's key in the configuration file.
+func (s Setting) Key() string { return strings.ReplaceAll(s.Name, "-", "_") }
+
+func (s Setting) names() string {
+	if s.NoFlag {
+		return "setting " + s.Env() + ", file key " + s.Key()
+	}
+	return "setting --" + s.Name + ", " + s.Env() + ", file key " + s.Key()
+}
+
+// Settings returns all settings, in the order in which help shows them.
+func Settings() []Setting {
+	return append(serverSettings(), bootstrapSettings()...)
+}
+
+func serverSettings() []Setting {
+	return []Setting{
+		{
+			Name: "data", Placeholder: "DIR", Default: "./linkspan-data",
+			Usage: "folder of the embedded database and its encryption key",
+			set:   text(func(c *Config) *string { return &c.DataDir }),
+		},
+		{
+			Name: "database", Placeholder: "URL", Secret: true,
+			Usage: "PostgreSQL URL; replaces --data",
+			set:   setDatabase, show: func(c *Config) string { return redactURL(c.DatabaseURL) },
+		},
+		{
+			Name: "database-connections", Placeholder: "N", Default: "0",
+			Usage: "most connections to PostgreSQL; 0 chooses by the number of processors",
+			set:   count(func(c *Config) *int { return &c.MaxConns }),
+		},
+		{
+			Name: "poll-only", Bool: true, Default: "false",
+			Usage: "do not use LISTEN, for PostgreSQL behind a transaction pooler",
+			set:   onOff(func(c *Config) *bool { return &c.PollOnly }),
+		},
+		{
+			Name: "listen", Placeholder: "ADDRESS", Default: "127.0.0.1:3003",
+			Usage: "address of the API; port 0 takes a free one",
+			set:   address(func(c *Config) *string { return &c.Listen }),
+		},
+		{
+			Name: "admin-listen", Placeholder: "ADDRESS",
+			Usage: "address of metrics and profiles; none when empty",
+			set:   address(func(c *Config) *string { return &c.AdminListen }),
+		},
+		{
+			Name: "public-url", Placeholder: "URL",
+			Usage: "where browsers and third parties reach the API (default http://localhost with the port of --listen)",
+			set:   setPublicURL,
+		},
+		{
+			Name: "role", Placeholder: "ROLE", Default: string(RoleAll),
+			Usage: "what this replica does: all, api or worker",
+			set:   setRole,
+		},
+		{
+			Name: "allow-private-network", Bool: true, Default: "false",
+			Usage: "let outbound calls reach loopback and private addresses",
+			set:   onOff(func(c *Config) *bool { return &c.AllowPrivateNetwork }),
+		},
+		{
+			Name: "rate-limit", Placeholder: "N", Default: "0",
+			Usage: "API calls an account may make in a minute; 0 is no limit",
+			set:   count(func(c *Config) *int { return &c.RateLimit }),
+		},
+		{
+			Name: "encryption-key", Placeholder: "KEY", Secret: true,
+			Usage: "base64 of 32 bytes; with --data made in the folder when absent",
+			set:   setEncryptionKey, show: hidden,
+		},
+		{
+			Name: "old-encryption-keys", Placeholder: "KEYS", Secret: true,
+			Usage: "earlier encryption keys that only decrypt, separated by commas",
+			set:   setOldEncryptionKeys, show: hidden,
+		},
+		{
+			Name: "providers", Placeholder: "DIR",
+			Usage: "folder of your own providers",
+			set:   text(func(c *Config) *string { return &c.ProvidersDir }),
+		},
+		{
+			Name: "log-format", Placeholder: "FORMAT", Default: "auto",
+			Usage: "text, json, or auto: text on a terminal",
+			set:   oneOf(func(c *Config) *string { return &c.LogFormat }, "auto", "text", "json"),
+		},
+		{
+			Name: "log-level", Placeholder: "LEVEL", Default: "info",
+			Usage: "debug, info, warn or error",
+			set:   oneOf(func(c *Config) *string { return &c.LogLevel }, "debug", "info", "warn", "error"),
+		},
+	}
+}
+
+// bootstrapSettings are read on the first start only.
+func bootstrapSettings() []Setting {
+	settings := []Setting{{
+		Name: "account-key", Secret: true, NoFlag: true,
+		Usage: "account API key of a new database, a UUID version 4",
+		set:   secretUUID(func(c *Config) secretField { return &c.Bootstrap.AccountKey }), show: hidden,
+	}}
+	for name, env := range map[string]func(*Config) *BootstrapEnvironment{
+		"dev":  func(c *Config) *BootstrapEnvironment { return &c.Bootstrap.Dev },
+		"prod": func(c *Config) *BootstrapEnvironment { return &c.Bootstrap.Prod },
+	} {
+		settings = append(settings, environmentSettings(name, env)...)
+	}
+	return sorted(settings)
+}
+
+func environmentSettings(name string, env func(*Config) *BootstrapEnvironment) []Setting {
+	return []Setting{
+		{
+			Name: "secret-key-" + name, Secret: true, NoFlag: true,
+			Usage: "API key of the environment " + name + " of a new database, a UUID version 4",
+			set:   secretUUID(func(c *Config) secretField { return &env(c).SecretKey }), show: hidden,
+		},
+		{
+			Name: "webhook-signing-key-" + name, Secret: true, NoFlag: true,
+			Usage: "webhook signing key of the environment " + name + " of a new database",
+			set:   secretText(func(c *Config) secretField { return &env(c).WebhookSigningKey }), show: hidden,
+		},
+		{
+			Name: "public-key-" + name, NoFlag: true,
+			Usage: "public key of the environment " + name + " of a new database, a UUID version 4",
+			set:   publicUUID(func(c *Config) *string { return &env(c).PublicKey }),
+		},
+	}
+}

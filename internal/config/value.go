@@ -1,0 +1,188 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/vault"
+)
+
+const (
+	redacted = "[redacted]"
+	// minSigningKey is the least length of a signing key that was given.
+	minSigningKey = 16
+)
+
+type (
+	setter      = func(*Config, string) error
+	secretField = *linkspan.Secret
+)
+
+func sorted(settings []Setting) []Setting {
+	slices.SortFunc(settings, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
+	return settings
+}
+
+func hidden(*Config) string { return redacted }
+
+func text(field func(*Config) *string) setter {
+	return func(c *Config, s string) error {
+		*field(c) = s
+		return nil
+	}
+}
+
+func onOff(field func(*Config) *bool) setter {
+	return func(c *Config, s string) error {
+		v, err := strconv.ParseBool(s)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", s)
+		}
+		*field(c) = v
+		return nil
+	}
+}
+
+func count(field func(*Config) *int) setter {
+	return func(c *Config, s string) error {
+		n, err := strconv.ParseUint(s, 10, 31)
+		if err != nil {
+			return fmt.Errorf("%q is not a whole number from 0 on", s)
+		}
+		*field(c) = int(n) //nolint:gosec // at most 31 bits
+		return nil
+	}
+}
+
+func oneOf(field func(*Config) *string, values ...string) setter {
+	return func(c *Config, s string) error {
+		if !slices.Contains(values, s) {
+			return fmt.Errorf("%q is not one of %s", s, strings.Join(values, ", "))
+		}
+		*field(c) = s
+		return nil
+	}
+}
+
+func address(field func(*Config) *string) setter {
+	return func(c *Config, s string) error {
+		_, port, err := net.SplitHostPort(s)
+		if err != nil {
+			return fmt.Errorf("%q is not an address such as 127.0.0.1:3003 or :3003", s)
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return fmt.Errorf("the port of %q is not a number from 0 to 65535", s)
+		}
+		*field(c) = s
+		return nil
+	}
+}
+
+func secretText(field func(*Config) secretField) setter {
+	return func(c *Config, s string) error {
+		if len(s) < minSigningKey {
+			return fmt.Errorf("the key is shorter than %d characters", minSigningKey)
+		}
+		*field(c) = linkspan.NewSecret(s)
+		return nil
+	}
+}
+
+func secretUUID(field func(*Config) secretField) setter {
+	return func(c *Config, s string) error {
+		if !linkspan.IsUUIDv4(s) {
+			return errors.New("the key is not a UUID version 4")
+		}
+		*field(c) = linkspan.NewSecret(strings.ToLower(s))
+		return nil
+	}
+}
+
+func publicUUID(field func(*Config) *string) setter {
+	return func(c *Config, s string) error {
+		if !linkspan.IsUUIDv4(s) {
+			return fmt.Errorf("%q is not a UUID version 4", s)
+		}
+		*field(c) = strings.ToLower(s)
+		return nil
+	}
+}
+
+func setRole(c *Config, s string) error {
+	switch r := Role(s); r {
+	case RoleAll, RoleAPI, RoleWorker:
+		c.Role = r
+		return nil
+	default:
+		return fmt.Errorf("%q is not one of all, api, worker", s)
+	}
+}
+
+func setPublicURL(c *Config, s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return fmt.Errorf("%q is not an http or https URL", s)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("the public URL has only a scheme, a host, perhaps a port and a path")
+	}
+	c.PublicURL = strings.TrimRight(s, "/")
+	return nil
+}
+
+// setDatabase never repeats the URL in an error: it may hold a password.
+func setDatabase(c *Config, s string) error {
+	u, err := url.Parse(s)
+	if err != nil {
+		return errors.New("it is not a URL; write special characters of the password percent-encoded")
+	}
+	if u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return errors.New("it is not a URL of the form postgres://user:password@host:5432/name")
+	}
+	c.DatabaseURL = linkspan.NewSecret(s)
+	return nil
+}
+
+// redactURL keeps what helps to recognise the database.
+func redactURL(s linkspan.Secret) string {
+	u, err := url.Parse(s.Reveal())
+	if err != nil {
+		return redacted
+	}
+	clean := &url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
+	out := clean.String()
+	if u.User == nil {
+		return out
+	}
+	user := url.User(u.User.Username()).String()
+	if _, ok := u.User.Password(); ok {
+		user += ":" + redacted
+	}
+	return strings.Replace(out, "://", "://"+user+"@", 1)
+}
+
+func setEncryptionKey(c *Config, s string) error {
+	key := linkspan.NewSecret(s)
+	if _, err := vault.ParseMasterKey(key); err != nil {
+		return err
+	}
+	c.EncryptionKey = key
+	return nil
+}
+
+func setOldEncryptionKeys(c *Config, s string) error {
+	for i, part := range strings.Split(s, ",") {
+		key := linkspan.NewSecret(strings.TrimSpace(part))
+		if _, err := vault.ParseMasterKey(key); err != nil {
+			return fmt.Errorf("key %d: %w", i+1, err)
+		}
+		c.OldEncryptionKeys = append(c.OldEncryptionKeys, key)
+	}
+	return nil
+}
