@@ -38,6 +38,9 @@ type Credentials struct {
 	AccessToken  linkspan.Secret
 	RefreshToken linkspan.Secret
 	ExpiresAt    time.Time
+	// IssuedAt is when the token endpoint issued the token. Zero: not known, as
+	// with imported tokens. The public API does not show it.
+	IssuedAt time.Time
 	// Raw is the provider's parsed token response. It holds the tokens in clear;
 	// numbers in it are json.Number.
 	Raw map[string]any
@@ -60,7 +63,8 @@ type stored struct {
 	Type           Type            `json:"type"`
 	AccessToken    string          `json:"access_token,omitempty"`
 	RefreshToken   string          `json:"refresh_token,omitempty"`
-	ExpiresAt      json.RawMessage `json:"expires_at,omitempty"`
+	ExpiresAt      string          `json:"expires_at,omitempty"`
+	IssuedAt       string          `json:"issued_at,omitempty"`
 	Raw            map[string]any  `json:"raw,omitempty"`
 	ConfigOverride *clientOverride `json:"config_override,omitempty"`
 	APIKey         string          `json:"apiKey,omitempty"`
@@ -110,19 +114,32 @@ func parseOAuth2(s stored) (Credentials, error) {
 	if o := s.ConfigOverride; o != nil {
 		c.ClientID, c.ClientSecret = o.ClientID, linkspan.NewSecret(o.ClientSecret)
 	}
-	if len(s.ExpiresAt) == 0 || string(s.ExpiresAt) == "null" {
-		return c, nil
+	var err error
+	if c.ExpiresAt, err = parseTime(s.ExpiresAt); err != nil {
+		return Credentials{}, err
 	}
-	var text string
-	if err := json.Unmarshal(s.ExpiresAt, &text); err != nil {
-		return Credentials{}, errBadExpiry
+	if c.IssuedAt, err = parseTime(s.IssuedAt); err != nil {
+		return Credentials{}, err
+	}
+	return c, nil
+}
+
+func parseTime(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
 	}
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return Credentials{}, errBadExpiry
+		return time.Time{}, errBadExpiry // the cause would quote the text
 	}
-	c.ExpiresAt = at.UTC()
-	return c, nil
+	return at.UTC(), nil
+}
+
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // NewNone returns the credentials of a connection that needs none.
@@ -158,9 +175,7 @@ func (c Credentials) Encode() linkspan.Secret {
 		s.Username, s.Password = new(c.Username.Reveal()), new(c.Password.Reveal())
 	case OAuth2:
 		s.AccessToken, s.RefreshToken, s.Raw = c.AccessToken.Reveal(), c.RefreshToken.Reveal(), c.Raw
-		if !c.ExpiresAt.IsZero() {
-			s.ExpiresAt = json.RawMessage(`"` + c.ExpiresAt.UTC().Format(time.RFC3339Nano) + `"`)
-		}
+		s.ExpiresAt, s.IssuedAt = formatTime(c.ExpiresAt), formatTime(c.IssuedAt)
 		if c.ClientID != "" || !c.ClientSecret.IsZero() {
 			s.ConfigOverride = &clientOverride{ClientID: c.ClientID, ClientSecret: c.ClientSecret.Reveal()}
 		}
@@ -183,10 +198,15 @@ func (c Credentials) Refreshable() bool {
 }
 
 // DueAt returns when the credentials should be refreshed: margin before they
-// expire. The zero time means never: they do not expire.
+// expire, but not before half of their lifetime is over, or else tokens that
+// live shorter than the margin would be refreshed with every call. The zero
+// time means never: they do not expire.
 func (c Credentials) DueAt(margin time.Duration) time.Time {
 	if c.ExpiresAt.IsZero() {
 		return time.Time{}
+	}
+	if !c.IssuedAt.IsZero() {
+		margin = min(margin, max(0, c.ExpiresAt.Sub(c.IssuedAt)/2))
 	}
 	return c.ExpiresAt.Add(-margin)
 }

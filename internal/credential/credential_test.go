@@ -22,6 +22,7 @@ func fullOAuth2() credential.Credentials {
 		"access_token": "at-1", "refresh_token": "rt-1", "user_id": json.Number("90071992547409931"),
 		"nested": []any{map[string]any{"refreshToken": "rt-1", "kept": true}},
 	}
+	c.IssuedAt = time.Date(2030, 1, 2, 2, 4, 5, 0, time.UTC)
 	c.ClientID, c.ClientSecret = "own-id", linkspan.NewSecret("own-secret")
 	return c
 }
@@ -67,7 +68,7 @@ func TestParse(t *testing.T) {
 		{"wrong type of field", `{"type":"API_KEY","apiKey":{"sk_live_abc":1}}`, "", "not a JSON object"},
 		{"unknown type", `{"type":"TBA","token_secret":"sk_live_abc"}`, "", `"TBA"`},
 		{"bad expiry", `{"type":"OAUTH2","access_token":"sk_live_abc","expires_at":"soon"}`, "", "RFC 3339"},
-		{"numeric expiry", `{"type":"OAUTH2","access_token":"sk_live_abc","expires_at":5}`, "", "RFC 3339"},
+		{"numeric expiry", `{"type":"OAUTH2","access_token":"sk_live_abc","expires_at":5}`, "", "not a JSON object"},
 		{"null expiry", `{"type":"OAUTH2","access_token":"a","expires_at":null}`, credential.OAuth2, ""},
 	}
 	for _, tt := range tests {
@@ -232,6 +233,22 @@ func TestDue(t *testing.T) {
 				t.Errorf("Expired = %v, want %v", got, tt.expired)
 			}
 		})
+	}
+}
+
+func TestShortLivedTokensAreNotAlwaysDue(t *testing.T) {
+	t.Parallel()
+	issued := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	c, err := credential.TokenResponse{}.Parse(decode(t, `{"access_token":"a","refresh_token":"r","expires_in":600}`), issued)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := c.DueAt(credential.DefaultMargin), issued.Add(5*time.Minute); !got.Equal(want) {
+		t.Errorf("a token of ten minutes is due at %v, want %v", got, want)
+	}
+	c.ExpiresAt = issued.Add(time.Hour)
+	if got, want := c.DueAt(credential.DefaultMargin), issued.Add(45*time.Minute); !got.Equal(want) {
+		t.Errorf("a token of one hour is due at %v, want %v", got, want)
 	}
 }
 

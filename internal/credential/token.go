@@ -52,6 +52,7 @@ func (r TokenResponse) Parse(raw map[string]any, now time.Time) (Credentials, er
 		AccessToken:  linkspan.NewSecret(token),
 		RefreshToken: linkspan.NewSecret(refresh),
 		ExpiresAt:    r.expiry(from, now),
+		IssuedAt:     now.UTC().Truncate(time.Millisecond),
 		Raw:          raw,
 	}, nil
 }
