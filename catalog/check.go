@@ -70,6 +70,9 @@ func (c *checker) identity() {
 	if strings.TrimSpace(p.DisplayName) == "" {
 		c.add("display_name", "is missing")
 	}
+	if p.Logo != "" && !hasLogo(p.Logo) {
+		c.add("logo", "is %q, which is no embedded logo; leave it out, or put %s.svg beside the file", p.Logo, p.Name)
+	}
 	for i, category := range p.Categories {
 		c.oneOf("categories."+strconv.Itoa(i), category, Categories()...)
 	}

@@ -7,6 +7,8 @@ type Provider struct {
 	Name string `yaml:"name"`
 	// DisplayName is what people call it.
 	DisplayName string `yaml:"display_name"`
+	// Logo names an embedded logo; empty means the one called like the provider.
+	Logo string `yaml:"logo"`
 	// Categories are the catalogue's tags.
 	Categories []string `yaml:"categories"`
 	// DerivedFrom names the provider whose facts these were copied from, for

@@ -79,7 +79,6 @@ func parseStatus(text string) (low, high int, err error) {
 	return low, high, nil
 }
 
-
 // Unsupported reports whether this version cannot connect the provider, and why
 // in a sentence that is safe to show.
 func (p *Provider) Unsupported() (reason string, unsupported bool) {
