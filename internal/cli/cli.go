@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/config"
+	"github.com/linkspan/linkspan/internal/obs"
+)
+
+// The exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1 // the work failed
+	exitUsage   = 2 // the command line or a setting is wrong
+)
+
+// System is the process as the command line sees it.
+type System struct {
+	// Args are the arguments without the program's name.
+	Args []string
+	// Environ looks up an environment variable; empty means unset.
+	Environ func(name string) string
+	// Stdout takes results, Stderr messages and logs.
+	Stdout, Stderr io.Writer
+}
+
+// OS returns the process's own arguments, environment and streams.
+func OS() System {
+	return System{Args: os.Args[1:], Environ: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr}
+}
+
+// Server is the work behind the commands that need the server's parts.
+type Server struct {
+	// Serve runs the server until ctx ends. What an operator must see once,
+	// such as generated keys, goes to out.
+	Serve func(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) error
+	// Migrate brings the database to this version, or only lists what it
+	// would do.
+	Migrate func(ctx context.Context, c config.Config, log *slog.Logger, dryRun bool, out io.Writer) error
+	// RotateKeys encrypts the data keys under the active master key and shows
+	// its progress.
+	RotateKeys func(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) error
+}
+
+// Run executes the command line and returns the exit code of the process.
+func Run(ctx context.Context, sys System, server Server) int {
+	root := newRoot(sys, server)
+	root.SetArgs(sys.Args)
+	root.SetOut(sys.Stdout)
+	root.SetErr(sys.Stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	writeError(sys.Stderr, err)
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+func newRoot(sys System, server Server) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "linkspan",
+		Short: "Connect your product to your users' third-party accounts",
+		Long: `Linkspan connects your product to your users' accounts at third-party APIs:
+it stores their credentials, keeps tokens fresh, and sends authenticated calls.
+
+Start with: linkspan serve`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          usage(cobra.NoArgs),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
+	root.AddCommand(
+		newServe(sys, server),
+		newMigrate(sys, server),
+		newKeys(sys, server),
+		newConfig(sys),
+		newVersion(),
+	)
+	return root
+}
+
+// usageError marks errors that are the fault of the command line.
+type usageError struct{ err error }
+
+// Error implements error.
+func (e *usageError) Error() string { return e.err.Error() }
+
+// Unwrap returns what is wrong.
+func (e *usageError) Unwrap() error { return e.err }
+
+// usage makes the errors of an argument check usage errors.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+// writeError tells an operator what went wrong and what to do. Errors made for
+// callers of the API carry both; of others the text is all there is.
+func writeError(w io.Writer, err error) {
+	text, hint := err.Error(), ""
+	if e, ok := errors.AsType[*linkspan.Error](err); ok && e.Msg != "" {
+		text, hint = e.Msg, e.Hint
+		if e.Err != nil {
+			text += "\n  cause: " + e.Err.Error()
+		}
+	}
+	_, _ = fmt.Fprintln(w, "linkspan:", text) // without standard error there is nobody to tell
+	if hint != "" {
+		_, _ = fmt.Fprintln(w, hint)
+	}
+}
+
+// logger makes the logger that the settings ask for.
+func logger(sys System, c config.Config) (*slog.Logger, error) {
+	return obs.NewLogger(sys.Stderr, c.LogFormat, c.LogLevel)
+}
