@@ -104,8 +104,7 @@ func (t *Template) expandURL(v Vars, escape func(string) string) (*url.URL, erro
 			x.miss(n.label())
 			continue
 		}
-		wholeHost := i == len(t.nodes)-1 || t.nodes[i+1].kind == nodeText && strings.ContainsAny(t.nodes[i+1].src[:1], "/?#")
-		if err := w.value(value, wholeHost); err != nil {
+		if err := w.value(value, t.nodes[i+1:]); err != nil {
 			return nil, fmt.Errorf("%w: %s %w", ErrUnsafeURL, n.label(), err)
 		}
 	}
@@ -163,8 +162,9 @@ func (w *urlWriter) literal(text string) {
 	}
 }
 
-// value appends a value. atHostEnd says that the host cannot go on after it.
-func (w *urlWriter) value(value string, atHostEnd bool) error {
+// value appends a value. next is what follows in the template.
+func (w *urlWriter) value(value string, next []node) error {
+	atHostEnd := len(next) == 0 || next[0].kind == nodeText && strings.ContainsAny(next[0].src[:1], "/?#")
 	switch w.part {
 	case urlStart:
 		u, err := url.Parse(value)
@@ -174,7 +174,7 @@ func (w *urlWriter) value(value string, atHostEnd bool) error {
 		if err := checkHTTP(u); err != nil {
 			return err
 		}
-		if u.Fragment != "" || u.RawQuery != "" && !atHostEnd {
+		if u.Fragment != "" || u.RawQuery != "" && len(next) > 0 {
 			return errors.New("must not have a query or fragment")
 		}
 		w.b.WriteString(strings.TrimRight(value, "/"))
