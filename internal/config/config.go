@@ -97,7 +97,7 @@ type source struct {
 func Load(flags map[string]string, environ func(string) string, file string) (Config, error) {
 	inFile := map[string]source{}
 	if file != "" {
-		data, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+		data, err := os.ReadFile(file)
 		if err != nil {
 			return Config{}, fmt.Errorf("reading the configuration file: %w", err)
 		}

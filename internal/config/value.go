@@ -55,7 +55,7 @@ func count(field func(*Config) *int) setter {
 		if err != nil {
 			return fmt.Errorf("%q is not a whole number from 0 on", s)
 		}
-		*field(c) = int(n) //nolint:gosec // at most 31 bits
+		*field(c) = int(n)
 		return nil
 	}
 }

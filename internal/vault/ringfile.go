@@ -39,7 +39,7 @@ func CreateRingFile(path string) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(tmp) //nolint:errcheck // a leftover is harmless and the next write cannot collide with it
+	defer os.Remove(tmp)
 	// Unlike a rename, a link never replaces a file that is there.
 	if err := os.Link(tmp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("creating the key file: %w", err)
@@ -70,7 +70,7 @@ func readRingFile(path string) ([]MasterKey, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("the key file %s is readable by others (mode %#o): run chmod 600 on it", path, info.Mode().Perm())
 	}
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the folder
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the key file: %w", err)
 	}
@@ -140,7 +140,7 @@ func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	d, err := os.Open(dir) //nolint:gosec // the operator names the folder
+	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("syncing the folder of the key file: %w", err)
 	}

@@ -1,0 +1,60 @@
+# Everything a developer runs. "make help" lists it.
+
+.DEFAULT_GOAL := help
+
+BIN := bin/linkspan
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build the program into bin/
+	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/linkspan
+
+.PHONY: run
+run: build ## Build and run the server on http://localhost:3003 (ARGS="--rate-limit 200" adds flags)
+	$(BIN) serve $(ARGS)
+
+.PHONY: test
+test: ## Every check and every test, installing what is missing
+	@scripts/test.sh
+
+.PHONY: test-race
+test-race: ## Only the Go tests, with the race detector, on SQLite and PostgreSQL
+	scripts/with-postgres.sh go test -race -shuffle=on ./...
+
+.PHONY: lint
+lint: ## Lint
+	@scripts/tools.sh
+	.cache/bin/golangci-lint run ./...
+
+.PHONY: fmt
+fmt: ## Format
+	@scripts/tools.sh
+	.cache/bin/golangci-lint fmt ./...
+
+.PHONY: generate
+generate: ## Make the generated files again
+	go generate ./...
+
+.PHONY: verify
+verify: ## Check that generated files and go.mod are current
+	@scripts/verify.sh
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz test for FUZZTIME (30s)
+	@scripts/fuzz.sh
+
+.PHONY: bench
+bench: ## Run the benchmarks (BENCH=regexp chooses)
+	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
+
+.PHONY: cover
+cover: ## Show the coverage of each function
+	scripts/with-postgres.sh go test -coverprofile=coverage.out -coverpkg=./... ./...
+	go tool cover -func=coverage.out
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin .cache coverage.out

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Every check, in the order of how soon it fails: formatting, vet, lint,
+# generated files, the other platforms, and all tests with the race detector on
+# SQLite and PostgreSQL. Installs what is missing on a Debian system that has
+# Go, Node and npm.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+# Tests that would skip for want of a tool fail instead.
+export CI=true
+
+command -v go >/dev/null || die "Go is missing: see https://go.dev/doc/install"
+command -v npm >/dev/null || die "Node and npm are missing: the end-to-end tests need them"
+need_package cc gcc libc6-dev # the race detector links with it
+
+scripts/tools.sh
+
+say "formatting"
+unformatted=$(git ls-files -co --exclude-standard '*.go' | xargs .cache/bin/gofumpt -l)
+[ -z "$unformatted" ] || die "not formatted (run make fmt): $unformatted"
+
+say "vet"
+go vet ./...
+
+say "lint"
+.cache/bin/golangci-lint run ./...
+
+say "generated files"
+scripts/verify.sh
+
+say "other platforms"
+for target in linux/arm64 darwin/arm64 windows/amd64; do
+	GOOS=${target%/*} GOARCH=${target#*/} CGO_ENABLED=0 go build -o /dev/null ./cmd/linkspan ||
+		die "does not build for $target"
+done
+
+say "packages of the end-to-end tests"
+if [ ! e2e/node_modules/.package-lock.json -nt e2e/package-lock.json ]; then
+	(cd e2e && npm ci --no-audit --no-fund)
+fi
+
+say "tests"
+exec scripts/with-postgres.sh go test -race -shuffle=on "$@" ./...
