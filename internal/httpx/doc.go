@@ -28,6 +28,8 @@
 //	each.RULE      the rule holds for every element of a list or map
 //	keys.RULE      the rule holds for every key of a map
 //
+// A doc tag says in words what a field is, for the OpenAPI document.
+//
 // Names come from the json tag, or from the query, header or path tag where
 // that is what is decoded. Untyped values (any) hold numbers as json.Number, so
 // that large integers keep their digits. Optional interfaces of input types:
@@ -43,4 +45,6 @@
 //	      on a pointer: the value is one of several structs, chosen by the
 //	      string at key. variants holds a zero value of each; SetVariant gets a
 //	      pointer to the decoded one
+//	OpenAPI() map[string]any
+//	      the schema of a type that marshals itself, for the OpenAPI document
 package httpx

@@ -91,8 +91,10 @@ type field struct {
 	index []int
 	rules *rules
 	shape *shape
-	// leaveOut is json's omitempty, for the OpenAPI document.
+	// leaveOut is json's omitempty and doc the doc tag, for the OpenAPI
+	// document.
 	leaveOut bool
+	doc      string
 }
 
 type shapeKey struct {
@@ -222,7 +224,7 @@ func (c *compiler) compileFields(s *shape, t reflect.Type, above []int) {
 		s.byName[name] = len(s.fields)
 		s.fields = append(s.fields, field{
 			name: name, index: index, rules: parseRules(f.Tag.Get("check")),
-			shape: c.compile(f.Type), leaveOut: strings.Contains(opts, "omit"),
+			shape: c.compile(f.Type), leaveOut: strings.Contains(opts, "omit"), doc: f.Tag.Get("doc"),
 		})
 	}
 }
