@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -205,4 +206,13 @@ func (r Reply) Map(t testing.TB) map[string]any {
 	var m map[string]any
 	r.Into(t, &m)
 	return m
+}
+
+// WantStatusIn fails the test unless the answer has one of the statuses.
+func (r Reply) WantStatusIn(t testing.TB, statuses ...int) Reply {
+	t.Helper()
+	if !slices.Contains(statuses, r.Status) {
+		t.Fatalf("%s: status %d, not one of %v\n%s", r.What, r.Status, statuses, r.Body)
+	}
+	return r
 }

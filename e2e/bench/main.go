@@ -1,0 +1,88 @@
+// Command bench measures the program and prints a table: start-up, idle
+// memory, proxied calls against httputil.ReverseProxy in the same run, and
+// reads of a connection. Everything runs on this machine, each part in a
+// process of its own: the program, the plain proxy, the upstream, and the load
+// generator. Numbers are printed, never judged.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "bench:", err) // nothing is left to report to
+		return 1
+	}
+	return 0
+}
+
+// options are the flags of the command.
+type options struct {
+	binary   string
+	database string
+	duration time.Duration
+	rounds   int
+	child    string
+	target   string
+}
+
+func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.binary, "binary", "", "the program to measure; built from ./cmd/linkspan when empty")
+	flags.StringVar(&o.database, "database", "", "URL of an empty PostgreSQL database; SQLite when empty")
+	flags.DurationVar(&o.duration, "duration", 3*time.Second, "how long each load lasts")
+	flags.IntVar(&o.rounds, "rounds", 3, "how often each load is repeated; the median counts")
+	flags.StringVar(&o.child, "child", "", "be a part of the benchmark: upstream or reverseproxy")
+	flags.StringVar(&o.target, "target", "", "where the reverseproxy sends its calls")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return fmt.Errorf("reading the flags: %w", err)
+	}
+	switch o.child {
+	case "":
+	case "upstream":
+		return serveUpstream(stdin, stdout)
+	case "reverseproxy":
+		return serveReverseProxy(stdin, stdout, o.target)
+	default:
+		return fmt.Errorf("there is no part called %q", o.child)
+	}
+	dir, err := os.MkdirTemp("", "linkspan-bench-")
+	if err != nil {
+		return fmt.Errorf("making a folder: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding this program: %w", err)
+	}
+	if o.binary == "" {
+		o.binary = filepath.Join(dir, "linkspan")
+		build := exec.CommandContext(ctx, "go", "build", "-o", o.binary, "./cmd/linkspan")
+		build.Stdout, build.Stderr = stderr, stderr
+		if err := build.Run(); err != nil {
+			return fmt.Errorf("building the program (run this at the root of the module): %w", err)
+		}
+	}
+	b := &bench{options: o, dir: dir, self: self, out: stdout, progress: stderr}
+	return b.run(ctx)
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// answer is what the upstream answers to everything: a small JSON document.
+var answer = []byte(`{"id":"1","name":"Ada","email":"ada@example.com","tags":["a","b"],"padding":"` + strings.Repeat("x", 400) + `"}`)
+
+// serveUpstream is the third-party API. It ends with standard input, so that no
+// child survives its parent.
+func serveUpstream(stdin io.Reader, stdout io.Writer) error {
+	length := strconv.Itoa(len(answer))
+	return servePart(stdin, stdout, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", length)
+		_, _ = w.Write(answer)
+	}))
+}
+
+// serveReverseProxy is the standard library's proxy, the yardstick.
+func serveReverseProxy(stdin io.Reader, stdout io.Writer, target string) error {
+	to, err := url.Parse(target)
+	if err != nil {
+		return fmt.Errorf("reading the target: %w", err)
+	}
+	return servePart(stdin, stdout, &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
+		Transport: &http.Transport{MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024, IdleConnTimeout: time.Minute, DisableCompression: true},
+	})
+}
+
+// servePart listens on a free port, prints its address and serves until
+// standard input ends.
+func servePart(stdin io.Reader, stdout io.Writer, h http.Handler) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	if _, err := fmt.Fprintln(stdout, listener.Addr()); err != nil {
+		return fmt.Errorf("printing the address: %w", err)
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = io.Copy(io.Discard, stdin)
+	}()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving: %w", err)
+	case <-ended:
+		return server.Close()
+	}
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process is a child that serves HTTP.
+type process struct {
+	address string
+	cmd     *exec.Cmd
+	stdin   io.Closer
+	ended   chan error
+}
+
+// startPart starts this program as a part of the benchmark.
+func startPart(ctx context.Context, self string, args ...string) (*process, error) {
+	cmd := exec.CommandContext(ctx, self, args...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("connecting to a part: %w", err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("connecting to a part: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting a part: %w", err)
+	}
+	address, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		return nil, fmt.Errorf("learning a part's address: %w", err)
+	}
+	p := &process{address: strings.TrimSpace(address), cmd: cmd, stdin: stdin, ended: make(chan error, 1)}
+	go func() { p.ended <- cmd.Wait() }()
+	return p, nil
+}
+
+// startProgram starts the measured program and returns when it answers
+// /health, with the time that took.
+func startProgram(ctx context.Context, binary string, env []string, args ...string) (*process, time.Duration, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, 0, err
+	}
+	cmd := exec.CommandContext(ctx, binary, append([]string{"serve", "--listen=" + address, "--log-level=warn"}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	var problems strings.Builder
+	cmd.Stderr = &problems
+	p := &process{address: address, cmd: cmd, ended: make(chan error, 1)}
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, 0, fmt.Errorf("starting the program: %w", err)
+	}
+	go func() { p.ended <- cmd.Wait() }()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case err := <-p.ended:
+			return nil, 0, fmt.Errorf("the program ended at its start: %w\n%s", err, problems.String())
+		case <-ctx.Done():
+			return nil, 0, ctx.Err()
+		case <-ticker.C:
+		}
+		if healthy(ctx, address) {
+			return p, time.Since(start), nil
+		}
+	}
+}
+
+func healthy(ctx context.Context, address string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/health", nil)
+	if err != nil {
+		return false
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return false
+	}
+	_ = response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// freeAddress finds a port that nobody uses. The measured time begins before
+// the program could say which port it took, so it must be told.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("finding a free port: %w", err)
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}
+
+// stop ends a process in good order.
+func (p *process) stop() error {
+	if p.stdin != nil {
+		_ = p.stdin.Close()
+	} else if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stopping a process: %w", err)
+	}
+	if err := <-p.ended; err != nil {
+		return fmt.Errorf("stopping a process: %w", err)
+	}
+	return nil
+}
+
+// memory returns the resident memory of a process in bytes: now, and at most
+// so far.
+func (p *process) memory() (now, peak int64, err error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(p.cmd.Process.Pid) + "/status")
+	if err != nil {
+		return 0, 0, fmt.Errorf("reading the memory of a process: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 {
+			continue
+		}
+		kilobytes, _ := strconv.ParseInt(fields[1], 10, 64) // other lines are no numbers
+		switch fields[0] {
+		case "VmRSS:":
+			now = kilobytes << 10
+		case "VmHWM:":
+			peak = kilobytes << 10
+		}
+	}
+	return now, peak, nil
+}
