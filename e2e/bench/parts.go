@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -12,14 +13,12 @@ import (
 	"time"
 )
 
-// answer is what the upstream answers to everything: a small JSON document.
-var answer = []byte(`{"id":"1","name":"Ada","email":"ada@example.com","tags":["a","b"],"padding":"` + strings.Repeat("x", 400) + `"}`)
-
-// serveUpstream is the third-party API. It ends with standard input, so that no
-// child survives its parent.
-func serveUpstream(stdin io.Reader, stdout io.Writer) error {
+// serveUpstream is the third-party API: it answers everything with a small JSON
+// document.
+func serveUpstream(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+	answer := []byte(`{"id":"1","name":"Ada","email":"ada@example.com","tags":["a","b"],"padding":"` + strings.Repeat("x", 400) + `"}`)
 	length := strconv.Itoa(len(answer))
-	return servePart(stdin, stdout, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return servePart(ctx, stdin, stdout, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", length)
@@ -28,21 +27,21 @@ func serveUpstream(stdin io.Reader, stdout io.Writer) error {
 }
 
 // serveReverseProxy is the standard library's proxy, the yardstick.
-func serveReverseProxy(stdin io.Reader, stdout io.Writer, target string) error {
+func serveReverseProxy(ctx context.Context, stdin io.Reader, stdout io.Writer, target string) error {
 	to, err := url.Parse(target)
 	if err != nil {
 		return fmt.Errorf("reading the target: %w", err)
 	}
-	return servePart(stdin, stdout, &httputil.ReverseProxy{
+	return servePart(ctx, stdin, stdout, &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(to) },
 		Transport: &http.Transport{MaxIdleConns: 1024, MaxIdleConnsPerHost: 1024, IdleConnTimeout: time.Minute, DisableCompression: true},
 	})
 }
 
 // servePart listens on a free port, prints its address and serves until
-// standard input ends.
-func servePart(stdin io.Reader, stdout io.Writer, h http.Handler) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// standard input ends, so that no part survives its parent.
+func servePart(ctx context.Context, stdin io.Reader, stdout io.Writer, h http.Handler) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}

@@ -26,7 +26,7 @@ type process struct {
 
 // startPart starts this program as a part of the benchmark.
 func startPart(ctx context.Context, self string, args ...string) (*process, error) {
-	cmd := exec.CommandContext(ctx, self, args...)
+	cmd := exec.CommandContext(ctx, self, args...) //nolint:gosec // this very program
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("connecting to a part: %w", err)
@@ -50,12 +50,13 @@ func startPart(ctx context.Context, self string, args ...string) (*process, erro
 // startProgram starts the measured program and returns when it answers
 // /health, with the time that took.
 func startProgram(ctx context.Context, binary string, env []string, args ...string) (*process, time.Duration, error) {
-	address, err := freeAddress()
+	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
+	//nolint:gosec // the user names the program to measure
 	cmd := exec.CommandContext(ctx, binary, append([]string{"serve", "--listen=" + address, "--log-level=warn"}, args...)...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(cmd.Environ(), env...)
 	var problems strings.Builder
 	cmd.Stderr = &problems
 	p := &process{address: address, cmd: cmd, ended: make(chan error, 1)}
@@ -96,8 +97,8 @@ func healthy(ctx context.Context, address string) bool {
 
 // freeAddress finds a port that nobody uses. The measured time begins before
 // the program could say which port it took, so it must be told.
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("finding a free port: %w", err)
 	}

@@ -67,7 +67,7 @@ func SpawnProcess(t testing.TB, o Options) *Process {
 		cmd:      exec.Command(self, o.args()...),
 		done:     make(chan struct{}),
 	}
-	p.cmd.Env = append(os.Environ(), programVariable+"=1")
+	p.cmd.Env = append(p.cmd.Environ(), programVariable+"=1")
 	for name, value := range o.environ() {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}
