@@ -51,8 +51,8 @@ func (b *base) join(endpoint string) *url.URL {
 		endpoint = strings.TrimPrefix(rest, "/")
 	}
 	path, query, _ := strings.Cut(endpoint, "?")
-	raw := b.path + "/" + escapeInvalid(path, validInPath)
-	query = escapeInvalid(query, validInQuery)
+	raw := b.path + "/" + escapePath(path)
+	query = escapeQuery(query)
 	if b.query != "" {
 		query = strings.TrimSuffix(b.query+"&"+query, "&")
 	}
@@ -63,23 +63,30 @@ func (b *base) join(endpoint string) *url.URL {
 	return &url.URL{Scheme: b.scheme, Host: b.host, Path: plain, RawPath: raw, RawQuery: query}
 }
 
-// escapeInvalid percent-encodes the bytes that are not valid, and percent signs
-// that begin no encoding.
-func escapeInvalid(text string, valid func(c byte) bool) string {
-	bad := 0
+// escapePath percent-encodes the bytes that a path may not hold, and percent
+// signs that begin no encoding.
+func escapePath(text string) string {
 	for i := range len(text) {
-		if !valid(text[i]) || text[i] == '%' && !isEncoding(text[i:]) {
-			bad++
+		if !validInPath(text[i]) || text[i] == '%' && !isEncoding(text[i:]) {
+			at := -1
+			return escapeEach(text, func(c byte) bool {
+				at++
+				return validInPath(c) && (c != '%' || isEncoding(text[at:]))
+			})
 		}
 	}
-	if bad == 0 {
-		return text
+	return text
+}
+
+// escapeQuery percent-encodes the bytes that would end the query. Everything
+// else, broken encodings included, is the caller's and the upstream's business.
+func escapeQuery(text string) string {
+	for i := range len(text) {
+		if !validInQuery(text[i]) {
+			return escapeEach(text, validInQuery)
+		}
 	}
-	i := -1
-	return escapeEach(text, func(c byte) bool {
-		i++
-		return valid(c) && (c != '%' || isEncoding(text[i:]))
-	})
+	return text
 }
 
 // escapeEach percent-encodes the bytes that keep refuses; keep is asked for each

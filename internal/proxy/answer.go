@@ -1,0 +1,188 @@
+package proxy
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"strings"
+	"time"
+)
+
+// deliver streams an answer to the caller.
+func (c *call) deliver(res *http.Response) error {
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		return c.failed(errors.New("the upstream switched protocols, which nobody asked for"))
+	}
+	body := io.Reader(res.Body)
+	if c.decompresses() && c.r.Method != http.MethodHead && strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") && res.ContentLength != 0 {
+		body = &gunzip{src: res.Body}
+		res.Header.Del("Content-Encoding")
+		res.Header.Del("Content-Length")
+		res.ContentLength = -1
+	}
+	c.logResponse(res)
+	h := c.w.Header()
+	copyHeader(h, res.Header)
+	announced := len(res.Trailer)
+	for name := range res.Trailer {
+		h.Add("Trailer", name)
+	}
+	c.w.WriteHeader(res.StatusCode)
+	if announced > 0 {
+		// The trailers need chunked encoding, which a flush forces.
+		_ = http.NewResponseController(c.w).Flush() // a writer that cannot flush cannot do trailers either
+	}
+	if err := c.copyBody(body, flushes(res)); err != nil {
+		c.finish(err) // the answer has begun: there is nobody to tell
+		return nil
+	}
+	c.copyTrailer(res, announced)
+	c.succeed(res)
+	return nil
+}
+
+// errCallerGone says that the caller did not wait for the end of its answer.
+var errCallerGone = fmt.Errorf("writing the answer: %w", context.Canceled)
+
+// isHopByHop reports the headers that are for the next hop only (RFC 9110
+// §7.6.1), and those of cross-origin rules, which are ours to give.
+func isHopByHop(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return strings.HasPrefix(name, "Access-Control-")
+}
+
+// copyHeader takes over the headers of an answer that are meant for the caller.
+// They replace ours of the same name.
+func copyHeader(dst, src http.Header) {
+	connection := src["Connection"]
+	for name, values := range src {
+		if isHopByHop(name) || len(connection) > 0 && nominated(connection, name) {
+			continue
+		}
+		dst[name] = values
+	}
+}
+
+func nominated(connection []string, name string) bool {
+	for _, value := range connection {
+		for part := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(textproto.TrimString(part), name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// flushes reports whether each piece of an answer goes on at once: what is
+// streamed has no length, and events must not wait.
+func flushes(res *http.Response) bool {
+	if res.ContentLength == -1 {
+		return true
+	}
+	kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	return err == nil && kind == "text/event-stream"
+}
+
+// copyBody copies with a pooled buffer. When the upstream breaks off it aborts
+// the answer, so that the caller does not take a part for the whole.
+func (c *call) copyBody(src io.Reader, flush bool) error {
+	buffer, ok := c.s.buffers.Get().(*[copyBufferBytes]byte)
+	if !ok { // cannot be: the pool makes nothing else
+		buffer = new([copyBufferBytes]byte)
+	}
+	defer c.s.buffers.Put(buffer)
+	var control *http.ResponseController
+	if flush {
+		control = http.NewResponseController(c.w)
+	}
+	idle := time.AfterFunc(c.s.c.IdleTimeout, c.cancel)
+	defer idle.Stop()
+	for {
+		n, readErr := src.Read(buffer[:])
+		if n > 0 {
+			if _, err := c.w.Write(buffer[:n]); err != nil {
+				return errCallerGone
+			}
+			if control != nil {
+				_ = control.Flush() // the next write tells whether the caller is still there
+			}
+			idle.Reset(c.s.c.IdleTimeout)
+		}
+		if errors.Is(readErr, io.EOF) {
+			return nil
+		}
+		if readErr != nil {
+			c.failOp("upstream_aborted", "The upstream broke off in the middle of its answer.")
+			panic(http.ErrAbortHandler)
+		}
+	}
+}
+
+// copyTrailer takes over the trailers, announced ones and others.
+func (c *call) copyTrailer(res *http.Response, announced int) {
+	if len(res.Trailer) == 0 {
+		return
+	}
+	h := c.w.Header()
+	for name, values := range res.Trailer {
+		if len(res.Trailer) != announced {
+			name = http.TrailerPrefix + name
+		}
+		for _, value := range values {
+			h.Add(name, value)
+		}
+	}
+}
+
+// traced returns the call's context with a hook that hands informational
+// responses, such as 103 Early Hints, on to the caller.
+func (c *call) traced() context.Context {
+	return httptrace.WithClientTrace(c.ctx, &httptrace.ClientTrace{Got1xxResponse: c.inform})
+}
+
+func (c *call) inform(code int, header textproto.MIMEHeader) error {
+	if code == http.StatusContinue || code == http.StatusSwitchingProtocols {
+		return nil
+	}
+	h := c.w.Header()
+	for name, values := range header {
+		h[name] = values
+	}
+	c.w.WriteHeader(code)
+	for name := range header {
+		h.Del(name)
+	}
+	return nil
+}
+
+// gunzip decompresses, beginning with the first read.
+type gunzip struct {
+	src io.Reader
+	zip *gzip.Reader
+}
+
+// Read implements io.Reader.
+func (g *gunzip) Read(p []byte) (int, error) {
+	if g.zip == nil {
+		zip, err := gzip.NewReader(g.src)
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return 0, io.EOF // an empty body
+			}
+			return 0, fmt.Errorf("decompressing the answer: %w", err)
+		}
+		g.zip = zip
+	}
+	return g.zip.Read(p)
+}

@@ -1,0 +1,115 @@
+package proxy
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/linkspan/linkspan"
+)
+
+// maxErrorBody is how much of an error's body is looked at for a wait.
+const maxErrorBody = 64 << 10
+
+// attempts sends the request until an answer is final. The answer of the last
+// attempt is returned whatever its status.
+func (c *call) attempts() (*http.Response, error) {
+	for attempt := 0; ; attempt++ {
+		req, err := c.request()
+		if err != nil {
+			return nil, err
+		}
+		if attempt == 0 {
+			c.logRequest(req)
+		}
+		res, err := c.s.c.Upstream.Do(req, c.keepsHeaders())
+		if attempt >= c.params.retries || c.stream != nil || c.ctx.Err() != nil {
+			return res, err
+		}
+		pause, again := c.pause(attempt, res, err)
+		if !again {
+			return res, err
+		}
+		c.logRetry(attempt, res, err, pause)
+		if res != nil {
+			drain(res)
+		}
+		if pause > 0 {
+			if err := c.s.c.Wait(c.ctx, pause); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// pause decides whether the request is sent again, and after how long.
+func (c *call) pause(attempt int, res *http.Response, err error) (time.Duration, bool) {
+	if err != nil {
+		if !isRetryable(err) {
+			return 0, false
+		}
+		return c.fits(backoff(attempt))
+	}
+	hints := c.target.Retry()
+	retryable := hints.Retryable(res.StatusCode) || slices.Contains(c.params.retryOn, res.StatusCode)
+	if !retryable && (res.StatusCode < 400 || hints.Remaining == "" || res.Header.Get(hints.Remaining) != "0") {
+		return 0, false
+	}
+	if res.StatusCode == http.StatusUnauthorized {
+		// Nothing changes by waiting, only by other credentials.
+		return 0, c.renewCredentials()
+	}
+	if pause, ok := hinted(hints, res, c.now(), c.peek); ok {
+		return c.fits(pause)
+	}
+	return c.fits(backoff(attempt))
+}
+
+// fits caps a wait, and refuses one that outlives the request.
+func (c *call) fits(pause time.Duration) (time.Duration, bool) {
+	pause = min(pause, maxPause)
+	if deadline, ok := c.ctx.Deadline(); ok && c.now().Add(pause).After(deadline) {
+		return 0, false
+	}
+	return pause, true
+}
+
+// renewCredentials gets other credentials after a 401: those that somebody else
+// has refreshed meanwhile, or new ones, once. It reports whether there are any;
+// the same ones would be refused again.
+func (c *call) renewCredentials() bool {
+	before := c.target.Credentials
+	for _, force := range []bool{false, true} {
+		if force {
+			if c.forced || !before.Refreshable() {
+				return false
+			}
+			c.forced = true
+		}
+		target, err := c.s.c.Fresh(c.ctx, c.env.ID, c.params.integration, c.params.connection, force)
+		if err != nil {
+			c.op.Message(linkspan.Message{Level: "warn", Text: "The credentials could not be renewed after the upstream refused them."})
+			return false
+		}
+		if !target.Credentials.Equal(before) {
+			c.target = target
+			return true
+		}
+	}
+	return false
+}
+
+// peek reads the beginning of an error's body and leaves the body whole.
+func (c *call) peek(res *http.Response) []byte {
+	head, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody)) // what could be read is looked at
+	res.Body = prefixed(head, res.Body)
+	return head
+}
+
+// drain reads the rest of a small answer, so that its connection can be used
+// again, and closes it.
+func drain(res *http.Response) {
+	_, _ = io.CopyN(io.Discard, res.Body, maxErrorBody)
+	_ = res.Body.Close()
+}

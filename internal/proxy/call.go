@@ -1,0 +1,302 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/egress"
+	"github.com/linkspan/linkspan/internal/oplog"
+	"github.com/linkspan/linkspan/internal/upstream"
+)
+
+// call is one proxied call.
+type call struct {
+	s        *Service
+	w        http.ResponseWriter
+	r        *http.Request
+	ctx      context.Context //nolint:containedctx // the call is the request: it lives and ends with it
+	cancel   context.CancelFunc
+	env      linkspan.Environment
+	params   params
+	endpoint string
+
+	op     *oplog.Op
+	target *upstream.Target
+
+	// content is the whole request body, stream the body as it comes; at most
+	// one is set.
+	content []byte
+	stream  io.ReadCloser
+	length  int64
+	// type of the body, after a change of it.
+	contentType string
+
+	// forced is set once new credentials were asked for.
+	forced bool
+}
+
+// serve runs the call up to the end of the answer.
+func (c *call) serve() error {
+	if err := c.fetchTarget(); err != nil {
+		return err
+	}
+	if err := c.checkOverride(); err != nil {
+		return err
+	}
+	if err := c.readBody(); err != nil {
+		return err
+	}
+	res, err := c.attempts()
+	if err != nil {
+		return c.failed(err)
+	}
+	return c.deliver(res)
+}
+
+// fetchTarget gets the connection and puts what can be wrong with it into the
+// contract's words (§5.6).
+func (c *call) fetchTarget() error {
+	target, err := c.s.c.Fresh(c.ctx, c.env.ID, c.params.integration, c.params.connection, false)
+	if err != nil {
+		return credentialsError(err)
+	}
+	c.target = target
+	c.op.Describe("", target.Provider.Name, "", target.Connection.UUID)
+	return nil
+}
+
+func credentialsError(err error) error {
+	const op = "proxy.Serve"
+	e, ok := errors.AsType[*linkspan.Error](err)
+	if !ok {
+		return fmt.Errorf("getting the connection: %w", err)
+	}
+	switch e.Code {
+	case "unknown_provider_config":
+		return linkspan.E(op, linkspan.KindNotFound, e.Code, err, "%s", e.Msg).WithStatus(http.StatusNotFound)
+	case "unknown_connection":
+		return linkspan.E(op, linkspan.KindInvalid, "server_error", err, "Failed to get connection").
+			WithHint("Check the headers Connection-Id and Provider-Config-Key.")
+	case "connection_refresh_backoff", "connection_refresh_exhausted":
+		return linkspan.E(op, e.Kind, e.Code, err, "%s", e.Msg).WithHint("%s", e.Hint).WithStatus(http.StatusFailedDependency)
+	case "missing_provider", "unknown_provider", "unsupported_provider", "unsupported_auth":
+		return linkspan.E(op, linkspan.KindInvalid, e.Code, err, "%s", e.Msg).WithHint("%s", e.Hint)
+	}
+	switch e.Kind {
+	case linkspan.KindInternal, linkspan.KindUnavailable, linkspan.KindTimeout, linkspan.KindRateLimited:
+		return fmt.Errorf("getting the connection: %w", err)
+	}
+	failed := linkspan.E(op, e.Kind, "server_error", err, "Failed to get connection credentials: '%s'", e.Msg).WithHint("%s", e.Hint)
+	failed.Status = e.Status
+	return failed.WithPayload(map[string]any{"cause": e.Code})
+}
+
+// checkOverride refuses base URLs that callers may not name.
+func (c *call) checkOverride() error {
+	const op = "proxy.Serve"
+	override := c.params.baseURL
+	if override == "" {
+		return nil
+	}
+	if c.s.c.Override == OverrideNowhere {
+		return linkspan.E(op, linkspan.KindInvalid, "base_url_override_disabled", nil, "This server does not accept the header Base-Url-Override.")
+	}
+	if err := c.s.c.Upstream.CheckBaseURL(override); err != nil {
+		return notAllowed(err)
+	}
+	u, err := url.Parse(override)
+	if err != nil {
+		return notAllowed(err)
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	for _, denied := range c.s.c.DeniedHosts {
+		if strings.EqualFold(denied, host) {
+			return notAllowed(&egress.BlockedError{Host: host, Reason: "the operator denies it"})
+		}
+	}
+	if c.s.c.Override == OverrideSameHost && !c.isProviderHost(host) {
+		return notAllowed(&egress.BlockedError{Host: host, Reason: "the operator allows overrides within the provider's own host only"})
+	}
+	return nil
+}
+
+func (c *call) isProviderHost(host string) bool {
+	text, err := c.target.BaseURL()
+	if err != nil {
+		return false
+	}
+	own, err := url.Parse(text)
+	return err == nil && (strings.EqualFold(own.Hostname(), host) || strings.HasSuffix(host, "."+strings.ToLower(own.Hostname())))
+}
+
+// notAllowed says that the policy refuses a target.
+func notAllowed(err error) *linkspan.Error {
+	const op, code = "proxy.Serve", "base_url_override_not_allowed"
+	blocked, ok := egress.IsBlocked(err)
+	if !ok {
+		return linkspan.E(op, linkspan.KindInvalid, code, err, "The base URL is not usable: %v.", err)
+	}
+	return linkspan.E(op, linkspan.KindInvalid, code, err, "%s.", strings.ToUpper(blocked.Error()[:1])+blocked.Error()[1:])
+}
+
+// readBody decides whether the body streams through or has to be at hand.
+func (c *call) readBody() error {
+	r := c.r
+	if !upstream.HasBody(r.Method) {
+		return nil
+	}
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return nil
+	}
+	c.contentType = r.Header.Get("Content-Type")
+	toForm := c.becomesForm()
+	switch {
+	case toForm || c.target.NeedsContent(r.Method):
+		content, err := c.readAll()
+		if err != nil {
+			return err
+		}
+		c.content = content
+		if toForm {
+			c.content = formOf(content)
+		}
+		return nil
+	case c.params.retries > 0:
+		return c.readReplayable()
+	}
+	// The answer may begin while the body is still arriving.
+	_ = http.NewResponseController(c.w).EnableFullDuplex() // HTTP/2 and test recorders do without
+	c.stream, c.length = r.Body, r.ContentLength
+	return nil
+}
+
+// readAll reads a body that has to be changed or signed.
+func (c *call) readAll() ([]byte, error) {
+	limit := c.s.c.MaxContent
+	content, err := io.ReadAll(io.LimitReader(c.r.Body, limit+1))
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	if int64(len(content)) > limit {
+		return nil, linkspan.E("proxy.Serve", linkspan.KindTooLarge, "request_too_large", nil,
+			"The body is larger than the %d bytes that can be signed or completed for this provider.", limit)
+	}
+	return content, nil
+}
+
+// readReplayable keeps a small body, so that it can be sent again, and lets a
+// large one stream through once.
+func (c *call) readReplayable() error {
+	limit := c.s.c.MaxReplay
+	head, err := io.ReadAll(io.LimitReader(c.r.Body, limit+1))
+	if err != nil {
+		return bodyError(err)
+	}
+	if int64(len(head)) <= limit {
+		c.content = head
+		return nil
+	}
+	c.stream, c.length = prefixed(head, c.r.Body), c.r.ContentLength
+	return nil
+}
+
+// bodyError says that the caller's body could not be read.
+func bodyError(err error) error {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return linkspan.E("proxy.Serve", linkspan.KindTooLarge, "request_too_large", err, "The body is too large.")
+	}
+	return linkspan.E("proxy.Serve", linkspan.KindInvalid, "invalid_body", err, "The body could not be read to its end.")
+}
+
+type readCloser struct {
+	io.Reader
+	io.Closer
+}
+
+// prefixed returns a stream that begins with what was read from it already.
+func prefixed(head []byte, rest io.ReadCloser) io.ReadCloser {
+	return readCloser{io.MultiReader(bytes.NewReader(head), rest), rest}
+}
+
+// becomesForm reports whether a JSON body is wanted upstream as a form: clients
+// that have an object at hand send it as JSON and name the type they want.
+func (c *call) becomesForm() bool {
+	wanted := c.params.header["Content-Type"]
+	if len(wanted) == 0 {
+		return false
+	}
+	kind, _, err := mime.ParseMediaType(wanted[0])
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		return false
+	}
+	kind, _, err = mime.ParseMediaType(c.contentType)
+	return err == nil && kind == "application/json"
+}
+
+// formOf writes a JSON object as a form. What is no object stays as it is.
+func formOf(content []byte) []byte {
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.UseNumber()
+	object := map[string]any{}
+	if err := decoder.Decode(&object); err != nil {
+		return content
+	}
+	var out []byte
+	for i, pair := range upstream.FormPairs(object) {
+		if i > 0 {
+			out = append(out, '&')
+		}
+		out = append(out, url.QueryEscape(pair[0])...)
+		out = append(out, '=')
+		out = append(out, url.QueryEscape(pair[1])...)
+	}
+	return out
+}
+
+// request builds the request of one attempt.
+func (c *call) request() (*http.Request, error) {
+	header := c.params.header
+	if c.decompresses() && header["Accept-Encoding"] == nil {
+		header = cloneWith(header, "Accept-Encoding", "gzip")
+	}
+	return upstream.Build(c.traced(), c.target, upstream.Request{
+		Method: c.r.Method, Endpoint: c.endpoint, BaseURL: c.params.baseURL, Header: header,
+		ContentType: c.contentType, Content: c.content, Body: c.stream, ContentLength: c.length,
+	})
+}
+
+func cloneWith(h http.Header, name, value string) http.Header {
+	out := make(http.Header, len(h)+1)
+	for k, v := range h {
+		out[k] = v
+	}
+	out[name] = []string{value}
+	return out
+}
+
+func (c *call) decompresses() bool {
+	if c.params.decompress != nil {
+		return *c.params.decompress
+	}
+	return c.target.Decompress()
+}
+
+func (c *call) keepsHeaders() bool {
+	if c.params.keepHeaders != nil {
+		return *c.params.keepHeaders
+	}
+	return c.target.KeepHeadersOnRedirect()
+}
+
+// now returns the time by the service's clock.
+func (c *call) now() time.Time { return c.s.c.Now() }

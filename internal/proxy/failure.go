@@ -1,0 +1,127 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/egress"
+)
+
+// networkFailure is how a call without any answer is reported (wire contract
+// §5.5): upstream errors have no envelope.
+type networkFailure struct {
+	Message string `json:"message"`
+	Code    string `json:"code"`
+	// Status is always null: there was no answer.
+	Status *int   `json:"status"`
+	Method string `json:"method"`
+}
+
+// failed answers a call that got no answer from the upstream. What the policy
+// refused is an error of ours; what the network did is told in the shape of the
+// contract.
+func (c *call) failed(err error) error {
+	if _, ok := errors.AsType[*linkspan.Error](err); ok {
+		return err
+	}
+	if blocked, ok := egress.IsBlocked(err); ok {
+		refused := notAllowed(err)
+		if _, redirected := errors.AsType[*egress.RedirectError](err); redirected {
+			refused.Code = "proxy_redirect_to_denied_host"
+			refused.Msg = fmt.Sprintf("The upstream redirected to a target that is refused: %s.", blocked.Reason)
+		}
+		return refused
+	}
+	if c.r.Context().Err() != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return c.r.Context().Err()
+	}
+	code, text := describe(err)
+	body, encodeErr := json.Marshal(networkFailure{Message: text, Code: code, Method: c.r.Method})
+	if encodeErr != nil {
+		return fmt.Errorf("encoding a network failure: %w", encodeErr)
+	}
+	c.w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	c.w.WriteHeader(http.StatusInternalServerError)
+	_, _ = c.w.Write(body) // a client that went away does not need it
+	c.failOp(code, text)
+	return nil
+}
+
+// describe names a network failure by the codes that clients know from their own
+// network stack. The text holds no address and no URL.
+func describe(err error) (code, text string) {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		if dns.IsNotFound {
+			return "ENOTFOUND", "The upstream's host name does not exist."
+		}
+		return "EAI_AGAIN", "The upstream's host name could not be resolved for the moment."
+	}
+	switch {
+	case errors.Is(err, egress.ErrTooManyRedirects):
+		return "ERR_FR_TOO_MANY_REDIRECTS", "The upstream redirected too often."
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "ECONNREFUSED", "The upstream refused the connection."
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "ECONNRESET", "The upstream closed the connection before it answered."
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return "EHOSTUNREACH", "The upstream cannot be reached."
+	case isTimeout(err):
+		return "ETIMEDOUT", "The upstream did not answer in time."
+	case isTLS(err):
+		return "ERR_TLS", "No trusted TLS connection to the upstream could be made."
+	case isBroken(err):
+		return "UND_ERR_SOCKET", "The connection to the upstream broke off."
+	}
+	return "EPROTO", "The upstream did not answer with valid HTTP."
+}
+
+func isTimeout(err error) bool {
+	netErr, ok := errors.AsType[net.Error](err)
+	return ok && netErr.Timeout() || errors.Is(err, context.DeadlineExceeded)
+}
+
+func isTLS(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[tls.AlertError](err)
+	return ok
+}
+
+// isBroken knows the errors of a connection that ended under a request. Those of
+// HTTP/2 have no exported type.
+func isBroken(err error) bool {
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return true
+	}
+	text := err.Error()
+	return strings.Contains(text, "server closed idle connection") || strings.Contains(text, "http2: ") || strings.Contains(text, "stream error")
+}
+
+// isRetryable reports whether the failure is one that another attempt may not
+// meet (features PROXY-08).
+func isRetryable(err error) bool {
+	if _, ok := errors.AsType[*linkspan.Error](err); ok {
+		return false
+	}
+	if _, ok := egress.IsBlocked(err); ok {
+		return false
+	}
+	switch code, _ := describe(err); code {
+	case "ECONNRESET", "ETIMEDOUT", "ECONNREFUSED", "EHOSTUNREACH", "EAI_AGAIN", "UND_ERR_SOCKET":
+		return true
+	}
+	return false
+}

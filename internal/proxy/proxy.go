@@ -1,0 +1,152 @@
+// Package proxy carries calls to third-party APIs with a connection's
+// credentials: it checks the caller's control headers, has the request built,
+// sends it, tries again where that was asked for, and streams the answer back
+// as it comes (wire contract §5).
+//
+// Bodies pass through without being held, in both directions. A request body is
+// kept in memory only when it may have to be sent again or has to be changed,
+// and only up to a limit.
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/oplog"
+	"github.com/linkspan/linkspan/internal/upstream"
+)
+
+const (
+	// prefix is where the proxy sits in the URL space.
+	prefix = "/proxy"
+
+	// defaultMaxReplay is up to which size a request body is kept so that it
+	// can be sent again; a larger one is sent once.
+	defaultMaxReplay = 1 << 20
+	// defaultMaxContent is up to which size a body can be changed.
+	defaultMaxContent = 10 << 20
+	// defaultIdleTimeout ends an answer whose body stopped arriving.
+	defaultIdleTimeout = 10 * time.Minute
+
+	copyBufferBytes = 32 << 10
+)
+
+// FreshFunc returns the connection of a name with credentials that are valid
+// now. force asks for new credentials even though the present ones look valid.
+type FreshFunc func(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string, force bool) (*upstream.Target, error)
+
+// OverridePolicy is what callers may do with the header Base-Url-Override. A call
+// to an overridden base URL carries the connection's credentials like any other,
+// so that whoever may use the proxy can send them anywhere.
+type OverridePolicy int
+
+const (
+	// OverrideAnywhere lets callers name any host that may be called at all.
+	OverrideAnywhere OverridePolicy = iota
+	// OverrideSameHost lets callers name the provider's own host and hosts
+	// below it.
+	OverrideSameHost
+	// OverrideNowhere refuses the header.
+	OverrideNowhere
+)
+
+// Config makes a Service. Fresh and Upstream are required.
+type Config struct {
+	Fresh    FreshFunc
+	Upstream *upstream.Caller
+	// Ops records the calls; nil records nothing.
+	Ops *oplog.Log
+	// Override says what callers may do with Base-Url-Override, and DeniedHosts
+	// lists host names that they may not name besides those that package egress
+	// refuses.
+	Override    OverridePolicy
+	DeniedHosts []string
+	// MaxReplay and MaxContent are the most bytes of a request body that are
+	// kept to be sent again, 1 MiB, and to be changed, 10 MiB.
+	MaxReplay, MaxContent int64
+	// IdleTimeout ends an answer whose body stopped arriving: 10 minutes.
+	IdleTimeout time.Duration
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Wait waits before another attempt; nil means a timer. It returns the
+	// context's error when that ends first.
+	Wait func(ctx context.Context, d time.Duration) error
+}
+
+// Service is the proxy. It is safe for concurrent use.
+type Service struct {
+	c Config
+	// buffers holds the copy buffers that are not in use.
+	buffers sync.Pool
+}
+
+// New returns a proxy.
+func New(c Config) *Service {
+	c.MaxReplay = cmp.Or(c.MaxReplay, defaultMaxReplay)
+	c.MaxContent = cmp.Or(c.MaxContent, defaultMaxContent)
+	c.IdleTimeout = cmp.Or(c.IdleTimeout, defaultIdleTimeout)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Wait == nil {
+		c.Wait = wait
+	}
+	s := &Service{c: c}
+	s.buffers.New = func() any { return new([copyBufferBytes]byte) }
+	return s
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Serve answers one call in an environment. The request's target must be as the
+// client sent it. An error means that nothing was answered yet; it is a
+// [linkspan.Error] for the caller where the contract gives it a code. When an
+// upstream breaks off in the middle of an answer, Serve panics with
+// [http.ErrAbortHandler], as [httputil.ReverseProxy] does, because that is the
+// only way to let the client see that the answer is not complete.
+func (s *Service) Serve(w http.ResponseWriter, r *http.Request, env linkspan.Environment) error {
+	p, err := parseParams(r.Header)
+	if err != nil {
+		return err
+	}
+	if r.Method == http.MethodConnect {
+		return linkspan.E("proxy.Serve", linkspan.KindInvalid, "invalid_headers", nil, "The method CONNECT cannot be proxied.").
+			WithStatus(http.StatusMethodNotAllowed)
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	c := &call{s: s, w: w, r: r, ctx: ctx, cancel: cancel, env: env, params: p, endpoint: endpoint(r)}
+	c.begin()
+	if r.Body != nil {
+		// The transport may still be about to read the body when the handler
+		// ends; a closed one is safe to read.
+		defer func() { _ = r.Body.Close() }()
+	}
+	err = c.serve()
+	c.finish(err)
+	return err
+}
+
+// endpoint returns what follows the prefix in the request's target, byte for
+// byte.
+func endpoint(r *http.Request) string {
+	target := r.RequestURI
+	if !strings.HasPrefix(target, prefix) {
+		target = r.URL.RequestURI() // the absolute form of a target, or a request made in the process
+	}
+	return strings.TrimPrefix(target, prefix)
+}
