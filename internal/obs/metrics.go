@@ -2,7 +2,6 @@ package obs
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +16,7 @@ const namespace = "linkspan"
 type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
+	bytes    *prometheus.CounterVec
 	inFlight prometheus.Gauge
 }
 
@@ -30,6 +30,11 @@ func NewMetrics(version string) *Metrics {
 			Help:      "Time to answer API requests, proxied calls included, by route pattern, method and class of status.",
 			Buckets:   []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"route", "method", "status"}),
+		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace,
+			Name:      "http_response_bytes_total",
+			Help:      "Bytes of the bodies of answers, by route pattern.",
+		}, []string{"route"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace,
 			Name:      "http_requests_in_flight",
@@ -46,15 +51,26 @@ func NewMetrics(version string) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.requests, m.inFlight, build,
+		m.requests, m.bytes, m.inFlight, build,
 	)
 	return m
 }
 
-// Request records an answered request. The route is its pattern, never its
-// path; the method is one of a bounded set.
-func (m *Metrics) Request(route, method string, status int, took time.Duration) {
-	m.requests.WithLabelValues(route, method, strconv.Itoa(status/100)+"xx").Observe(took.Seconds())
+// ObserveRequest records an answered request: its method, one of a bounded set,
+// its route's pattern, the status, how long it took and how many bytes the
+// answer's body had.
+func (m *Metrics) ObserveRequest(method, pattern string, status int, took time.Duration, bytes int64) {
+	m.requests.WithLabelValues(pattern, method, class(status)).Observe(took.Seconds())
+	m.bytes.WithLabelValues(pattern).Add(float64(bytes))
+}
+
+// class turns a status into its class without allocating.
+func class(status int) string {
+	classes := [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}
+	if i := status/100 - 1; i >= 0 && i < len(classes) {
+		return classes[i]
+	}
+	return "other"
 }
 
 // Track counts the requests that h is answering.

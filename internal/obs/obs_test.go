@@ -57,7 +57,7 @@ func TestAdminHandler(t *testing.T) {
 	var dropped atomic.Int64
 	m.Counter("operations_dropped_total", "Dropped.", func() float64 { return float64(dropped.Load()) })
 	m.Gauge("cached_connections", "Cached.", func() float64 { return 7 })
-	m.Request("/connections/{id}", http.MethodGet, http.StatusNotFound, 3*time.Millisecond)
+	m.ObserveRequest(http.MethodGet, "/connections/{id}", http.StatusNotFound, 3*time.Millisecond, 42)
 	dropped.Add(3)
 	var ready atomic.Bool
 	h := obs.AdminHandler(m, ready.Load)
@@ -79,6 +79,7 @@ func TestAdminHandler(t *testing.T) {
 	for _, want := range []string{
 		`linkspan_http_request_duration_seconds_bucket{method="GET",route="/connections/{id}",status="4xx",le="0.0025"} 0`,
 		`linkspan_http_request_duration_seconds_bucket{method="GET",route="/connections/{id}",status="4xx",le="0.005"} 1`,
+		`linkspan_http_response_bytes_total{route="/connections/{id}"} 42`,
 		`linkspan_build_info{version="v1.2.3"} 1`,
 		"linkspan_operations_dropped_total 3",
 		"linkspan_cached_connections 7",
