@@ -68,6 +68,9 @@ type Summary struct {
 	DisplayName string   `json:"display_name"`
 	AuthMode    AuthMode `json:"auth_mode"`
 	Categories  []string `json:"categories"`
+	// Unsupported reports that this version cannot connect the provider; see
+	// [Provider.Unsupported].
+	Unsupported bool `json:"unsupported,omitempty"`
 }
 
 // Open makes a catalogue. It parses none of the built-in providers, and the
@@ -225,7 +228,8 @@ func (c *Catalog) Search(query string) ([]Summary, error) {
 
 // Summary returns what lists show of the provider.
 func (p *Provider) Summary() Summary {
-	return Summary{Name: p.Name, DisplayName: p.DisplayName, AuthMode: p.Auth.Mode, Categories: p.Categories}
+	_, unsupported := p.Unsupported()
+	return Summary{Name: p.Name, DisplayName: p.DisplayName, AuthMode: p.Auth.Mode, Categories: p.Categories, Unsupported: unsupported}
 }
 
 // OnChange registers f to be called with the names of providers that were added,
