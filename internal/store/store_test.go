@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
@@ -23,7 +24,10 @@ func TestConformance(t *testing.T) {
 	for name, config := range databases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			storetest.Run(t, func(t *testing.T) *store.Store { return open(t, config(t)) })
+			storetest.Run(t, func(t *testing.T) *store.Store {
+				t.Helper()
+				return open(t, config(t))
+			})
 		})
 	}
 }
@@ -38,19 +42,19 @@ func TestPostgresRan(t *testing.T) {
 }
 
 // databases returns a function for each database that makes a new, empty one.
-func databases() map[string]func(t *testing.T) store.Config {
-	configs := map[string]func(t *testing.T) store.Config{
-		"sqlite": func(t *testing.T) store.Config {
+func databases() map[string]func(t testing.TB) store.Config {
+	configs := map[string]func(t testing.TB) store.Config{
+		"sqlite": func(t testing.TB) store.Config {
 			t.Helper()
 			return store.Config{DataDir: t.TempDir()}
 		},
 	}
 	if postgresURL() != "" {
-		configs["postgres"] = func(t *testing.T) store.Config {
+		configs["postgres"] = func(t testing.TB) store.Config {
 			t.Helper()
 			return store.Config{DatabaseURL: newSchema(t), MaxConns: 8}
 		}
-		configs["postgres behind a pooler"] = func(t *testing.T) store.Config {
+		configs["postgres behind a pooler"] = func(t testing.TB) store.Config {
 			t.Helper()
 			return store.Config{DatabaseURL: newSchema(t), MaxConns: 8, PollOnly: true}
 		}
@@ -59,7 +63,7 @@ func databases() map[string]func(t *testing.T) store.Config {
 }
 
 // newSchema makes a schema for one test and returns the URL that leads to it.
-func newSchema(t *testing.T) string {
+func newSchema(t testing.TB) string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), postgresURL())
 	if err != nil {
@@ -72,12 +76,11 @@ func newSchema(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx := t.Context()
-		_ = ctx // the test's own context has ended by now
-		if _, err := conn.Exec(background(), "drop schema "+schema+" cascade"); err != nil {
+		ctx := context.WithoutCancel(t.Context()) // the test's own has ended by now
+		if _, err := conn.Exec(ctx, "drop schema "+schema+" cascade"); err != nil {
 			t.Error(err)
 		}
-		_ = conn.Close(background())
+		_ = conn.Close(ctx)
 	})
 	u, err := url.Parse(postgresURL())
 	if err != nil {
@@ -87,4 +90,28 @@ func newSchema(t *testing.T) string {
 	q.Set("search_path", schema)
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// open opens a database, migrated and with a vault.
+func open(tb testing.TB, c store.Config) *store.Store {
+	tb.Helper()
+	db := openDB(tb, c)
+	if _, err := db.Migrate(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	return store.New(db, vault.New(vault.NewRing(vault.NewMasterKey()), db))
+}
+
+func openDB(tb testing.TB, c store.Config) *store.DB {
+	tb.Helper()
+	db, err := store.Open(tb.Context(), c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return db
 }
