@@ -47,8 +47,8 @@ fuzz: ## Run every fuzz test for FUZZTIME (30s)
 	@scripts/fuzz.sh
 
 .PHONY: bench
-bench: ## Run the benchmarks (BENCH=regexp chooses)
-	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchmem ./...
+bench: build ## Measure start-up, memory and throughput (ARGS="-duration 10s" adds flags)
+	go run ./e2e/bench -binary $(BIN) $(ARGS)
 
 .PHONY: cover
 cover: ## Show the coverage of each function

@@ -1,0 +1,183 @@
+package linkspan_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/linkspan/linkspan"
+
+// modules lists every module that is linked into the program, with why. A new
+// one needs a line here, after a look at its health, licence and size.
+func modules() map[string]string {
+	return map[string]string{
+		"github.com/jackc/pgx/v5":                             "PostgreSQL, natively: LISTEN, batches, binary protocol",
+		"github.com/jackc/pgpassfile":                         "of pgx: ~/.pgpass",
+		"github.com/jackc/pgservicefile":                      "of pgx: pg_service.conf",
+		"github.com/jackc/puddle/v2":                          "of pgx: the pool",
+		"modernc.org/sqlite":                                  "SQLite without cgo",
+		"modernc.org/libc":                                    "of modernc.org/sqlite",
+		"modernc.org/mathutil":                                "of modernc.org/sqlite",
+		"modernc.org/memory":                                  "of modernc.org/sqlite",
+		"github.com/dustin/go-humanize":                       "of modernc.org/sqlite",
+		"github.com/google/uuid":                              "of modernc.org/sqlite",
+		"github.com/mattn/go-isatty":                          "of modernc.org/sqlite",
+		"github.com/ncruces/go-strftime":                      "of modernc.org/sqlite",
+		"github.com/remyoudompheng/bigfft":                    "of modernc.org/sqlite",
+		"github.com/riverqueue/river":                         "background jobs on the same database, enqueued in the caller's transaction",
+		"github.com/riverqueue/river/riverdriver":             "of River",
+		"github.com/riverqueue/river/riverdriver/riverpgxv5":  "of River: on pgx",
+		"github.com/riverqueue/river/riverdriver/riversqlite": "of River: on SQLite",
+		"github.com/riverqueue/river/rivershared":             "of River",
+		"github.com/riverqueue/river/rivertype":               "of River",
+		"github.com/tidwall/gjson":                            "of River",
+		"github.com/tidwall/match":                            "of River",
+		"github.com/tidwall/pretty":                           "of River",
+		"github.com/tidwall/sjson":                            "of River",
+		"github.com/spf13/cobra":                              "the command line",
+		"github.com/spf13/pflag":                              "of cobra",
+		"github.com/prometheus/client_golang":                 "metrics",
+		"github.com/prometheus/client_model":                  "of client_golang",
+		"github.com/prometheus/common":                        "of client_golang",
+		"github.com/prometheus/procfs":                        "of client_golang",
+		"github.com/beorn7/perks":                             "of client_golang",
+		"github.com/cespare/xxhash/v2":                        "of client_golang",
+		"github.com/munnerz/goautoneg":                        "of client_golang",
+		"google.golang.org/protobuf":                          "of client_golang",
+		"github.com/dlclark/regexp2/v2":                       "JavaScript's regular expressions, which the catalogue's patterns are",
+		"go.yaml.in/yaml/v4":                                  "provider files and the configuration file",
+		"golang.org/x/sync":                                   "errgroup, semaphore",
+		"golang.org/x/sys":                                    "of several",
+		"golang.org/x/text":                                   "of pgx: SASLprep",
+		"golang.org/x/time":                                   "rate limiting of background work",
+	}
+}
+
+// arrows lists, for each package, which packages of the module it may import.
+// "." is the vocabulary. Arrows point down only; ARCHITECTURE.md draws them.
+func arrows() map[string]string {
+	return map[string]string{
+		// public
+		".":          "",
+		"catalog":    "",
+		"api":        ".",
+		"api/client": ". api",
+
+		// ground
+		"internal/vault":      ".",
+		"internal/change":     ".",
+		"internal/credential": ".",
+		"internal/egress":     "",
+		"internal/httpx":      ".",
+		"internal/lease":      ".",
+		"internal/job":        ".",
+		"internal/obs":        "",
+		"internal/oplog":      ".",
+		"internal/config":     ". internal/vault",
+		"internal/store":      ". internal/change internal/vault", // change: to prove that it is a change.Store
+
+		// features, lower ones first
+		"internal/access":       ". internal/change",
+		"internal/ratelimit":    ".",
+		"internal/environment":  ". internal/access",
+		"internal/integration":  ". catalog",
+		"internal/upstream":     ". catalog internal/credential internal/egress internal/oplog",
+		"internal/oauth":        ". catalog internal/credential internal/egress internal/oplog",
+		"internal/connect":      ". catalog internal/change internal/credential internal/lease internal/oauth internal/oplog internal/upstream",
+		"internal/proxy":        ". catalog internal/egress internal/oplog internal/upstream",
+		"internal/providerdocs": ". catalog",
+
+		// delivery
+		"internal/server": ". api catalog internal/access internal/connect internal/environment internal/httpx internal/integration internal/providerdocs internal/ratelimit internal/upstream",
+		"internal/cli":    ". internal/config internal/obs internal/vault",
+		"internal/app":    "*",
+		"cmd/linkspan":    "internal/app internal/cli",
+
+		// for tests only
+		"internal/apptest":         ". internal/app internal/cli",
+		"internal/store/storetest": ". internal/store internal/vault",
+		"e2e":                      "",
+		"e2e/bench":                "internal/apptest",
+	}
+}
+
+func goList(t *testing.T, args ...string) []string {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.String())
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
+
+func TestModules(t *testing.T) {
+	t.Parallel()
+	allowed := modules()
+	for _, m := range slices.Compact(slices.Sorted(slices.Values(
+		goList(t, "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./cmd/linkspan")))) {
+		if m == "" || m == module {
+			continue
+		}
+		if allowed[m] == "" {
+			t.Errorf("the program links %s: give the reason in modules, or do without", m)
+		}
+	}
+}
+
+func TestArrowsPointDown(t *testing.T) {
+	t.Parallel()
+	allowed := arrows()
+	for _, line := range goList(t, "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		fields := strings.Fields(line)
+		pkg := local(fields[0])
+		may, known := allowed[pkg]
+		if !known {
+			t.Errorf("package %s is new: say in arrows what it may import, and draw it in ARCHITECTURE.md", pkg)
+			continue
+		}
+		if may == "*" {
+			continue
+		}
+		for _, path := range fields[1:] {
+			if !strings.HasPrefix(path, module) {
+				continue
+			}
+			if imported := local(path); !slices.Contains(strings.Fields(may), imported) {
+				t.Errorf("package %s must not import %s", pkg, imported)
+			}
+		}
+	}
+}
+
+// local turns an import path into the name that arrows uses.
+func local(path string) string {
+	if path == module {
+		return "."
+	}
+	return strings.TrimPrefix(path, module+"/")
+}
+
+// SQLite is C translated to Go against one version of its C library; another
+// one corrupts memory.
+func TestSQLiteHasItsLibrary(t *testing.T) {
+	t.Parallel()
+	mod, err := os.ReadFile(goList(t, "-m", "-f", "{{.GoMod}}", "modernc.org/sqlite")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := regexp.MustCompile(`modernc\.org/libc (v\S+)`).FindSubmatch(mod)
+	if want == nil {
+		t.Fatal("modernc.org/sqlite requires no modernc.org/libc")
+	}
+	if got := goList(t, "-m", "-f", "{{.Version}}", "modernc.org/libc")[0]; got != string(want[1]) {
+		t.Errorf("modernc.org/libc is %s, modernc.org/sqlite was made for %s", got, want[1])
+	}
+}

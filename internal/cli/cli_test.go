@@ -1,0 +1,59 @@
+package cli_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/linkspan/linkspan/internal/app"
+	"github.com/linkspan/linkspan/internal/cli"
+	"github.com/linkspan/linkspan/internal/config"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"linkspan": func() {
+			os.Exit(cli.Run(context.Background(), cli.OS(), cli.Server{
+				Serve: app.Serve, Migrate: app.Migrate, RotateKeys: app.RotateKeys,
+			}))
+		},
+	})
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"prepare": prepare,
+			"chmod":   chmod,
+		},
+	})
+}
+
+// prepare makes a data folder what a first start makes of it: "prepare DIR". On
+// a folder that is one already it checks that the server would start.
+func prepare(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: prepare DIR")
+	}
+	flags := map[string]string{"data": ts.MkAbs(args[0]), "listen": "127.0.0.1:0"}
+	c, err := config.Load(flags, ts.Getenv, "")
+	ts.Check(err)
+	a, err := app.New(context.Background(), app.Options{Config: c, Log: slog.New(slog.DiscardHandler), Stdout: io.Discard})
+	ts.Check(err)
+	ts.Check(a.Close())
+}
+
+// chmod makes a file private: "chmod FILE".
+func chmod(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: chmod FILE")
+	}
+	ts.Check(os.Chmod(filepath.Clean(ts.MkAbs(args[0])), 0o600))
+}
