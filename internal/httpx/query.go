@@ -103,8 +103,8 @@ func splitKey(key string) []string {
 		path = append(path, rest[1:end])
 		rest = rest[end+1:]
 	}
-	if len(path) == 0 || path[0] == "" {
-		return []string{key} // "[x" or "[]=": brackets without a name mean nothing
+	if rest != "" || path[0] == "" {
+		return []string{key} // brackets without a name, or that do not close, mean nothing
 	}
 	return path
 }
