@@ -176,6 +176,12 @@ func (o OneOrMany) Values() []string { return o.values }
 // Present tells the server's decoder where the value goes.
 func (o *OneOrMany) Present(bool) any { return &o.raw }
 
+// OpenAPI describes the type in the OpenAPI document.
+func (o OneOrMany) OpenAPI() map[string]any {
+	text := map[string]any{"type": "string"}
+	return map[string]any{"anyOf": []any{text, map[string]any{"type": "array", "items": text}}}
+}
+
 // MarshalJSON implements json.Marshaler.
 func (o OneOrMany) MarshalJSON() ([]byte, error) { return json.Marshal(o.raw) }
 
@@ -241,4 +247,15 @@ func validConnectionID(id string) bool {
 		}
 	}
 	return id != "" && len(id) <= 255
+}
+
+// LegacyKeyQuery names the integration for the older metadata routes.
+type LegacyKeyQuery struct {
+	ProviderConfigKey *string `query:"provider_config_key" check:"max=255"`
+}
+
+// LegacyKeyHeader names the integration for the older metadata routes; it wins
+// over the query.
+type LegacyKeyHeader struct {
+	ProviderConfigKey *string `header:"Provider-Config-Key" check:"max=255"`
 }

@@ -30,7 +30,8 @@ type ConnectionCredentialsInput struct {
 // ImportCredentials is implemented by the kinds of credentials that can be
 // imported.
 type ImportCredentials interface {
-	credentialsType() string
+	// Kind returns the type of the credentials, such as "OAUTH2".
+	Kind() string
 }
 
 // Import wraps credentials for the body of an import.
@@ -140,18 +141,32 @@ type NoCredentials struct {
 	Type string `json:"type" check:"required,enum=NONE"`
 }
 
-func (OAuth2Credentials) credentialsType() string { return "OAUTH2" }
-func (ClientCredentials) credentialsType() string { return "OAUTH2_CC" }
-func (OAuth1Credentials) credentialsType() string { return "OAUTH1" }
-func (BasicCredentials) credentialsType() string  { return "BASIC" }
-func (APIKeyCredentials) credentialsType() string { return "API_KEY" }
-func (TBACredentials) credentialsType() string    { return "TBA" }
-func (AppCredentials) credentialsType() string    { return "APP" }
-func (CustomCredentials) credentialsType() string { return "CUSTOM" }
-func (NoCredentials) credentialsType() string     { return "NONE" }
+// Kind implements ImportCredentials.
+func (OAuth2Credentials) Kind() string { return "OAUTH2" }
 
-// typed is implemented by the variants of the credential unions.
-type typed interface{ credentialsType() string }
+// Kind implements ImportCredentials.
+func (ClientCredentials) Kind() string { return "OAUTH2_CC" }
+
+// Kind implements ImportCredentials.
+func (OAuth1Credentials) Kind() string { return "OAUTH1" }
+
+// Kind implements ImportCredentials.
+func (BasicCredentials) Kind() string { return "BASIC" }
+
+// Kind implements ImportCredentials.
+func (APIKeyCredentials) Kind() string { return "API_KEY" }
+
+// Kind implements ImportCredentials.
+func (TBACredentials) Kind() string { return "TBA" }
+
+// Kind implements ImportCredentials.
+func (AppCredentials) Kind() string { return "APP" }
+
+// Kind implements ImportCredentials.
+func (CustomCredentials) Kind() string { return "CUSTOM" }
+
+// Kind implements ImportCredentials.
+func (NoCredentials) Kind() string { return "NONE" }
 
 // marshalTyped encodes a variant with its type, which the caller need not set.
 func marshalTyped(v any) ([]byte, error) {
@@ -162,15 +177,15 @@ func marshalTyped(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, ok := v.(typed)
-	if !ok || t.credentialsType() == "" {
+	t, ok := v.(ImportCredentials)
+	if !ok {
 		return b, nil
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(b, &fields); err != nil {
 		return nil, err
 	}
-	if fields["type"], err = json.Marshal(t.credentialsType()); err != nil {
+	if fields["type"], err = json.Marshal(t.Kind()); err != nil {
 		return nil, err
 	}
 	return json.Marshal(fields)

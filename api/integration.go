@@ -27,14 +27,14 @@ type Integration struct {
 // set depends on Type: OAUTH1, OAUTH2 and TBA use the client fields, APP the
 // app fields, CUSTOM both.
 type IntegrationCredentials struct {
-	Type          string  `json:"type"`
-	ClientID      *string `json:"client_id,omitempty"`
-	ClientSecret  *Secret `json:"client_secret,omitempty"`
-	Scopes        *string `json:"scopes,omitempty"`
-	WebhookSecret *Secret `json:"webhook_secret,omitempty"`
-	AppID         *string `json:"app_id,omitempty"`
-	AppLink       *string `json:"app_link,omitempty"`
-	PrivateKey    *Secret `json:"private_key,omitempty"`
+	Type          string           `json:"type"`
+	ClientID      *string          `json:"client_id,omitempty"`
+	ClientSecret  *Secret          `json:"client_secret,omitempty"`
+	Scopes        Optional[string] `json:"scopes,omitzero"`
+	WebhookSecret Optional[Secret] `json:"webhook_secret,omitzero"`
+	AppID         *string          `json:"app_id,omitempty"`
+	AppLink       *string          `json:"app_link,omitempty"`
+	PrivateKey    *Secret          `json:"private_key,omitempty"`
 }
 
 // CreateIntegration is the body that makes an integration.
@@ -94,27 +94,22 @@ type LegacyIntegrationReply struct {
 }
 
 // LegacyIntegration is an integration as the older read shows it. The fields
-// after Actions are there only when credentials were asked for.
+// after Actions are there only when credentials were asked for; secret custom
+// values are masked.
 type LegacyIntegration struct {
-	UniqueKey string `json:"unique_key"`
-	Provider  string `json:"provider"`
-	Syncs     []any  `json:"syncs"`
-	Actions   []any  `json:"actions"`
-	*LegacyIntegrationDetails
-}
-
-// LegacyIntegrationDetails are what the older read adds for keys that may see
-// credentials. Secret custom values are masked.
-type LegacyIntegrationDetails struct {
-	ClientID      *string           `json:"client_id"`
-	ClientSecret  *Secret           `json:"client_secret"`
-	Scopes        *string           `json:"scopes"`
-	AuthMode      string            `json:"auth_mode"`
-	CreatedAt     Time              `json:"created_at"`
-	HasWebhook    bool              `json:"has_webhook"`
-	WebhookSecret *Secret           `json:"webhook_secret"`
-	WebhookURL    *string           `json:"webhook_url"`
-	Custom        map[string]string `json:"custom"`
+	UniqueKey     string                      `json:"unique_key"`
+	Provider      string                      `json:"provider"`
+	Syncs         []any                       `json:"syncs"`
+	Actions       []any                       `json:"actions"`
+	ClientID      Optional[string]            `json:"client_id,omitzero"`
+	ClientSecret  Optional[Secret]            `json:"client_secret,omitzero"`
+	Scopes        Optional[string]            `json:"scopes,omitzero"`
+	AuthMode      string                      `json:"auth_mode,omitempty"`
+	CreatedAt     *Time                       `json:"created_at,omitempty"`
+	HasWebhook    *bool                       `json:"has_webhook,omitempty"`
+	WebhookSecret Optional[Secret]            `json:"webhook_secret,omitzero"`
+	WebhookURL    Optional[string]            `json:"webhook_url,omitzero"`
+	Custom        Optional[map[string]string] `json:"custom,omitzero"`
 }
 
 // IntegrationCredentialsInput are the developer app's credentials to store: an
@@ -130,9 +125,10 @@ type OAuthApp struct {
 	Type         string `json:"type" check:"required,enum=OAUTH1|OAUTH2|TBA"`
 	ClientID     string `json:"client_id" check:"required,min=1,max=255"`
 	ClientSecret Secret `json:"client_secret" check:"required,min=1"`
-	// Scopes are separated by commas, without spaces.
-	Scopes        *string `json:"scopes,omitempty" check:"nullable,pattern=scopes"`
-	WebhookSecret *Secret `json:"webhook_secret,omitempty" check:"nullable,max=255"`
+	// Scopes are separated by commas, without spaces. Absent, the provider's default scopes apply at first; null removes them.
+	Scopes Optional[string] `json:"scopes,omitzero" check:"nullable,pattern=scopes"`
+	// WebhookSecret is what the provider signs its webhooks with.
+	WebhookSecret Optional[Secret] `json:"webhook_secret,omitzero" check:"nullable,max=255"`
 }
 
 // NewIntegrationCredentials wraps an OAuthApp, App or CustomApp for the body that

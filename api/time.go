@@ -62,3 +62,8 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	*t = Time{Time: parsed.UTC()}
 	return nil
 }
+
+// OpenAPI describes the type in the OpenAPI document.
+func (t Time) OpenAPI() map[string]any {
+	return map[string]any{"type": "string", "format": "date-time"}
+}

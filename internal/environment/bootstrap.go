@@ -2,13 +2,13 @@ package environment
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/access"
 )
 
 // maxGivenKey bounds a signing key given from outside, in bytes.
@@ -123,11 +123,25 @@ func (s *Service) bootstrap(ctx context.Context, tx linkspan.Tx, in BootstrapInp
 		}
 		out.Environments = append(out.Environments, BootstrappedEnvironment{Environment: env, SecretKey: key})
 	}
-	k := newKey(out.Account.ID, 0, AccountKeyName, linkspan.ScopeAccountAll, out.AccountKey.Secret)
-	if err := s.store.InsertAPIKey(ctx, tx, &k); err != nil {
-		return nil, fmt.Errorf("inserting the account key: %w", err)
+	err := s.insertKey(ctx, tx, access.NewKey{
+		AccountID: out.Account.ID, DisplayName: AccountKeyName, Secret: out.AccountKey.Secret,
+	})
+	if err != nil {
+		return nil, err
 	}
 	return out, nil
+}
+
+// insertKey stores a full-access key.
+func (s *Service) insertKey(ctx context.Context, tx linkspan.Tx, in access.NewKey) error {
+	key, _, err := access.Mint(in)
+	if err != nil {
+		return fmt.Errorf("making the key %q: %w", in.DisplayName, err)
+	}
+	if err := s.store.InsertAPIKey(ctx, tx, &key); err != nil {
+		return fmt.Errorf("inserting the key %q: %w", in.DisplayName, err)
+	}
+	return nil
 }
 
 func keyOrNew(given linkspan.Secret) Key {
@@ -135,18 +149,6 @@ func keyOrNew(given linkspan.Secret) Key {
 		return Key{Secret: linkspan.NewSecret(linkspan.NewUUID()), Generated: true}
 	}
 	return Key{Secret: given}
-}
-
-func newKey(account linkspan.AccountID, env linkspan.EnvironmentID, name, scope string, key linkspan.Secret) linkspan.APIKey {
-	return linkspan.APIKey{
-		UUID:          linkspan.NewUUID(),
-		AccountID:     account,
-		EnvironmentID: env,
-		DisplayName:   name,
-		Scopes:        []string{scope},
-		// Keys are looked up by the hash of their lower-case text.
-		Hash: sha256.Sum256([]byte(strings.ToLower(key.Reveal()))),
-	}
 }
 
 // check refuses keys that could never be used.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/access"
 )
 
 // ProductionName is the environment that is always production and can't be
@@ -134,11 +135,9 @@ func (s *Service) insert(ctx context.Context, tx linkspan.Tx, env *linkspan.Envi
 		}
 		return fmt.Errorf("inserting environment %q: %w", env.Name, err)
 	}
-	k := newKey(env.AccountID, env.ID, DefaultKeyName, linkspan.ScopeEnvironmentAll, key)
-	if err := s.store.InsertAPIKey(ctx, tx, &k); err != nil {
-		return fmt.Errorf("inserting the default key of environment %q: %w", env.Name, err)
-	}
-	return nil
+	return s.insertKey(ctx, tx, access.NewKey{
+		AccountID: env.AccountID, EnvironmentID: env.ID, DisplayName: DefaultKeyName, Secret: key,
+	})
 }
 
 func newEnvironment(account linkspan.AccountID, name string, production bool) linkspan.Environment {

@@ -1,0 +1,166 @@
+// Package server is the public HTTP API: the route table and one file of
+// handlers per resource. A handler decodes with httpx, asks one service, and
+// shapes the answer into the types of package api. Rules live in the services,
+// the shapes of the public contract live here.
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/catalog"
+	"github.com/linkspan/linkspan/internal/access"
+	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/environment"
+	"github.com/linkspan/linkspan/internal/httpx"
+	"github.com/linkspan/linkspan/internal/integration"
+	"github.com/linkspan/linkspan/internal/ratelimit"
+	"github.com/linkspan/linkspan/internal/upstream"
+)
+
+// Connections is what the API asks of package connect.
+type Connections interface {
+	Fresh(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string, o connect.FreshOptions) (*upstream.Target, error)
+	Live(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string) (*upstream.Target, error)
+	List(ctx context.Context, f linkspan.ConnectionFilter) ([]linkspan.Connection, error)
+	Import(ctx context.Context, env linkspan.Environment, in connect.ImportInput) (*upstream.Target, error)
+	Patch(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string, in connect.PatchInput) error
+	Delete(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string) error
+	SetMetadata(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, names []string, metadata map[string]any) error
+	MergeMetadata(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, names []string, metadata map[string]any) error
+	Touch(id linkspan.ConnectionID)
+}
+
+// Proxy forwards a request to a provider. The path of the request is as it was
+// sent.
+type Proxy interface {
+	Serve(w http.ResponseWriter, r *http.Request, env linkspan.Environment) error
+}
+
+// Operations reads the operations log.
+type Operations interface {
+	Operations(ctx context.Context, tx linkspan.Tx, f linkspan.OperationFilter) ([]linkspan.Operation, error)
+	Operation(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, id linkspan.OperationID) (linkspan.Operation, error)
+	Messages(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, op linkspan.OperationID, afterID int64, limit int) ([]linkspan.Message, error)
+}
+
+// Docs makes the pages under /docs/providers and the logos under
+// /images/template-logos.
+type Docs interface {
+	Index(w http.ResponseWriter, r *http.Request) error
+	Provider(w http.ResponseWriter, r *http.Request) error
+	Logo(w http.ResponseWriter, r *http.Request) error
+}
+
+// Config is what a Server needs. Metrics, Limiter, Docs and Ready may be nil.
+type Config struct {
+	Log     *slog.Logger
+	Metrics httpx.Metrics
+	// PublicURL is where clients reach this server, without a trailing slash.
+	PublicURL string
+	// BodyLimit is the largest request body in bytes. Zero means 75 MB.
+	BodyLimit int64
+
+	Access       *access.Service
+	Limiter      *ratelimit.Limiter
+	Catalog      *catalog.Catalog
+	Environments *environment.Service
+	Integrations *integration.Service
+	Connections  Connections
+	Operations   Operations
+	Proxy        Proxy
+	// Docs makes the pages and logos of providers.
+	Docs Docs
+	// Ready reports why the server should get no requests now.
+	Ready func(context.Context) error
+}
+
+// Server answers the public API. It is an http.Handler, safe for concurrent
+// use.
+type Server struct {
+	cfg     Config
+	urls    catalog.PublicURLs
+	router  *httpx.Router
+	openAPI func() ([]byte, error)
+}
+
+// New returns a Server. It panics when the route table contradicts itself, which
+// is a mistake in the code.
+func New(cfg Config) *Server {
+	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
+	s := &Server{cfg: cfg, urls: catalog.PublicURLs{Base: cfg.PublicURL}}
+	s.openAPI = sync.OnceValues(func() ([]byte, error) { return OpenAPI(s.router.Routes()) })
+	s.router = httpx.New(httpx.Config{Guard: s.guard, Log: cfg.Log, Metrics: cfg.Metrics, BodyLimit: cfg.BodyLimit})
+	s.router.Add(s.routes()...)
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
+
+// Routes returns the route table.
+func (s *Server) Routes() []httpx.Route { return s.router.Routes() }
+
+// guard lets a request through to the route's handler: it authenticates the
+// caller, counts the call and notes the caller for the log.
+func (s *Server) guard(w http.ResponseWriter, r *http.Request, route *httpx.Route) (*http.Request, error) {
+	if route.Auth == httpx.AuthNone {
+		return r, nil
+	}
+	p, err := s.cfg.Access.Authenticate(r.Context(), r, want(route))
+	if err != nil {
+		return nil, err
+	}
+	event := httpx.EventFrom(r.Context())
+	event.Principal = string(p.Kind)
+	event.Account, event.Environment, event.Key = p.AccountID, p.Environment.ID, p.KeyID
+	if err := s.cfg.Limiter.Apply(w, r, p.AccountID); err != nil {
+		return nil, err
+	}
+	return r.WithContext(access.WithPrincipal(r.Context(), p)), nil
+}
+
+// want translates what a route asks of callers.
+func want(route *httpx.Route) access.Want {
+	w := access.Want{Scopes: route.Scopes}
+	switch route.Auth {
+	case httpx.AuthNone:
+	case httpx.AuthEnvironment:
+		w.Environment = true
+	case httpx.AuthAccount:
+		w.Account = true
+	case httpx.AuthEnvironmentOrSession:
+		w.Environment, w.Session = true, true
+	case httpx.AuthEnvironmentOrAccount:
+		w.Environment, w.Account = true, true
+	case httpx.AuthSession:
+		w.Session = true
+	}
+	return w
+}
+
+// caller returns the principal of a request that passed the guard.
+func caller(r *http.Request) *access.Principal { return access.PrincipalFrom(r.Context()) }
+
+// environmentOf returns the environment of the caller's key.
+func environmentOf(r *http.Request) linkspan.Environment { return caller(r).Environment }
+
+// OpenAPI returns the OpenAPI document of a route table, indented.
+func OpenAPI(routes []httpx.Route) ([]byte, error) {
+	doc := httpx.OpenAPI(httpx.Info{
+		Title:       "Linkspan",
+		Version:     "1",
+		Description: "Connections to third-party APIs: credentials, refresh, authenticated requests.",
+	}, routes)
+	b, err := json.MarshalIndent(doc, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encoding the OpenAPI document: %w", err)
+	}
+	return append(b, '\n'), nil
+}
