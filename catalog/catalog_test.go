@@ -18,11 +18,11 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files and the index")
 
-func open(t testing.TB) *catalog.Catalog {
-	t.Helper()
+func open(tb testing.TB) *catalog.Catalog {
+	tb.Helper()
 	cat, err := catalog.Open(catalog.Options{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return cat
 }

@@ -4,7 +4,7 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"crypto/hmac"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // some APIs want requests signed with it
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -179,11 +179,11 @@ func decodePEM(text, defaultType string) (*pem.Block, error) {
 		if !ok {
 			return nil, errors.New("the key's BEGIN line is cut off")
 		}
-		end := strings.Index(rest, "-----END ")
-		if end < 0 {
+		inner, _, ok := strings.Cut(rest, "-----END ")
+		if !ok {
 			return nil, errors.New("the key's END line is missing")
 		}
-		kind, body = header, rest[:end]
+		kind, body = header, inner
 	}
 	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(body), ""))
 	if err != nil || len(der) == 0 {

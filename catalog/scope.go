@@ -86,7 +86,7 @@ func lookup(container any, name string) (string, bool) {
 	if value, ok := member(container, name); ok {
 		return scalarText(value)
 	}
-	for i := 0; i < len(name); i++ {
+	for i := range len(name) {
 		if name[i] != '.' {
 			continue
 		}

@@ -154,6 +154,7 @@ func (v *Value) UnmarshalYAML(n *yaml.Node) error {
 			}
 		}
 		return nil
+	default:
 	}
 	return fmt.Errorf("line %d: a value must be a text, number, boolean, list or map", n.Line)
 }

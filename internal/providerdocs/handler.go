@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/linkspan/linkspan"
@@ -134,12 +135,12 @@ func write(w http.ResponseWriter, r *http.Request, status int, body []byte) erro
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
-	header.Set("Content-Length", fmt.Sprint(len(body)))
+	header.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	if _, err := w.Write(body); err != nil {
+	if _, err := w.Write(body); err != nil { //nolint:gosec // pages are escaped by html/template, logos run under a sandboxing policy
 		return fmt.Errorf("sending an answer: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package providerdocs
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 
 	"github.com/linkspan/linkspan/catalog"
@@ -38,7 +39,7 @@ func samples(base string, p *catalog.Provider) []sample {
 // samplePath is a path the provider surely has: that of its verification call,
 // when it is a plain GET.
 func samplePath(p *catalog.Provider) string {
-	if v := p.API.Verify; v != nil && v.Method != "POST" && v.BaseURL == nil {
+	if v := p.API.Verify; v != nil && v.Method != http.MethodPost && v.BaseURL == nil {
 		for i := range v.Paths {
 			if path := v.Paths[i].String(); v.Paths[i].IsLiteral() && strings.HasPrefix(path, "/") && !strings.ContainsAny(path, "'\\") {
 				return path

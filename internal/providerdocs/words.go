@@ -88,6 +88,7 @@ func usesCallback(mode catalog.AuthMode) bool {
 	switch mode {
 	case catalog.ModeOAuth1, catalog.ModeOAuth2, catalog.ModeCustom, catalog.ModeMCPOAuth2, catalog.ModeMCPOAuth2Generic:
 		return true
+	default:
 	}
 	return false
 }
@@ -130,6 +131,7 @@ func defaultAuthorization(mode catalog.AuthMode) string {
 		return "OAuth …"
 	case catalog.ModeAWSSigV4:
 		return "AWS4-HMAC-SHA256 …"
+	default:
 	}
 	return ""
 }
