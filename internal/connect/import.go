@@ -1,0 +1,216 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/credential"
+	"github.com/linkspan/linkspan/internal/upstream"
+)
+
+// namePattern is what connection ids may look like (wire contract §3).
+const namePattern = `^[a-zA-Z0-9,.;:=+~[\]\|@${}"'\\/_ -]+$`
+
+// ImportInput is a connection to create, or the new state of one that exists.
+type ImportInput struct {
+	// IntegrationKey and Name identify it. An empty name gets a random one.
+	IntegrationKey string
+	Name           string
+	// Credentials must be of the provider's kind.
+	Credentials credential.Credentials
+	// ConnectionConfig, Metadata, WebhookURLOverride, EndUser and Tags stay as
+	// they are on a connection that exists when they are nil. An empty
+	// override removes it.
+	ConnectionConfig   map[string]any
+	Metadata           map[string]any
+	WebhookURLOverride *string
+	EndUser            *linkspan.EndUser
+	Tags               map[string]string
+}
+
+// Import creates a connection, or gives an existing one new credentials and
+// forgets its failures. The credentials are tried out first where the provider
+// tells how; when they fail nothing is stored. Errors: unknown_provider_config,
+// unknown_provider, unsupported_provider, invalid_body, connection_test_failed.
+func (s *Service) Import(ctx context.Context, env linkspan.Environment, in ImportInput) (*upstream.Target, error) {
+	integration, err := s.integration(ctx, nil, env.ID, in.IntegrationKey)
+	if err != nil {
+		return nil, err
+	}
+	provider, err := s.provider(integration.Provider)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkType("connect.Import", provider, in.Credentials.Type); err != nil {
+		return nil, err
+	}
+	if err := s.checkImport(&in); err != nil {
+		return nil, err
+	}
+	draft, err := s.draft(ctx, integration, in)
+	if err != nil {
+		return nil, err
+	}
+	candidate := &upstream.Target{Provider: provider, Integration: integration, Connection: draft, Credentials: in.Credentials}
+	if err := s.verify(ctx, env, candidate); err != nil {
+		return nil, err
+	}
+	saved, created, err := s.upsert(ctx, integration, in)
+	if err != nil {
+		return nil, err
+	}
+	out := &upstream.Target{Provider: provider, Integration: integration, Connection: saved, Credentials: in.Credentials}
+	s.noteImport(env, out, created)
+	return out, nil
+}
+
+// checkImport checks the input and puts its parts where they belong.
+func (s *Service) checkImport(in *ImportInput) error {
+	var issues []linkspan.Issue
+	if in.Name == "" {
+		in.Name = linkspan.NewUUID()
+	} else if len(in.Name) > maxName || !regexp.MustCompile(namePattern).MatchString(in.Name) {
+		issues = append(issues, issue("invalid_union", "Invalid input", "connection_id"))
+	}
+	issues = append(issues, in.hoist()...)
+	issues = append(issues, checkCredentials(in.Credentials)...)
+	issues = append(issues, s.checkWebhookURL(in.WebhookURLOverride)...)
+	tags, tagIssues := Tags(in.Tags, "tags")
+	in.Tags = tags
+	if issues = append(issues, tagIssues...); len(issues) > 0 {
+		return invalidBody("connect.Import", issues)
+	}
+	return nil
+}
+
+// draft is the connection as it would be stored, to try its credentials out.
+func (s *Service) draft(ctx context.Context, i linkspan.Integration, in ImportInput) (linkspan.Connection, error) {
+	c, err := s.store.Connection(ctx, nil, i.EnvironmentID, i.Key, in.Name)
+	switch {
+	case err == nil:
+	case linkspan.KindOf(err) == linkspan.KindNotFound:
+		c = newConnection(i, in.Name)
+	default:
+		return c, fmt.Errorf("reading connection %q of %q: %w", in.Name, i.Key, err)
+	}
+	in.apply(&c)
+	return c, nil
+}
+
+func newConnection(i linkspan.Integration, name string) linkspan.Connection {
+	return linkspan.Connection{
+		UUID: linkspan.NewUUID(), EnvironmentID: i.EnvironmentID, IntegrationID: i.ID,
+		IntegrationKey: i.Key, Provider: i.Provider, Name: name,
+		Config: map[string]any{}, Tags: map[string]string{},
+	}
+}
+
+// apply writes the input over a connection.
+func (in *ImportInput) apply(c *linkspan.Connection) {
+	c.Credentials, c.ExpiresAt = in.Credentials.Encode(), in.Credentials.ExpiresAt
+	c.Refresh = linkspan.RefreshState{}
+	if in.ConnectionConfig != nil {
+		c.Config = in.ConnectionConfig
+	}
+	if in.Metadata != nil {
+		c.Metadata = in.Metadata
+	}
+	if in.WebhookURLOverride != nil {
+		c.WebhookURLOverride = *in.WebhookURLOverride
+	}
+	applyOwner(c, in.Tags, in.EndUser)
+}
+
+// applyOwner writes tags and end user over a connection. Given tags replace all;
+// an end user alone adds the tags that stand for it.
+func applyOwner(c *linkspan.Connection, tags map[string]string, u *linkspan.EndUser) {
+	if u != nil {
+		c.EndUser = u
+	}
+	switch {
+	case tags != nil:
+		c.Tags = MergeTags(tags, u)
+	case u != nil:
+		c.Tags = overlayTags(c.Tags, EndUserTags(u))
+	}
+}
+
+// overlayTags writes derived tags over those of before, unless that makes too
+// many.
+func overlayTags(before, derived map[string]string) map[string]string {
+	out := MergeTags(derived, nil)
+	for k, v := range before {
+		if _, ok := out[k]; !ok {
+			out[k] = v
+		}
+	}
+	if len(out) > maxTags {
+		return before
+	}
+	return out
+}
+
+// verify tries credentials out that a person typed; tokens come from a provider
+// that has just vouched for them.
+func (s *Service) verify(ctx context.Context, env linkspan.Environment, t *upstream.Target) error {
+	if t.Provider.API == nil || t.Provider.API.Verify == nil {
+		return nil
+	}
+	if t.Credentials.Type != credential.APIKey && t.Credentials.Type != credential.Basic {
+		return nil
+	}
+	op := s.begin(env.AccountID, linkspan.ActionConnectionTest, t)
+	if err := s.verifier.Verify(ctx, t); err != nil {
+		op.FailWith(err)
+		return fmt.Errorf("trying out the credentials: %w", err)
+	}
+	op.Succeed("The provider accepted the credentials.")
+	return nil
+}
+
+// upsert stores the connection. Two imports of one name at once are one
+// insertion and one update, in the order in which they commit.
+func (s *Service) upsert(ctx context.Context, i linkspan.Integration, in ImportInput) (saved linkspan.Connection, created bool, err error) {
+	const tries = 3
+	for try := 1; ; try++ {
+		err = s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+			saved, created, err = s.put(ctx, tx, i, in)
+			return err
+		})
+		if linkspan.KindOf(err) != linkspan.KindConflict || try == tries {
+			break
+		}
+	}
+	if err != nil {
+		return saved, created, fmt.Errorf("storing connection %q of %q: %w", in.Name, i.Key, err)
+	}
+	return saved, created, nil
+}
+
+func (s *Service) put(ctx context.Context, tx linkspan.Tx, i linkspan.Integration, in ImportInput) (linkspan.Connection, bool, error) {
+	c, err := s.store.LockConnection(ctx, tx, i.EnvironmentID, i.Key, in.Name)
+	switch {
+	case err == nil:
+		in.apply(&c)
+		if err := s.store.UpdateConnection(ctx, tx, &c); err != nil {
+			return c, false, err
+		}
+		return c, false, s.store.SaveCredentials(ctx, tx, &c)
+	case linkspan.KindOf(err) == linkspan.KindNotFound:
+		c = newConnection(i, in.Name)
+		in.apply(&c)
+		return c, true, s.store.InsertConnection(ctx, tx, &c)
+	default:
+		return c, false, err
+	}
+}
+
+func (s *Service) noteImport(env linkspan.Environment, t *upstream.Target, created bool) {
+	if created {
+		s.begin(env.AccountID, linkspan.ActionCreateConnection, t).Succeed("Imported the connection.")
+		return
+	}
+	s.begin(env.AccountID, linkspan.ActionUpdateConnection, t).Succeed("Replaced the credentials of the connection by an import.")
+}
