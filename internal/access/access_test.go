@@ -185,8 +185,8 @@ func (f *fakeStore) seen(id linkspan.APIKeyID) (time.Time, int) {
 }
 
 // start returns a service whose feed and writer run until the test ends.
-func start(t testing.TB, store *fakeStore) *access.Service {
-	t.Helper()
+func start(tb testing.TB, store *fakeStore) *access.Service {
+	tb.Helper()
 	log := slog.New(slog.DiscardHandler)
 	feed := change.NewFeed(store, log)
 	s := access.New(access.Config{Store: store, Feed: feed, Log: log})
@@ -194,18 +194,18 @@ func start(t testing.TB, store *fakeStore) *access.Service {
 	var running sync.WaitGroup
 	running.Go(func() { _ = feed.Run(ctx) })
 	running.Go(func() { _ = s.Run(ctx) })
-	t.Cleanup(func() { cancel(); running.Wait() })
+	tb.Cleanup(func() { cancel(); running.Wait() })
 	for !feed.Fresh() {
 		if ctx.Err() != nil {
-			t.Fatal("the feed did not start")
+			tb.Fatal("the feed did not start")
 		}
-		synctestWait(t)
+		synctestWait(tb)
 	}
 	return s
 }
 
 func request(authorization string) *http.Request {
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
@@ -214,20 +214,20 @@ func request(authorization string) *http.Request {
 
 var anyEnvironmentKey = access.Want{Environment: true}
 
-func newKey(t testing.TB, s *access.Service, in access.NewKey) (linkspan.APIKey, string) {
-	t.Helper()
+func newKey(tb testing.TB, s *access.Service, in access.NewKey) (linkspan.APIKey, string) {
+	tb.Helper()
 	if in.AccountID == 0 {
 		in.AccountID = 1
 	}
 	key, secret, err := s.CreateKey(context.Background(), nil, in)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return key, secret.Reveal()
 }
 
-func newSession(t testing.TB, store *fakeStore, expires time.Time) string {
-	t.Helper()
+func newSession(tb testing.TB, store *fakeStore, expires time.Time) string {
+	tb.Helper()
 	token, hash := access.NewSessionToken()
 	store.set(func() {
 		store.sessions[hash] = linkspan.ConnectSession{ID: 1, EnvironmentID: 7, Hash: hash, ExpiresAt: expires, AllowedIntegrations: []string{"gh"}}

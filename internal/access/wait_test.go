@@ -7,9 +7,9 @@ import (
 )
 
 // synctestWait lets other goroutines run: in a bubble until all are blocked.
-func synctestWait(t testing.TB) {
-	t.Helper()
-	if _, isBenchmark := t.(*testing.B); isBenchmark {
+func synctestWait(tb testing.TB) {
+	tb.Helper()
+	if _, isBenchmark := tb.(*testing.B); isBenchmark {
 		runtime.Gosched()
 		return
 	}

@@ -169,7 +169,7 @@ func parseJSON(body []byte) (any, error) {
 	var tree any
 	err := dec.Decode(&tree)
 	if err == nil {
-		if _, trailing := dec.Token(); trailing == io.EOF { //nolint:errorlint // Decoder returns io.EOF itself
+		if _, trailing := dec.Token(); trailing == io.EOF {
 			return tree, nil
 		}
 		err = fmt.Errorf("unexpected text after the JSON value at byte %d", dec.InputOffset())

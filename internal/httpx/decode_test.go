@@ -102,11 +102,11 @@ type input struct {
 		Kind string `json:"kind" check:"required,enum=a|b"`
 	} `json:"must"`
 	Ignored string `json:"-"`
-	hidden  string
+	hidden  string //nolint:unused // shows that what is not exported is unknown to callers
 }
 
 func decodeBody[T any](body string) (T, error) {
-	return httpx.DecodeBody[T](httptest.NewRequest("POST", "/", strings.NewReader(body)))
+	return httpx.DecodeBody[T](httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)))
 }
 
 func issuesOf(t *testing.T, err error) (code string, lines []string) {
@@ -285,7 +285,8 @@ func TestDecodeQuery(t *testing.T) {
 			query{
 				Search: "a b", Limit: 5, Force: true, Include: []string{"webhook"}, IDs: []string{"1", "2"},
 				Tags: map[string]string{"x": "1"}, Key: "k",
-			}, nil,
+			},
+			nil,
 		},
 		{"include=webhook&include=credentials&force=off", query{Limit: 100, Include: []string{"webhook", "credentials"}}, nil},
 		{"ids=", query{Limit: 100, IDs: []string{}}, nil},
@@ -340,7 +341,7 @@ func TestDecodeHeaders(t *testing.T) {
 		Override   string `header:"Base-Url-Override" check:"blank,format=url"`
 		Decompress string `header:"Decompress" check:"enum=true|false"`
 	}
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("connection-id", "c1")
 	r.Header.Set("retries", "3")
 	r.Header.Set("Base-Url-Override", "")
@@ -349,7 +350,7 @@ func TestDecodeHeaders(t *testing.T) {
 	if want := (headers{Connection: "c1", Retries: 3}); err != nil || got != want {
 		t.Errorf("got %+v, %v; want %+v", got, err, want)
 	}
-	r = httptest.NewRequest("GET", "/", nil)
+	r = httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Retry-On", "404,x")
 	r.Header.Set("Decompress", "yes")
 	_, err = httpx.DecodeHeaders[headers](r)
@@ -370,7 +371,7 @@ func TestDecodePath(t *testing.T) {
 		Key string `path:"key" check:"required,min=1,max=255,pattern=pck"`
 		ID  int    `path:"id" check:"min=1"`
 	}
-	r := httptest.NewRequest("GET", "/", nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.SetPathValue("key", "a b")
 	r.SetPathValue("id", "7")
 	got, err := httpx.DecodePath[path](r)
@@ -395,7 +396,7 @@ func TestDecodePath(t *testing.T) {
 func TestNothingExpected(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"", "{}", " \n"} {
-		if err := httpx.NoBody(httptest.NewRequest("POST", "/", strings.NewReader(body))); err != nil {
+		if err := httpx.NoBody(httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))); err != nil {
 			t.Errorf("NoBody(%q) = %v", body, err)
 		}
 	}
@@ -403,15 +404,15 @@ func TestNothingExpected(t *testing.T) {
 		`{"a":1}`: `unrecognized_keys [] Unrecognized key: "a"`,
 		`[]`:      `invalid_type [] Invalid input: expected object, received array`,
 	} {
-		_, lines := issuesOf(t, httpx.NoBody(httptest.NewRequest("POST", "/", strings.NewReader(body))))
+		_, lines := issuesOf(t, httpx.NoBody(httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))))
 		if diff := cmp.Diff([]string{want}, lines); diff != "" {
 			t.Errorf("NoBody(%s) (-want +got):\n%s", body, diff)
 		}
 	}
-	if err := httpx.NoQuery(httptest.NewRequest("GET", "/x", nil)); err != nil {
+	if err := httpx.NoQuery(httptest.NewRequest(http.MethodGet, "/x", nil)); err != nil {
 		t.Errorf("NoQuery without one: %v", err)
 	}
-	code, lines := issuesOf(t, httpx.NoQuery(httptest.NewRequest("GET", "/x?a=1", nil)))
+	code, lines := issuesOf(t, httpx.NoQuery(httptest.NewRequest(http.MethodGet, "/x?a=1", nil)))
 	if code != "invalid_query_params" || len(lines) != 1 {
 		t.Errorf("NoQuery: %q %v", code, lines)
 	}
@@ -419,7 +420,7 @@ func TestNothingExpected(t *testing.T) {
 
 func TestCompressedBodyIsRefused(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequest("POST", "/", strings.NewReader("\x1f\x8b"))
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("\x1f\x8b"))
 	r.Header.Set("Content-Encoding", "gzip")
 	_, err := httpx.DecodeBody[map[string]any](r)
 	if linkspan.KindOf(err) != linkspan.KindUnsupportedMedia {
@@ -455,7 +456,7 @@ func FuzzDecodeBody(f *testing.F) {
 
 func BenchmarkDecodeBody(b *testing.B) {
 	const body = `{"key":"github","cid":"c1","count":5,"tags":{"a":"1"},"list":["ab","cd"]}`
-	r := httptest.NewRequest("POST", "/", nil)
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		r.Body = readCloser{strings.NewReader(body)}

@@ -342,7 +342,7 @@ func (d *decoder) decodeTime(v any, dst reflect.Value, s *shape, ru *rules) {
 }
 
 func (d *decoder) decodePresent(v any, dst reflect.Value, s *shape, ru *rules) {
-	p, _ := dst.Addr().Interface().(present) // the shape says so
+	p, _ := reflect.TypeAssert[present](dst.Addr()) // the shape says so
 	if v == nil {
 		if !ru.nullable {
 			d.wrongType(v, s, ru)
@@ -465,7 +465,7 @@ func (d *decoder) decodeStruct(v any, dst reflect.Value, s *shape, ru *rules) {
 		d.unknownKeys(object, s)
 	}
 	if s.checker && len(d.issues) == before {
-		c, _ := dst.Addr().Interface().(checker) // the shape says so
+		c, _ := reflect.TypeAssert[checker](dst.Addr()) // the shape says so
 		d.adopt(c.Check())
 	}
 }
@@ -475,7 +475,7 @@ func (ru *rules) fallbackValue(from source, s *shape) any {
 	if from.isText() {
 		return ru.fallback
 	}
-	switch s.kind { //nolint:exhaustive // defaults of other shapes are text
+	switch s.kind { // defaults of other shapes are text
 	case boolShape:
 		return ru.fallback == "true"
 	case intShape, uintShape, floatShape:
@@ -530,6 +530,6 @@ func (d *decoder) decodeUnion(v any, dst reflect.Value, s *shape, ru *rules) {
 	}
 	p := reflect.New(variant.typ)
 	d.decode(v, p.Elem(), variant, ru)
-	u, _ := dst.Addr().Interface().(union) // the shape says so
+	u, _ := reflect.TypeAssert[union](dst.Addr()) // the shape says so
 	u.SetVariant(p.Interface())
 }

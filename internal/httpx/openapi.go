@@ -156,11 +156,18 @@ func (k AuthKind) security() []any {
 
 // operationID turns GET /connections/{id} into getConnectionsId.
 func operationID(method, path string) string {
-	id := strings.ToLower(method)
-	for _, word := range strings.FieldsFunc(path, func(c rune) bool { return strings.ContainsRune("/{}-_.", c) }) {
-		id += strings.ToUpper(word[:1]) + word[1:]
+	words := strings.FieldsFunc(path, func(c rune) bool { return strings.ContainsRune("/{}-_.", c) })
+	for i, word := range words {
+		words[i] = upperFirst(word)
 	}
-	return id
+	return strings.ToLower(method) + strings.Join(words, "")
+}
+
+func upperFirst(word string) string {
+	if word == "" {
+		return ""
+	}
+	return strings.ToUpper(word[:1]) + word[1:]
 }
 
 func (b *specBuilder) parameters(r *Route, path string) []any {

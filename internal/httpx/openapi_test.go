@@ -21,7 +21,17 @@ type thing struct {
 	Meta   map[string]any `json:"meta" check:"nullable" doc:"Anything."`
 }
 
+// oneOrMany describes itself.
+type oneOrMany struct{ raw any }
+
+func (o *oneOrMany) Present(bool) any { return &o.raw }
+
+func (o oneOrMany) OpenAPI() map[string]any {
+	return map[string]any{"type": []string{"string", "array"}}
+}
+
 type newThing struct {
+	IDs  oneOrMany         `json:"ids"`
 	Name string            `json:"name" check:"required,min=1,max=255,pattern=pck" doc:"Its name."`
 	URL  string            `json:"url" check:"blank,format=url"`
 	Tags map[string]string `json:"tags" check:"max=10,keys.max=64,each.min=1"`
@@ -110,6 +120,7 @@ func TestOpenAPI(t *testing.T) {
 		{[]string{"components", "schemas", "newThing"}, `{
 			"type": "object", "required": ["name"], "additionalProperties": false,
 			"properties": {
+				"ids": {"type": ["string", "array"]},
 				"name": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[a-zA-Z0-9~:.@ _-]+$", "description": "Its name."},
 				"url": {"anyOf": [{"type": "string", "format": "uri"}, {"const": ""}]},
 				"tags": {"type": "object", "maxProperties": 10, "additionalProperties": {"type": "string", "minLength": 1}, "propertyNames": {"type": "string", "maxLength": 64}},

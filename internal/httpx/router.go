@@ -95,12 +95,12 @@ func (rt *Router) Routes() []Route {
 // ServeHTTP implements http.Handler.
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{start: time.Now(), out: response{ResponseWriter: w}}
-	x.ctx.Context = r.Context()
+	x.ctx.Context = r.Context() //nolint:fatcontext // set once: this is how the request's context is extended
 	x.ctx.event.RequestID = rand.Text()
 	h := w.Header()
 	h["X-Linkspan-Request-Id"] = []string{x.ctx.event.RequestID}
 	allowOrigins(h)
-	r = r.WithContext(&x.ctx)
+	r = r.WithContext(&x.ctx) //nolint:contextcheck // it is the request's own context, extended
 	defer rt.finish(x, r)
 	if err := rt.serve(x, r); err != nil {
 		rt.fail(x, r, err)

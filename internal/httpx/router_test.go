@@ -228,7 +228,7 @@ type chunked struct{ io.Reader }
 
 func TestBodyLimitWithoutLength(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequest("POST", "/body", chunked{strings.NewReader(`{"a":"` + strings.Repeat("x", 100) + `"}`)})
+	r := httptest.NewRequest(http.MethodPost, "/body", chunked{strings.NewReader(`{"a":"` + strings.Repeat("x", 100) + `"}`)})
 	w := httptest.NewRecorder()
 	newRouter(httpx.Config{}).ServeHTTP(w, r)
 	if w.Code != http.StatusRequestEntityTooLarge {
@@ -262,7 +262,7 @@ func serveOne(t *testing.T, handler httpx.Handler) (*httptest.ResponseRecorder, 
 				t.Errorf("panic: %v", v)
 			}
 		}()
-		rt.ServeHTTP(w, httptest.NewRequest("GET", "/things/secret-name", nil))
+		rt.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/things/secret-name", nil))
 	}()
 	var line map[string]any
 	if err := json.Unmarshal(log.Bytes(), &line); err != nil {
@@ -397,6 +397,11 @@ func TestGuardDecides(t *testing.T) {
 	}
 }
 
+// badHook has a method that looks like a rule and would never be called.
+type badHook struct{}
+
+func (badHook) Check() error { return nil }
+
 func TestAddPanicsOnMistakes(t *testing.T) {
 	t.Parallel()
 	type badTag struct {
@@ -408,6 +413,7 @@ func TestAddPanicsOnMistakes(t *testing.T) {
 		"open brace":  {{Pattern: "/{a"}},
 		"raw prefix":  {{Raw: true, Pattern: "/a"}},
 		"unknown tag": {{Pattern: "/a", Body: badTag{}}},
+		"bad hook":    {{Pattern: "/a", Body: badHook{}}},
 		"bad type":    {{Pattern: "/a", Query: struct{ C chan int }{}}},
 	}
 	for name, routes := range mistakes {
@@ -434,7 +440,7 @@ func BenchmarkDispatch(b *testing.B) {
 	)
 	for name, target := range map[string]string{"raw": "/proxy/user/repos", "literal": "/connections", "param": "/connections/c1"} {
 		b.Run(name, func(b *testing.B) {
-			r := httptest.NewRequest("GET", target, nil)
+			r := httptest.NewRequest(http.MethodGet, target, nil)
 			w := nullWriter{}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -11,10 +11,15 @@ import (
 // described is implemented by types that marshal themselves.
 type described interface{ OpenAPI() map[string]any }
 
+func (s *shape) describesItself() bool {
+	_, ok := reflect.TypeAssert[described](reflect.New(s.typ))
+	return ok
+}
+
 // schema returns the JSON schema of a value, with named structs as references.
 func (b *specBuilder) schema(s *shape, ru *rules, input bool) map[string]any {
 	nullable := ru.nullable
-	for s.kind == pointerShape || s.kind == presentShape {
+	for (s.kind == pointerShape || s.kind == presentShape) && !s.describesItself() {
 		s = s.elem
 	}
 	schema := b.plain(s, ru, input)
@@ -36,7 +41,7 @@ func orNull(schema map[string]any) map[string]any {
 }
 
 func (b *specBuilder) plain(s *shape, ru *rules, input bool) map[string]any {
-	if d, ok := reflect.New(s.typ).Interface().(described); ok {
+	if d, ok := reflect.TypeAssert[described](reflect.New(s.typ)); ok {
 		return maps.Clone(d.OpenAPI())
 	}
 	switch s.kind {
@@ -154,15 +159,14 @@ func schemaName(name string) string {
 	if !generic {
 		return name
 	}
+	words := []string{name}
 	for arg := range strings.SplitSeq(strings.TrimRight(args, "]"), ",") {
 		if i := strings.LastIndexAny(arg, "./"); i >= 0 {
 			arg = arg[i+1:]
 		}
-		if arg != "" {
-			name += strings.ToUpper(arg[:1]) + arg[1:]
-		}
+		words = append(words, upperFirst(arg))
 	}
-	return name
+	return strings.Join(words, "")
 }
 
 func (b *specBuilder) properties(s *shape, ru *rules, input bool) map[string]any {

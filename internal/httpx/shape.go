@@ -137,6 +137,7 @@ func (c *compiler) compile(t reflect.Type) *shape {
 		s.kind = timeShape
 		return s
 	}
+	requireHooks(t)
 	switch p := reflect.New(t).Interface().(type) {
 	case present:
 		s.kind = presentShape
@@ -150,8 +151,22 @@ func (c *compiler) compile(t reflect.Type) *shape {
 	return s
 }
 
+// requireHooks panics when a type has a method with the name of an optional
+// interface but another signature: it would never be called.
+func requireHooks(t reflect.Type) {
+	p := reflect.PointerTo(t)
+	for name, hook := range map[string]reflect.Type{
+		"Check": reflect.TypeFor[checker](), "Present": reflect.TypeFor[present](),
+		"Discriminator": reflect.TypeFor[union](), "OpenAPI": reflect.TypeFor[described](),
+	} {
+		if _, has := p.MethodByName(name); has && !p.Implements(hook) {
+			panic("httpx: the method " + name + " of " + t.String() + " has not the signature that the decoder calls")
+		}
+	}
+}
+
 func (c *compiler) compileKind(s *shape, t reflect.Type) {
-	switch t.Kind() { //nolint:exhaustive // the rest can't come from JSON
+	switch t.Kind() {
 	case reflect.Interface:
 		if t.NumMethod() > 0 {
 			panic("httpx: can't decode into " + t.String())
@@ -179,7 +194,7 @@ func (c *compiler) compileKind(s *shape, t reflect.Type) {
 	case reflect.Struct:
 		s.kind = structShape
 		s.byName = make(map[string]int)
-		_, s.checker = reflect.New(t).Interface().(checker)
+		_, s.checker = reflect.TypeAssert[checker](reflect.New(t))
 		c.compileFields(s, t, nil)
 	default:
 		panic("httpx: can't decode into " + t.String())

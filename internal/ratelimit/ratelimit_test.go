@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -89,7 +90,7 @@ func TestFixedWindow(t *testing.T) {
 		begin := time.Now().Truncate(time.Minute)
 		time.Sleep(10*time.Second + 500*time.Millisecond)
 		reset := begin.Add(time.Minute)
-		wait := reset.Sub(time.Now())
+		wait := time.Until(reset)
 		for remaining := int64(2); remaining >= 0; remaining-- {
 			want := ratelimit.Decision{OK: true, Limit: 3, Remaining: remaining, Reset: reset, RetryAfter: wait}
 			if diff := cmp.Diff(want, l.Allow(1, ratelimit.BucketAPI)); diff != "" {
@@ -184,7 +185,7 @@ func TestPurgesOncePerWindow(t *testing.T) {
 		store := newStore()
 		start(t, store, 10)
 		begin := time.Now().Truncate(time.Minute)
-		time.Sleep(begin.Add(90 * time.Second).Sub(time.Now()))
+		time.Sleep(time.Until(begin.Add(90 * time.Second)))
 		store.mu.Lock()
 		defer store.mu.Unlock()
 		want := []time.Time{begin.Add(-10 * time.Minute), begin.Add(-9 * time.Minute)}
@@ -220,8 +221,8 @@ func TestApply(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2025, 1, 2, 3, 4, 20, 500e6, time.UTC)
 	l := ratelimit.New(ratelimit.Config{Store: newStore(), Log: slog.New(slog.DiscardHandler), PerMinute: 1, Now: func() time.Time { return now }})
-	r := httptest.NewRequest("GET", "/x", nil)
-	script := httptest.NewRequest("GET", "/x", nil)
+	r := httptest.NewRequest(http.MethodGet, "/x", nil)
+	script := httptest.NewRequest(http.MethodGet, "/x", nil)
 	script.Header.Set("Nango-Is-Script", "true")
 
 	w := httptest.NewRecorder()
@@ -250,7 +251,7 @@ func TestOff(t *testing.T) {
 	t.Parallel()
 	for name, l := range map[string]*ratelimit.Limiter{"nil": nil, "zero": ratelimit.New(ratelimit.Config{})} {
 		w := httptest.NewRecorder()
-		if err := l.Apply(w, httptest.NewRequest("GET", "/", nil), 1); err != nil || len(w.Header()) != 0 || !l.Allow(1, "api").OK {
+		if err := l.Apply(w, httptest.NewRequest(http.MethodGet, "/", nil), 1); err != nil || len(w.Header()) != 0 || !l.Allow(1, "api").OK {
 			t.Errorf("%s: limits: %v %v", name, err, w.Header())
 		}
 		ctx, cancel := context.WithCancel(t.Context())
