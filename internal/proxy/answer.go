@@ -123,10 +123,22 @@ func (c *call) copyBody(src io.Reader, flush bool) error {
 			return nil
 		}
 		if readErr != nil {
-			c.failOp("upstream_aborted", "The upstream broke off in the middle of its answer.")
-			panic(http.ErrAbortHandler)
+			c.abort(readErr)
 		}
 	}
+}
+
+// abort cuts the connection to the caller, who cannot be told otherwise that the
+// upstream broke off. When it is the caller who left, there is nothing to report.
+func (c *call) abort(err error) {
+	if c.r.Context().Err() != nil {
+		c.finish(c.r.Context().Err())
+	} else {
+		c.failOp("upstream_aborted", "The upstream broke off in the middle of its answer.")
+		c.s.c.Log.WarnContext(c.ctx, "the upstream broke off in the middle of its answer",
+			"integration", c.params.integration, "provider", c.target.Provider.Name, "error", err)
+	}
+	panic(http.ErrAbortHandler)
 }
 
 // copyTrailer takes over the trailers, announced ones and others.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/connect"
 )
 
 // maxErrorBody is how much of an error's body is looked at for a wait.
@@ -75,24 +76,22 @@ func (c *call) fits(pause time.Duration) (time.Duration, bool) {
 	return pause, true
 }
 
-// renewCredentials gets other credentials after a 401: those that somebody else
-// has refreshed meanwhile, or new ones, once. It reports whether there are any;
+// renewCredentials gets other credentials after a 401, once: those that somebody
+// else has refreshed meanwhile, or new ones. It reports whether there are any;
 // the same ones would be refused again.
 func (c *call) renewCredentials() bool {
-	before := c.target.Credentials
-	for _, force := range []bool{false, true} {
-		if force {
-			if c.forced || !before.Refreshable() {
-				return false
-			}
-			c.forced = true
-		}
-		target, err := c.s.c.Fresh(c.ctx, c.env.ID, c.params.integration, c.params.connection, force)
+	if c.renewed {
+		return false
+	}
+	c.renewed = true
+	before := c.target
+	for _, o := range []connect.FreshOptions{{}, {Rejected: true}} {
+		target, err := c.s.c.Fresh(c.ctx, c.env.ID, c.params.integration, c.params.connection, o)
 		if err != nil {
-			c.op.Message(linkspan.Message{Level: "warn", Text: "The credentials could not be renewed after the upstream refused them."})
+			c.op.Message(linkspan.Message{Level: "warn", Text: "The upstream refused the credentials, and they could not be renewed."})
 			return false
 		}
-		if !target.Credentials.Equal(before) {
+		if !target.Credentials.Equal(before.Credentials) {
 			c.target = target
 			return true
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/egress"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/upstream"
@@ -41,8 +43,8 @@ type call struct {
 	// type of the body, after a change of it.
 	contentType string
 
-	// forced is set once new credentials were asked for.
-	forced bool
+	// renewed is set once other credentials were asked for.
+	renewed bool
 }
 
 // serve runs the call up to the end of the answer.
@@ -66,7 +68,7 @@ func (c *call) serve() error {
 // fetchTarget gets the connection and puts what can be wrong with it into the
 // contract's words (§5.6).
 func (c *call) fetchTarget() error {
-	target, err := c.s.c.Fresh(c.ctx, c.env.ID, c.params.integration, c.params.connection, false)
+	target, err := c.s.c.Fresh(c.ctx, c.env.ID, c.params.integration, c.params.connection, connect.FreshOptions{})
 	if err != nil {
 		return credentialsError(err)
 	}
@@ -98,7 +100,11 @@ func credentialsError(err error) error {
 	}
 	failed := linkspan.E(op, e.Kind, "server_error", err, "Failed to get connection credentials: '%s'", e.Msg).WithHint("%s", e.Hint)
 	failed.Status = e.Status
-	return failed.WithPayload(map[string]any{"cause": e.Code})
+	payload := map[string]any{"cause": e.Code}
+	if more, ok := e.Payload.(map[string]any); ok {
+		maps.Copy(payload, more)
+	}
+	return failed.WithPayload(payload)
 }
 
 // checkOverride refuses base URLs that callers may not name.

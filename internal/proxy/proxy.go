@@ -11,12 +11,14 @@ package proxy
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/upstream"
 )
@@ -36,9 +38,9 @@ const (
 	copyBufferBytes = 32 << 10
 )
 
-// FreshFunc returns the connection of a name with credentials that are valid
-// now. force asks for new credentials even though the present ones look valid.
-type FreshFunc func(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string, force bool) (*upstream.Target, error)
+// FreshFunc returns the connection of a name with credentials that can be used;
+// the method Fresh of [connect.Service] is one.
+type FreshFunc func(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string, o connect.FreshOptions) (*upstream.Target, error)
 
 // OverridePolicy is what callers may do with the header Base-Url-Override. A call
 // to an overridden base URL carries the connection's credentials like any other,
@@ -61,6 +63,8 @@ type Config struct {
 	Upstream *upstream.Caller
 	// Ops records the calls; nil records nothing.
 	Ops *oplog.Log
+	// Log receives what no caller can be told any more; nil discards it.
+	Log *slog.Logger
 	// Override says what callers may do with Base-Url-Override, and DeniedHosts
 	// lists host names that they may not name besides those that package egress
 	// refuses.
@@ -95,6 +99,9 @@ func New(c Config) *Service {
 	}
 	if c.Wait == nil {
 		c.Wait = wait
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{c: c}
 	s.buffers.New = func() any { return new([copyBufferBytes]byte) }
