@@ -74,13 +74,49 @@ func fileErrors(file string, err error) error {
 }
 
 func fileError(file string, err error) error {
-	fe := &FileError{File: file}
-	if located, ok := errors.AsType[*yaml.LoadError](err); ok {
-		fe.Line, fe.Message = located.Mark.Line, located.Message
-	} else {
-		fe.Message = err.Error()
+	if own, ok := errors.AsType[*FileError](err); ok {
+		return &FileError{File: file, Line: own.Line, Message: own.Message}
 	}
-	return fe
+	if located, ok := errors.AsType[*yaml.LoadError](err); ok {
+		return &FileError{File: file, Line: located.Mark.Line, Message: plainMessage(located.Message)}
+	}
+	return &FileError{File: file, Message: plainMessage(err.Error())}
+}
+
+// plainMessage puts the messages that people meet most into the words of this
+// format; others stay as they are.
+func plainMessage(message string) string {
+	if rest, ok := strings.CutPrefix(message, "field "); ok {
+		if key, _, ok := strings.Cut(rest, " not found in type "); ok {
+			return fmt.Sprintf("the key %q is unknown here; docs/providers.md lists the keys", key)
+		}
+	}
+	if rest, ok := strings.CutPrefix(message, "cannot construct "); ok {
+		tag, _, _ := strings.Cut(rest, " ")
+		return kindOfTag(tag) + " cannot stand here; docs/providers.md says what can"
+	}
+	if strings.Contains(message, "no documents in stream") {
+		return "the file is empty"
+	}
+	return message
+}
+
+func kindOfTag(tag string) string {
+	switch tag {
+	case "!!map":
+		return "a map"
+	case "!!seq":
+		return "a list"
+	case "!!str":
+		return "a text"
+	case "!!int", "!!float":
+		return "a number"
+	case "!!bool":
+		return "true or false"
+	case "!!null":
+		return "nothing"
+	}
+	return "this value"
 }
 
 // lineOf returns the line of the node that path leads to, or of its nearest

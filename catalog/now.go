@@ -11,8 +11,9 @@ import (
 // in UTC.
 const isoFormat = "YYYY-MM-DDTHH:mm:ss.SSS[Z]"
 
-// maxNowOffset bounds the number in ${now+N:unit}.
-const maxNowOffset = 1_000_000_000
+// maxNowOffset bounds the number in ${now+N:unit}: so many hours still fit a
+// time.Duration.
+const maxNowOffset = 1_000_000
 
 // nowSpec is a parsed ${now...} placeholder.
 type nowSpec struct {
@@ -95,7 +96,7 @@ func (s nowSpec) shift(t time.Time) time.Time {
 	case "minute":
 		return t.Add(time.Duration(s.amount) * time.Minute)
 	case "hour":
-		return t.AddDate(0, 0, s.amount/24).Add(time.Duration(s.amount%24) * time.Hour)
+		return t.Add(time.Duration(s.amount) * time.Hour)
 	case "day":
 		return t.AddDate(0, 0, s.amount)
 	case "week":

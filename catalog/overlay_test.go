@@ -141,18 +141,19 @@ func TestOwnProviders(t *testing.T) {
 func TestOwnProviderMistakes(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, file, text, want string }{
-		{"unknown key", "acme.yaml", acme + "colour: red\n", "acme.yaml:10:"},
-		{"unknown nested key", "acme.yaml", strings.Replace(acme, "  mode:", "  colour: red\n  mode:", 1), "acme.yaml:6:"},
+		{"unknown key", "acme.yaml", acme + "colour: red\n", `acme.yaml:10: the key "colour" is unknown here`},
+		{"unknown nested key", "acme.yaml", strings.Replace(acme, "  mode:", "  colour: red\n  mode:", 1), `acme.yaml:6: the key "colour" is unknown here`},
 		{"broken YAML", "acme.yaml", "name: [acme\n", "acme.yaml:"},
-		{"empty", "acme.yaml", "", "acme.yaml"},
-		{"wrong type", "acme.yaml", strings.Replace(acme, "categories:\n  - crm", "categories: 7", 1), "acme.yaml:3:"},
+		{"empty", "acme.yaml", "", "acme.yaml: the file is empty"},
+		{"wrong type", "acme.yaml", strings.Replace(acme, "categories:\n  - crm", "categories: 7", 1), "acme.yaml:3: a number cannot stand here"},
 		{"duplicate key", "acme.yaml", acme + "name: acme\n", "acme.yaml:10:"},
 		{"name differs", "other.yaml", acme, `other.yaml:1: name is "acme"; it must be "other"`},
 		{"file name", "Acme.yaml", acme, "lower-case"},
-		{"template", "acme.yaml", strings.Replace(acme, "https://api", "https://${api", 1), "acme.yaml:9: "},
+		{"template", "acme.yaml", strings.Replace(acme, "https://api", "https://${api", 1), "acme.yaml:9: the placeholder at byte 8 is not closed"},
 		{"placeholder", "acme.yaml", strings.Replace(acme, "https://api", "https://${step1.x}", 1), "acme.yaml:9: api.base_url.0 uses ${step1.x}, which has no value there"},
 		{"category", "acme.yaml", strings.Replace(acme, "- crm", "- fun", 1), "acme.yaml:4: categories.0"},
 		{"pattern", "acme.yaml", acme + "inputs:\n  credentials:\n    - name: apiKey\n      pattern: '['\n", "acme.yaml:13: inputs.credentials.0.pattern is wrong"},
+		{"nested value", "acme.yaml", acme + "  headers:\n    - name: a\n      value:\n        b:\n          - ${c\n", "acme.yaml:14: the placeholder"},
 		{"alias bomb", "acme.yaml", "a: &a [1,1,1,1,1,1,1,1,1]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nname: *b\n", "acme.yaml"},
 		{"too large", "acme.yaml", strings.Repeat("#", 2<<20), "more than"},
 	}

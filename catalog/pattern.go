@@ -82,7 +82,7 @@ func (p *Pattern) Find(text string) (string, bool, error) {
 // UnmarshalYAML implements yaml.Unmarshaler for a scalar.
 func (p *Pattern) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind != yaml.ScalarNode {
-		return fmt.Errorf("line %d: a pattern must be a text", n.Line)
+		return &FileError{Line: n.Line, Message: "a pattern must be a text"}
 	}
 	p.source = n.Value
 	return nil

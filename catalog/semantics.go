@@ -24,7 +24,7 @@ type OptionalName struct {
 // UnmarshalYAML implements yaml.Unmarshaler.
 func (o *OptionalName) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind != yaml.ScalarNode {
-		return fmt.Errorf("line %d: a name must be a text or null", n.Line)
+		return &FileError{Line: n.Line, Message: "a name must be a text or null"}
 	}
 	o.Declared = true
 	if n.ShortTag() != "!!null" {

@@ -141,11 +141,11 @@ func walkNodes(nodes []node, visit func(*node)) {
 // UnmarshalYAML implements yaml.Unmarshaler for a scalar.
 func (t *Template) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind != yaml.ScalarNode {
-		return fmt.Errorf("line %d: a template must be a text", n.Line)
+		return &FileError{Line: n.Line, Message: "a template must be a text"}
 	}
 	parsed, err := ParseTemplate(n.Value)
 	if err != nil {
-		return fmt.Errorf("line %d: %w", n.Line, err)
+		return &FileError{Line: n.Line, Message: err.Error()}
 	}
 	*t = *parsed
 	return nil

@@ -66,7 +66,7 @@ func TestTemplateExpand(t *testing.T) {
 		{"now unix", "${now:X} ${now:x}", "1704074645 1704074645009", false},
 		{"now other tokens", "${now:YY-M-D dddd dd d H h:m:s A a SSS Z MMMM}", "24-1-1 Monday Mo 1 2 2:4:5 AM am 009 +00:00 January", false},
 		{"now plus", "${now+7:days:YYYY-MM-DD}", "2024-01-08", false},
-		{"now plus month clamps", "${now+25:months:YYYY-MM-DD}", "2026-02-01", false},
+		{"now plus months", "${now+25:months:YYYY-MM-DD}", "2026-02-01", false},
 		{"now minus", "${now-1:minutes:X}", "1704074585", false},
 		{"now plus without format", "${now+1:h}", "2024-01-01T03:04:05.009Z", false},
 	}
@@ -154,6 +154,34 @@ func TestScopeFreezesNowAndRandom(t *testing.T) {
 	}
 	if other, _ := tmpl.Expand(catalog.NewScope(nil)); other == first {
 		t.Error("another scope has the same random value")
+	}
+}
+
+// TestMonthsKeepTheLastDay checks that a month that is too short does not run
+// over into the next one.
+func TestMonthsKeepTheLastDay(t *testing.T) {
+	t.Parallel()
+	scope := catalog.NewScope(nil).WithNow(func() time.Time { return time.Date(2024, time.January, 31, 12, 0, 0, 0, time.UTC) })
+	for template, want := range map[string]string{
+		"${now+1:month:YYYY-MM-DD}":    "2024-02-29",
+		"${now+13:months:YYYY-MM-DD}":  "2025-02-28",
+		"${now+2:M:YYYY-MM-DD}":        "2024-03-31",
+		"${now-2:months:YYYY-MM-DD}":   "2023-11-30",
+		"${now+1:years:YYYY-MM-DD}":    "2025-01-31",
+		"${now+2:weeks:YYYY-MM-DD}":    "2024-02-14",
+		"${now+1000000:hours:YYYY}":    "2138",
+		"${now+1500:ms:ss.SSS}":        "01.500",
+		"${now+90:s:HH:mm:ss}":         "12:01:30",
+		"${now:[It is] H [o'clock] [}": "It is 12 o'clock [",
+	} {
+		tmpl, err := catalog.ParseTemplate(template)
+		if err != nil {
+			t.Errorf("%s: %v", template, err)
+			continue
+		}
+		if got, ok := tmpl.Expand(scope); !ok || got != want {
+			t.Errorf("%s = %q, want %q", template, got, want)
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 // that the filled URL is not an absolute http or https URL.
 var ErrUnsafeURL = errors.New("unsafe URL")
 
+var errDotSegment = errors.New(`must not have "." or ".." as a segment of a path`)
+
 // URLs is a list of alternatives of one URL, in order of preference.
 type URLs []Template
 
@@ -137,6 +139,7 @@ const (
 	urlScheme
 	urlHost
 	urlPath
+	urlQuery
 )
 
 // urlWriter joins literals and values of a URL template. The part it is in
@@ -159,6 +162,9 @@ func (w *urlWriter) literal(text string) {
 	}
 	if w.part == urlHost && strings.ContainsAny(text, "/?#") {
 		w.part = urlPath
+	}
+	if w.part == urlPath && strings.ContainsAny(text, "?#") {
+		w.part = urlQuery
 	}
 }
 
@@ -187,14 +193,36 @@ func (w *urlWriter) value(value string, next []node) error {
 			if value == "" || strings.HasPrefix(value, "/") || strings.ContainsFunc(value, notInHostAndPath) {
 				return errors.New("must be a host name, such as api.example.com")
 			}
+			if hasDotSegment(value) {
+				return errDotSegment
+			}
 		} else if strings.ContainsFunc(value, notInHostLabel) {
 			return errors.New("is part of a host name and may hold only letters, digits, hyphens, underscores and dots")
 		}
 		w.b.WriteString(value)
 	case urlPath:
+		if hasDotSegment(value) {
+			return errDotSegment
+		}
+		w.b.WriteString(w.escape(value))
+	case urlQuery:
 		w.b.WriteString(w.escape(value))
 	}
 	return nil
+}
+
+// hasDotSegment reports segments that would lead out of the place in a path
+// where the value stands, encoded ones included.
+func hasDotSegment(value string) bool {
+	if decoded, err := url.PathUnescape(value); err == nil {
+		value = decoded
+	}
+	for segment := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // notInHostAndPath refuses what ends a host early (user information, query,

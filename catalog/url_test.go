@@ -2,6 +2,8 @@ package catalog_test
 
 import (
 	"errors"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/linkspan/linkspan/catalog"
@@ -42,6 +44,12 @@ func TestExpandURL(t *testing.T) {
 		{"path", "https://api.example.com/${x}/y", "a b/c?d#e%20", "https://api.example.com/a%20b%2Fc%3Fd%23e%2520/y", "https://api.example.com/a%20b/c%3Fd%23e%20/y"},
 		{"telegram style", "https://api.example.com/bot${x}", "123:ABC", "https://api.example.com/bot123%3AABC", "https://api.example.com/bot123:ABC"},
 		{"query", "https://api.example.com/t?k=${x}", "a&b=c", "https://api.example.com/t?k=a%26b%3Dc", "https://api.example.com/t?k=a&b=c"},
+		{"dot segments", "https://api.example.com/a/${x}/b", "..", unsafe, ""},
+		{"encoded dot segments", "https://api.example.com/a/${x}/b", "%2e%2E", unsafe, ""},
+		{"dot segments among others", "https://api.example.com/a/${x}/b", `c/..\d`, unsafe, ""},
+		{"dot segments after a host", "https://${x}/b", "api.example.com/../c", unsafe, ""},
+		{"dots in a name", "https://api.example.com/${x}", "v1..2.", "https://api.example.com/v1..2.", ""},
+		{"dots in a query", "https://api.example.com/?p=${x}", "..", "https://api.example.com/?p=..", ""},
 		{"scheme", "${x}://example.com", "https", unsafe, ""},
 		{"no host", "https:///${x}", "a", unsafe, ""},
 	}
@@ -99,4 +107,30 @@ func TestURLAlternatives(t *testing.T) {
 			t.Errorf("%v: got %v, %v; want %s", test.config, u, err, test.want)
 		}
 	}
+}
+
+// FuzzURLHost checks that no value leads a URL to another server.
+func FuzzURLHost(f *testing.F) {
+	for _, seed := range []string{"acme", "evil.com/", "evil.com#", "@evil.com", "evil.com\\", "evil.com%2F", "a\x00b", "[::1]", "evil.com:80", "é", "..", "https://evil.com"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		tmpl, err := catalog.ParseTemplate("https://${x}.example.com/v1/${x}/end?q=${x}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		scope := catalog.NewScope(map[string]any{"x": value})
+		for _, fill := range []func(catalog.Vars) (*url.URL, error){tmpl.ExpandURL, tmpl.ExpandBaseURL} {
+			u, err := fill(scope)
+			if err != nil {
+				continue
+			}
+			if u.Host != value+".example.com" || u.User != nil || u.Scheme != "https" || !strings.HasPrefix(u.Path, "/v1/") || !strings.HasSuffix(u.Path, "/end") || u.Fragment != "" {
+				t.Errorf("value %q leads to %s", value, u)
+			}
+			if again, err := url.Parse(u.String()); err != nil || again.Host != u.Host {
+				t.Errorf("%s does not survive parsing: %v, %v", u, again, err)
+			}
+		}
+	})
 }

@@ -156,7 +156,7 @@ func (v *Value) UnmarshalYAML(n *yaml.Node) error {
 		return nil
 	default:
 	}
-	return fmt.Errorf("line %d: a value must be a text, number, boolean, list or map", n.Line)
+	return &FileError{Line: n.Line, Message: "a value must be a text, number, boolean, list or map"}
 }
 
 func (v *Value) unmarshalScalar(n *yaml.Node) error {
@@ -166,7 +166,7 @@ func (v *Value) unmarshalScalar(n *yaml.Node) error {
 	}
 	v.kind = valueScalar
 	if err := n.Decode(&v.scalar); err != nil {
-		return fmt.Errorf("line %d: %w", n.Line, err)
+		return &FileError{Line: n.Line, Message: err.Error()}
 	}
 	return nil
 }
