@@ -1,0 +1,342 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/catalog"
+	"github.com/linkspan/linkspan/internal/access"
+	"github.com/linkspan/linkspan/internal/change"
+	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/egress"
+	"github.com/linkspan/linkspan/internal/environment"
+	"github.com/linkspan/linkspan/internal/integration"
+	"github.com/linkspan/linkspan/internal/lease"
+	"github.com/linkspan/linkspan/internal/oauth"
+	"github.com/linkspan/linkspan/internal/providerdocs"
+	"github.com/linkspan/linkspan/internal/ratelimit"
+	"github.com/linkspan/linkspan/internal/server"
+	"github.com/linkspan/linkspan/internal/store"
+	"github.com/linkspan/linkspan/internal/upstream"
+	"github.com/linkspan/linkspan/internal/vault"
+)
+
+// The keys of the account that every rig has.
+const (
+	devKey     = "00000000-0000-4000-8000-000000000001"
+	prodKey    = "00000000-0000-4000-8000-000000000002"
+	accountKey = "00000000-0000-4000-8000-000000000003"
+	publicURL  = "https://link.example"
+)
+
+// rig is the API over the real services and a real database. Only the proxy and
+// the world outside are fakes.
+type rig struct {
+	t       *testing.T
+	server  *server.Server
+	store   *store.Store
+	access  *access.Service
+	account linkspan.Account
+	dev     linkspan.Environment
+	prod    linkspan.Environment
+	proxied atomic.Int64
+	// outside answers what the services send to providers.
+	outside *httptest.Server
+}
+
+type rigOptions struct {
+	rateLimit int
+	ready     func(context.Context) error
+	// answer is what the world outside answers; nil answers 200 {}.
+	answer http.HandlerFunc
+}
+
+func newRig(t *testing.T, o rigOptions) *rig {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	r := &rig{t: t}
+	if o.answer == nil {
+		o.answer = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }
+	}
+	r.outside = httptest.NewServer(o.answer)
+	t.Cleanup(r.outside.Close)
+
+	db, err := store.Open(t.Context(), store.Config{DataDir: t.TempDir()}, log)
+	check(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	_, err = db.Migrate(t.Context())
+	check(t, err)
+	r.store = store.New(db, vault.New(vault.NewRing(vault.NewMasterKey()), db))
+	cat, err := catalog.Open(catalog.Options{Dir: writeProviders(t, r.outside.URL)})
+	check(t, err)
+	check(t, errorOf(cat.Errors()))
+
+	feed := change.NewFeed(db, log)
+	db.OnLocalChange(feed.Local)
+	environments := environment.New(r.store, r.store)
+	r.bootstrap(environments)
+	r.access = access.New(access.Config{Store: r.store, Feed: feed, Log: log})
+	guard := egress.New(egress.Policy{AllowPrivateNetwork: true}, nil)
+	connections := connect.New(connect.Config{
+		Store: r.store, Tx: r.store, Providers: cat, Feed: feed,
+		Leases:   lease.NewKeeper(r.store, "test", log),
+		Upstream: upstream.New(upstream.Config{Guard: guard}),
+		OAuth:    oauth.New(oauth.Config{HTTP: guard.Client(egress.ClientOptions{})}),
+		Log:      log,
+	})
+	r.server = server.New(server.Config{
+		Log: log, PublicURL: publicURL, BodyLimit: 1 << 20,
+		Access: r.access, Limiter: ratelimit.New(ratelimit.Config{Store: r.store, Log: log, PerMinute: o.rateLimit}),
+		Catalog: cat, Environments: environments, Integrations: integration.New(r.store, r.store, cat),
+		Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
+	})
+	runFeed(t, feed)
+	return r
+}
+
+func (r *rig) bootstrap(environments *environment.Service) {
+	made, err := environments.Bootstrap(r.t.Context(), environment.BootstrapInput{
+		AccountKey: linkspan.NewSecret(accountKey),
+		Environments: map[string]environment.GivenKeys{
+			"dev": {SecretKey: linkspan.NewSecret(devKey)}, "prod": {SecretKey: linkspan.NewSecret(prodKey)},
+		},
+	})
+	check(r.t, err)
+	r.account, r.dev, r.prod = made.Account, made.Environments[0].Environment, made.Environments[1].Environment
+}
+
+// runFeed runs the feed for the time of the test and waits until caches may be
+// trusted.
+func runFeed(t *testing.T, feed *change.Feed) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- feed.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	for !feed.Fresh() {
+		select {
+		case err := <-done:
+			t.Fatal(err)
+		default:
+			runtime.Gosched()
+		}
+	}
+}
+
+// writeProviders writes the providers of the tests, which call base.
+func writeProviders(t *testing.T, base string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"test-key": `name: test-key
+display_name: Test Key
+categories: [other]
+auth: {mode: API_KEY}
+api:
+  base_url: ["` + base + `"]
+  headers:
+    - {name: authorization, value: "Bearer ${apiKey}"}
+  verify: {method: GET, paths: [/verify]}
+inputs:
+  credentials:
+    - {name: apiKey, title: API key, help: The key., required: true, secret: true}
+  integration_config:
+    - {name: region, title: Region, help: Where., required: true, default: eu, choices: [{value: eu}, {value: us}]}
+    - {name: seed, title: Seed, help: A secret., required: false, secret: true}
+hooks: {webhook_routing: stripe}
+`,
+		"test-oauth": `name: test-oauth
+display_name: Test OAuth
+categories: [other]
+auth:
+  mode: OAUTH2
+  scopes: {default: [read, write]}
+  authorize: {url: ["` + base + `/authorize"]}
+  token: {url: ["` + base + `/token"]}
+api:
+  base_url: ["` + base + `"]
+`,
+		"test-basic": `name: test-basic
+display_name: Test Basic
+categories: [other]
+auth: {mode: BASIC}
+api:
+  base_url: ["` + base + `"]
+`,
+	} {
+		check(t, os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(text), 0o600))
+	}
+	return dir
+}
+
+type fakeProxy struct{ calls *atomic.Int64 }
+
+// Serve answers with the path that it got, so that tests see that nothing
+// touched it.
+func (p fakeProxy) Serve(w http.ResponseWriter, r *http.Request, env linkspan.Environment) error {
+	p.calls.Add(1)
+	w.WriteHeader(http.StatusAccepted)
+	_, err := fmt.Fprintf(w, "%s %s %s", r.Method, r.URL.EscapedPath(), env.Name)
+	return err
+}
+
+// reply is an answer of the API.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// call makes a request with a key; "" means none. Headers are name and value in
+// turn.
+func (r *rig) call(key, method, path, body string, headers ...string) reply {
+	r.t.Helper()
+	req := httptest.NewRequestWithContext(r.t.Context(), method, path, nil)
+	if body != "" {
+		req = httptest.NewRequestWithContext(r.t.Context(), method, path, strings.NewReader(body))
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	r.server.ServeHTTP(w, req)
+	return reply{status: w.Code, header: w.Header(), body: w.Body.String()}
+}
+
+// must makes a request that has to succeed and decodes the answer.
+func (r *rig) must(key, method, path, body string) any {
+	r.t.Helper()
+	got := r.call(key, method, path, body)
+	if got.status < 200 || got.status > 299 {
+		r.t.Fatalf("%s %s: %d %s", method, path, got.status, got.body)
+	}
+	if got.body == "" {
+		return nil
+	}
+	var v any
+	check(r.t, json.Unmarshal([]byte(got.body), &v))
+	return v
+}
+
+// errorBody is the part of an error that tests look at.
+type errorBody struct {
+	Error struct {
+		Code    string           `json:"code"`
+		Message string           `json:"message"`
+		Errors  []linkspan.Issue `json:"errors"`
+		Payload json.RawMessage  `json:"payload"`
+	} `json:"error"`
+}
+
+func (got reply) err(t *testing.T) errorBody {
+	t.Helper()
+	var b errorBody
+	if err := json.Unmarshal([]byte(got.body), &b); err != nil {
+		t.Fatalf("the error is not JSON: %q: %v", got.body, err)
+	}
+	return b
+}
+
+// expect fails unless the answer is this error; issues are matched by their
+// "code message" when they are given.
+func (r *rig) expect(got reply, status int, code string, issues ...string) {
+	r.t.Helper()
+	b := got.err(r.t)
+	if got.status != status || b.Error.Code != code {
+		r.t.Errorf("got %d %s, want %d %s", got.status, got.body, status, code)
+		return
+	}
+	var found []string
+	for _, i := range b.Error.Errors {
+		found = append(found, i.Code+" "+i.Message)
+	}
+	for _, want := range issues {
+		if !strings.Contains(strings.Join(found, "\n"), want) {
+			r.t.Errorf("got issues %q, want one with %q", found, want)
+		}
+	}
+}
+
+// key makes a key of dev with the scopes.
+func (r *rig) key(scopes ...string) string {
+	r.t.Helper()
+	_, secret, err := r.access.CreateKey(r.t.Context(), nil, access.NewKey{
+		AccountID: r.account.ID, EnvironmentID: r.dev.ID, DisplayName: strings.Join(scopes, " "), Scopes: scopes,
+	})
+	check(r.t, err)
+	return secret.Reveal()
+}
+
+// seed makes an integration "seeded" and a connection "c1" in an environment.
+func (r *rig) seed(key string) {
+	r.t.Helper()
+	r.must(key, "POST", "/integrations", `{"provider":"test-key","unique_key":"seeded"}`)
+	r.must(key, "POST", "/connections", `{"provider_config_key":"seeded","connection_id":"c1","credentials":{"type":"API_KEY","apiKey":"k-1"}}`)
+}
+
+// operation stores an operation with a message in an environment.
+func (r *rig) operation(env linkspan.Environment, at time.Time, change func(*linkspan.Operation)) linkspan.OperationID {
+	r.t.Helper()
+	at = at.UTC().Truncate(time.Microsecond)
+	op := linkspan.Operation{
+		ID: linkspan.NewOperationID(at), AccountID: r.account.ID, EnvironmentID: env.ID, Type: linkspan.OperationProxy, Action: linkspan.ActionCall,
+		State: linkspan.StateSuccess, Message: "GET /x", IntegrationKey: "seeded", Provider: "test-key", ConnectionName: "c1",
+		CreatedAt: at, StartedAt: at, EndedAt: at.Add(1500 * time.Millisecond), ExpiresAt: at.Add(time.Hour),
+	}
+	if change != nil {
+		change(&op)
+	}
+	check(r.t, r.store.SaveOperations(r.t.Context(), nil, []linkspan.Operation{op}, []linkspan.Message{{
+		OperationID: op.ID, EnvironmentID: env.ID, Type: "http", Source: "internal", Level: "warn", Text: "again",
+		Retry: &linkspan.RetryInfo{Attempt: 1, Max: 2, WaitedMS: 5}, CreatedAt: at,
+	}}))
+	return op.ID
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func errorOf(errs []error) error {
+	if len(errs) > 0 {
+		return errs[0]
+	}
+	return nil
+}
+
+// at walks a decoded JSON value by keys.
+func at(t *testing.T, v any, keys ...string) any {
+	t.Helper()
+	for _, k := range keys {
+		m, ok := v.(map[string]any)
+		if !ok {
+			t.Fatalf("%v is no object on the way along %q", v, keys)
+		}
+		v = m[k]
+	}
+	return v
+}
