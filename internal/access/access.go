@@ -144,9 +144,24 @@ func New(cfg Config) *Service {
 }
 
 // Authenticate finds out who sent the request and whether they may make the
-// call. Errors are those of wire contract §2.2, and unavailable when the
-// database can't be asked or the caches can't be trusted.
+// call: Identify and Want.Admits in one. Errors are those of wire contract
+// §2.2, and unavailable when the database can't be asked or the caches can't be
+// trusted.
 func (s *Service) Authenticate(ctx context.Context, r *http.Request, want Want) (*Principal, error) {
+	p, err := s.Identify(ctx, r, want)
+	if err != nil {
+		return nil, err
+	}
+	if err := want.Admits(p); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Identify finds out who sent the request, without asking what they may do, for
+// callers that count or log refused calls too. Of want only the kinds matter:
+// they decide how the token is read.
+func (s *Service) Identify(ctx context.Context, r *http.Request, want Want) (*Principal, error) {
 	token, err := bearer(r.Header)
 	if err != nil {
 		return nil, err
@@ -156,9 +171,6 @@ func (s *Service) Authenticate(ctx context.Context, r *http.Request, want Want) 
 	}
 	p, err := s.identify(ctx, token, want)
 	if err != nil {
-		return nil, err
-	}
-	if err := want.admits(p); err != nil {
 		return nil, err
 	}
 	s.touch(p)
@@ -172,13 +184,16 @@ func (s *Service) identify(ctx context.Context, token string, want Want) (*Princ
 	return s.key(ctx, token)
 }
 
-// admits checks the kind and the scopes of a principal.
-func (w Want) admits(p *Principal) error {
+// Admits checks the kind and the scopes of a principal. The error is of
+// linkspan.KindForbidden.
+func (w Want) Admits(p *Principal) error {
 	switch {
 	case p.Kind == AccountKey && !w.Account:
 		return forbidden("API key is not authorized for an environment")
 	case p.Kind == EnvironmentKey && !w.Environment:
 		return forbidden("API key is not authorized for the account. Use an account API key.")
+	case p.Kind == Session && !w.Session:
+		return forbidden("A connect session is not authorized for this call. Use an API key.")
 	}
 	if len(w.Scopes) == 0 || slices.ContainsFunc(w.Scopes, p.Grants) {
 		return nil

@@ -230,6 +230,26 @@ func TestDecodeBodyIssues(t *testing.T) {
 	}
 }
 
+func TestIssuesStaySmall(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("k", 1<<16)
+	for name, body := range map[string]string{
+		"many elements": `{"nested":[` + strings.Repeat(`1,`, 10_000) + `1]}`,
+		"many keys":     `{"` + strings.Repeat(`x":1,"`, 10_000) + long + `":1}`,
+		"long key":      `{"` + long + `":1}`,
+		"long path":     `{"tags":{"` + long + `":1}}`,
+		"deep":          `{"nested":[{"nested":[{"nested":[` + strings.Repeat(`{"count":0},`, 1000) + `{}]}]}]}`,
+		"untyped":       `{"any":[` + strings.Repeat(`"\u0000",`, 1000) + `1]}`,
+	} {
+		_, err := decodeBody[input](body)
+		w := httptest.NewRecorder()
+		httpx.WriteError(w, httptest.NewRequest(http.MethodPost, "/", nil), err)
+		if w.Code != http.StatusBadRequest || w.Body.Len() > 20_000 {
+			t.Errorf("%s: status %d with %d bytes", name, w.Code, w.Body.Len())
+		}
+	}
+}
+
 func TestDecodeBodyValues(t *testing.T) {
 	t.Parallel()
 	got, err := decodeBody[input](`{"provider":"gh","key":"first","key":"k","name":"n","override":"","count":1e2,"small":-128,"size":7,

@@ -22,10 +22,36 @@ type decoder struct {
 	issues []linkspan.Issue
 }
 
+// Limits on what is said about hostile input, so that an error is never much
+// larger than a person would read.
+const (
+	maxIssues    = 100
+	maxNameInMsg = 256
+)
+
+// full reports that there are issues enough.
+func (d *decoder) full() bool { return len(d.issues) >= maxIssues }
+
 func (d *decoder) issue(code, message string) {
+	if d.full() {
+		return
+	}
 	path := make([]any, len(d.path)) // never nil: the contract always has a list
-	copy(path, d.path)
+	for i, step := range d.path {
+		if name, ok := step.(string); ok {
+			step = shorten(name)
+		}
+		path[i] = step
+	}
 	d.issues = append(d.issues, linkspan.Issue{Code: code, Message: message, Path: path})
+}
+
+// shorten cuts a name that a caller made up.
+func shorten(name string) string {
+	if len(name) <= maxNameInMsg {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxNameInMsg], "") + "…"
 }
 
 // at runs f one step deeper.
@@ -369,6 +395,9 @@ func (d *decoder) decodeList(v any, dst reflect.Value, s *shape, ru *rules) {
 	}
 	out := reflect.MakeSlice(s.typ, len(list), len(list))
 	for i, element := range list {
+		if d.full() {
+			return
+		}
 		d.at(i, func() { d.decode(element, out.Index(i), s.elem, ru.elementRules()) })
 	}
 	dst.Set(out)
@@ -416,6 +445,9 @@ func (d *decoder) decodeMap(v any, dst reflect.Value, s *shape, ru *rules) {
 	}
 	out := reflect.MakeMapWithSize(s.typ, len(object))
 	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if d.full() {
+			return
+		}
 		d.at(key, func() {
 			element := reflect.New(s.elem.typ).Elem()
 			d.checkKey(key, ru.keyRules())
@@ -464,7 +496,7 @@ func (d *decoder) decodeStruct(v any, dst reflect.Value, s *shape, ru *rules) {
 	if known < len(object) && !s.loose && !ru.loose {
 		d.unknownKeys(object, s)
 	}
-	if s.checker && len(d.issues) == before {
+	if s.checker && len(d.issues) == before && !d.full() {
 		c, _ := reflect.TypeAssert[checker](dst.Addr()) // the shape says so
 		d.adopt(c.Check())
 	}
@@ -490,7 +522,7 @@ func (d *decoder) unknownKeys(object map[string]any, s *shape) {
 	var unknown []string
 	for key := range object {
 		if _, ok := s.byName[key]; !ok {
-			unknown = append(unknown, strconv.Quote(key))
+			unknown = append(unknown, strconv.Quote(shorten(key)))
 		}
 	}
 	slices.Sort(unknown)

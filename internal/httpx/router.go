@@ -185,7 +185,8 @@ func (rt *Router) limitBody(x *exchange, r *http.Request, route *Route) error {
 		x.out.Header().Set("Connection", "close") // nobody is going to read that body
 		return tooLarge(limit)
 	}
-	r.Body = http.MaxBytesReader(&x.out, r.Body, limit)
+	// It tells the server's own writer, not ours, to close the connection.
+	r.Body = http.MaxBytesReader(x.out.ResponseWriter, r.Body, limit)
 	return nil
 }
 
