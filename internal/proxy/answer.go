@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -27,6 +29,7 @@ func (c *call) deliver(res *http.Response) error {
 		res.Header.Del("Content-Length")
 		res.ContentLength = -1
 	}
+	c.status = res.StatusCode
 	c.logResponse(res)
 	h := c.w.Header()
 	copyHeader(h, res.Header)
@@ -157,24 +160,49 @@ func (c *call) copyTrailer(res *http.Response, announced int) {
 	}
 }
 
-// traced returns the call's context with a hook that hands informational
-// responses, such as 103 Early Hints, on to the caller.
-func (c *call) traced() context.Context {
-	return httptrace.WithClientTrace(c.ctx, &httptrace.ClientTrace{Got1xxResponse: c.inform})
+// maxInformational bounds how many informational responses an upstream may send
+// before its answer.
+const maxInformational = 64
+
+// informer hands informational responses, such as 103 Early Hints, on to the
+// caller while an attempt waits for its answer. The transport calls it from a
+// goroutine of its own, possibly after it gave up on the attempt.
+type informer struct {
+	mu      sync.Mutex
+	w       http.ResponseWriter
+	waiting bool
+	seen    int
 }
 
-func (c *call) inform(code int, header textproto.MIMEHeader) error {
-	if code == http.StatusContinue || code == http.StatusSwitchingProtocols {
+// traced returns the call's context with the informer hooked in.
+func (c *call) traced() context.Context {
+	c.informer.w = c.w
+	return httptrace.WithClientTrace(c.ctx, &httptrace.ClientTrace{Got1xxResponse: c.informer.inform})
+}
+
+// wait says whether an attempt is waiting for its answer. Only then may the
+// response writer be used.
+func (i *informer) wait(waiting bool) {
+	i.mu.Lock()
+	i.waiting = waiting
+	i.mu.Unlock()
+}
+
+func (i *informer) inform(code int, header textproto.MIMEHeader) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.seen++; i.seen > maxInformational {
+		return errors.New("the upstream sent too many informational responses")
+	}
+	if !i.waiting || code == http.StatusContinue || code == http.StatusSwitchingProtocols {
 		return nil
 	}
-	h := c.w.Header()
-	for name, values := range header {
-		h[name] = values
-	}
-	c.w.WriteHeader(code)
-	for name := range header {
-		h.Del(name)
-	}
+	h := i.w.Header()
+	before := maps.Clone(h)
+	copyHeader(h, http.Header(header))
+	i.w.WriteHeader(code)
+	clear(h)
+	maps.Copy(h, before)
 	return nil
 }
 

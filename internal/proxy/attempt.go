@@ -24,7 +24,9 @@ func (c *call) attempts() (*http.Response, error) {
 		if attempt == 0 {
 			c.logRequest(req)
 		}
+		c.informer.wait(true)
 		res, err := c.s.c.Upstream.Do(req, c.keepsHeaders())
+		c.informer.wait(false)
 		if attempt >= c.params.retries || c.stream != nil || c.ctx.Err() != nil {
 			return res, err
 		}
@@ -32,6 +34,7 @@ func (c *call) attempts() (*http.Response, error) {
 		if !again {
 			return res, err
 		}
+		c.retries++
 		c.logRetry(attempt, res, err, pause)
 		if res != nil {
 			drain(res)

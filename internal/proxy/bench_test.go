@@ -46,7 +46,14 @@ func BenchmarkProxy(b *testing.B) {
 				c.Fresh = quick(c.Fresh)
 				c.Upstream = upstream.New(upstream.Config{Guard: egress.New(egress.Policy{AllowPrivateNetwork: true}, nil)})
 			})
+			ctx, cancel := context.WithCancel(b.Context())
+			written := make(chan error, 1)
+			go func() { written <- bench.ops.Run(ctx) }()
 			load(b, bench.proxy.URL+"/proxy/users/1?x=y", connections)
+			cancel()
+			if err := <-written; err != nil || bench.ops.Dropped() > 0 {
+				b.Errorf("%d operations were dropped, %v", bench.ops.Dropped(), err)
+			}
 		})
 	}
 }

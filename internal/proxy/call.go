@@ -35,6 +35,10 @@ type call struct {
 	op     *oplog.Op
 	target *upstream.Target
 
+	informer informer
+	// status is the upstream's, retries how often it was asked again.
+	status, retries int
+
 	// content is the whole request body, stream the body as it comes; at most
 	// one is set.
 	content []byte

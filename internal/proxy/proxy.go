@@ -65,6 +65,8 @@ type Config struct {
 	Ops *oplog.Log
 	// Log receives what no caller can be told any more; nil discards it.
 	Log *slog.Logger
+	// Observe is told of each call when it has ended; nil means nobody is.
+	Observe func(ctx context.Context, o Outcome)
 	// Override says what callers may do with Base-Url-Override, and DeniedHosts
 	// lists host names that they may not name besides those that package egress
 	// refuses.
@@ -80,6 +82,19 @@ type Config struct {
 	// Wait waits before another attempt; nil means a timer. It returns the
 	// context's error when that ends first.
 	Wait func(ctx context.Context, d time.Duration) error
+}
+
+// Outcome is what became of a call, for logs and metrics.
+type Outcome struct {
+	// Operation is where the call is recorded; empty when it is not.
+	Operation linkspan.OperationID
+	// Integration and Connection are the caller's names, Provider is empty when
+	// the connection was not found.
+	Integration, Connection, Provider string
+	// Status is that of the upstream's last answer; 0 means there was none.
+	Status int
+	// Retries is how often the upstream was asked again.
+	Retries int
 }
 
 // Service is the proxy. It is safe for concurrent use.
@@ -138,6 +153,7 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, env linkspan.Env
 	defer cancel()
 	c := &call{s: s, w: w, r: r, ctx: ctx, cancel: cancel, env: env, params: p, endpoint: endpoint(r)}
 	c.begin()
+	defer c.observe(r.Context())
 	if r.Body != nil {
 		// The transport may still be about to read the body when the handler
 		// ends; a closed one is safe to read.

@@ -733,6 +733,30 @@ func TestStrictGuardRefusesPrivateUpstreams(t *testing.T) {
 	}
 }
 
+func TestOutcomes(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	var got []proxy.Outcome
+	b := newBench(t, func(w http.ResponseWriter, _ *http.Request) {
+		if calls++; calls == 1 {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}, "", func(c *proxy.Config) {
+		c.Ops = nil
+		c.Observe = func(_ context.Context, o proxy.Outcome) { got = append(got, o) }
+	})
+	b.do(t, "GET", "/proxy/x", nil, "Retries", "1")
+	b.do(t, "GET", "/proxy/x", nil, "Connection-Id", "other")
+	want := []proxy.Outcome{
+		{Integration: "acme", Connection: "c1", Provider: "acme", Status: 200, Retries: 1},
+		{Integration: "acme", Connection: "other"},
+	}
+	b.proxy.Close()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestUpstreamErrorsAreVerbatim(t *testing.T) {
 	t.Parallel()
 	const body = `{"error":"nope",  "x":1}`

@@ -43,6 +43,21 @@ func (c *call) finish(err error) {
 	}
 }
 
+// observe tells of the call. It runs also when the answer is cut.
+func (c *call) observe(ctx context.Context) {
+	if c.s.c.Observe == nil {
+		return
+	}
+	o := Outcome{
+		Operation: c.op.ID(), Integration: c.params.integration, Connection: c.params.connection,
+		Status: c.status, Retries: c.retries,
+	}
+	if c.target != nil {
+		o.Provider = c.target.Provider.Name
+	}
+	c.s.c.Observe(ctx, o)
+}
+
 func (c *call) failOp(code, message string) { c.op.Fail(code, message) }
 
 // succeed ends the operation of an answered call. An upstream's error is an
