@@ -89,11 +89,11 @@ func arrows() map[string]string {
 		"internal/upstream":     ". catalog internal/credential internal/egress internal/oplog",
 		"internal/oauth":        ". catalog internal/credential internal/egress internal/oplog",
 		"internal/connect":      ". catalog internal/change internal/credential internal/lease internal/oauth internal/oplog internal/upstream",
-		"internal/proxy":        ". catalog internal/egress internal/oplog internal/upstream",
+		"internal/proxy":        ". catalog internal/connect internal/egress internal/oplog internal/upstream",
 		"internal/providerdocs": ". catalog",
 
 		// delivery
-		"internal/server": ". api catalog internal/access internal/connect internal/environment internal/httpx internal/integration internal/providerdocs internal/ratelimit internal/upstream",
+		"internal/server": ". api catalog internal/access internal/connect internal/credential internal/environment internal/httpx internal/integration internal/providerdocs internal/ratelimit internal/upstream",
 		"internal/cli":    ". internal/config internal/obs internal/vault",
 		"internal/app":    "*",
 		"cmd/linkspan":    "internal/app internal/cli",

@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -31,7 +30,6 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"prepare": prepare,
-			"chmod":   chmod,
 		},
 	})
 }
@@ -48,12 +46,4 @@ func prepare(ts *testscript.TestScript, neg bool, args []string) {
 	a, err := app.New(context.Background(), app.Options{Config: c, Log: slog.New(slog.DiscardHandler), Stdout: io.Discard})
 	ts.Check(err)
 	ts.Check(a.Close())
-}
-
-// chmod makes a file private: "chmod FILE".
-func chmod(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: chmod FILE")
-	}
-	ts.Check(os.Chmod(filepath.Clean(ts.MkAbs(args[0])), 0o600))
 }

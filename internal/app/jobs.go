@@ -1,0 +1,118 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/access"
+	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/job"
+)
+
+const (
+	// keepOperations is how long customers can look operations up.
+	keepOperations = 15 * 24 * time.Hour
+	// keepRateCounts is far more than the one minute they count.
+	keepRateCounts = time.Hour
+
+	// purgeBatch bounds one statement of a purge, so that on SQLite other
+	// writers get their turn.
+	purgeBatch   = 500
+	purgeTimeout = 10 * time.Minute
+	// refreshTimeout bounds one round of background refreshes.
+	refreshTimeout = 30 * time.Minute
+)
+
+// The jobs' arguments. Their kinds are stored in the queue: renaming one orphans
+// what is queued.
+type (
+	purgeSessions    struct{}
+	purgeOperations  struct{}
+	expireOperations struct{}
+	purgeDeleted     struct{}
+	purgeRateCounts  struct{}
+	refreshDue       struct{}
+)
+
+// Kind implements job.Args.
+func (purgeSessions) Kind() string { return "purge_connect_sessions" }
+
+// Kind implements job.Args.
+func (purgeOperations) Kind() string { return "purge_operations" }
+
+// Kind implements job.Args.
+func (expireOperations) Kind() string { return "expire_operations" }
+
+// Kind implements job.Args.
+func (purgeDeleted) Kind() string { return "purge_deleted" }
+
+// Kind implements job.Args.
+func (purgeRateCounts) Kind() string { return "purge_rate_counts" }
+
+// Kind implements job.Args.
+func (refreshDue) Kind() string { return "refresh_due_connections" }
+
+// purger is the storage's side of the housekeeping.
+type purger interface {
+	PurgeOperations(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
+	ExpireOperations(ctx context.Context, tx linkspan.Tx, now time.Time, limit int) (int, error)
+	PurgeRateCounts(ctx context.Context, tx linkspan.Tx, before time.Time) error
+}
+
+// registerJobs says what works in the background and when.
+func registerJobs(db purger, keys *access.Service, connections *connect.Service) *job.Registry {
+	r := job.NewRegistry()
+	purge := job.HandlerOptions{Timeout: purgeTimeout, MaxAttempts: 1} // the next round tries again
+
+	job.Handle(r, purge, func(ctx context.Context, _ purgeSessions) error {
+		return inBatches(ctx, "purging connect sessions", func(ctx context.Context) (int, error) {
+			return keys.PurgeSessions(ctx, purgeBatch)
+		})
+	})
+	job.Every(r, time.Minute, purgeSessions{})
+
+	job.Handle(r, purge, func(ctx context.Context, _ expireOperations) error {
+		return inBatches(ctx, "expiring operations", func(ctx context.Context) (int, error) {
+			return db.ExpireOperations(ctx, nil, time.Now(), purgeBatch)
+		})
+	})
+	job.Every(r, time.Minute, expireOperations{})
+
+	job.Handle(r, purge, func(ctx context.Context, _ purgeOperations) error {
+		return inBatches(ctx, "purging operations", func(ctx context.Context) (int, error) {
+			return db.PurgeOperations(ctx, nil, time.Now().Add(-keepOperations), purgeBatch)
+		})
+	})
+	job.Every(r, 15*time.Minute, purgeOperations{})
+
+	job.Handle(r, purge, func(ctx context.Context, _ purgeDeleted) error {
+		return connections.PurgeDeleted(ctx)
+	})
+	job.Every(r, time.Hour, purgeDeleted{})
+
+	job.Handle(r, purge, func(ctx context.Context, _ purgeRateCounts) error {
+		return db.PurgeRateCounts(ctx, nil, time.Now().Add(-keepRateCounts))
+	})
+	job.Every(r, time.Hour, purgeRateCounts{})
+
+	job.Handle(r, job.HandlerOptions{Timeout: refreshTimeout, MaxAttempts: 1}, func(ctx context.Context, _ refreshDue) error {
+		return connections.RefreshDue(ctx)
+	})
+	job.Every(r, 10*time.Minute, refreshDue{})
+	return r
+}
+
+// inBatches repeats work until a batch is not full.
+func inBatches(ctx context.Context, doing string, work func(context.Context) (int, error)) error {
+	for {
+		n, err := work(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", doing, err)
+		}
+		if n < purgeBatch {
+			return nil
+		}
+	}
+}

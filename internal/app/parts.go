@@ -1,0 +1,140 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/catalog"
+	"github.com/linkspan/linkspan/internal/access"
+	"github.com/linkspan/linkspan/internal/change"
+	"github.com/linkspan/linkspan/internal/config"
+	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/egress"
+	"github.com/linkspan/linkspan/internal/environment"
+	"github.com/linkspan/linkspan/internal/integration"
+	"github.com/linkspan/linkspan/internal/job"
+	"github.com/linkspan/linkspan/internal/lease"
+	"github.com/linkspan/linkspan/internal/oauth"
+	"github.com/linkspan/linkspan/internal/obs"
+	"github.com/linkspan/linkspan/internal/oplog"
+	"github.com/linkspan/linkspan/internal/providerdocs"
+	"github.com/linkspan/linkspan/internal/proxy"
+	"github.com/linkspan/linkspan/internal/ratelimit"
+	"github.com/linkspan/linkspan/internal/server"
+	"github.com/linkspan/linkspan/internal/store"
+	"github.com/linkspan/linkspan/internal/upstream"
+)
+
+// parts are the features, wired.
+type parts struct {
+	store        *store.Store
+	feed         *change.Feed
+	ops          *oplog.Log
+	catalog      *catalog.Catalog
+	environments *environment.Service
+	access       *access.Service
+	limiter      *ratelimit.Limiter
+	connections  *connect.Service
+	upstream     *upstream.Caller
+	jobs         *job.Client // nil unless this replica works in the background
+	handler      http.Handler
+}
+
+// newParts makes the features and gives them to each other.
+func newParts(a *App, db *store.Store) (*parts, error) {
+	p := &parts{
+		store: db,
+		feed:  change.NewFeed(db, a.log),
+		ops:   oplog.New(db, a.log, oplog.Options{}),
+	}
+	db.OnLocalChange(p.feed.Local)
+
+	var err error
+	if p.catalog, err = catalog.Open(catalog.Options{Dir: a.cfg.ProvidersDir, Logger: a.log}); err != nil {
+		return nil, fmt.Errorf("opening the catalogue: %w", err)
+	}
+	guard := egress.New(egress.Policy{AllowPrivateNetwork: a.cfg.AllowPrivateNetwork}, nil)
+	p.upstream = upstream.New(upstream.Config{Guard: guard})
+	p.environments = environment.New(db, db)
+	p.access = access.New(access.Config{Store: db, Feed: p.feed, Log: a.log})
+	if a.cfg.RateLimit > 0 {
+		p.limiter = ratelimit.New(ratelimit.Config{Store: db, Log: a.log, PerMinute: a.cfg.RateLimit})
+	}
+	p.connections = connect.New(connect.Config{
+		Store: db, Tx: db, Providers: p.catalog, Feed: p.feed,
+		Leases:   lease.NewKeeper(db, holder(), a.log),
+		Upstream: p.upstream,
+		OAuth:    oauth.New(oauth.Config{HTTP: guard.Client(egress.ClientOptions{})}),
+		Ops:      p.ops, Log: a.log, CheckURL: guard.CheckURL,
+	})
+	p.catalog.OnChange(p.connections.ProvidersChanged)
+	if a.cfg.Role != config.RoleAPI {
+		if p.jobs, err = newJobs(a, db, p); err != nil {
+			return nil, err
+		}
+	}
+	p.handler = newHandler(a, db, p)
+	p.expose(a.metrics)
+	return p, nil
+}
+
+// holder names this process among the replicas, for people who read lease rows
+// as well.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), linkspan.NewUUID())
+}
+
+func newJobs(a *App, db *store.Store, p *parts) (*job.Client, error) {
+	client, err := job.New(job.Config{
+		Pool: db.Pool(), Registry: registerJobs(db, p.access, p.connections), Log: a.log, PollOnly: a.cfg.PollOnly,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the queue: %w", err)
+	}
+	return client, nil
+}
+
+// newHandler returns what the public address serves: the API, or on replicas
+// that only work in the background their health.
+func newHandler(a *App, db *store.Store, p *parts) http.Handler {
+	if a.cfg.Role == config.RoleWorker {
+		mux := http.NewServeMux()
+		obs.RegisterHealth(mux, a.isReady)
+		return mux
+	}
+	return server.New(server.Config{
+		Log: a.log, Metrics: a.metrics, PublicURL: a.publicURL(),
+		Access: p.access, Limiter: p.limiter, Catalog: p.catalog, Environments: p.environments,
+		Integrations: integration.New(db, db, p.catalog),
+		Connections:  p.connections,
+		Operations:   db,
+		Proxy: proxy.New(proxy.Config{
+			Fresh: p.connections.Fresh, Upstream: p.upstream, Ops: p.ops,
+		}),
+		Docs:  providerdocs.New(p.catalog, a.publicURL()),
+		Ready: a.ready,
+	})
+}
+
+// expose shows what the features count.
+func (p *parts) expose(m *obs.Metrics) {
+	m.Counter("operations_written_total", "Operations and messages written to the log of operations.",
+		func() float64 { return float64(p.ops.Written()) })
+	m.Counter("operations_dropped_total", "Operations and messages lost because the log of operations could not keep up.",
+		func() float64 { return float64(p.ops.Dropped()) })
+	m.Gauge("operations_waiting", "Operations and messages that wait to be written.",
+		func() float64 { return float64(p.ops.Waiting()) })
+	m.Gauge("caches_fresh", "1 while the caches may be trusted, 0 after the database could not be read for five seconds.",
+		func() float64 {
+			if p.feed.Fresh() {
+				return 1
+			}
+			return 0
+		})
+}
