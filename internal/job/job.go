@@ -1,266 +1,175 @@
-// Package job moves background work: River behind four calls. A job is
-// enqueued in the transaction of the change that asks for it, so neither can
-// happen without the other, and it is carried out by some replica at least
-// once. It is the only package that knows River.
+// Package job runs work in the background, on any replica. A job is enqueued
+// inside the transaction that gives rise to it, so that it exists exactly if
+// that one is committed, and it runs at least once: after a crash it runs
+// again. Handlers must therefore be safe to repeat; what users own (runs,
+// deliveries) keeps its state in tables of its own, under a lease.
+//
+// Underneath is River, on the product's own database. This package is the only
+// one that knows.
 package job
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
-	"github.com/riverqueue/river/riverdriver/riversqlite"
-	"github.com/riverqueue/river/rivertype"
 
 	"github.com/linkspan/linkspan"
 )
 
 const (
-	// fetchCooldown is the least time between two fetches. River's default of
-	// 100 ms would cap a queue at ten fetches a second.
+	defaultWorkers     = 32
+	defaultMaxAttempts = 10
+
+	// fetchCooldown bounds how often a client fetches. The default of River
+	// would cap it at ten fetches a second.
 	fetchCooldown = 10 * time.Millisecond
-	// fetchPollInterval is how often the queue is looked at without being told.
-	fetchPollInterval = time.Second
-	// softStop is how long running jobs may go on after Stop before their
-	// contexts end.
-	softStop = 10 * time.Second
-	// defaultWorkers is how many jobs one replica runs at once.
-	defaultWorkers = 50
-	// defaultMaxAttempts is how often a job is tried.
-	defaultMaxAttempts = 5
-	// rescueAfter is how long River waits before it takes a job from a process
-	// that is gone; it must exceed every job's timeout.
-	rescueAfter = time.Hour
+	// pollEvery is the fallback where notifications may be missed, pollOnly
+	// the rhythm where there are none.
+	pollEvery    = time.Second
+	pollOnly     = 250 * time.Millisecond
+	rescueMargin = time.Minute
 )
 
-// Args are a job's arguments: a struct that JSON can carry, and the kind that
-// finds its handler.
-type Args interface{ Kind() string }
-
-// HandlerOptions say how jobs of one kind are carried out.
-type HandlerOptions struct {
-	// Timeout ends the context of one try. Required: River's own default is a
-	// minute, and a job without any timeout is never taken from a process that
-	// died. At most an hour.
-	Timeout time.Duration
-	// MaxAttempts is how often a failing job is tried; 0 means 5.
-	MaxAttempts int
+// Args are a job's kind and what it is about. They are stored as JSON.
+type Args interface {
+	// Kind names the kind of job. It must not change while jobs are stored.
+	Kind() string
 }
 
-// Registry holds the handlers and the periodic jobs. Fill it before New.
-type Registry struct {
-	add      []func(*river.Workers) error
-	options  map[string]HandlerOptions
-	periodic []periodic
-	err      error
-}
-
-type periodic struct {
-	interval time.Duration
-	args     Args
-}
-
-// NewRegistry returns an empty registry.
-func NewRegistry() *Registry {
-	return &Registry{options: make(map[string]HandlerOptions)}
-}
-
-// Handle registers the function that carries out jobs with arguments of type A.
-// A job may run more than once, so f must tolerate that.
-func Handle[A Args](r *Registry, o HandlerOptions, f func(context.Context, A) error) {
-	var zero A
-	kind := zero.Kind()
-	if o.MaxAttempts == 0 {
-		o.MaxAttempts = defaultMaxAttempts
-	}
-	if o.Timeout <= 0 || o.Timeout > rescueAfter {
-		r.err = errors.Join(r.err, fmt.Errorf("job %q needs a timeout of at most %s", kind, rescueAfter))
-	}
-	r.options[kind] = o
-	r.add = append(r.add, func(w *river.Workers) error {
-		return river.AddWorkerSafely(w, &worker[A]{timeout: o.Timeout, work: f})
-	})
-}
-
-// Every enqueues a job in each interval, and once when a new leader starts. Only
-// one replica, the leader, does so, and not while the last one still waits or
-// runs.
-func Every[A Args](r *Registry, interval time.Duration, args A) {
-	r.periodic = append(r.periodic, periodic{interval: interval, args: args})
-}
-
-// worker adapts a function to River.
-type worker[A Args] struct {
-	river.WorkerDefaults[A]
-	timeout time.Duration
-	work    func(context.Context, A) error
-}
-
-// Timeout implements river.Worker.
-func (w *worker[A]) Timeout(*river.Job[A]) time.Duration { return w.timeout }
-
-// Work implements river.Worker.
-func (w *worker[A]) Work(ctx context.Context, j *river.Job[A]) error { return w.work(ctx, j.Args) }
-
-// Config is what a Client needs.
+// Config configures a Client.
 type Config struct {
-	// Pool is the database: *pgxpool.Pool, or SQLite's writer as *sql.DB.
+	// Pool is the database's pool: *pgxpool.Pool, or the *sql.DB that writes
+	// to SQLite.
 	Pool any
-	// Registry may be nil for a client that only enqueues.
+	// Registry knows all kinds of jobs, also in a client that works none.
 	Registry *Registry
-	Log      *slog.Logger
-	// PollOnly does without LISTEN, for databases behind a transaction pooler.
+	// Log gets warnings and errors.
+	Log *slog.Logger
+	// PollOnly promises not to LISTEN, for PostgreSQL behind a pooler.
 	PollOnly bool
-	// Workers is how many jobs run at once; 0 means 50.
+	// Workers is how many jobs run at once. Zero means 32; below zero means
+	// that the client only enqueues.
 	Workers int
 }
 
-// Client enqueues jobs and, once started, carries them out.
+// Client enqueues and works jobs. It is safe for concurrent use.
 type Client struct {
 	queue   queue
 	options map[string]HandlerOptions
+	works   bool
 }
 
-// queue is River's client without its type parameter.
+// queue is River on one of the databases.
 type queue interface {
 	start(ctx context.Context) error
 	stop(ctx context.Context) error
-	insert(ctx context.Context, tx linkspan.Tx, args Args, o *river.InsertOpts) error
+	cancel(ctx context.Context) error
+	insert(ctx context.Context, tx linkspan.Tx, a Args, o *river.InsertOpts) error
 }
 
-// New returns a client. It does not touch the database.
+// New makes a client. The database must have been migrated with Migrate.
 func New(c Config) (*Client, error) {
+	if c.Registry == nil {
+		return nil, errors.New("setting up background jobs: a registry is needed, also to only enqueue")
+	}
+	if err := c.Registry.check(); err != nil {
+		return nil, err
+	}
+	client := &Client{options: c.Registry.options, works: c.Workers >= 0}
+	var err error
+	if client.queue, err = newQueue(c, riverConfig(c)); err != nil {
+		return nil, fmt.Errorf("setting up background jobs: %w", err)
+	}
+	return client, nil
+}
+
+func riverConfig(c Config) *river.Config {
+	longest := c.Registry.longest()
 	rc := &river.Config{
-		FetchCooldown:        fetchCooldown,
-		FetchPollInterval:    fetchPollInterval,
-		JobTimeout:           -1, // each handler has its own
-		Logger:               c.Log,
-		PollOnly:             c.PollOnly,
-		RescueStuckJobsAfter: rescueAfter + time.Minute,
-		SoftStopTimeout:      softStop,
+		FetchCooldown:     fetchCooldown,
+		FetchPollInterval: pollEvery,
+		Logger:            slog.New(quiet{c.Log.Handler()}),
+		PollOnly:          c.PollOnly,
+		RetryPolicy:       retryPolicy{},
+		// A backstop only: it takes jobs whose process died.
+		JobTimeout:           longest,
+		RescueStuckJobsAfter: longest + rescueMargin,
+		Workers:              c.Registry.workers,
 	}
-	options := map[string]HandlerOptions{}
-	if c.Registry != nil {
-		if err := c.Registry.err; err != nil {
-			return nil, err
+	if c.PollOnly {
+		rc.FetchPollInterval = pollOnly
+	}
+	if c.Workers >= 0 {
+		workers := c.Workers
+		if workers == 0 {
+			workers = defaultWorkers
 		}
-		options = c.Registry.options
-		if err := configureWork(rc, c); err != nil {
-			return nil, err
-		}
+		rc.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}
+		rc.PeriodicJobs = c.Registry.periodic()
 	}
-	q, err := newQueue(c.Pool, rc)
-	if err != nil {
-		return nil, fmt.Errorf("making the queue's client: %w", err)
-	}
-	return &Client{queue: q, options: options}, nil
+	return rc
 }
 
-// configureWork adds the handlers and periodic jobs to River's configuration.
-func configureWork(rc *river.Config, c Config) error {
-	rc.Workers = river.NewWorkers()
-	for _, add := range c.Registry.add {
-		if err := add(rc.Workers); err != nil {
-			return fmt.Errorf("registering a job: %w", err)
-		}
-	}
-	workers := c.Workers
-	if workers <= 0 {
-		workers = defaultWorkers
-	}
-	rc.Queues = map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}}
-	for _, p := range c.Registry.periodic {
-		o := insertOptions(c.Registry.options[p.args.Kind()])
-		// The next one is not added while the last one is unfinished.
-		o.UniqueOpts = river.UniqueOpts{ByArgs: true, ByState: unfinished()}
-		rc.PeriodicJobs = append(rc.PeriodicJobs, river.NewPeriodicJob(
-			river.PeriodicInterval(p.interval),
-			func() (river.JobArgs, *river.InsertOpts) { return p.args, o },
-			&river.PeriodicJobOpts{ID: p.args.Kind(), RunOnStart: true},
-		))
-	}
-	return nil
-}
-
-func unfinished() []rivertype.JobState {
-	return []rivertype.JobState{
-		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
-		rivertype.JobStateRunning, rivertype.JobStateScheduled,
-	}
-}
-
-func insertOptions(o HandlerOptions) *river.InsertOpts {
-	attempts := o.MaxAttempts
-	if attempts == 0 {
-		attempts = defaultMaxAttempts
-	}
-	return &river.InsertOpts{MaxAttempts: attempts}
-}
-
-func newQueue(pool any, rc *river.Config) (queue, error) {
-	switch pool := pool.(type) {
-	case *pgxpool.Pool:
-		c, err := river.NewClient(riverpgxv5.New(pool), rc)
-		return &client[pgx.Tx]{c}, err
-	case *sql.DB:
-		c, err := river.NewClient(riversqlite.New(pool), rc)
-		return &client[*sql.Tx]{c}, err
-	default:
-		return nil, fmt.Errorf("a database of type %T can't hold jobs", pool)
-	}
-}
-
-// Start begins to carry out jobs. The context only bounds the start; Stop ends
-// the work.
+// Start begins to work jobs and returns. Only Stop ends it: the end of ctx does
+// not. A client that only enqueues has nothing to start.
 func (c *Client) Start(ctx context.Context) error {
+	if !c.works {
+		return nil
+	}
 	if err := c.queue.start(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("starting the queue: %w", err)
+		return fmt.Errorf("starting background jobs: %w", err)
 	}
 	return nil
 }
 
-// Stop lets running jobs finish for ten seconds, ends their contexts then, and
-// returns when all have stopped or ctx ends. Jobs that did not finish run again
-// elsewhere.
+// Stop takes no new jobs and waits for those that run. When ctx ends first,
+// they are cancelled and will be tried again; it waits for them a few seconds
+// more and returns an error if that is not enough.
 func (c *Client) Stop(ctx context.Context) error {
-	if err := c.queue.stop(ctx); err != nil {
-		return fmt.Errorf("stopping the queue: %w", err)
+	if !c.works {
+		return nil
+	}
+	if err := c.queue.stop(ctx); err == nil {
+		return nil
+	}
+	const grace = 5 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if err := c.queue.cancel(ctx); err != nil {
+		return fmt.Errorf("stopping background jobs: %w", err)
 	}
 	return nil
 }
 
-// Enqueue adds a job in the caller's transaction: it runs only if that commits.
-// A nil tx enqueues at once.
-func (c *Client) Enqueue(ctx context.Context, tx linkspan.Tx, args Args) error {
-	if err := c.queue.insert(ctx, tx, args, insertOptions(c.options[args.Kind()])); err != nil {
-		return fmt.Errorf("enqueueing the job %s: %w", args.Kind(), err)
-	}
-	return nil
-}
-
-// client hides River's type parameter, which is the driver's transaction.
-type client[T any] struct{ river *river.Client[T] }
-
-func (c *client[T]) start(ctx context.Context) error { return c.river.Start(ctx) }
-
-func (c *client[T]) stop(ctx context.Context) error { return c.river.Stop(ctx) }
-
-func (c *client[T]) insert(ctx context.Context, tx linkspan.Tx, args Args, o *river.InsertOpts) error {
+// Enqueue adds a job, to run once tx is committed.
+func (c *Client) Enqueue(ctx context.Context, tx linkspan.Tx, a Args) error {
 	if tx == nil {
-		_, err := c.river.Insert(ctx, args, o)
-		return err
+		return errors.New("job.Enqueue: a job is enqueued inside the transaction that gives rise to it")
 	}
-	driverTx, ok := tx.Unwrap().(T)
-	if !ok {
-		return fmt.Errorf("the transaction is a %T, which does not belong to this queue", tx.Unwrap())
+	o, known := c.options[a.Kind()]
+	if !known {
+		return fmt.Errorf("job.Enqueue: no handler is registered for jobs of kind %q", a.Kind())
 	}
-	_, err := c.river.InsertTx(ctx, driverTx, args, o)
-	return err
+	if err := c.queue.insert(ctx, tx, a, &river.InsertOpts{MaxAttempts: o.MaxAttempts}); err != nil {
+		return fmt.Errorf("enqueueing a job of kind %s: %w", a.Kind(), err)
+	}
+	return nil
 }
+
+// quiet passes on warnings and errors.
+type quiet struct{ slog.Handler }
+
+// Enabled implements slog.Handler.
+func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, level)
+}
+
+// WithAttrs implements slog.Handler.
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(attrs)} }
+
+// WithGroup implements slog.Handler.
+func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }

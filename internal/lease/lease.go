@@ -120,14 +120,20 @@ func (h *Held) Check(ctx context.Context, tx linkspan.Tx) error {
 // Release stops the renewal and gives the lease back. It works even when ctx
 // has ended. A lease that was lost already needs no giving back.
 func (h *Held) Release(ctx context.Context) error {
-	h.cancel(nil)
-	h.renewing.Wait()
+	h.Abandon()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	if _, err := h.store.ReleaseLease(ctx, nil, h.lease); err != nil {
 		return fmt.Errorf("releasing the lease %s %s: %w", h.lease.Kind, h.lease.Key, err)
 	}
 	return nil
+}
+
+// Abandon stops the renewal and leaves the lease to lapse with its note, which
+// tells whoever takes over what became of the work.
+func (h *Held) Abandon() {
+	h.cancel(nil)
+	h.renewing.Wait()
 }
 
 func (h *Held) answer(what string, ok bool, err error) error {

@@ -300,3 +300,27 @@ func TestSweeper(t *testing.T) {
 		}
 	})
 }
+
+func TestAbandon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		h := acquire(t, lease.NewKeeper(m, "a", quiet()), "1")
+		if err := h.Note(t.Context(), "sent"); err != nil {
+			t.Fatal(err)
+		}
+		h.Abandon()
+		b := lease.NewKeeper(m, "b", quiet())
+		if _, ok, err := b.Acquire(t.Context(), "run", "1"); ok || err != nil {
+			t.Fatalf("an abandoned lease is free before it lapses: %v", err)
+		}
+		<-time.After(15 * time.Second)
+		other := acquire(t, b, "1")
+		if l := other.Lease(); !l.TakenOver || l.State != "sent" {
+			t.Fatalf("took over %+v", l)
+		}
+		if err := other.Release(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
