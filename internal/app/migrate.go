@@ -18,13 +18,11 @@ func Migrate(ctx context.Context, c config.Config, log *slog.Logger, dryRun bool
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	verb, names := "applied", []string(nil)
+	verb, work := "applied", func(ctx context.Context) ([]string, error) { return migrate(ctx, db) }
 	if dryRun {
-		verb = "pending"
-		names, err = db.Pending(ctx)
-	} else {
-		names, err = migrate(ctx, db)
+		verb, work = "pending", db.Pending
 	}
+	names, err := work(ctx)
 	if err != nil {
 		return err
 	}
