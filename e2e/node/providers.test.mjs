@@ -8,7 +8,7 @@ test('listProviders returns the whole catalogue in the contract\'s shape', async
     const { data } = await nango.listProviders({});
     assert.ok(data.length >= 981, `only ${data.length} providers`);
     const github = data.find((p) => p.name === 'github');
-    assert.equal(github.display_name, 'GitHub');
+    assert.equal(github.display_name, 'GitHub (User OAuth)');
     assert.equal(github.auth_mode, 'OAUTH2');
     assert.ok(Array.isArray(github.categories));
     assert.match(github.logo_url, /^https?:\/\/.+\/github\.svg$/);

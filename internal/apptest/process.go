@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -82,7 +83,7 @@ func SpawnProcess(t testing.TB, o Options) *Process {
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
-			t.Logf("what the child said:\n%s", p.Logs())
+			t.Logf("what the child said last:\n%s", p.logs.tail())
 		}
 	})
 	return p
@@ -178,4 +179,16 @@ func (l *logs) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// tail returns the last lines printed, without those for debugging.
+func (l *logs) tail() string {
+	const most = 60
+	var lines []string
+	for line := range strings.Lines(l.String()) {
+		if !strings.Contains(line, `"level":"DEBUG"`) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-most):], "")
 }

@@ -1,0 +1,215 @@
+package e2e
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/linkspan/linkspan/internal/apptest"
+)
+
+// publicRoutes need no key. A route that is not here must refuse to answer
+// without one.
+var publicRoutes = []string{
+	"GET /health", "GET /ready", "GET /providers.json", "GET /openapi.json",
+	"GET /docs/providers/{provider}", "GET /images/template-logos/{file}",
+}
+
+// keyOnlyRoutes need a key of an environment, and no scope.
+var keyOnlyRoutes = []string{"GET /providers", "GET /providers/{provider}", "GET /providers/{provider}/templates"}
+
+var placeholder = regexp.MustCompile(`\{[^}]+\}`)
+
+// route is one route of the running program.
+type route struct{ method, path string }
+
+func (r route) String() string { return r.method + " " + r.path }
+
+// target fills the path's placeholders with a value that has every shape.
+func (r route) target() string {
+	return placeholder.ReplaceAllString(r.path, "0f6a5e0c-3a4b-4c5d-8e6f-0123456789ab")
+}
+
+// routes asks the running program for its route table.
+func routes(t *testing.T, i *apptest.Instance) []route {
+	t.Helper()
+	var document struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	i.Anonymous(t).Do(t, http.MethodGet, "/openapi.json", nil).Want(t, http.StatusOK).Into(t, &document)
+	var all []route
+	for path, methods := range document.Paths {
+		for method := range methods {
+			if !slices.Contains([]string{"get", "post", "put", "patch", "delete"}, method) {
+				continue // parameters and the like
+			}
+			all = append(all, route{strings.ToUpper(method), path})
+		}
+	}
+	if len(all) < 30 {
+		t.Fatalf("the route table has only %d routes", len(all))
+	}
+	return all
+}
+
+// TestEveryRouteNeedsItsKey walks the route table: 401 without a key, 403 with
+// one that may something else, 403 with a key of the wrong kind.
+func TestEveryRouteNeedsItsKey(t *testing.T) {
+	t.Parallel()
+	db := apptest.NewSQLite(t)
+	i := apptest.Start(t, apptest.Options{Database: db})
+	dev := i.DevUUID(t)
+	logs := i.Anonymous(t).WithKey(makeKey(t, i, dev, "logs only", "environment:logs:read").Secret)
+	variables := i.Anonymous(t).WithKey(makeKey(t, i, dev, "variables only", "environment:variables:read").Secret)
+	before := db.State(t)
+
+	for _, r := range routes(t, i) {
+		if slices.Contains(publicRoutes, r.String()) {
+			continue
+		}
+		call := func(c apptest.Client) apptest.Reply { return c.Do(t, r.method, r.target(), nil) }
+		call(i.Anonymous(t)).WantError(t, http.StatusUnauthorized, "missing_auth_header")
+		call(i.Anonymous(t).WithKey("not-a-key")).WantError(t, http.StatusUnauthorized, "invalid_secret_key_format")
+		call(i.Anonymous(t).WithKey("0f6a5e0c-3a4b-4c5d-8e6f-0123456789ab")).WantError(t, http.StatusUnauthorized, "unknown_account")
+		switch {
+		case slices.Contains(keyOnlyRoutes, r.String()):
+			continue
+		case slices.Contains(sharedRoutes, r.String()):
+			wantRefusedByOne(t, call(logs), call(variables))
+		case isAccountRoute(r):
+			call(i.Dev(t)).WantError(t, http.StatusForbidden, "forbidden")
+		default:
+			wantRefusedByOne(t, call(logs), call(variables))
+			call(i.Account(t)).WantError(t, http.StatusForbidden, "forbidden")
+		}
+	}
+	// The proxy is not a route of the document: it takes any path and method.
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "PROPFIND", "REPORT"} {
+		i.Anonymous(t).Do(t, method, "/proxy/x", nil).Want(t, http.StatusUnauthorized)
+		logs.Do(t, method, "/proxy/x", nil).Want(t, http.StatusForbidden)
+		i.Account(t).Do(t, method, "/proxy/x", nil).Want(t, http.StatusForbidden)
+	}
+	if after := db.State(t); after != before {
+		t.Errorf("refused calls changed the database:\n--- before\n%s\n--- after\n%s", before, after)
+	}
+}
+
+// sharedRoutes open to the account key, and to a key of their environment that
+// has the scope.
+var sharedRoutes = []string{
+	"GET /environments/{environment_uuid}/settings", "PATCH /environments/{environment_uuid}/settings",
+	"PUT /environments/{environment_uuid}/variables",
+}
+
+// isAccountRoute tells the routes that only the account key opens.
+func isAccountRoute(r route) bool {
+	return strings.HasPrefix(r.path, "/environments") || r.path == "/environment/api-keys"
+}
+
+// wantRefusedByOne takes the answers to two keys whose only scopes differ: a
+// route that asks for a scope refuses at least one of them.
+func wantRefusedByOne(t *testing.T, a, b apptest.Reply) {
+	t.Helper()
+	if a.Status == http.StatusForbidden {
+		a.WantError(t, http.StatusForbidden, "forbidden")
+		return
+	}
+	b.WantError(t, http.StatusForbidden, "forbidden")
+}
+
+// TestEnvironmentsAreIsolated asks from one environment, on every route that
+// names a thing, for the things of another.
+func TestEnvironmentsAreIsolated(t *testing.T) {
+	t.Parallel()
+	apptest.EachDatabase(t, func(t *testing.T, db apptest.Database) {
+		world := apptest.NewWorld(t)
+		i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
+		dev, prod := i.Dev(t), i.Prod(t)
+		world.Integrate(t, dev, apptest.ProviderNone, "mine")
+		world.Integrate(t, dev, apptest.ProviderNone, "shared")
+		world.Integrate(t, prod, apptest.ProviderNone, "shared")
+		apptest.Import(t, dev, "mine", "c", map[string]any{"type": "NONE"})
+		apptest.Import(t, dev, "shared", "c", map[string]any{"type": "NONE"})
+		apptest.Proxy(t, dev, http.MethodGet, "shared", "c", "/x", nil).Want(t, http.StatusOK)
+		operation := anyOperation(t, dev)
+		key := makeKey(t, i, i.DevUUID(t), "dev key")
+		keyPath := func(environment string) string { return "/environments/" + environment + "/api-keys/" + key.UUID }
+		before := db.State(t)
+
+		covered := map[string]bool{}
+		for _, c := range []struct {
+			route, method, path string
+			body                any
+			status              int
+		}{
+			{"/integrations/{uniqueKey}", "GET", "/integrations/mine", nil, 404},
+			{"/integrations/{uniqueKey}", "PATCH", "/integrations/mine", map[string]any{"display_name": "x"}, 404},
+			{"/integrations/{uniqueKey}", "DELETE", "/integrations/mine", nil, 404},
+			{"/integrations/{uniqueKey}/functions", "GET", "/integrations/mine/functions", nil, 404},
+			{"/config/{providerConfigKey}", "GET", "/config/mine", nil, 400},
+			{"/connections/{connectionId}", "GET", "/connections/c?provider_config_key=shared", nil, 404},
+			{"/connections/{connectionId}", "GET", "/connections/c?provider_config_key=mine", nil, 400},
+			{"/connections/{connectionId}", "PATCH", "/connections/c?provider_config_key=shared", map[string]any{"tags": map[string]any{}}, 404},
+			{"/connections/{connectionId}", "DELETE", "/connections/c?provider_config_key=shared", nil, 400},
+			{"/connections/metadata", "POST", "/connections/metadata", metadataOf("c", "shared"), 404},
+			{"/connections/metadata", "PATCH", "/connections/metadata", metadataOf("c", "shared"), 404},
+			{"/connection/{connectionId}", "GET", "/connection/c?provider_config_key=shared", nil, 404},
+			{"/connection/{connectionId}", "DELETE", "/connection/c?provider_config_key=shared", nil, 400},
+			{"/connection/{connectionId}/metadata", "POST", "/connection/c/metadata?provider_config_key=shared", map[string]any{"a": 1}, 404},
+			{"/connection/{connectionId}/metadata", "PATCH", "/connection/c/metadata?provider_config_key=shared", map[string]any{"a": 1}, 404},
+			{"/logs/operations/{operationId}", "GET", "/logs/operations/" + operation, nil, 404},
+		} {
+			covered[placeholder.ReplaceAllString(c.route, "{}")] = true
+			prod.Do(t, c.method, c.path, c.body).Want(t, c.status)
+		}
+		for _, r := range routes(t, i) {
+			name := placeholder.ReplaceAllString(r.path, "{}")
+			named := name != r.path && !strings.HasPrefix(r.path, "/proxy/") && !strings.HasPrefix(r.path, "/providers/") && !slices.Contains(publicRoutes, r.String())
+			if named && !isAccountRoute(r) && !covered[name] {
+				t.Errorf("no case asks for another environment's thing on %s", r)
+			}
+		}
+		for _, method := range []string{http.MethodGet, http.MethodDelete} {
+			i.Account(t).Do(t, method, keyPath(i.ProdUUID(t)), nil).Want(t, http.StatusNotFound)
+		}
+		environment := "/environments/" + i.ProdUUID(t)
+		dev.Do(t, http.MethodGet, environment+"/settings", nil).Want(t, http.StatusNotFound)
+		dev.Do(t, http.MethodPatch, environment+"/settings", map[string]any{"hmac_enabled": true}).Want(t, http.StatusNotFound)
+		dev.Do(t, http.MethodPut, environment+"/variables", map[string]any{"variables": []any{}}).Want(t, http.StatusNotFound)
+		apptest.Proxy(t, prod, http.MethodGet, "shared", "c", "/stolen", nil).Want(t, http.StatusBadRequest)
+		apptest.Proxy(t, prod, http.MethodGet, "mine", "c", "/stolen", nil).Want(t, http.StatusNotFound)
+
+		var list struct{ Connections []any }
+		prod.Do(t, http.MethodGet, "/connections", nil).Want(t, http.StatusOK).Into(t, &list)
+		if len(list.Connections) != 0 {
+			t.Errorf("prod lists connections of dev: %v", list.Connections)
+		}
+		for _, r := range world.SaaS.Requests() {
+			if r.Target == "/stolen" {
+				t.Error("a call through another environment's connection reached the upstream")
+			}
+		}
+		if after := db.State(t); after != before {
+			t.Errorf("the calls changed the database:\n--- before\n%s\n--- after\n%s", before, after)
+		}
+	})
+}
+
+func metadataOf(connection, integration string) map[string]any {
+	return map[string]any{"connection_id": connection, "provider_config_key": integration, "metadata": map[string]any{"a": 1}}
+}
+
+// anyOperation waits for the first stored operation and returns its id.
+func anyOperation(t *testing.T, c apptest.Client) string {
+	t.Helper()
+	var page struct {
+		Data []struct{ ID string }
+	}
+	apptest.Poll(t, 100, "an operation is stored", func() bool {
+		c.Do(t, http.MethodGet, "/logs/operations", nil).Want(t, http.StatusOK).Into(t, &page)
+		return len(page.Data) > 0
+	})
+	return page.Data[0].ID
+}

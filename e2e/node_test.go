@@ -1,0 +1,47 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/linkspan/linkspan/internal/apptest"
+)
+
+// TestNodeClient drives the server with the published npm client.
+func TestNodeClient(t *testing.T) {
+	t.Parallel()
+	node, err := exec.LookPath("node")
+	if err == nil {
+		_, err = os.Stat(filepath.Join("node_modules", "@nangohq", "node"))
+	}
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("the npm client cannot run, and on CI it must: %v", err)
+		}
+		t.Skipf("the npm client is not installed (run npm ci in e2e): %v", err)
+	}
+	files, err := filepath.Glob(filepath.Join("node", "*.test.mjs"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("finding the node tests: %d files, %v", len(files), err)
+	}
+	apptest.EachDatabase(t, func(t *testing.T, db apptest.Database) {
+		world := apptest.NewWorld(t)
+		i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
+		tokens := world.Authority.Issue()
+		cmd := exec.CommandContext(t.Context(), node, append([]string{"--test", "--test-reporter=tap"}, files...)...)
+		cmd.Env = append(os.Environ(),
+			"E2E_URL="+i.URL, "E2E_KEY="+i.Keys.Dev, "E2E_ACCOUNT_KEY="+i.Keys.Account, "E2E_UPSTREAM="+world.SaaS.URL,
+			"E2E_CLIENT_ID="+world.Authority.ClientID, "E2E_CLIENT_SECRET="+world.Authority.ClientSecret,
+			"E2E_ACCESS_TOKEN="+tokens.Access, "E2E_REFRESH_TOKEN="+tokens.Refresh)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("the npm client found problems: %v\n%s", err, out)
+		}
+		if !strings.Contains(string(out), "# pass ") {
+			t.Errorf("node ran no tests:\n%s", out)
+		}
+	})
+}
