@@ -126,7 +126,7 @@ func TestFirstStartShowsKeysOnce(t *testing.T) {
 	var out strings.Builder
 	a := newApp(t, load(t, dir, nil, nil), &out)
 	var keys []string
-	for _, word := range strings.FieldsSeq(out.String()) {
+	for word := range strings.FieldsSeq(out.String()) {
 		if linkspan.IsUUIDv4(word) {
 			keys = append(keys, word)
 		}
