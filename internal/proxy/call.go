@@ -62,7 +62,7 @@ func (c *call) serve() error {
 	if err := c.readBody(); err != nil {
 		return err
 	}
-	res, err := c.attempts()
+	res, err := c.attempts() //nolint:bodyclose // deliver closes it
 	if err != nil {
 		return c.failed(err)
 	}
@@ -101,6 +101,7 @@ func credentialsError(err error) error {
 	switch e.Kind {
 	case linkspan.KindInternal, linkspan.KindUnavailable, linkspan.KindTimeout, linkspan.KindRateLimited:
 		return fmt.Errorf("getting the connection: %w", err)
+	default: // the credentials are at fault
 	}
 	failed := linkspan.E(op, e.Kind, "server_error", err, "Failed to get connection credentials: '%s'", e.Msg).WithHint("%s", e.Hint)
 	failed.Status = e.Status
@@ -287,9 +288,7 @@ func (c *call) request() (*http.Request, error) {
 
 func cloneWith(h http.Header, name, value string) http.Header {
 	out := make(http.Header, len(h)+1)
-	for k, v := range h {
-		out[k] = v
-	}
+	maps.Copy(out, h)
 	out[name] = []string{value}
 	return out
 }

@@ -156,7 +156,7 @@ func (r *headerReader) baseURL() string {
 	if !ok || text == "" {
 		return ""
 	}
-	if _, err := upstream.ParseBase(text); err != nil {
+	if err := upstream.CheckBase(text); err != nil {
 		r.issue("Base-Url-Override", "invalid_format", "Invalid URL")
 	}
 	return text

@@ -159,7 +159,7 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, env linkspan.Env
 		// ends; a closed one is safe to read.
 		defer func() { _ = r.Body.Close() }()
 	}
-	err = c.serve()
+	err = c.serve() //nolint:contextcheck // the call holds the context made above
 	c.finish(err)
 	return err
 }

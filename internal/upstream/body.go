@@ -118,7 +118,7 @@ func mergeMultipart(content []byte, contentType string, fields map[string]any) (
 	r := multipart.NewReader(bytes.NewReader(content), params["boundary"])
 	for len(content) > 0 {
 		part, err := r.NextRawPart()
-		if err == io.EOF {
+		if err == io.EOF { //nolint:errorlint // a wrapped EOF means that the form is cut off
 			break
 		}
 		if err != nil {

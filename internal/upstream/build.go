@@ -87,7 +87,7 @@ func Build(ctx context.Context, t *Target, r Request) (*http.Request, error) {
 // baseOf returns the base of a call: the override, or the target's own.
 func (p *plan) baseOf(override string) (*base, error) {
 	if override != "" {
-		b, err := ParseBase(override)
+		b, err := parseBase(override)
 		if err != nil {
 			return nil, linkspan.E("upstream.Build", linkspan.KindInvalid, "base_url_override_not_allowed", err, "The base URL override is not usable: %v.", err)
 		}

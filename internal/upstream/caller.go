@@ -55,7 +55,7 @@ func (c *Caller) CloseIdleConnections() { c.transport.CloseIdleConnections() }
 // CheckBaseURL says whether a base URL may be called, with an error that wraps
 // [egress.BlockedError] if not.
 func (c *Caller) CheckBaseURL(text string) error {
-	b, err := ParseBase(text)
+	b, err := parseBase(text)
 	if err != nil {
 		return err
 	}

@@ -17,10 +17,16 @@ type base struct {
 	text string
 }
 
-// ParseBase reads a base URL as a caller or an integration gives it: absolute,
-// http or https, without credentials and fragment. Whether it may be called is
-// for package egress to say.
-func ParseBase(text string) (*base, error) {
+// CheckBase says what is wrong with a base URL that a caller gives, if anything:
+// it has to be absolute, http or https, without credentials and fragment.
+// Whether it may be called is for package egress to say.
+func CheckBase(text string) error {
+	_, err := parseBase(text)
+	return err
+}
+
+// parseBase reads a base URL as a caller or an integration gives it.
+func parseBase(text string) (*base, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:

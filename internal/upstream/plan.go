@@ -74,7 +74,7 @@ func isGeneric(t *Target) bool {
 func targetBase(t *Target, p *plan) (*base, *linkspan.Error) {
 	const op = "upstream.Build"
 	if custom := customValue(t, "baseUrl"); custom != "" && isGeneric(t) {
-		b, err := ParseBase(custom)
+		b, err := parseBase(custom)
 		if err != nil {
 			return nil, linkspan.E(op, linkspan.KindInvalid, "missing_api_url", err, "The base URL of the integration %q is not a valid URL.", t.Integration.Key)
 		}

@@ -21,15 +21,15 @@ import (
 )
 
 // provider parses a provider entry: its authentication mode and its api part.
-func provider(t testing.TB, mode, api string) *catalog.Provider {
-	t.Helper()
+func provider(tb testing.TB, mode, api string) *catalog.Provider {
+	tb.Helper()
 	text := "name: acme\ndisplay_name: Acme\ncategories:\n  - other\nauth:\n  mode: " + mode + "\n"
 	if mode == "OAUTH2" {
 		text += "  authorize:\n    url:\n      - https://acme.example/authorize\n  token:\n    url:\n      - https://acme.example/token\n"
 	}
 	p, err := catalog.ParseProvider("acme.yaml", "acme", []byte(text+api))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
@@ -45,14 +45,14 @@ func target(p *catalog.Provider, c credential.Credentials, config map[string]any
 	}
 }
 
-func build(t testing.TB, tg *upstream.Target, r upstream.Request) *http.Request {
-	t.Helper()
+func build(tb testing.TB, tg *upstream.Target, r upstream.Request) *http.Request {
+	tb.Helper()
 	if r.Method == "" {
 		r.Method = http.MethodGet
 	}
-	req, err := upstream.Build(t.Context(), tg, r)
+	req, err := upstream.Build(tb.Context(), tg, r)
 	if err != nil {
-		t.Fatalf("Build: %v", err)
+		tb.Fatalf("Build: %v", err)
 	}
 	return req
 }
@@ -164,15 +164,19 @@ func TestHeaders(t *testing.T) {
 			http.Header{"Version": {"2022"}, "User-Agent": {ua}},
 		},
 		{
-			"values are not scanned again", "API_KEY", api("    - name: x-tenant\n      value: ${connectionConfig.tenant}\n"), key, map[string]any{"tenant": "${apiKey} || x"}, nil,
+			"values are not scanned again", "API_KEY", api("    - name: x-tenant\n      value: ${connectionConfig.tenant}\n"), key,
+			map[string]any{"tenant": "${apiKey} || x"},
+			nil,
 			http.Header{"X-Tenant": {"${apiKey} || x"}, "User-Agent": {ua}},
 		},
 		{
-			"caller wins", "BASIC", plainAPI, basic, nil, http.Header{"Authorization": {"mine"}, "User-Agent": {"my/1"}, "X-A": {"1", "2"}},
+			"caller wins", "BASIC", plainAPI, basic, nil,
+			http.Header{"Authorization": {"mine"}, "User-Agent": {"my/1"}, "X-A": {"1", "2"}},
 			http.Header{"Authorization": {"mine"}, "User-Agent": {"my/1"}, "X-A": {"1", "2"}},
 		},
 		{
-			"configured user agent wins", "NONE", api("    - name: user-agent\n      value: fixed\n"), credential.NewNone(), nil, http.Header{"User-Agent": {"my/1"}},
+			"configured user agent wins", "NONE", api("    - name: user-agent\n      value: fixed\n"), credential.NewNone(), nil,
+			http.Header{"User-Agent": {"my/1"}},
 			http.Header{"User-Agent": {"fixed"}},
 		},
 		{

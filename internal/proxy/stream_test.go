@@ -1,0 +1,213 @@
+package proxy_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/proxy"
+)
+
+func TestStreamingBothWays(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		w.Header().Set("Content-Type", "text/event-stream")
+		in := bufio.NewReader(r.Body)
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(w, "data: "+line+"\n")
+			_ = http.NewResponseController(w).Flush()
+		}
+	}, "")
+	reader, writer := io.Pipe()
+	sent := make(chan *http.Response, 1)
+	go func() {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, b.proxy.URL+"/proxy/x", reader)
+		req.Header.Set("Connection-Id", "c1")
+		req.Header.Set("Provider-Config-Key", "acme")
+		res, err := rawClient().Do(req) //nolint:bodyclose // the receiver closes it
+		if err != nil {
+			t.Error(err)
+		}
+		sent <- res
+	}()
+	_, _ = io.WriteString(writer, "first\n")
+	res := <-sent
+	if res == nil {
+		return
+	}
+	defer func() { _ = res.Body.Close() }()
+	events := bufio.NewReader(res.Body)
+	for _, word := range []string{"first", "second", "third"} {
+		// Each event arrives before the next line is even sent.
+		if word != "first" {
+			_, _ = io.WriteString(writer, word+"\n")
+		}
+		line, err := events.ReadString('\n')
+		if err != nil || line != "data: "+word+"\n" {
+			t.Fatalf("got %q, %v", line, err)
+		}
+		_, _ = events.ReadString('\n')
+	}
+	_ = writer.Close()
+	if rest, err := io.ReadAll(events); err != nil || len(rest) != 0 {
+		t.Errorf("rest %q, %v", rest, err)
+	}
+}
+
+// pattern yields n bytes without holding them.
+type pattern struct{ left int64 }
+
+func (p *pattern) Read(b []byte) (int, error) {
+	if p.left == 0 {
+		return 0, io.EOF
+	}
+	n := int(min(int64(len(b)), p.left))
+	for i := range b[:n] {
+		b[i] = byte(i)
+	}
+	p.left -= int64(n)
+	return n, nil
+}
+
+// TestHugeBodiesAreNotHeld runs alone, because it looks at what the whole process
+// allocates: far less than passes through.
+func TestHugeBodiesAreNotHeld(t *testing.T) { //nolint:paralleltest // measures the process
+	const size = 64 << 20
+	var got int64
+	b := newBench(t, func(w http.ResponseWriter, r *http.Request) {
+		got, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Length", strconv.Itoa(size))
+		_, _ = io.Copy(w, &pattern{size})
+	}, "", func(c *proxy.Config) { c.MaxReplay = 1 << 10 })
+	for _, retries := range []string{"0", "2"} { // with retries the body is too large to be kept
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		res := b.do(t, "POST", "/proxy/x", &pattern{size}, "Retries", retries, "Content-Type", "application/octet-stream")
+		n, err := io.Copy(io.Discard, res.Body)
+		if err != nil || n != size || got != size {
+			t.Errorf("retries %s: %d up, %d down, %v", retries, got, n, err)
+		}
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; used > size/16 {
+			t.Errorf("retries %s: %d bytes were allocated for %d that passed", retries, used, 2*size)
+		}
+	}
+}
+
+func TestLargeBodiesAreSentOnce(t *testing.T) {
+	t.Parallel()
+	calls := 0
+	b := newBench(t, func(w http.ResponseWriter, r *http.Request) {
+		calls++
+		body, _ := io.ReadAll(r.Body)
+		if len(body) != 2000 {
+			t.Errorf("body of %d bytes", len(body))
+		}
+		w.WriteHeader(http.StatusBadGateway)
+	}, "", func(c *proxy.Config) { c.MaxReplay = 1000 })
+	if res := b.do(t, "POST", "/proxy/x", strings.NewReader(strings.Repeat("x", 2000)), "Retries", "3"); res.StatusCode != 502 || calls != 1 {
+		t.Errorf("status %d after %d calls", res.StatusCode, calls)
+	}
+}
+
+func TestChangedBodiesAreLimited(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(http.ResponseWriter, *http.Request) { t.Error("called") }, "  body:\n    key: ${accessToken}\n", func(c *proxy.Config) { c.MaxContent = 10 })
+	if res := b.do(t, "POST", "/proxy/x", strings.NewReader(`{"a":"0123456789"}`), "Content-Type", "application/json"); res.Header.Get("X-Code") != "request_too_large" {
+		t.Errorf("status %d", res.StatusCode)
+	}
+}
+
+func TestUpstreamBreaksOff(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}, "")
+	res := b.do(t, "GET", "/proxy/x", nil)
+	if _, err := io.ReadAll(res.Body); err == nil {
+		t.Error("a part looks like the whole")
+	}
+	ops, _ := b.flush(t)
+	if len(ops) != 1 || ops[0].State != linkspan.StateFailed || ops[0].Error.Code != "upstream_aborted" {
+		t.Errorf("%+v", ops)
+	}
+}
+
+func TestCallerGoesAway(t *testing.T) {
+	t.Parallel()
+	begun, gone := make(chan struct{}), make(chan struct{})
+	b := newBench(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-r.Context().Done()
+		close(gone)
+	}, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	req, _ := http.NewRequestWithContext(ctx, http.MethodGet, b.proxy.URL+"/proxy/x", nil)
+	req.Header.Set("Connection-Id", "c1")
+	req.Header.Set("Provider-Config-Key", "acme")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if res, err := rawClient().Do(req); err == nil {
+			_ = res.Body.Close()
+		}
+	}()
+	<-begun
+	cancel()
+	<-gone // the upstream call ends with the caller's
+	<-done
+	ops, _ := b.flush(t)
+	if len(ops) != 1 || ops[0].State != linkspan.StateCancelled {
+		t.Errorf("%+v", ops)
+	}
+}
+
+func TestTrailersAndInformationalResponses(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", "</a.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Del("Link")
+		w.Header().Set("Trailer", "X-Sum")
+		_, _ = io.WriteString(w, "body")
+		w.Header().Set("X-Sum", "42")
+		w.Header().Set(http.TrailerPrefix+"X-Late", "43")
+	}, "")
+	var hints []string
+	trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+		hints = append(hints, fmt.Sprint(code, " ", h.Get("Link")))
+		return nil
+	}}
+	req, _ := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), http.MethodGet, b.proxy.URL+"/proxy/x", nil)
+	req.Header.Set("Connection-Id", "c1")
+	req.Header.Set("Provider-Config-Key", "acme")
+	res, err := rawClient().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "body" || res.Trailer.Get("X-Sum") != "42" || res.Trailer.Get("X-Late") != "43" || res.Header.Get("Link") != "" {
+		t.Errorf("trailer %v header %v", res.Trailer, res.Header)
+	}
+	if diff := cmp.Diff([]string{"103 </a.css>; rel=preload"}, hints); diff != "" {
+		t.Error(diff)
+	}
+}
