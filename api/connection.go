@@ -18,7 +18,7 @@ type Connection struct {
 	Errors            []ConnectionError `json:"errors"`
 	EndUser           *EndUser          `json:"end_user"`
 	Tags              map[string]string `json:"tags"`
-	Metadata          map[string]any    `json:"metadata"`
+	Metadata          map[string]any    `json:"metadata" check:"nullable"`
 	Created           Time              `json:"created"`
 }
 
@@ -31,7 +31,7 @@ type FullConnection struct {
 	Errors             []ConnectionError `json:"errors"`
 	EndUser            *EndUser          `json:"end_user"`
 	Tags               map[string]string `json:"tags"`
-	Metadata           map[string]any    `json:"metadata"`
+	Metadata           map[string]any    `json:"metadata" check:"nullable"`
 	ConnectionConfig   map[string]any    `json:"connection_config"`
 	WebhookURLOverride *string           `json:"webhook_url_override"`
 	CreatedAt          Time              `json:"created_at"`

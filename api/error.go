@@ -39,3 +39,8 @@ type Health struct {
 type Data[T any] struct {
 	Data T `json:"data"`
 }
+
+// List wraps a list in the same envelope.
+type List[T any] struct {
+	Data []T `json:"data"`
+}

@@ -17,10 +17,10 @@ type Integration struct {
 	UpdatedAt       Time   `json:"updated_at"`
 	// WebhookURL is where the provider sends its webhooks: absent unless asked
 	// for, null when the provider's webhooks are not understood.
-	WebhookURL Optional[string] `json:"webhook_url,omitzero"`
+	WebhookURL Optional[string] `json:"webhook_url,omitzero" check:"nullable"`
 	// Credentials are absent unless asked for by a key that may see them, and
 	// null when the integration has none.
-	Credentials Optional[IntegrationCredentials] `json:"credentials,omitzero"`
+	Credentials Optional[IntegrationCredentials] `json:"credentials,omitzero" check:"nullable"`
 }
 
 // IntegrationCredentials are the developer app's credentials. Which fields are
@@ -30,8 +30,8 @@ type IntegrationCredentials struct {
 	Type          string           `json:"type"`
 	ClientID      *string          `json:"client_id,omitempty"`
 	ClientSecret  *Secret          `json:"client_secret,omitempty"`
-	Scopes        Optional[string] `json:"scopes,omitzero"`
-	WebhookSecret Optional[Secret] `json:"webhook_secret,omitzero"`
+	Scopes        Optional[string] `json:"scopes,omitzero" check:"nullable"`
+	WebhookSecret Optional[Secret] `json:"webhook_secret,omitzero" check:"nullable"`
 	AppID         *string          `json:"app_id,omitempty"`
 	AppLink       *string          `json:"app_link,omitempty"`
 	PrivateKey    *Secret          `json:"private_key,omitempty"`
@@ -101,15 +101,15 @@ type LegacyIntegration struct {
 	Provider      string                      `json:"provider"`
 	Syncs         []any                       `json:"syncs"`
 	Actions       []any                       `json:"actions"`
-	ClientID      Optional[string]            `json:"client_id,omitzero"`
-	ClientSecret  Optional[Secret]            `json:"client_secret,omitzero"`
-	Scopes        Optional[string]            `json:"scopes,omitzero"`
+	ClientID      Optional[string]            `json:"client_id,omitzero" check:"nullable"`
+	ClientSecret  Optional[Secret]            `json:"client_secret,omitzero" check:"nullable"`
+	Scopes        Optional[string]            `json:"scopes,omitzero" check:"nullable"`
 	AuthMode      string                      `json:"auth_mode,omitempty"`
 	CreatedAt     *Time                       `json:"created_at,omitempty"`
 	HasWebhook    *bool                       `json:"has_webhook,omitempty"`
-	WebhookSecret Optional[Secret]            `json:"webhook_secret,omitzero"`
-	WebhookURL    Optional[string]            `json:"webhook_url,omitzero"`
-	Custom        Optional[map[string]string] `json:"custom,omitzero"`
+	WebhookSecret Optional[Secret]            `json:"webhook_secret,omitzero" check:"nullable"`
+	WebhookURL    Optional[string]            `json:"webhook_url,omitzero" check:"nullable"`
+	Custom        Optional[map[string]string] `json:"custom,omitzero" check:"nullable"`
 }
 
 // IntegrationCredentialsInput are the developer app's credentials to store: an

@@ -24,7 +24,7 @@ func (s *Server) listEnvironments(w http.ResponseWriter, r *http.Request) error 
 	for i, e := range envs {
 		list[i] = api.Environment{ID: int64(e.ID), UUID: e.UUID, Name: e.Name, IsProduction: e.IsProduction}
 	}
-	return httpx.WriteJSON(w, http.StatusOK, api.Data[[]api.Environment]{Data: list})
+	return httpx.WriteJSON(w, http.StatusOK, api.List[api.Environment]{Data: list})
 }
 
 func (s *Server) createEnvironment(w http.ResponseWriter, r *http.Request) error {

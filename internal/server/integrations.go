@@ -33,7 +33,7 @@ func (s *Server) listIntegrations(w http.ResponseWriter, r *http.Request) error 
 		}
 		shown = append(shown, item)
 	}
-	return httpx.WriteJSON(w, http.StatusOK, api.Data[[]api.Integration]{Data: shown})
+	return httpx.WriteJSON(w, http.StatusOK, api.List[api.Integration]{Data: shown})
 }
 
 func (s *Server) getIntegration(w http.ResponseWriter, r *http.Request) error {
@@ -150,7 +150,7 @@ func (s *Server) listFunctions(w http.ResponseWriter, r *http.Request) error {
 // query is not validated.
 func (s *Server) scriptsConfig(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Query().Get("format") == "openai" {
-		return httpx.WriteJSON(w, http.StatusOK, api.Data[[]any]{Data: []any{}})
+		return httpx.WriteJSON(w, http.StatusOK, api.List[any]{Data: []any{}})
 	}
 	return httpx.WriteJSON(w, http.StatusOK, []api.ScriptsConfig{})
 }

@@ -26,7 +26,7 @@ func (s *Server) listKeys(w http.ResponseWriter, r *http.Request) error {
 	for i, k := range keys {
 		list[i] = apiKey(k)
 	}
-	return httpx.WriteJSON(w, http.StatusOK, api.Data[[]api.APIKey]{Data: list})
+	return httpx.WriteJSON(w, http.StatusOK, api.List[api.APIKey]{Data: list})
 }
 
 func (s *Server) getKey(w http.ResponseWriter, r *http.Request) error {

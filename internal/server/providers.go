@@ -40,7 +40,7 @@ func (s *Server) listProviders(w http.ResponseWriter, r *http.Request) error {
 		}
 		list = append(list, p.Public(s.urls))
 	}
-	return httpx.WriteJSON(w, http.StatusOK, api.Data[[]catalog.Object]{Data: list})
+	return httpx.WriteJSON(w, http.StatusOK, api.List[catalog.Object]{Data: list})
 }
 
 // catalogue answers with all providers by name, without authentication.
@@ -121,7 +121,7 @@ func (s *Server) providerTemplates(w http.ResponseWriter, r *http.Request) error
 	if _, err := s.pathProvider(r); err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, api.Data[[]api.Function]{Data: []api.Function{}})
+	return httpx.WriteJSON(w, http.StatusOK, api.List[api.Function]{Data: []api.Function{}})
 }
 
 func (s *Server) pathProvider(r *http.Request) (*catalog.Provider, error) {

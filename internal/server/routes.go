@@ -84,7 +84,7 @@ func (s *Server) providerRoutes() []httpx.Route {
 		{
 			Method: http.MethodGet, Pattern: "/providers", Auth: httpx.AuthEnvironmentOrSession, Tag: tagProviders,
 			Summary: "List providers", Description: "All of them, or those whose name or display name contains the search text.",
-			Query: api.ProvidersQuery{}, Reply: api.Data[[]api.Provider]{}, Handler: s.listProviders,
+			Query: api.ProvidersQuery{}, Reply: api.List[api.Provider]{}, Handler: s.listProviders,
 		},
 		{
 			Method: http.MethodGet, Pattern: "/providers/{provider}", Auth: httpx.AuthEnvironmentOrSession, Tag: tagProviders,
@@ -92,7 +92,7 @@ func (s *Server) providerRoutes() []httpx.Route {
 		},
 		{
 			Method: http.MethodGet, Pattern: "/providers/{provider}/templates", Auth: httpx.AuthEnvironment, Tag: tagProviders,
-			Summary: "List a provider's function templates", Path: api.ProviderPath{}, Reply: api.Data[[]api.Function]{}, Handler: s.providerTemplates,
+			Summary: "List a provider's function templates", Path: api.ProviderPath{}, Reply: api.List[api.Function]{}, Handler: s.providerTemplates,
 		},
 	}
 }
@@ -103,7 +103,7 @@ func (s *Server) integrationRoutes() []httpx.Route {
 			Method: http.MethodGet, Pattern: "/integrations", Auth: httpx.AuthEnvironmentOrSession, Tag: tagIntegrations,
 			Scopes:  []string{linkspan.ScopeIntegrationsList, linkspan.ScopeIntegrationsListCreds},
 			Summary: "List integrations", Description: "Credentials are included for keys that may list them. A connect session sees the integrations it allows.",
-			Query: api.IntegrationsQuery{}, Reply: api.Data[[]api.Integration]{}, Handler: s.listIntegrations,
+			Query: api.IntegrationsQuery{}, Reply: api.List[api.Integration]{}, Handler: s.listIntegrations,
 		},
 		{
 			Method: http.MethodPost, Pattern: "/integrations", Auth: httpx.AuthEnvironment, Tag: tagIntegrations,

@@ -15,7 +15,7 @@ func (s *Server) environmentRoutes() []httpx.Route {
 		{
 			Method: http.MethodGet, Pattern: "/environments", Auth: httpx.AuthAccount, Tag: tagEnvironments,
 			Scopes: []string{linkspan.ScopeAccountEnvironmentsList}, Summary: "List environments",
-			Query: api.EnvironmentsQuery{}, Reply: api.Data[[]api.Environment]{}, Handler: s.listEnvironments,
+			Query: api.EnvironmentsQuery{}, Reply: api.List[api.Environment]{}, Handler: s.listEnvironments,
 		},
 		{
 			Method: http.MethodPost, Pattern: "/environments", Auth: httpx.AuthAccount, Tag: tagEnvironments,
@@ -67,7 +67,7 @@ func (s *Server) keyRoutes() []httpx.Route {
 		{
 			Method: http.MethodGet, Pattern: "/environments/{environment_uuid}/api-keys", Auth: httpx.AuthAccount, Tag: tagEnvironments,
 			Scopes: []string{linkspan.ScopeAccountKeysList}, Summary: "List an environment's API keys", Description: "The keys themselves are not shown.",
-			Path: api.EnvironmentPath{}, Query: api.APIKeysQuery{}, Reply: api.Data[[]api.APIKey]{}, Handler: s.listKeys,
+			Path: api.EnvironmentPath{}, Query: api.APIKeysQuery{}, Reply: api.List[api.APIKey]{}, Handler: s.listKeys,
 		},
 		{
 			Method: http.MethodPost, Pattern: "/environments/{environment_uuid}/api-keys", Auth: httpx.AuthAccount, Tag: tagEnvironments,
