@@ -68,7 +68,7 @@ func (s *Service) refreshIdle(ctx context.Context, c *linkspan.Connection) {
 	switch {
 	case linkspan.KindOf(err) == linkspan.KindNotFound && err != nil:
 		return // deleted in the meantime
-	case err == nil && (!e.target.Credentials.Refreshable() || e.target.Provider.CodeFacts.RefreshOnlyWhenForced):
+	case err == nil && (!e.target.Load().Credentials.Refreshable() || e.target.Load().Provider.CodeFacts.RefreshOnlyWhenForced):
 		return
 	case err == nil:
 		_, err = s.refreshed(ctx, e, modeBackground, s.now())

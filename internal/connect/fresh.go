@@ -52,18 +52,18 @@ func (s *Service) Fresh(ctx context.Context, env linkspan.EnvironmentID, integra
 	s.touch(e, now)
 	m, wanted := e.wants(o, now)
 	if !wanted {
-		return e.target, nil
+		return e.target.Load(), nil
 	}
 	e, err = s.refreshed(ctx, e, m, now)
 	if err != nil {
 		return nil, err
 	}
-	return e.target, nil
+	return e.target.Load(), nil
 }
 
 // wants reports whether and why the credentials are to be refreshed.
 func (e *entry) wants(o FreshOptions, now time.Time) (mode, bool) {
-	if !e.target.Credentials.Refreshable() {
+	if !e.target.Load().Credentials.Refreshable() {
 		return modeDue, false
 	}
 	switch {
@@ -82,7 +82,7 @@ func (s *Service) refreshed(ctx context.Context, e *entry, m mode, now time.Time
 	if early, done, err := s.settled(e, m, now); done {
 		return early, err
 	}
-	f, mine := s.flights.join(flightKey{e.target.Connection.UUID, m})
+	f, mine := s.flights.join(flightKey{e.target.Load().Connection.UUID, m})
 	if mine {
 		go s.fly(context.WithoutCancel(ctx), f, e, m) // ends by its deadline; Run waits for it
 	} else if m == modeDue && e.usable(now) {
@@ -92,21 +92,21 @@ func (s *Service) refreshed(ctx context.Context, e *entry, m mode, now time.Time
 	case <-f.done:
 		return f.entry, f.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("waiting for a refresh of connection %q: %w", e.target.Connection.Name, context.Cause(ctx))
+		return nil, fmt.Errorf("waiting for a refresh of connection %q: %w", e.target.Load().Connection.Name, context.Cause(ctx))
 	}
 }
 
 // settled answers without a refresh when an earlier failure forbids one: with
 // the credentials while they work, and with the failure otherwise.
 func (s *Service) settled(e *entry, m mode, now time.Time) (*entry, bool, error) {
-	st := e.target.Connection.Refresh
+	st := e.target.Load().Connection.Refresh
 	if m == modeForced || !blocked(st, now) {
 		return nil, false, nil
 	}
 	if m == modeDue && keepsCredentials(st) && e.usable(now) {
 		return e, true, nil
 	}
-	return nil, true, blockedError(e.target, now)
+	return nil, true, blockedError(e.target.Load(), now)
 }
 
 // flightKey names a refresh in this process. Each mode flies alone, because some
@@ -183,7 +183,7 @@ func (s *Service) fly(ctx context.Context, f *flight, e *entry, m mode) {
 		if p := recover(); p != nil {
 			// The panic must not take down the process: nobody else's calls
 			// depend on this connection.
-			s.log.ErrorContext(ctx, "a refresh panicked", "panic", p, "stack", string(debug.Stack()), "connection", e.target.Connection.UUID)
+			s.log.ErrorContext(ctx, "a refresh panicked", "panic", p, "stack", string(debug.Stack()), "connection", e.target.Load().Connection.UUID)
 			f.entry, f.err = nil, linkspan.E("connect.Fresh", linkspan.KindInternal, "", nil, "The refresh of the credentials failed for an internal reason.")
 		}
 	}()

@@ -3,15 +3,12 @@ package connect
 import (
 	"context"
 	"fmt"
-	"regexp"
+	"strings"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/upstream"
 )
-
-// namePattern is what connection ids may look like (wire contract §3).
-const namePattern = `^[a-zA-Z0-9,.;:=+~[\]\|@${}"'\\/_ -]+$`
 
 // ImportInput is a connection to create, or the new state of one that exists.
 type ImportInput struct {
@@ -28,6 +25,9 @@ type ImportInput struct {
 	WebhookURLOverride *string
 	EndUser            *linkspan.EndUser
 	Tags               map[string]string
+
+	// uuid is the one of a connection that does not exist yet.
+	uuid string
 }
 
 // Import creates a connection, or gives an existing one new credentials and
@@ -69,9 +69,10 @@ func (s *Service) Import(ctx context.Context, env linkspan.Environment, in Impor
 // checkImport checks the input and puts its parts where they belong.
 func (s *Service) checkImport(in *ImportInput) error {
 	var issues []linkspan.Issue
+	in.uuid = linkspan.NewUUID()
 	if in.Name == "" {
 		in.Name = linkspan.NewUUID()
-	} else if len(in.Name) > maxName || !regexp.MustCompile(namePattern).MatchString(in.Name) {
+	} else if !isName(in.Name) {
 		issues = append(issues, issue("invalid_union", "Invalid input", "connection_id"))
 	}
 	issues = append(issues, in.hoist()...)
@@ -85,13 +86,20 @@ func (s *Service) checkImport(in *ImportInput) error {
 	return nil
 }
 
+// isName reports whether a connection may be called name (wire contract §3).
+func isName(name string) bool {
+	return len(name) <= maxName && !strings.ContainsFunc(name, func(r rune) bool {
+		return !isLetter(r) && (r < '0' || r > '9') && !strings.ContainsRune(`,.;:=+~[]|@${}"'\/_ -`, r)
+	})
+}
+
 // draft is the connection as it would be stored, to try its credentials out.
 func (s *Service) draft(ctx context.Context, i linkspan.Integration, in ImportInput) (linkspan.Connection, error) {
 	c, err := s.store.Connection(ctx, nil, i.EnvironmentID, i.Key, in.Name)
 	switch {
 	case err == nil:
 	case linkspan.KindOf(err) == linkspan.KindNotFound:
-		c = newConnection(i, in.Name)
+		c = in.newConnection(i)
 	default:
 		return c, fmt.Errorf("reading connection %q of %q: %w", in.Name, i.Key, err)
 	}
@@ -99,10 +107,10 @@ func (s *Service) draft(ctx context.Context, i linkspan.Integration, in ImportIn
 	return c, nil
 }
 
-func newConnection(i linkspan.Integration, name string) linkspan.Connection {
+func (in *ImportInput) newConnection(i linkspan.Integration) linkspan.Connection {
 	return linkspan.Connection{
-		UUID: linkspan.NewUUID(), EnvironmentID: i.EnvironmentID, IntegrationID: i.ID,
-		IntegrationKey: i.Key, Provider: i.Provider, Name: name,
+		UUID: in.uuid, EnvironmentID: i.EnvironmentID, IntegrationID: i.ID,
+		IntegrationKey: i.Key, Provider: i.Provider, Name: in.Name,
 		Config: map[string]any{}, Tags: map[string]string{},
 	}
 }
@@ -176,7 +184,7 @@ func (s *Service) upsert(ctx context.Context, i linkspan.Integration, in ImportI
 	const tries = 3
 	for try := 1; ; try++ {
 		err = s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-			saved, created, err = s.put(ctx, tx, i, in)
+			created, err = s.put(ctx, tx, i, in, &saved)
 			return err
 		})
 		if linkspan.KindOf(err) != linkspan.KindConflict || try == tries {
@@ -189,21 +197,22 @@ func (s *Service) upsert(ctx context.Context, i linkspan.Integration, in ImportI
 	return saved, created, nil
 }
 
-func (s *Service) put(ctx context.Context, tx linkspan.Tx, i linkspan.Integration, in ImportInput) (linkspan.Connection, bool, error) {
-	c, err := s.store.LockConnection(ctx, tx, i.EnvironmentID, i.Key, in.Name)
+// put stores the connection in a transaction, and in saved once that commits.
+func (s *Service) put(ctx context.Context, tx linkspan.Tx, i linkspan.Integration, in ImportInput, saved *linkspan.Connection) (created bool, err error) {
+	*saved, err = s.store.LockConnection(ctx, tx, i.EnvironmentID, i.Key, in.Name)
 	switch {
 	case err == nil:
-		in.apply(&c)
-		if err := s.store.UpdateConnection(ctx, tx, &c); err != nil {
-			return c, false, err
+		in.apply(saved)
+		if err := s.store.UpdateConnection(ctx, tx, saved); err != nil {
+			return false, err
 		}
-		return c, false, s.store.SaveCredentials(ctx, tx, &c)
+		return false, s.store.SaveCredentials(ctx, tx, saved)
 	case linkspan.KindOf(err) == linkspan.KindNotFound:
-		c = newConnection(i, in.Name)
-		in.apply(&c)
-		return c, true, s.store.InsertConnection(ctx, tx, &c)
+		*saved = in.newConnection(i)
+		in.apply(saved)
+		return true, s.store.InsertConnection(ctx, tx, saved)
 	default:
-		return c, false, err
+		return false, err
 	}
 }
 

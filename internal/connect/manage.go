@@ -2,6 +2,7 @@ package connect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -115,8 +116,8 @@ func (s *Service) writeMetadata(ctx context.Context, env linkspan.EnvironmentID,
 
 // noneWritten adds to a missing connection's error that the others are as before.
 func noneWritten(err error, names int) error {
-	e, ok := err.(*linkspan.Error) //nolint:errorlint // only what noConnection returned itself gets the addition
-	if !ok || e.Kind != linkspan.KindNotFound || names < 2 {
+	e, ok := errors.AsType[*linkspan.Error](err)
+	if !ok || e.Code != "unknown_connection" || names < 2 {
 		return err
 	}
 	c := *e

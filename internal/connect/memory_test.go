@@ -252,7 +252,7 @@ func (n *node) SaveCredentials(ctx context.Context, tx linkspan.Tx, c *linkspan.
 		row.Credentials, row.Config, row.ExpiresAt, row.Refresh = c.Credentials, c.Config, c.ExpiresAt, c.Refresh
 		row.CredentialsVersion++
 		row.UpdatedAt = t.now
-		c.CredentialsVersion, c.UpdatedAt = row.CredentialsVersion, t.now
+		t.OnCommit(func() { c.CredentialsVersion, c.UpdatedAt = row.CredentialsVersion, t.now })
 		n.data.connections[c.ID] = row
 		n.data.writtenAt[c.ID] = t.now
 		t.changed(linkspan.ChangeConnection, c.EnvironmentID, c.UUID)

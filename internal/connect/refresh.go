@@ -64,7 +64,7 @@ func (s *Service) refreshAcross(ctx context.Context, e *entry, m mode) (*entry, 
 func (s *Service) tryRefresh(ctx context.Context, e *entry, m mode) (out *entry, acquired bool, err error) {
 	ctx, abandon := context.WithTimeout(context.WithoutCancel(ctx), holdDeadline)
 	defer abandon()
-	held, ok, err := s.leases.Acquire(ctx, leaseKind, e.target.Connection.UUID)
+	held, ok, err := s.leases.Acquire(ctx, leaseKind, e.target.Load().Connection.UUID)
 	if err != nil || !ok {
 		return nil, false, err
 	}
@@ -78,7 +78,7 @@ func (s *Service) withoutLease(e *entry, m mode, err error) (*entry, error) {
 	if m == modeDue && e.usable(s.now()) {
 		return e, nil
 	}
-	return nil, fmt.Errorf("acquiring the lease to refresh connection %q: %w", e.target.Connection.Name, err)
+	return nil, fmt.Errorf("acquiring the lease to refresh connection %q: %w", e.target.Load().Connection.Name, err)
 }
 
 // waited reports whether cur, what is stored now, ends the wait of a caller that
@@ -91,7 +91,7 @@ func (s *Service) waited(cur, e *entry, m mode) (*entry, bool, error) {
 	if m == modeDue && cur.usable(now) {
 		return cur, true, nil
 	}
-	if cur.target.Connection.Refresh.FailedAt.Equal(e.target.Connection.Refresh.FailedAt) {
+	if cur.target.Load().Connection.Refresh.FailedAt.Equal(e.target.Load().Connection.Refresh.FailedAt) {
 		return nil, false, nil
 	}
 	return s.settled(cur, m, now)
@@ -99,7 +99,7 @@ func (s *Service) waited(cur, e *entry, m mode) (*entry, bool, error) {
 
 // newer reports whether cur has other credentials than e.
 func newer(cur, e *entry) bool {
-	a, b := &cur.target.Connection, &e.target.Connection
+	a, b := &cur.target.Load().Connection, &e.target.Load().Connection
 	return a.UUID != b.UUID || a.CredentialsVersion != b.CredentialsVersion
 }
 
@@ -144,7 +144,7 @@ func (s *Service) release(ctx context.Context, held *lease.Held) {
 // forbids it.
 func (s *Service) needless(cur, e *entry, m mode) (*entry, bool, error) {
 	now := s.now()
-	if newer(cur, e) || !cur.target.Credentials.Refreshable() || m == modeDue && !cur.due(now) {
+	if newer(cur, e) || !cur.target.Load().Credentials.Refreshable() || m == modeDue && !cur.due(now) {
 		return cur, true, nil
 	}
 	return s.settled(cur, m, now)
@@ -153,13 +153,13 @@ func (s *Service) needless(cur, e *entry, m mode) (*entry, bool, error) {
 // calling is the note of a refresh whose refresh token is about to be sent. The
 // version names the credentials, and with them the token.
 func calling(e *entry) string {
-	return "calling " + strconv.FormatInt(e.target.Connection.CredentialsVersion, 10)
+	return "calling " + strconv.FormatInt(e.target.Load().Connection.CredentialsVersion, 10)
 }
 
 // interrupted reports whether an earlier refresh with these credentials sent the
 // refresh token and never stored an answer.
 func interrupted(l linkspan.Lease, cur *entry) bool {
-	return l.TakenOver && l.State == calling(cur) || cur.target.Connection.Refresh.Reason == CodeRefreshInterrupted
+	return l.TakenOver && l.State == calling(cur) || cur.target.Load().Connection.Refresh.Reason == CodeRefreshInterrupted
 }
 
 // refresh is one refresh under a lease.
@@ -177,7 +177,7 @@ type refresh struct {
 // run calls the provider once and stores what comes of it. stored reports
 // whether the outcome is in the database.
 func (r *refresh) run(ctx context.Context) (out *entry, stored bool, err error) {
-	t := r.cur.target
+	t := r.cur.target.Load()
 	r.op = r.startOperation(linkspan.ActionRefreshToken, t)
 	if r.interrupted {
 		r.op.Message(linkspan.Message{Level: "warn", Text: "An earlier refresh was interrupted after it had been sent and before its answer was stored. It is tried again with the stored refresh token."})
@@ -211,7 +211,7 @@ func (r *refresh) succeeded(ctx context.Context, fresh credential.Credentials) (
 	} else {
 		r.op.Succeed("Refreshed the credentials.")
 	}
-	out, err := r.newEntry(r.cur.target.Integration, saved)
+	out, err := r.newEntry(r.cur.target.Load().Integration, saved)
 	return out, true, err
 }
 
@@ -220,7 +220,7 @@ func (r *refresh) succeeded(ctx context.Context, fresh credential.Credentials) (
 func (r *refresh) keep(ctx context.Context, fresh credential.Credentials) (linkspan.Connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeDeadline)
 	defer cancel()
-	c := r.cur.target.Connection
+	c := r.cur.target.Load().Connection
 	c.Credentials, c.ExpiresAt, c.Refresh = fresh.Encode(), fresh.ExpiresAt, linkspan.RefreshState{}
 	pause := firstRetry
 	for {
@@ -260,7 +260,7 @@ func (r *refresh) save(ctx context.Context, c linkspan.Connection) (linkspan.Con
 func (r *refresh) noteLoss(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	c := &r.cur.target.Connection
+	c := &r.cur.target.Load().Connection
 	st := c.Refresh
 	st.FailedAt, st.Reason, st.Operation = r.now(), CodeRefreshInterrupted, r.op.ID()
 	st.Message = "The provider gave new credentials, which could not be stored."
@@ -279,7 +279,7 @@ func (r *refresh) loss(cause error) error {
 // failed stores that the provider gave no new credentials.
 func (r *refresh) failed(ctx context.Context, f *oauth.Failure) (*entry, bool, error) {
 	now := r.now().UTC().Truncate(time.Microsecond)
-	c := r.cur.target.Connection
+	c := r.cur.target.Load().Connection
 	c.Refresh = failed(c.Refresh, f, r.interrupted, r.op.ID(), now)
 	err := r.store.SaveRefreshState(ctx, nil, c.ID, c.UUID, c.CredentialsVersion, c.Refresh)
 	if k := linkspan.KindOf(err); err != nil && (k == linkspan.KindConflict || k == linkspan.KindNotFound) {
@@ -293,11 +293,11 @@ func (r *refresh) failed(ctx context.Context, f *oauth.Failure) (*entry, bool, e
 	if err != nil {
 		r.log.ErrorContext(ctx, "noting a failed refresh failed", "error", err, "connection", c.UUID)
 	}
-	out, err := r.newEntry(r.cur.target.Integration, c)
+	out, err := r.newEntry(r.cur.target.Load().Integration, c)
 	if err != nil {
 		return nil, stored, err
 	}
-	failure := failureError(out.target, f, r.interrupted)
+	failure := failureError(out.target.Load(), f, r.interrupted)
 	r.op.Fail(failure.Err.Code, failure.Err.Msg)
 	if r.mode == modeDue && f.Class != oauth.Permanent && out.usable(now) {
 		return out, stored, nil

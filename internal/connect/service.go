@@ -123,13 +123,12 @@ type cacheKey struct {
 	integration, name string
 }
 
-// entry is a cached connection. Its target never changes.
+// entry is a cached connection.
 type entry struct {
-	target *upstream.Target
+	// target is replaced when a use is noted; what it points to never changes.
+	target atomic.Pointer[upstream.Target]
 	// dueAt is when the credentials want a refresh. Zero: never.
 	dueAt time.Time
-	// touchedAt is when the last use was noted, in Unix nanoseconds.
-	touchedAt atomic.Int64
 }
 
 // New returns a service. Run must run for uses to be noted.
@@ -150,7 +149,7 @@ func New(c Config) *Service {
 
 // tags names what a cached connection was made from.
 func tags(e *entry) []string {
-	t := e.target
+	t := e.target.Load()
 	return []string{
 		change.Tag(linkspan.ChangeConnection, t.Connection.UUID),
 		change.Tag(linkspan.ChangeIntegration, t.Integration.UUID),
@@ -179,7 +178,7 @@ func (s *Service) Live(ctx context.Context, env linkspan.EnvironmentID, integrat
 	if err != nil {
 		return nil, err
 	}
-	return e.target, nil
+	return e.target.Load(), nil
 }
 
 func (s *Service) live(ctx context.Context, key cacheKey) (*entry, error) {
@@ -235,12 +234,10 @@ func (s *Service) newEntry(i linkspan.Integration, c linkspan.Connection) (*entr
 	if err != nil {
 		return nil, fmt.Errorf("reading the credentials of connection %q of %q: %w", c.Name, i.Key, err)
 	}
-	e := &entry{target: &upstream.Target{Provider: provider, Integration: i, Connection: c, Credentials: parsed}}
+	e := new(entry)
+	e.target.Store(&upstream.Target{Provider: provider, Integration: i, Connection: c, Credentials: parsed})
 	if parsed.Refreshable() && !provider.CodeFacts.RefreshOnlyWhenForced {
 		e.dueAt = parsed.DueAt(provider.Auth.Token.RefreshMargin())
-	}
-	if !c.LastFetchedAt.IsZero() {
-		e.touchedAt.Store(c.LastFetchedAt.UnixNano())
 	}
 	return e, nil
 }
@@ -261,13 +258,13 @@ func (e *entry) due(now time.Time) bool { return !e.dueAt.IsZero() && now.After(
 // usable reports whether the credentials can still be used for a call that
 // starts now. Some seconds are kept back for the way to the provider.
 func (e *entry) usable(now time.Time) bool {
-	at := e.target.Credentials.ExpiresAt
+	at := e.target.Load().Credentials.ExpiresAt
 	return at.IsZero() || now.Before(at.Add(-callTime))
 }
 
 func (e *entry) key() cacheKey {
-	c := &e.target.Connection
-	return cacheKey{c.EnvironmentID, e.target.Integration.Key, c.Name}
+	t := e.target.Load()
+	return cacheKey{t.Connection.EnvironmentID, t.Integration.Key, t.Connection.Name}
 }
 
 // List returns connections without their credentials, newest first.

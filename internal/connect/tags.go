@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/mail"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -31,12 +30,11 @@ func Tags(given map[string]string, path ...any) (map[string]string, []linkspan.I
 	add := func(code, message string, at ...any) {
 		issues = append(issues, linkspan.Issue{Code: code, Message: message, Path: append(slices.Clone(path), at...)})
 	}
-	keys := regexp.MustCompile(tagKeyPattern)
 	out := make(map[string]string, len(given))
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		value, lower := given[key], strings.ToLower(key)
 		switch _, taken := out[lower]; {
-		case !keys.MatchString(key):
+		case !isTagKey(key):
 			add("invalid_key", "Invalid key in record: must match pattern /"+tagKeyPattern+"/", key)
 			continue
 		case len(key) > maxTagKey:
@@ -61,6 +59,15 @@ func Tags(given map[string]string, path ...any) (map[string]string, []linkspan.I
 	}
 	return out, issues
 }
+
+// isTagKey matches tagKeyPattern.
+func isTagKey(key string) bool {
+	return key != "" && isLetter(rune(key[0])) && !strings.ContainsFunc(key, func(r rune) bool {
+		return !isLetter(r) && (r < '0' || r > '9') && !strings.ContainsRune("_-./", r)
+	})
+}
+
+func isLetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
 
 func isEmail(s string) bool {
 	a, err := mail.ParseAddress(s)

@@ -2,11 +2,11 @@ package connect
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/upstream"
 )
 
 const (
@@ -47,13 +47,18 @@ func (t *touches) take() map[linkspan.ConnectionID]time.Time {
 // is written behind.
 func (s *Service) Touch(id linkspan.ConnectionID) { s.touched.add(id, s.now()) }
 
-// touch notes a use at most once a minute, without a lock on the way there.
+// touch notes a use at most once a minute, without a lock on the way there, and
+// shows it on the cached connection.
 func (s *Service) touch(e *entry, now time.Time) {
-	last := e.touchedAt.Load()
-	if now.UnixNano()-last < int64(touchAgain) || !e.touchedAt.CompareAndSwap(last, now.UnixNano()) {
+	t := e.target.Load()
+	if now.Sub(t.Connection.LastFetchedAt) < touchAgain {
 		return
 	}
-	s.touched.add(e.target.Connection.ID, now)
+	next := &upstream.Target{Provider: t.Provider, Integration: t.Integration, Connection: t.Connection, Credentials: t.Credentials}
+	next.Connection.LastFetchedAt = now.UTC()
+	if e.target.CompareAndSwap(t, next) {
+		s.touched.add(t.Connection.ID, now)
+	}
 }
 
 // flushTouches writes what was noted and keeps it for later if that fails.
@@ -67,7 +72,7 @@ func (s *Service) flushTouches(ctx context.Context) {
 		return
 	}
 	s.log.WarnContext(ctx, "noting when connections were last fetched failed; it is tried again", "error", err, "connections", len(taken))
-	for id, at := range maps.All(taken) {
+	for id, at := range taken {
 		s.touched.add(id, at)
 	}
 }

@@ -161,7 +161,7 @@ type replica struct {
 // world is several replicas over one database, with an authorization server. It
 // lives in a synctest bubble: its clock is fake.
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	db        *memory
 	authority *authority
 	records   *records
@@ -247,22 +247,7 @@ func (w *world) Provider(name string) (*catalog.Provider, error) {
 func inWorld(t *testing.T, replicas int, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{
-			t: t, db: newMemory(), authority: newAuthority(), records: &records{}, verifier: &verifier{},
-			providers: make(map[string]*catalog.Provider),
-		}
-		for i, text := range []string{oauthYAML, keyYAML, basicYAML, openYAML, laterYAML} {
-			name := strings.Fields(text)[1]
-			p, err := catalog.ParseProvider(name+".yaml", name, []byte(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.providers[name] = p
-			w.db.data.integrations[name] = linkspan.Integration{
-				ID: linkspan.IntegrationID(i + 1), UUID: "integration-" + name, EnvironmentID: envID, Key: name, Provider: name,
-				Secrets: linkspan.IntegrationSecrets{ClientID: "client", ClientSecret: linkspan.NewSecret("client-secret")},
-			}
-		}
+		w := newWorld(t)
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		for i := range replicas {
@@ -273,6 +258,28 @@ func inWorld(t *testing.T, replicas int, f func(t *testing.T, w *world)) {
 		stop()
 		running.Wait()
 	})
+}
+
+// newWorld is a world without replicas.
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{
+		t: t, db: newMemory(), authority: newAuthority(), records: &records{}, verifier: &verifier{},
+		providers: make(map[string]*catalog.Provider),
+	}
+	for i, text := range []string{oauthYAML, keyYAML, basicYAML, openYAML, laterYAML} {
+		name := strings.Fields(text)[1]
+		p, err := catalog.ParseProvider(name+".yaml", name, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.providers[name] = p
+		w.db.data.integrations[name] = linkspan.Integration{
+			ID: linkspan.IntegrationID(i + 1), UUID: "integration-" + name, EnvironmentID: envID, Key: name, Provider: name,
+			Secrets: linkspan.IntegrationSecrets{ClientID: "client", ClientSecret: linkspan.NewSecret("client-secret")},
+		}
+	}
+	return w
 }
 
 func (w *world) start(ctx context.Context, running *sync.WaitGroup, holder string) *replica {
