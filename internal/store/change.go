@@ -89,7 +89,7 @@ func (t *txn) purgeChanges(ctx context.Context) error {
 		return nil
 	}
 	_, err := t.exec(ctx, "delete from changes where seq in (select seq from changes where at < "+t.db.dialect.now+
-		" - $1 order by seq limit $2"+t.db.dialect.skipLocked+")", keepChanges.Microseconds(), purgeChangesLimit)
+		" - $1 order by at limit $2"+t.db.dialect.skipLocked+")", keepChanges.Microseconds(), purgeChangesLimit)
 	return err
 }
 

@@ -127,7 +127,7 @@ create table connections (
     deleted_at           integer
 ) strict;
 create unique index connections_name on connections (environment_id, name, integration_id) where deleted_at is null;
-create index connections_newest on connections (environment_id, id) where deleted_at is null;
+create index connections_newest on connections (environment_id, id);
 create index connections_integration on connections (integration_id, id);
 create index connections_end_user on connections (environment_id, end_user_id, id) where deleted_at is null and end_user_id <> '';
 create index connections_organization on connections (environment_id, organization_id, id) where deleted_at is null and organization_id <> '';
