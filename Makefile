@@ -27,7 +27,7 @@ test-race: ## Only the Go tests, with the race detector, on SQLite and PostgreSQ
 .PHONY: lint
 lint: ## Lint
 	@scripts/tools.sh
-	.cache/bin/golangci-lint run ./...
+	.cache/bin/golangci-lint run --allow-parallel-runners ./...
 
 .PHONY: fmt
 fmt: ## Format

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -20,9 +21,7 @@ import (
 func load(t *testing.T, dir string, flags map[string]string, env map[string]string) config.Config {
 	t.Helper()
 	all := map[string]string{"data": dir, "listen": "127.0.0.1:0", "admin-listen": "127.0.0.1:0"}
-	for name, value := range flags {
-		all[name] = value
-	}
+	maps.Copy(all, flags)
 	c, err := config.Load(all, func(name string) string { return env[name] }, "")
 	if err != nil {
 		t.Fatal(err)
