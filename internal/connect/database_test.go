@@ -1,0 +1,186 @@
+package connect_test
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/apptest"
+	"github.com/linkspan/linkspan/internal/change"
+	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/credential"
+	"github.com/linkspan/linkspan/internal/lease"
+	"github.com/linkspan/linkspan/internal/oauth"
+	"github.com/linkspan/linkspan/internal/oplog"
+	"github.com/linkspan/linkspan/internal/store"
+	"github.com/linkspan/linkspan/internal/vault"
+)
+
+// TestOnRealDatabases runs the main promises on the real store: the stampede, a
+// failure that is remembered, and a process that dies at the worst moment. The
+// fake clock's tests have the details.
+func TestOnRealDatabases(t *testing.T) {
+	t.Parallel()
+	for name, database := range apptest.Databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDatabase(t, database(t))
+			t.Run("stampede", d.testStampede)
+			t.Run("failure", d.testFailure)
+			t.Run("interruption", d.testInterruption)
+		})
+	}
+}
+
+// database is a migrated database with an environment and an integration.
+type database struct {
+	config store.Config
+	vault  *vault.Ring
+	env    linkspan.Environment
+	world  *world
+}
+
+func newDatabase(t *testing.T, at apptest.Database) *database {
+	t.Helper()
+	d := &database{
+		config: store.Config{DataDir: at.Dir, DatabaseURL: at.URL, MaxConns: 5},
+		vault:  vault.NewRing(vault.NewMasterKey()), world: newWorld(t),
+	}
+	s := d.open(t)
+	account := linkspan.Account{UUID: linkspan.NewUUID(), Name: "Acme"}
+	must(t, s.InsertAccount(t.Context(), nil, &account))
+	d.env = linkspan.Environment{
+		UUID: linkspan.NewUUID(), AccountID: account.ID, Name: "dev", PublicKey: linkspan.NewUUID(),
+		WebhookSigningKey: linkspan.NewSecret(rand.Text()),
+	}
+	must(t, s.InsertEnvironment(t.Context(), nil, &d.env))
+	must(t, s.InsertIntegration(t.Context(), nil, &linkspan.Integration{
+		UUID: linkspan.NewUUID(), EnvironmentID: d.env.ID, Key: "acme", Provider: "acme",
+		Secrets: linkspan.IntegrationSecrets{ClientID: "client", ClientSecret: linkspan.NewSecret("client-secret")},
+	}))
+	return d
+}
+
+func (d *database) open(t *testing.T) *store.Store {
+	t.Helper()
+	db, err := store.Open(t.Context(), d.config, slog.New(slog.DiscardHandler))
+	must(t, err)
+	t.Cleanup(func() { must(t, db.Close()) })
+	_, err = db.Migrate(t.Context())
+	must(t, err)
+	return store.New(db, vault.New(d.vault, db))
+}
+
+// replica starts a service of its own over the store.
+func (d *database) replica(t *testing.T, s *store.Store, a *authority) *connect.Service {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	feed := change.NewFeed(s, log)
+	s.OnLocalChange(feed.Local)
+	ops := oplog.New(s, log, oplog.Options{})
+	service := connect.New(connect.Config{
+		Store: s, Tx: s, Providers: d.world, Feed: feed, Leases: lease.NewKeeper(s, rand.Text(), log),
+		Upstream: d.world.verifier, OAuth: oauth.New(oauth.Config{HTTP: &http.Client{Transport: a}}), Ops: ops, Log: log,
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	for _, run := range []func(context.Context) error{feed.Run, ops.Run, service.Run} {
+		running.Go(func() {
+			if err := run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+	})
+	for !feed.Fresh() {
+		runtime.Gosched()
+	}
+	return service
+}
+
+func (d *database) importExpired(t *testing.T, s *connect.Service, name string, a *authority) {
+	t.Helper()
+	_, err := s.Import(t.Context(), d.env, connect.ImportInput{
+		IntegrationKey: "acme", Name: name, Credentials: credential.NewOAuth2("at-old", a.current, time.Now().Add(-time.Minute)),
+	})
+	must(t, err)
+}
+
+func (d *database) testStampede(t *testing.T) {
+	a := newAuthority()
+	a.delay = 100 * time.Millisecond
+	replicas := []*connect.Service{d.replica(t, d.open(t), a), d.replica(t, d.open(t), a)}
+	d.importExpired(t, replicas[0], "stampede", a)
+	var callers sync.WaitGroup
+	for i := range 200 {
+		callers.Go(func() {
+			target, err := replicas[i%2].Fresh(t.Context(), d.env.ID, "acme", "stampede", asNeeded)
+			if err != nil || target.Credentials.AccessToken.Reveal() != "at-1" {
+				t.Errorf("caller %d: %v", i, err)
+			}
+		})
+	}
+	callers.Wait()
+	if n := a.count(); n != 1 {
+		t.Errorf("the token endpoint was called %d times, want once", n)
+	}
+}
+
+func (d *database) testFailure(t *testing.T) {
+	a := newAuthority()
+	a.fail(refused())
+	s := d.replica(t, d.open(t), a)
+	d.importExpired(t, s, "failure", a)
+	for _, code := range []string{connect.CodeRefreshFailed, connect.CodeRefreshBackoff} {
+		if _, err := s.Fresh(t.Context(), d.env.ID, "acme", "failure", asNeeded); linkspan.CodeOf(err) != code {
+			t.Errorf("error = %v, want %s", err, code)
+		}
+	}
+	list, err := s.List(t.Context(), linkspan.ConnectionFilter{EnvironmentID: d.env.ID, Name: "failure", Limit: 1})
+	if err != nil || len(list) != 1 || len(connect.Errors(&list[0])) != 1 {
+		t.Errorf("List = %+v, %v; want one connection with an error", list, err)
+	}
+	if _, err := s.Fresh(t.Context(), d.env.ID, "acme", "failure", forced); err != nil {
+		t.Errorf("forced refresh: %v", err)
+	}
+}
+
+// testInterruption leaves behind what a process leaves that is killed after it
+// has sent the refresh token: a lease that lapses, with a note.
+func (d *database) testInterruption(t *testing.T) {
+	a := newAuthority()
+	st := d.open(t)
+	s := d.replica(t, st, a)
+	d.importExpired(t, s, "interrupted", a)
+	target, err := s.Live(t.Context(), d.env.ID, "acme", "interrupted")
+	must(t, err)
+	l, ok, err := st.AcquireLease(t.Context(), nil, "refresh", target.Connection.UUID, "killed", time.Microsecond)
+	must(t, err)
+	if !ok {
+		t.Fatal("the lease of an idle connection is held")
+	}
+	_, err = st.SetLeaseState(t.Context(), nil, l, "calling 1")
+	must(t, err)
+	if _, _, err := a.exchange(a.current); err != nil { // the answer nobody stored
+		t.Fatal(err)
+	}
+	if _, err := s.Fresh(t.Context(), d.env.ID, "acme", "interrupted", asNeeded); linkspan.CodeOf(err) != connect.CodeRefreshInterrupted {
+		t.Errorf("error = %v, want %s", err, connect.CodeRefreshInterrupted)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
