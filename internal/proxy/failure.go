@@ -33,6 +33,9 @@ func (c *call) failed(err error) error {
 	if _, ok := errors.AsType[*linkspan.Error](err); ok {
 		return err
 	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return bodyError(err)
+	}
 	if blocked, ok := egress.IsBlocked(err); ok {
 		refused := notAllowed(err)
 		if _, redirected := errors.AsType[*egress.RedirectError](err); redirected {

@@ -211,3 +211,16 @@ func TestTrailersAndInformationalResponses(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestFloodOfInformationalResponses(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(w http.ResponseWriter, _ *http.Request) {
+		for range 1000 {
+			w.WriteHeader(http.StatusEarlyHints)
+		}
+		_, _ = io.WriteString(w, "late")
+	}, "")
+	if res := b.do(t, "GET", "/proxy/x", nil); res.StatusCode != http.StatusInternalServerError {
+		t.Errorf("status %d", res.StatusCode)
+	}
+}
