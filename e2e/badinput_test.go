@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -23,39 +24,43 @@ type badCall struct {
 // contract's error, and compares the database before and after.
 func TestBadInputChangesNothing(t *testing.T) {
 	t.Parallel()
-	apptest.EachDatabase(t, func(t *testing.T, db apptest.Database) {
-		world := apptest.NewWorld(t)
-		i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
-		dev, account := i.Dev(t), i.Account(t)
-		world.Integrate(t, dev, apptest.ProviderKey, "keyed")
-		world.Integrate(t, dev, apptest.ProviderOAuth, "crm")
-		world.Integrate(t, dev, apptest.ProviderVerified, "verified")
-		apptest.Import(t, dev, "keyed", "c", map[string]any{"type": "API_KEY", "apiKey": "k"})
-		environment := "/environments/" + i.DevUUID(t)
-		before := db.State(t)
-		upstream := len(world.SaaS.Requests())
+	for name, open := range apptest.Databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t)
+			world := apptest.NewWorld(t)
+			i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
+			dev, account := i.Dev(t), i.Account(t)
+			world.Integrate(t, dev, apptest.ProviderKey, "keyed")
+			world.Integrate(t, dev, apptest.ProviderOAuth, "crm")
+			world.Integrate(t, dev, apptest.ProviderVerified, "verified")
+			apptest.Import(t, dev, "keyed", "c", map[string]any{"type": "API_KEY", "apiKey": "k"})
+			environment := "/environments/" + i.DevUUID(t)
+			before := db.State(t)
+			upstream := len(world.SaaS.Requests())
 
-		calls := append(badIntegrations(), badConnections()...)
-		calls = append(calls, badEnvironments(environment)...)
-		calls = append(calls, badProxy()...)
-		for _, c := range calls {
-			client := dev
-			if c.account {
-				client = account
+			calls := append(badIntegrations(), badConnections()...)
+			calls = append(calls, badEnvironments(environment)...)
+			calls = append(calls, badProxy()...)
+			for _, c := range calls {
+				client := dev
+				if c.account {
+					client = account
+				}
+				r := client.Do(t, c.method, c.path, c.body, c.headers...)
+				if r.Status != c.status || r.Code() != c.code {
+					t.Errorf("%s: %s: status %d code %q, not %d %q\n%s", c.name, r.What, r.Status, r.Code(), c.status, c.code, r.Body)
+				}
 			}
-			r := client.Do(t, c.method, c.path, c.body, c.headers...)
-			if r.Status != c.status || r.Code() != c.code {
-				t.Errorf("%s: %s: status %d code %q, not %d %q\n%s", c.name, r.What, r.Status, r.Code(), c.status, c.code, r.Body)
+			hostilePaths(t, dev)
+			if after := db.State(t); after != before {
+				t.Errorf("bad calls changed the database:\n--- before\n%s\n--- after\n%s", before, after)
 			}
-		}
-		hostilePaths(t, dev)
-		if after := db.State(t); after != before {
-			t.Errorf("bad calls changed the database:\n--- before\n%s\n--- after\n%s", before, after)
-		}
-		if got := world.SaaS.Requests()[upstream:]; len(got) != 1 || got[0].Target != "/private/verify" {
-			t.Errorf("the upstream got %v, and only the verification of one key was due", got)
-		}
-	})
+			if got := world.SaaS.Requests()[upstream:]; len(got) != 1 || got[0].Target != "/private/verify" {
+				t.Errorf("the upstream got %v, and only the verification of one key was due", got)
+			}
+		})
+	}
 }
 
 // object is a JSON object.
@@ -65,16 +70,12 @@ func badIntegrations() []badCall {
 	long := strings.Repeat("x", 256)
 	integration := func(changes object) object {
 		body := object{"provider": apptest.ProviderKey, "unique_key": "new"}
-		for k, v := range changes {
-			body[k] = v
-		}
+		maps.Copy(body, changes)
 		return body
 	}
 	client := func(changes object) object {
 		credentials := object{"type": "OAUTH2", "client_id": "a", "client_secret": "b"}
-		for k, v := range changes {
-			credentials[k] = v
-		}
+		maps.Copy(credentials, changes)
 		return object{"provider": apptest.ProviderOAuth, "unique_key": "new", "credentials": credentials}
 	}
 	return []badCall{
@@ -109,9 +110,7 @@ func badIntegrations() []badCall {
 func badConnections() []badCall {
 	connection := func(changes object) object {
 		body := object{"provider_config_key": "keyed", "connection_id": "new", "credentials": object{"type": "API_KEY", "apiKey": "k"}}
-		for k, v := range changes {
-			body[k] = v
-		}
+		maps.Copy(body, changes)
 		return body
 	}
 	tags := object{}

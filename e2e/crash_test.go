@@ -14,25 +14,26 @@ import (
 // provider has exchanged the refresh token and the new one is not stored.
 func TestKilledWhileRefreshing(t *testing.T) {
 	t.Parallel()
-	apptest.EachDatabase(t, func(t *testing.T, db apptest.Database) {
-		t.Run("provider with a grace period", func(t *testing.T) {
-			world, child := crash(t, db, "graceful", true)
-			r := apptest.Proxy(t, child.Dev(t), http.MethodGet, "graceful", "acme", "/private/me", nil)
-			r.Want(t, http.StatusOK)
+	for name, open := range apptest.Databases() {
+		t.Run(name+", provider with a grace period", func(t *testing.T) {
+			t.Parallel()
+			world, child := crash(t, open(t), true)
+			apptest.Proxy(t, child.Dev(t), http.MethodGet, "crm", "acme", "/private/me", nil).Want(t, http.StatusOK)
 			if n := world.Authority.Calls(); n != 2 {
 				t.Errorf("the token endpoint was called %d times, not once before and once after the crash", n)
 			}
 		})
-		t.Run("provider without", func(t *testing.T) {
-			_, child := crash(t, db, "strict", false)
+		t.Run(name+", provider without", func(t *testing.T) {
+			t.Parallel()
+			_, child := crash(t, open(t), false)
 			dev := child.Dev(t)
-			r := apptest.Proxy(t, dev, http.MethodGet, "strict", "acme", "/private/me", nil)
+			r := apptest.Proxy(t, dev, http.MethodGet, "crm", "acme", "/private/me", nil)
 			if r.Status < 400 || r.Status >= 500 || !strings.Contains(string(r.Body), "refresh_interrupted") {
 				t.Errorf("the call got %d, and not the cause refresh_interrupted\n%s", r.Status, r.Body)
 			}
 			wantOperationError(t, dev, "refresh_interrupted")
 		})
-	})
+	}
 }
 
 // TestKilledAfterTheAnswer kills the process when the provider's answer is on
@@ -59,18 +60,18 @@ func TestKilledAfterTheAnswer(t *testing.T) {
 
 // crash imports an expired connection, lets a child die in the middle of its
 // refresh and returns the child that takes over.
-func crash(t *testing.T, db apptest.Database, integration string, tolerant bool) (*apptest.World, *apptest.Process) {
+func crash(t *testing.T, db apptest.Database, tolerant bool) (*apptest.World, *apptest.Process) {
 	t.Helper()
 	world := apptest.NewWorld(t)
 	world.Authority.Tolerant = tolerant
 	o := apptest.Options{Database: db, ProvidersDir: world.ProvidersDir}
 	child := apptest.StartProcess(t, o)
-	world.Integrate(t, child.Dev(t), apptest.ProviderOAuth, integration)
-	world.ImportOAuth(t, child.Dev(t), integration, "acme", -time.Minute)
+	world.Integrate(t, child.Dev(t), apptest.ProviderOAuth, "crm")
+	world.ImportOAuth(t, child.Dev(t), "crm", "acme", -time.Minute)
 	var once sync.Once
 	world.Authority.BeforeAnswer = func(*http.Request) { once.Do(child.Kill) }
 	_, err := child.Dev(t).Try(t, http.MethodGet, "/proxy/private/me", nil,
-		"Provider-Config-Key", integration, "Connection-Id", "acme")
+		"Provider-Config-Key", "crm", "Connection-Id", "acme")
 	if err == nil {
 		t.Fatal("the call was answered by a process that is dead")
 	}

@@ -123,78 +123,82 @@ func wantRefusedByOne(t *testing.T, a, b apptest.Reply) {
 // names a thing, for the things of another.
 func TestEnvironmentsAreIsolated(t *testing.T) {
 	t.Parallel()
-	apptest.EachDatabase(t, func(t *testing.T, db apptest.Database) {
-		world := apptest.NewWorld(t)
-		i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
-		dev, prod := i.Dev(t), i.Prod(t)
-		world.Integrate(t, dev, apptest.ProviderNone, "mine")
-		world.Integrate(t, dev, apptest.ProviderNone, "shared")
-		world.Integrate(t, prod, apptest.ProviderNone, "shared")
-		apptest.Import(t, dev, "mine", "c", map[string]any{"type": "NONE"})
-		apptest.Import(t, dev, "shared", "c", map[string]any{"type": "NONE"})
-		apptest.Proxy(t, dev, http.MethodGet, "shared", "c", "/x", nil).Want(t, http.StatusOK)
-		operation := anyOperation(t, dev)
-		key := makeKey(t, i, i.DevUUID(t), "dev key")
-		keyPath := func(environment string) string { return "/environments/" + environment + "/api-keys/" + key.UUID }
-		before := db.State(t)
+	for name, open := range apptest.Databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t)
+			world := apptest.NewWorld(t)
+			i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
+			dev, prod := i.Dev(t), i.Prod(t)
+			world.Integrate(t, dev, apptest.ProviderNone, "mine")
+			world.Integrate(t, dev, apptest.ProviderNone, "shared")
+			world.Integrate(t, prod, apptest.ProviderNone, "shared")
+			apptest.Import(t, dev, "mine", "c", map[string]any{"type": "NONE"})
+			apptest.Import(t, dev, "shared", "c", map[string]any{"type": "NONE"})
+			apptest.Proxy(t, dev, http.MethodGet, "shared", "c", "/x", nil).Want(t, http.StatusOK)
+			operation := anyOperation(t, dev)
+			key := makeKey(t, i, i.DevUUID(t), "dev key")
+			keyPath := func(environment string) string { return "/environments/" + environment + "/api-keys/" + key.UUID }
+			before := db.State(t)
 
-		covered := map[string]bool{}
-		for _, c := range []struct {
-			route, method, path string
-			body                any
-			status              int
-		}{
-			{"/integrations/{uniqueKey}", "GET", "/integrations/mine", nil, 404},
-			{"/integrations/{uniqueKey}", "PATCH", "/integrations/mine", map[string]any{"display_name": "x"}, 404},
-			{"/integrations/{uniqueKey}", "DELETE", "/integrations/mine", nil, 404},
-			{"/integrations/{uniqueKey}/functions", "GET", "/integrations/mine/functions", nil, 404},
-			{"/config/{providerConfigKey}", "GET", "/config/mine", nil, 400},
-			{"/connections/{connectionId}", "GET", "/connections/c?provider_config_key=shared", nil, 404},
-			{"/connections/{connectionId}", "GET", "/connections/c?provider_config_key=mine", nil, 400},
-			{"/connections/{connectionId}", "PATCH", "/connections/c?provider_config_key=shared", map[string]any{"tags": map[string]any{}}, 404},
-			{"/connections/{connectionId}", "DELETE", "/connections/c?provider_config_key=shared", nil, 400},
-			{"/connections/metadata", "POST", "/connections/metadata", metadataOf("c", "shared"), 404},
-			{"/connections/metadata", "PATCH", "/connections/metadata", metadataOf("c", "shared"), 404},
-			{"/connection/{connectionId}", "GET", "/connection/c?provider_config_key=shared", nil, 404},
-			{"/connection/{connectionId}", "DELETE", "/connection/c?provider_config_key=shared", nil, 400},
-			{"/connection/{connectionId}/metadata", "POST", "/connection/c/metadata?provider_config_key=shared", map[string]any{"a": 1}, 404},
-			{"/connection/{connectionId}/metadata", "PATCH", "/connection/c/metadata?provider_config_key=shared", map[string]any{"a": 1}, 404},
-			{"/logs/operations/{operationId}", "GET", "/logs/operations/" + operation, nil, 404},
-		} {
-			covered[placeholder.ReplaceAllString(c.route, "{}")] = true
-			prod.Do(t, c.method, c.path, c.body).Want(t, c.status)
-		}
-		for _, r := range routes(t, i) {
-			name := placeholder.ReplaceAllString(r.path, "{}")
-			named := name != r.path && !strings.HasPrefix(r.path, "/proxy/") && !strings.HasPrefix(r.path, "/providers/") && !slices.Contains(publicRoutes, r.String())
-			if named && !isAccountRoute(r) && !covered[name] {
-				t.Errorf("no case asks for another environment's thing on %s", r)
+			covered := map[string]bool{}
+			for _, c := range []struct {
+				route, method, path string
+				body                any
+				status              int
+			}{
+				{"/integrations/{uniqueKey}", "GET", "/integrations/mine", nil, 404},
+				{"/integrations/{uniqueKey}", "PATCH", "/integrations/mine", map[string]any{"display_name": "x"}, 404},
+				{"/integrations/{uniqueKey}", "DELETE", "/integrations/mine", nil, 404},
+				{"/integrations/{uniqueKey}/functions", "GET", "/integrations/mine/functions", nil, 404},
+				{"/config/{providerConfigKey}", "GET", "/config/mine", nil, 400},
+				{"/connections/{connectionId}", "GET", "/connections/c?provider_config_key=shared", nil, 404},
+				{"/connections/{connectionId}", "GET", "/connections/c?provider_config_key=mine", nil, 400},
+				{"/connections/{connectionId}", "PATCH", "/connections/c?provider_config_key=shared", map[string]any{"tags": map[string]any{}}, 404},
+				{"/connections/{connectionId}", "DELETE", "/connections/c?provider_config_key=shared", nil, 400},
+				{"/connections/metadata", "POST", "/connections/metadata", metadataOf("c", "shared"), 404},
+				{"/connections/metadata", "PATCH", "/connections/metadata", metadataOf("c", "shared"), 404},
+				{"/connection/{connectionId}", "GET", "/connection/c?provider_config_key=shared", nil, 404},
+				{"/connection/{connectionId}", "DELETE", "/connection/c?provider_config_key=shared", nil, 400},
+				{"/connection/{connectionId}/metadata", "POST", "/connection/c/metadata?provider_config_key=shared", map[string]any{"a": 1}, 404},
+				{"/connection/{connectionId}/metadata", "PATCH", "/connection/c/metadata?provider_config_key=shared", map[string]any{"a": 1}, 404},
+				{"/logs/operations/{operationId}", "GET", "/logs/operations/" + operation, nil, 404},
+			} {
+				covered[placeholder.ReplaceAllString(c.route, "{}")] = true
+				prod.Do(t, c.method, c.path, c.body).Want(t, c.status)
 			}
-		}
-		for _, method := range []string{http.MethodGet, http.MethodDelete} {
-			i.Account(t).Do(t, method, keyPath(i.ProdUUID(t)), nil).Want(t, http.StatusNotFound)
-		}
-		environment := "/environments/" + i.ProdUUID(t)
-		dev.Do(t, http.MethodGet, environment+"/settings", nil).Want(t, http.StatusNotFound)
-		dev.Do(t, http.MethodPatch, environment+"/settings", map[string]any{"hmac_enabled": true}).Want(t, http.StatusNotFound)
-		dev.Do(t, http.MethodPut, environment+"/variables", map[string]any{"variables": []any{}}).Want(t, http.StatusNotFound)
-		apptest.Proxy(t, prod, http.MethodGet, "shared", "c", "/stolen", nil).Want(t, http.StatusBadRequest)
-		apptest.Proxy(t, prod, http.MethodGet, "mine", "c", "/stolen", nil).Want(t, http.StatusNotFound)
+			for _, r := range routes(t, i) {
+				name := placeholder.ReplaceAllString(r.path, "{}")
+				named := name != r.path && !strings.HasPrefix(r.path, "/proxy/") && !strings.HasPrefix(r.path, "/providers/") && !slices.Contains(publicRoutes, r.String())
+				if named && !isAccountRoute(r) && !covered[name] {
+					t.Errorf("no case asks for another environment's thing on %s", r)
+				}
+			}
+			for _, method := range []string{http.MethodGet, http.MethodDelete} {
+				i.Account(t).Do(t, method, keyPath(i.ProdUUID(t)), nil).Want(t, http.StatusNotFound)
+			}
+			environment := "/environments/" + i.ProdUUID(t)
+			dev.Do(t, http.MethodGet, environment+"/settings", nil).Want(t, http.StatusNotFound)
+			dev.Do(t, http.MethodPatch, environment+"/settings", map[string]any{"hmac_enabled": true}).Want(t, http.StatusNotFound)
+			dev.Do(t, http.MethodPut, environment+"/variables", map[string]any{"variables": []any{}}).Want(t, http.StatusNotFound)
+			apptest.Proxy(t, prod, http.MethodGet, "shared", "c", "/stolen", nil).Want(t, http.StatusBadRequest)
+			apptest.Proxy(t, prod, http.MethodGet, "mine", "c", "/stolen", nil).Want(t, http.StatusNotFound)
 
-		var list struct{ Connections []any }
-		prod.Do(t, http.MethodGet, "/connections", nil).Want(t, http.StatusOK).Into(t, &list)
-		if len(list.Connections) != 0 {
-			t.Errorf("prod lists connections of dev: %v", list.Connections)
-		}
-		for _, r := range world.SaaS.Requests() {
-			if r.Target == "/stolen" {
-				t.Error("a call through another environment's connection reached the upstream")
+			var list struct{ Connections []any }
+			prod.Do(t, http.MethodGet, "/connections", nil).Want(t, http.StatusOK).Into(t, &list)
+			if len(list.Connections) != 0 {
+				t.Errorf("prod lists connections of dev: %v", list.Connections)
 			}
-		}
-		if after := db.State(t); after != before {
-			t.Errorf("the calls changed the database:\n--- before\n%s\n--- after\n%s", before, after)
-		}
-	})
+			for _, r := range world.SaaS.Requests() {
+				if r.Target == "/stolen" {
+					t.Error("a call through another environment's connection reached the upstream")
+				}
+			}
+			if after := db.State(t); after != before {
+				t.Errorf("the calls changed the database:\n--- before\n%s\n--- after\n%s", before, after)
+			}
+		})
+	}
 }
 
 func metadataOf(connection, integration string) map[string]any {

@@ -27,21 +27,25 @@ func TestNodeClient(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("finding the node tests: %d files, %v", len(files), err)
 	}
-	apptest.EachDatabase(t, func(t *testing.T, db apptest.Database) {
-		world := apptest.NewWorld(t)
-		i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
-		tokens := world.Authority.Issue()
-		cmd := exec.CommandContext(t.Context(), node, append([]string{"--test", "--test-reporter=tap"}, files...)...)
-		cmd.Env = append(os.Environ(),
-			"E2E_URL="+i.URL, "E2E_KEY="+i.Keys.Dev, "E2E_ACCOUNT_KEY="+i.Keys.Account, "E2E_UPSTREAM="+world.SaaS.URL,
-			"E2E_CLIENT_ID="+world.Authority.ClientID, "E2E_CLIENT_SECRET="+world.Authority.ClientSecret,
-			"E2E_ACCESS_TOKEN="+tokens.Access, "E2E_REFRESH_TOKEN="+tokens.Refresh)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Errorf("the npm client found problems: %v\n%s", err, out)
-		}
-		if !strings.Contains(string(out), "# pass ") {
-			t.Errorf("node ran no tests:\n%s", out)
-		}
-	})
+	for name, open := range apptest.Databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t)
+			world := apptest.NewWorld(t)
+			i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
+			tokens := world.Authority.Issue()
+			cmd := exec.CommandContext(t.Context(), node, append([]string{"--test", "--test-reporter=tap"}, files...)...)
+			cmd.Env = append(os.Environ(),
+				"E2E_URL="+i.URL, "E2E_KEY="+i.Keys.Dev, "E2E_ACCOUNT_KEY="+i.Keys.Account, "E2E_UPSTREAM="+world.SaaS.URL,
+				"E2E_CLIENT_ID="+world.Authority.ClientID, "E2E_CLIENT_SECRET="+world.Authority.ClientSecret,
+				"E2E_ACCESS_TOKEN="+tokens.Access, "E2E_REFRESH_TOKEN="+tokens.Refresh)
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("the npm client found problems: %v\n%s", err, out)
+			}
+			if !strings.Contains(string(out), "# pass ") {
+				t.Errorf("node ran no tests:\n%s", out)
+			}
+		})
+	}
 }

@@ -29,6 +29,7 @@ func TestRevocationReachesOtherReplicas(t *testing.T) {
 }
 
 func testKeyRevoked(t *testing.T, a, b *apptest.Instance) {
+	t.Helper()
 	dev := a.DevUUID(t)
 	key := makeKey(t, a, dev, "doomed")
 	onB := b.Dev(t).WithKey(key.Secret)
@@ -42,6 +43,7 @@ func testKeyRevoked(t *testing.T, a, b *apptest.Instance) {
 }
 
 func testConnectionDeleted(t *testing.T, world *apptest.World, a, b *apptest.Instance) {
+	t.Helper()
 	world.Integrate(t, a.Dev(t), apptest.ProviderNone, "open")
 	apptest.Import(t, a.Dev(t), "open", "c", map[string]any{"type": "NONE"})
 	onB := b.Dev(t)

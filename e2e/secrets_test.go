@@ -20,39 +20,43 @@ import (
 // the metrics and every error.
 func TestNoSecretInClear(t *testing.T) {
 	t.Parallel()
-	apptest.EachDatabase(t, func(t *testing.T, db apptest.Database) {
-		b := &busy{world: apptest.NewWorld(t), secrets: map[string]string{
-			"dev key": db.Keys.Dev, "prod key": db.Keys.Prod, "account key": db.Keys.Account,
-			"signing key": db.Keys.SigningDev, "prod signing key": db.Keys.SigningProd, "encryption key": db.Keys.Encryption,
-		}}
-		b.secrets["client secret"] = b.world.Authority.ClientSecret
-		b.Instance = apptest.Start(t, apptest.Options{Database: db, ProvidersDir: b.world.ProvidersDir})
-		b.run(t)
-		for n, token := range b.world.Authority.Issued() {
-			b.secrets["token "+token[:7]+" "+string(rune('a'+n%26))] = token
-		}
-		metrics := apptest.NewClient(t, b.AdminURL, "").Do(t, http.MethodGet, "/metrics", nil).Want(t, http.StatusOK)
-		if !bytes.Contains(metrics.Body, []byte("http")) {
-			t.Errorf("the metrics say nothing of HTTP:\n%s", metrics.Body)
-		}
-		wantOperationError(t, b.Dev(t), "connection_test_failed") // so the log of operations has been written
-		places := map[string][]byte{
-			"the logs": []byte(b.Logs()), "the metrics": metrics.Body, "the database": db.Bytes(t), "an error": b.errors.Bytes(),
-			"the operations": b.Dev(t).Do(t, http.MethodGet, "/logs/operations?limit=100", nil).Want(t, http.StatusOK).Body,
-		}
-		for place, text := range places {
-			if len(text) == 0 {
-				t.Errorf("%s are empty: nothing was looked at", place)
+	for name, open := range apptest.Databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			db := open(t)
+			b := &busy{world: apptest.NewWorld(t), secrets: map[string]string{
+				"dev key": db.Keys.Dev, "prod key": db.Keys.Prod, "account key": db.Keys.Account,
+				"signing key": db.Keys.SigningDev, "prod signing key": db.Keys.SigningProd, "encryption key": db.Keys.Encryption,
+			}}
+			b.secrets["client secret"] = b.world.Authority.ClientSecret
+			b.Instance = apptest.Start(t, apptest.Options{Database: db, ProvidersDir: b.world.ProvidersDir})
+			b.run(t)
+			for n, token := range b.world.Authority.Issued() {
+				b.secrets["token "+token[:7]+" "+string(rune('a'+n%26))] = token
 			}
-			for name, secret := range b.secrets {
-				for form, needle := range forms(secret) {
-					if at := bytes.Index(text, []byte(needle)); at >= 0 {
-						t.Errorf("%s holds the %s (%s): …%s…", place, name, form, excerpt(text, at, len(needle)))
+			metrics := apptest.NewClient(t, b.AdminURL, "").Do(t, http.MethodGet, "/metrics", nil).Want(t, http.StatusOK)
+			if !bytes.Contains(metrics.Body, []byte("http")) {
+				t.Errorf("the metrics say nothing of HTTP:\n%s", metrics.Body)
+			}
+			wantOperationError(t, b.Dev(t), "connection_test_failed") // so the log of operations has been written
+			places := map[string][]byte{
+				"the logs": []byte(b.Logs()), "the metrics": metrics.Body, "the database": db.Bytes(t), "an error": b.errors.Bytes(),
+				"the operations": b.Dev(t).Do(t, http.MethodGet, "/logs/operations?limit=100", nil).Want(t, http.StatusOK).Body,
+			}
+			for place, text := range places {
+				if len(text) == 0 {
+					t.Errorf("%s are empty: nothing was looked at", place)
+				}
+				for name, secret := range b.secrets {
+					for form, needle := range forms(secret) {
+						if at := bytes.Index(text, []byte(needle)); at >= 0 {
+							t.Errorf("%s holds the %s (%s): …%s…", place, name, form, excerpt(text, at, len(needle)))
+						}
 					}
 				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // forms returns the encodings in which a secret might be written.

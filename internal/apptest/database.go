@@ -58,17 +58,10 @@ func NewPostgres(t testing.TB) Database {
 	return Database{URL: u.String(), Keys: NewKeys()}
 }
 
-// EachDatabase runs f as a subtest on SQLite and on PostgreSQL.
-func EachDatabase(t *testing.T, f func(t *testing.T, db Database)) {
-	t.Helper()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		f(t, NewSQLite(t))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		f(t, NewPostgres(t))
-	})
+// Databases are the kinds of databases, for tests that run on each: name and
+// how to make an empty one.
+func Databases() map[string]func(testing.TB) Database {
+	return map[string]func(testing.TB) Database{"sqlite": NewSQLite, "postgres": NewPostgres}
 }
 
 // volatile are the tables that change by themselves while nobody asks for a
@@ -152,10 +145,7 @@ func (d Database) rows(t testing.TB, table string) []string {
 	t.Helper()
 	var lines []string
 	if d.URL != "" {
-		drop := ""
-		for _, column := range writtenBehind {
-			drop += ` - '` + column + `'`
-		}
+		drop := ` - '` + strings.Join(writtenBehind, `' - '`) + `'`
 		for line := range strings.Lines(psql(t, d.URL, `select to_jsonb(t)`+drop+` from "`+table+`" t`)) {
 			lines = append(lines, table+" "+strings.TrimSpace(line))
 		}
