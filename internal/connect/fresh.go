@@ -14,6 +14,10 @@ import (
 const (
 	// callTime is how much life credentials need to be worth a call.
 	callTime = 5 * time.Second
+	// rejectedPause is how old refreshed credentials must be for a provider's
+	// refusal to lead to another refresh. Some providers answer 401 to whatever
+	// they do not permit, and would be asked for a new token with every call.
+	rejectedPause = 30 * time.Second
 	// waitDeadline bounds the wait for another replica's refresh.
 	waitDeadline = 60 * time.Second
 )
@@ -24,7 +28,8 @@ type FreshOptions struct {
 	// a failure and after exhaustion. It is for a caller's explicit wish.
 	Force bool
 	// Rejected says that the provider has just refused the credentials that
-	// Fresh returned: they are refreshed unless an earlier failure forbids it.
+	// Fresh returned: they are refreshed unless an earlier failure forbids it
+	// or they are so new that another refresh would not help.
 	Rejected bool
 }
 
@@ -96,9 +101,13 @@ func (s *Service) refreshed(ctx context.Context, e *entry, m mode, now time.Time
 	}
 }
 
-// settled answers without a refresh when an earlier failure forbids one: with
-// the credentials while they work, and with the failure otherwise.
+// settled answers without a refresh when one would not help or an earlier
+// failure forbids it: with the credentials while they may work, and with the
+// failure otherwise.
 func (s *Service) settled(e *entry, m mode, now time.Time) (*entry, bool, error) {
+	if issued := e.target.Load().Credentials.IssuedAt; m == modeRejected && !issued.IsZero() && now.Sub(issued) < rejectedPause {
+		return e, true, nil
+	}
 	st := e.target.Load().Connection.Refresh
 	if m == modeForced || !blocked(st, now) {
 		return nil, false, nil

@@ -492,6 +492,22 @@ func TestForcedRefreshesAtOnceAreOne(t *testing.T) {
 	})
 }
 
+// TestRejectionOfNewCredentials has a provider that answers 401 to whatever it
+// does not permit.
+func TestRejectionOfNewCredentials(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		w.importToken(time.Hour)
+		r := w.replicas[0]
+		for range 5 {
+			w.want(r, rejected, "at-1")
+		}
+		w.wantCalls(1)
+		w.db.skip(time.Minute)
+		w.want(r, rejected, "at-2")
+	})
+}
+
 func TestRefreshDue(t *testing.T) {
 	t.Parallel()
 	inWorld(t, 2, func(t *testing.T, w *world) {
