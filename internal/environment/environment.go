@@ -33,6 +33,9 @@ type Store interface {
 
 	Environments(ctx context.Context, tx linkspan.Tx, account linkspan.AccountID, name string) ([]linkspan.Environment, error)
 	EnvironmentByUUID(ctx context.Context, tx linkspan.Tx, account linkspan.AccountID, uuid string) (linkspan.Environment, error)
+	// LockEnvironment is EnvironmentByUUID that keeps others from changing the
+	// environment until the transaction ends.
+	LockEnvironment(ctx context.Context, tx linkspan.Tx, account linkspan.AccountID, uuid string) (linkspan.Environment, error)
 	EnvironmentByID(ctx context.Context, tx linkspan.Tx, account linkspan.AccountID, id linkspan.EnvironmentID) (linkspan.Environment, error)
 	InsertEnvironment(ctx context.Context, tx linkspan.Tx, e *linkspan.Environment) error
 	UpdateEnvironment(ctx context.Context, tx linkspan.Tx, e *linkspan.Environment) error
@@ -65,7 +68,11 @@ func (s *Service) List(ctx context.Context, account linkspan.AccountID, name str
 
 // ByUUID returns an environment of the account, or a not_found error.
 func (s *Service) ByUUID(ctx context.Context, account linkspan.AccountID, uuid string) (linkspan.Environment, error) {
-	return s.byUUID(ctx, nil, account, uuid)
+	env, err := s.store.EnvironmentByUUID(ctx, nil, account, uuid)
+	if err != nil {
+		return env, missing("environment.ByUUID", err)
+	}
+	return env, nil
 }
 
 // ByID returns an environment of the account by number, or a not_found error.
@@ -77,10 +84,11 @@ func (s *Service) ByID(ctx context.Context, account linkspan.AccountID, id links
 	return env, nil
 }
 
-func (s *Service) byUUID(ctx context.Context, tx linkspan.Tx, account linkspan.AccountID, uuid string) (linkspan.Environment, error) {
-	env, err := s.store.EnvironmentByUUID(ctx, tx, account, uuid)
+// lock reads an environment for a change in the same transaction.
+func (s *Service) lock(ctx context.Context, tx linkspan.Tx, account linkspan.AccountID, uuid string) (linkspan.Environment, error) {
+	env, err := s.store.LockEnvironment(ctx, tx, account, uuid)
 	if err != nil {
-		return env, missing("environment.ByUUID", err)
+		return env, missing("environment.lock", err)
 	}
 	return env, nil
 }
@@ -199,7 +207,7 @@ func (s *Service) RotateSigningKey(ctx context.Context, account linkspan.Account
 func (s *Service) change(ctx context.Context, account linkspan.AccountID, uuid string, f func(*linkspan.Environment) error) (linkspan.Environment, error) {
 	var changed linkspan.Environment
 	err := s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-		env, err := s.byUUID(ctx, tx, account, uuid)
+		env, err := s.lock(ctx, tx, account, uuid)
 		if err != nil {
 			return err
 		}
@@ -222,7 +230,7 @@ func (s *Service) change(ctx context.Context, account linkspan.AccountID, uuid s
 // working at once. Codes: not_found, cannot_delete_prod_environment.
 func (s *Service) Delete(ctx context.Context, account linkspan.AccountID, uuid string) error {
 	return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-		env, err := s.byUUID(ctx, tx, account, uuid)
+		env, err := s.lock(ctx, tx, account, uuid)
 		if err != nil {
 			return err
 		}
@@ -253,7 +261,7 @@ func (s *Service) ReplaceVariables(ctx context.Context, account linkspan.Account
 		return err
 	}
 	return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-		env, err := s.byUUID(ctx, tx, account, uuid)
+		env, err := s.lock(ctx, tx, account, uuid)
 		if err != nil {
 			return err
 		}

@@ -21,6 +21,9 @@ const Masked = "***"
 type Store interface {
 	Integrations(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) ([]linkspan.Integration, error)
 	Integration(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, key string) (linkspan.Integration, error)
+	// LockIntegration is Integration that keeps others from changing it until
+	// the transaction ends.
+	LockIntegration(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, key string) (linkspan.Integration, error)
 	InsertIntegration(ctx context.Context, tx linkspan.Tx, i *linkspan.Integration) error
 	UpdateIntegration(ctx context.Context, tx linkspan.Tx, i *linkspan.Integration) error
 	DeleteIntegration(ctx context.Context, tx linkspan.Tx, i *linkspan.Integration) error
@@ -55,13 +58,18 @@ func (s *Service) List(ctx context.Context, env linkspan.EnvironmentID) ([]links
 
 // Get returns an integration, or a not_found error.
 func (s *Service) Get(ctx context.Context, env linkspan.EnvironmentID, key string) (linkspan.Integration, error) {
-	return s.get(ctx, nil, env, key)
-}
-
-func (s *Service) get(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, key string) (linkspan.Integration, error) {
-	i, err := s.store.Integration(ctx, tx, env, key)
+	i, err := s.store.Integration(ctx, nil, env, key)
 	if err != nil {
 		return i, missing("integration.Get", key, err)
+	}
+	return i, nil
+}
+
+// lock reads an integration for a change in the same transaction.
+func (s *Service) lock(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, key string) (linkspan.Integration, error) {
+	i, err := s.store.LockIntegration(ctx, tx, env, key)
+	if err != nil {
+		return i, missing("integration.lock", key, err)
 	}
 	return i, nil
 }
@@ -154,7 +162,7 @@ type UpdateInput struct {
 func (s *Service) Update(ctx context.Context, env linkspan.EnvironmentID, key string, in UpdateInput) (linkspan.Integration, error) {
 	var updated linkspan.Integration
 	err := s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-		i, err := s.get(ctx, tx, env, key)
+		i, err := s.lock(ctx, tx, env, key)
 		if err != nil {
 			return err
 		}
@@ -221,7 +229,7 @@ func (s *Service) mayRename(ctx context.Context, tx linkspan.Tx, i *linkspan.Int
 // Delete removes an integration and its connections. Code: not_found.
 func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, key string) error {
 	return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-		i, err := s.get(ctx, tx, env, key)
+		i, err := s.lock(ctx, tx, env, key)
 		if err != nil {
 			return err
 		}

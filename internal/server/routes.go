@@ -156,7 +156,7 @@ func (s *Server) integrationRoutes() []httpx.Route {
 
 func (s *Server) proxyRoutes() []httpx.Route {
 	return []httpx.Route{{
-		Pattern: "/proxy/", Raw: true, Auth: httpx.AuthEnvironment, Scopes: []string{linkspan.ScopeProxy}, Tag: tagProxy, Quiet: true,
+		Pattern: "/proxy/", Raw: true, Auth: httpx.AuthEnvironment, Scopes: []string{linkspan.ScopeProxy}, Tag: tagProxy,
 		Summary: "Call a provider's API with a connection's credentials",
 		Description: "The rest of the path and the query go to the provider as they are, with any method. Headers named Nango-Proxy-* go along " +
 			"under the rest of their name; no other header does. Status, headers and body of the provider's answer come back. " +

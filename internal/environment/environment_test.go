@@ -1,0 +1,259 @@
+package environment_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/apptest"
+	"github.com/linkspan/linkspan/internal/environment"
+	"github.com/linkspan/linkspan/internal/store"
+	"github.com/linkspan/linkspan/internal/vault"
+)
+
+// open opens a database. Opening one twice is what two processes do.
+func open(t *testing.T, in apptest.Database, ring *vault.Ring) *store.Store {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Config{DataDir: in.Dir, DatabaseURL: in.URL}, slog.New(slog.DiscardHandler))
+	check(t, err)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	_, err = db.Migrate(t.Context())
+	check(t, err)
+	return store.New(db, vault.New(ring, db))
+}
+
+func newService(t *testing.T) (*environment.Service, *store.Store) {
+	t.Helper()
+	s := open(t, apptest.NewSQLite(t), vault.NewRing(vault.NewMasterKey()))
+	return environment.New(s, s), s
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBootstrap(t *testing.T) {
+	t.Parallel()
+	service, s := newService(t)
+	given := linkspan.NewSecret("AAAAAAAA-0000-4000-8000-000000000001")
+	signing := linkspan.NewSecret("whsec")
+	in := environment.BootstrapInput{Environments: map[string]environment.GivenKeys{
+		"dev": {SecretKey: given, WebhookSigningKey: signing, PublicKey: "BBBBBBBB-0000-4000-8000-000000000002"},
+	}}
+	made, err := service.Bootstrap(t.Context(), in)
+	check(t, err)
+	if made == nil || len(made.Environments) != 2 {
+		t.Fatalf("made %v", made)
+	}
+	dev, prod := made.Environments[0], made.Environments[1]
+	if dev.Environment.Name != "dev" || dev.Environment.IsProduction || prod.Environment.Name != "prod" || !prod.Environment.IsProduction {
+		t.Errorf("environments %v and %v", dev.Environment, prod.Environment)
+	}
+	if dev.SecretKey.Generated || !prod.SecretKey.Generated || !made.AccountKey.Generated {
+		t.Error("what was given and what was generated is mixed up")
+	}
+	if !dev.Environment.WebhookSigningKey.Equal(signing) || dev.Environment.PublicKey != "bbbbbbbb-0000-4000-8000-000000000002" {
+		t.Error("given keys are not used")
+	}
+	for _, k := range []struct {
+		key   linkspan.Secret
+		env   string
+		scope string
+	}{{given, "dev", linkspan.ScopeEnvironmentAll}, {prod.SecretKey.Secret, "prod", linkspan.ScopeEnvironmentAll}, {made.AccountKey.Secret, "", linkspan.ScopeAccountAll}} {
+		key, env, err := s.APIKeyByHash(t.Context(), nil, sha256.Sum256([]byte(strings.ToLower(k.key.Reveal()))))
+		check(t, err)
+		if env.Name != k.env || len(key.Scopes) != 1 || key.Scopes[0] != k.scope {
+			t.Errorf("key of %q: environment %q, scopes %v", k.env, env.Name, key.Scopes)
+		}
+	}
+	again, err := service.Bootstrap(t.Context(), in)
+	if err != nil || again != nil {
+		t.Errorf("the second start made %v, %v", again, err)
+	}
+}
+
+// Several processes that start at once on a new database make one account.
+func TestBootstrapAtOnce(t *testing.T) {
+	t.Parallel()
+	for name, newDatabase := range apptest.Databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bootstrapAtOnce(t, newDatabase(t))
+		})
+	}
+}
+
+func bootstrapAtOnce(t *testing.T, database apptest.Database) {
+	t.Helper()
+	ring := vault.NewRing(vault.NewMasterKey())
+	const starts = 6
+	var services []*environment.Service
+	var last *store.Store
+	for range starts {
+		last = open(t, database, ring)
+		services = append(services, environment.New(last, last))
+	}
+	made := make([]*environment.Bootstrapped, starts)
+	errs := make([]error, starts)
+	var wg sync.WaitGroup
+	for i, service := range services {
+		wg.Go(func() { made[i], errs[i] = service.Bootstrap(t.Context(), environment.BootstrapInput{}) })
+	}
+	wg.Wait()
+	count := 0
+	for i := range made {
+		check(t, errs[i])
+		if made[i] != nil {
+			count++
+		}
+	}
+	accounts, err := last.Accounts(t.Context(), nil)
+	check(t, err)
+	if count != 1 || len(accounts) != 1 {
+		t.Fatalf("%d starts made something and there are %d accounts, want one of each", count, len(accounts))
+	}
+	envs, err := last.Environments(t.Context(), nil, accounts[0].ID, "")
+	check(t, err)
+	if len(envs) != 2 {
+		t.Errorf("%d environments, want dev and prod", len(envs))
+	}
+}
+
+func TestBootstrapRefusesKeysThatCannotWork(t *testing.T) {
+	t.Parallel()
+	service, s := newService(t)
+	good := linkspan.NewSecret("aaaaaaaa-0000-4000-8000-000000000001")
+	envs := func(name string, g environment.GivenKeys) environment.BootstrapInput {
+		return environment.BootstrapInput{Environments: map[string]environment.GivenKeys{name: g}}
+	}
+	for name, in := range map[string]environment.BootstrapInput{
+		"account key that is no UUID": {AccountKey: linkspan.NewSecret("letmein-hunter2")},
+		"secret key of version 1":     envs("dev", environment.GivenKeys{SecretKey: linkspan.NewSecret("aaaaaaaa-0000-1000-8000-000000000001")}),
+		"public key that is no UUID":  envs("dev", environment.GivenKeys{PublicKey: "x"}),
+		"signing key too long":        envs("prod", environment.GivenKeys{WebhookSigningKey: linkspan.NewSecret(strings.Repeat("x", 256))}),
+		"other environment":           envs("staging", environment.GivenKeys{SecretKey: good}),
+		"one key for two": {AccountKey: good, Environments: map[string]environment.GivenKeys{
+			"dev": {SecretKey: linkspan.NewSecret(strings.ToUpper(good.Reveal()))},
+		}},
+	} {
+		_, err := service.Bootstrap(t.Context(), in)
+		if err == nil {
+			t.Errorf("%s is accepted", name)
+			continue
+		}
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error shows the key: %v", name, err)
+		}
+	}
+	accounts, err := s.Accounts(t.Context(), nil)
+	check(t, err)
+	if len(accounts) != 0 {
+		t.Error("something was made")
+	}
+}
+
+func TestLifeOfAnEnvironment(t *testing.T) {
+	t.Parallel()
+	service, s := newService(t)
+	made, err := service.Bootstrap(t.Context(), environment.BootstrapInput{})
+	check(t, err)
+	ctx, account := t.Context(), made.Account.ID
+
+	env, err := service.Create(ctx, account, environment.CreateInput{Name: "staging", Settings: environment.Settings{
+		HMACKey: new(linkspan.NewSecret("hk")), OTLPHeaders: &[]linkspan.SecretPair{{Name: "a", Value: linkspan.NewSecret("1")}},
+	}})
+	check(t, err)
+	keys, err := s.APIKeys(ctx, nil, account, env.ID, environment.DefaultKeyName)
+	if err != nil || len(keys) != 1 {
+		t.Errorf("default keys: %v, %v", keys, err)
+	}
+	if _, err := service.Create(ctx, account, environment.CreateInput{Name: "staging"}); linkspan.CodeOf(err) != "conflict" {
+		t.Errorf("a taken name: %v", err)
+	}
+
+	// A header that is masked keeps its value; one that never had a value goes.
+	env, err = service.Update(ctx, account, env.UUID, environment.UpdateInput{Settings: environment.Settings{
+		CallbackURL: new("https://x.example"), OTLPHeaders: &[]linkspan.SecretPair{
+			{Name: "a", Value: linkspan.NewSecret(environment.Masked)}, {Name: "b", Value: linkspan.NewSecret(environment.Masked)}, {Name: "c", Value: linkspan.NewSecret("3")},
+		},
+	}})
+	check(t, err)
+	var headers []string
+	for _, h := range env.Settings.OTLPHeaders {
+		headers = append(headers, h.Name+"="+h.Value.Reveal())
+	}
+	if diff := cmp.Diff([]string{"a=1", "c=3"}, headers); diff != "" || env.Settings.HMACKey.Reveal() != "hk" {
+		t.Errorf("settings after the change: %s", diff)
+	}
+
+	old := env.WebhookSigningKey
+	fresh, err := service.RotateSigningKey(ctx, account, env.UUID)
+	check(t, err)
+	if env, err = service.ByUUID(ctx, account, env.UUID); err != nil || fresh.Equal(old) || !env.WebhookSigningKey.Equal(fresh) {
+		t.Errorf("the rotated key is not the stored one: %v", err)
+	}
+
+	check(t, service.Delete(ctx, account, env.UUID))
+	for name, err := range map[string]error{
+		"read":   second(service.ByUUID(ctx, account, env.UUID)),
+		"number": second(service.ByID(ctx, account, env.ID)),
+		"change": second(service.Update(ctx, account, env.UUID, environment.UpdateInput{})),
+		"delete": service.Delete(ctx, account, env.UUID),
+		"write":  service.ReplaceVariables(ctx, account, env.UUID, nil),
+		"other":  second(service.ByUUID(ctx, account+1, made.Environments[0].Environment.UUID)),
+	} {
+		if linkspan.KindOf(err) != linkspan.KindNotFound {
+			t.Errorf("%s after the deletion: %v", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// Changes of different settings at the same time lose none of them.
+func TestConcurrentChanges(t *testing.T) {
+	t.Parallel()
+	for name, newDatabase := range apptest.Databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t, newDatabase(t), vault.NewRing(vault.NewMasterKey()))
+			concurrentChanges(t, environment.New(s, s))
+		})
+	}
+}
+
+func concurrentChanges(t *testing.T, service *environment.Service) {
+	t.Helper()
+	made, err := service.Bootstrap(t.Context(), environment.BootstrapInput{})
+	check(t, err)
+	env := made.Environments[0].Environment
+	var wg sync.WaitGroup
+	for i, in := range []environment.Settings{
+		{CallbackURL: new("https://x.example")}, {HMACEnabled: new(true)}, {SlackNotifications: new(true)}, {OTLPEndpoint: new("https://o.example")},
+	} {
+		wg.Go(func() {
+			if _, err := service.Update(t.Context(), env.AccountID, env.UUID, environment.UpdateInput{Settings: in}); err != nil {
+				t.Error(fmt.Errorf("change %d: %w", i, err))
+			}
+		})
+	}
+	wg.Wait()
+	env, err = service.ByUUID(t.Context(), env.AccountID, env.UUID)
+	check(t, err)
+	if set := env.Settings; set.CallbackURL == "" || !set.HMACEnabled || !set.SlackNotifications || set.OTLPEndpoint == "" {
+		t.Errorf("a change was lost: %+v", set)
+	}
+}
