@@ -33,6 +33,9 @@ func (c *call) deliver(res *http.Response) error {
 	c.logResponse(res)
 	h := c.w.Header()
 	copyHeader(h, res.Header)
+	if _, typed := res.Header["Content-Type"]; !typed {
+		h["Content-Type"] = nil // keeps the server from guessing one
+	}
 	announced := len(res.Trailer)
 	for name := range res.Trailer {
 		h.Add("Trailer", name)

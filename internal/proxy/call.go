@@ -91,8 +91,7 @@ func credentialsError(err error) error {
 	case "unknown_provider_config":
 		return linkspan.E(op, linkspan.KindNotFound, e.Code, err, "%s", e.Msg).WithStatus(http.StatusNotFound)
 	case "unknown_connection":
-		return linkspan.E(op, linkspan.KindInvalid, "server_error", err, "Failed to get connection").
-			WithHint("Check the headers Connection-Id and Provider-Config-Key.")
+		return linkspan.E(op, linkspan.KindInvalid, "server_error", err, "Failed to get connection")
 	case "connection_refresh_backoff", "connection_refresh_exhausted":
 		return linkspan.E(op, e.Kind, e.Code, err, "%s", e.Msg).WithHint("%s", e.Hint).WithStatus(http.StatusFailedDependency)
 	case "missing_provider", "unknown_provider", "unsupported_provider", "unsupported_auth":
@@ -103,7 +102,8 @@ func credentialsError(err error) error {
 		return fmt.Errorf("getting the connection: %w", err)
 	default: // the credentials are at fault
 	}
-	failed := linkspan.E(op, e.Kind, "server_error", err, "Failed to get connection credentials: '%s'", e.Msg).WithHint("%s", e.Hint)
+	reason := strings.TrimSpace(e.Msg + " " + e.Hint)
+	failed := linkspan.E(op, e.Kind, "server_error", err, "Failed to get connection credentials: '%s'", reason)
 	failed.Status = e.Status
 	payload := map[string]any{"cause": e.Code}
 	if more, ok := e.Payload.(map[string]any); ok {

@@ -326,6 +326,17 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+func TestNoContentTypeIsGuessed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Content-Type"] = nil
+		_, _ = io.WriteString(w, "<html>")
+	}, "")
+	if res := b.do(t, "GET", "/proxy/x", nil); res.Header["Content-Type"] != nil {
+		t.Errorf("got %q", res.Header["Content-Type"])
+	}
+}
+
 func TestUpstreamErrorsAreVerbatim(t *testing.T) {
 	t.Parallel()
 	const body = `{"error":"nope",  "x":1}`
