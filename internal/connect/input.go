@@ -80,7 +80,7 @@ func (l *limits) text(s string, least, most int, path ...any) {
 const (
 	keyWebhookURL   = "webhook_url"
 	keyClientID     = "oauth_client_id_override"
-	keyClientSecret = "oauth_client_secret_override" //nolint:gosec // the name of a key, not a secret
+	keyClientSecret = "oauth_client_secret_override"
 )
 
 // hoist checks connection_config and takes out of it what belongs elsewhere: the

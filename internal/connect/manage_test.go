@@ -48,8 +48,10 @@ func TestPatch(t *testing.T) {
 		{"tags replace all", connect.PatchInput{Tags: map[string]string{"New": "b"}}, map[string]string{"new": "b"}, ""},
 		{"no tags", connect.PatchInput{Tags: map[string]string{}}, map[string]string{}, ""},
 		{
-			"end user alone adds tags", connect.PatchInput{EndUser: user},
-			map[string]string{"team": "a", "end_user_id": "u", "organization_id": "o", "organization_display_name": "Org"}, "",
+			"end user alone adds tags",
+			connect.PatchInput{EndUser: user},
+			map[string]string{"team": "a", "end_user_id": "u", "organization_id": "o", "organization_display_name": "Org"},
+			"",
 		},
 		{"end user and tags", connect.PatchInput{EndUser: &linkspan.EndUser{ID: "u"}, Tags: map[string]string{"x": "y"}}, map[string]string{"x": "y", "end_user_id": "u"}, ""},
 		{"webhook", connect.PatchInput{WebhookURLOverride: new("https://hooks.example")}, map[string]string{"team": "a"}, "https://hooks.example"},

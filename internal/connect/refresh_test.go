@@ -97,7 +97,7 @@ func TestWhenRefreshIsDue(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			inWorld(t, 1, func(t *testing.T, w *world) {
+			inWorld(t, 1, func(_ *testing.T, w *world) {
 				w.importToken(tt.expires)
 				w.want(w.replicas[0], tt.o, tt.want)
 			})
@@ -122,7 +122,7 @@ func TestWithoutRefreshTokenNothingIsRefreshed(t *testing.T) {
 
 func TestTokenWithoutLifetimeIsKept(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 1, func(t *testing.T, w *world) {
+	inWorld(t, 1, func(_ *testing.T, w *world) {
 		w.authority.lifetime = 0
 		w.importToken(-time.Minute)
 		w.want(w.replicas[0], asNeeded, "at-1")
@@ -134,7 +134,7 @@ func TestTokenWithoutLifetimeIsKept(t *testing.T) {
 
 func TestRotationGoesOn(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 2, func(t *testing.T, w *world) {
+	inWorld(t, 2, func(_ *testing.T, w *world) {
 		w.importToken(-time.Minute)
 		for i, token := range []string{"at-1", "at-2", "at-3"} {
 			w.want(w.replicas[i%2], asNeeded, token)

@@ -125,7 +125,7 @@ func parseDayDuration(s string) (time.Duration, bool) {
 		if err != nil {
 			return 0, false
 		}
-		n[i] = int64(v) //nolint:gosec // at most 16 bits
+		n[i] = int64(v)
 	}
 	return time.Duration(n[0])*24*time.Hour + time.Duration(n[1])*time.Hour + time.Duration(n[2])*time.Minute, true
 }

@@ -66,15 +66,15 @@ func (c *Client) exchange(ctx context.Context, r *http.Request, redact *oplog.Re
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	started := c.now()
-	answer, body, err := c.send(r.WithContext(ctx))
+	a, err := c.send(r.WithContext(ctx))
 	var raw map[string]any
 	if err != nil {
 		err = networkFailure(ctx, err)
 	} else {
-		raw, err = judge(answer, body, redact)
+		raw, err = judge(a, redact)
 	}
 	if trace != nil {
-		trace(message(r, answer, err, redact, started, c.now()))
+		trace(message(r, a, err, redact, started, c.now()))
 	}
 	if err != nil {
 		return nil, err
@@ -82,18 +82,25 @@ func (c *Client) exchange(ctx context.Context, r *http.Request, redact *oplog.Re
 	return raw, nil
 }
 
+// answer is what a token endpoint answered.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
 // send performs the exchange and reads the body, at most maxAnswer and a byte.
-func (c *Client) send(r *http.Request) (*http.Response, []byte, error) {
-	answer, err := c.http.Do(r)
+func (c *Client) send(r *http.Request) (answer, error) {
+	res, err := c.http.Do(r)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
-	defer func() { _ = answer.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the answer: %w", err)
+		return answer{}, fmt.Errorf("reading the answer: %w", err)
 	}
-	return answer, body, nil
+	return answer{res.StatusCode, res.Header, body}, nil
 }
 
 // networkFailure classifies an exchange that brought no answer. The text of a
@@ -115,9 +122,9 @@ func networkFailure(ctx context.Context, err error) *Failure {
 }
 
 // judge makes an answer either a parsed success or a *Failure.
-func judge(answer *http.Response, body []byte, redact *oplog.Redactor) (map[string]any, error) {
-	status := answer.StatusCode
-	raw := parse(answer.Header.Get("Content-Type"), body)
+func judge(a answer, redact *oplog.Redactor) (map[string]any, error) {
+	status := a.status
+	raw := parse(a.header.Get("Content-Type"), a.body)
 	e, declared := errorIn(raw, redact)
 	ok := status >= 200 && status < 300
 	switch {
@@ -126,7 +133,7 @@ func judge(answer *http.Response, body []byte, redact *oplog.Redactor) (map[stri
 			Class: Transient, Code: orDefault(e.code, fmt.Sprintf("http_%d", status)), Status: status, Description: e.description,
 			Message: fmt.Sprintf("The provider's token endpoint answered %d.", status),
 		}
-	case ok && len(body) > maxAnswer:
+	case ok && len(a.body) > maxAnswer:
 		return nil, malformed(status, fmt.Sprintf("The provider's token endpoint answered with more than %d bytes.", maxAnswer))
 	case ok && raw == nil:
 		return nil, malformed(status, "The provider's token endpoint answered with something that is not a JSON object.")
@@ -179,14 +186,14 @@ func parse(contentType string, body []byte) map[string]any {
 }
 
 // message records an exchange for the operation's log.
-func message(r *http.Request, answer *http.Response, err error, redact *oplog.Redactor, started, ended time.Time) linkspan.Message {
+func message(r *http.Request, a answer, err error, redact *oplog.Redactor, started, ended time.Time) linkspan.Message {
 	m := linkspan.Message{
 		Type: "http", Level: "info", Text: "Called the provider's token endpoint.",
 		Request:   &linkspan.HTTPRequestSummary{Method: r.Method, URL: redact.URL(r.URL), Headers: redact.Headers(r.Header)},
 		CreatedAt: started.UTC(), EndedAt: ended.UTC(),
 	}
-	if answer != nil {
-		m.Response = &linkspan.HTTPResponseSummary{Code: answer.StatusCode, Headers: redact.Headers(answer.Header)}
+	if a.status != 0 {
+		m.Response = &linkspan.HTTPResponseSummary{Code: a.status, Headers: redact.Headers(a.header)}
 	}
 	if f, ok := errors.AsType[*Failure](err); ok {
 		m.Level, m.Text = "error", f.Message
