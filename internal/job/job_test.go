@@ -152,6 +152,7 @@ func enqueue(t *testing.T, db *store.DB, c *job.Client, args job.Args, result er
 func TestEnqueue(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, db *store.DB, pollOnly bool) {
+		t.Helper()
 		seen := make(chan string, 10)
 		r := job.NewRegistry()
 		job.Handle(r, job.HandlerOptions{Timeout: time.Minute}, func(_ context.Context, a greet) error {
@@ -183,6 +184,7 @@ func TestEnqueue(t *testing.T) {
 func TestRetry(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, db *store.DB, pollOnly bool) {
+		t.Helper()
 		attempts := make(chan struct{}, 10)
 		tries := 0 // one worker
 		r := job.NewRegistry()
@@ -209,6 +211,7 @@ func TestRetry(t *testing.T) {
 func TestStop(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, db *store.DB, pollOnly bool) {
+		t.Helper()
 		running, cancelled := make(chan struct{}), make(chan struct{})
 		r := job.NewRegistry()
 		job.Handle(r, job.HandlerOptions{Timeout: time.Minute}, func(ctx context.Context, _ greet) error {
@@ -242,6 +245,7 @@ func TestStop(t *testing.T) {
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, db *store.DB, pollOnly bool) {
+		t.Helper()
 		again := make(chan struct{})
 		r := job.NewRegistry()
 		job.Handle(r, job.HandlerOptions{Timeout: time.Second}, func(context.Context, greet) error {
@@ -266,6 +270,7 @@ func TestCrash(t *testing.T) {
 func TestEvery(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, db *store.DB, pollOnly bool) {
+		t.Helper()
 		ran := make(chan string, 100)
 		r := job.NewRegistry()
 		job.Handle(r, job.HandlerOptions{Timeout: time.Minute}, func(_ context.Context, a greet) error {

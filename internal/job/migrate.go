@@ -62,6 +62,7 @@ func migrate[TTx any](ctx context.Context, driver riverdriver.Driver[TTx], inTx 
 	}
 	for done := false; !done; {
 		err := inTx(ctx, func(tx TTx) error {
+			//nolint:staticcheck // deprecated because steps must not share a transaction; these do not, and they need the lock
 			res, err := migrator.MigrateTx(ctx, tx, rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{MaxSteps: 1})
 			if err != nil {
 				return fmt.Errorf("taking a step: %w", err)

@@ -80,7 +80,7 @@ func (k *Keeper) Acquire(ctx context.Context, kind, key string) (*Held, bool, er
 	}
 	h := &Held{store: k.store, log: k.log, lease: l}
 	h.ctx, h.cancel = context.WithCancelCause(ctx)
-	h.renewing.Go(func() { h.renew(asked) })
+	h.renewing.Go(func() { h.renew(asked) }) //nolint:contextcheck // it renews with the lease's own context
 	return h, true, nil
 }
 

@@ -53,12 +53,18 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 	}
 	for _, l := range lapsed {
 		if ctx.Err() != nil {
-			return nil
+			break
 		}
-		// One that cannot be reclaimed must not keep the others from it.
-		if err := s.reclaim(ctx, l); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "reclaiming a lapsed lease failed", "kind", l.Kind, "key", l.Key, "attempt", l.Attempt, "error", err)
-		}
+		s.hand(ctx, l)
 	}
 	return nil
+}
+
+// hand hands one lease to reclaim. One that cannot be reclaimed must not keep
+// the others from it.
+func (s *Sweeper) hand(ctx context.Context, l linkspan.Lease) {
+	err := s.reclaim(ctx, l)
+	if err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "reclaiming a lapsed lease failed", "kind", l.Kind, "key", l.Key, "attempt", l.Attempt, "error", err)
+	}
 }

@@ -12,8 +12,11 @@ const apiKeyColumns = `k.id, k.uuid, k.account_id, coalesce(k.environment_id, 0)
 
 func apiKeyDest(k *linkspan.APIKey) []any {
 	return []any{
-		&k.ID, &k.UUID, &k.AccountID, &k.EnvironmentID, &k.DisplayName, jsonInto{&k.Scopes},
-		hashInto{&k.Hash}, timeInto{&k.LastUsedAt}, timeInto{&k.CreatedAt},
+		&k.ID, &k.UUID, &k.AccountID, &k.EnvironmentID, &k.DisplayName,
+		jsonInto{&k.Scopes},
+		hashInto{&k.Hash},
+		timeInto{&k.LastUsedAt},
+		timeInto{&k.CreatedAt},
 	}
 }
 
@@ -42,7 +45,7 @@ func (s *Store) InsertAPIKey(ctx context.Context, tx linkspan.Tx, k *linkspan.AP
 		var env any
 		if k.EnvironmentID != 0 {
 			env = int64(k.EnvironmentID)
-			if err := lockRow(ctx, t, "environments", s.dialect.forShare, int64(k.EnvironmentID)); err != nil {
+			if err := lockEnvironment(ctx, t, s.dialect.forShare, k.EnvironmentID); err != nil {
 				return err
 			}
 		}
@@ -132,7 +135,7 @@ func (s *Store) TouchAPIKeys(ctx context.Context, tx linkspan.Tx, used map[links
 // InsertConnectSession stores a new session and sets its ID and CreatedAt.
 func (s *Store) InsertConnectSession(ctx context.Context, tx linkspan.Tx, c *linkspan.ConnectSession) error {
 	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
-		if err := lockRow(ctx, t, "environments", s.dialect.forShare, int64(c.EnvironmentID)); err != nil {
+		if err := lockEnvironment(ctx, t, s.dialect.forShare, c.EnvironmentID); err != nil {
 			return err
 		}
 		allowed, err := jsonText(c.AllowedIntegrations)
@@ -169,8 +172,13 @@ func (s *Store) ConnectSessionByHash(ctx context.Context, tx linkspan.Tx, hash [
 	r, err := one(ctx, s.read(tx), func(sc scanner) (r row, err error) {
 		c := &r.session
 		return r, sc.Scan(append([]any{
-			&c.ID, &c.UUID, &c.EnvironmentID, hashInto{&c.Hash}, jsonInto{&c.AllowedIntegrations}, jsonInto{&c.EndUser},
-			jsonInto{&c.Tags}, timeInto{&c.ExpiresAt}, timeInto{&c.CreatedAt},
+			&c.ID, &c.UUID, &c.EnvironmentID,
+			hashInto{&c.Hash},
+			jsonInto{&c.AllowedIntegrations},
+			jsonInto{&c.EndUser},
+			jsonInto{&c.Tags},
+			timeInto{&c.ExpiresAt},
+			timeInto{&c.CreatedAt},
 		}, r.env.dest()...)...)
 	}, "select c.id, c.uuid, c.environment_id, c.hash, c.allowed_integrations, c.end_user, c.tags, c.expires_at, c.created_at, "+environmentColumns+`
 		from connect_sessions c join environments e on e.id = c.environment_id

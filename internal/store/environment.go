@@ -50,7 +50,9 @@ func (r *environmentRow) dest() []any {
 	return []any{
 		&e.ID, &e.UUID, &e.AccountID, &e.Name, &e.IsProduction, &e.PublicKey, &r.signingKey,
 		&e.Settings.CallbackURL, &e.Settings.HMACEnabled, &r.hmacKey, &e.Settings.SlackNotifications,
-		&e.Settings.OTLPEndpoint, &r.otlpHeaders, timeInto{&e.CreatedAt}, timeInto{&e.UpdatedAt},
+		&e.Settings.OTLPEndpoint, &r.otlpHeaders,
+		timeInto{&e.CreatedAt},
+		timeInto{&e.UpdatedAt},
 	}
 }
 
@@ -256,7 +258,7 @@ func (s *Store) Variables(ctx context.Context, tx linkspan.Tx, env linkspan.Envi
 // name given twice is a conflict.
 func (s *Store) ReplaceVariables(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, envUUID string, variables []linkspan.SecretPair) error {
 	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
-		if err := lockRow(ctx, t, "environments", s.dialect.forUpdate, int64(env)); err != nil {
+		if err := lockEnvironment(ctx, t, s.dialect.forUpdate, env); err != nil {
 			return err
 		}
 		if _, err := t.exec(ctx, "delete from environment_variables where environment_id = $1", int64(env)); err != nil {

@@ -115,7 +115,7 @@ func (s *Store) Integration(ctx context.Context, tx linkspan.Tx, env linkspan.En
 // that the environment uses already is a conflict.
 func (s *Store) InsertIntegration(ctx context.Context, tx linkspan.Tx, i *linkspan.Integration) error {
 	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
-		if err := lockRow(ctx, t, "environments", s.dialect.forShare, int64(i.EnvironmentID)); err != nil {
+		if err := lockEnvironment(ctx, t, s.dialect.forShare, i.EnvironmentID); err != nil {
 			return err
 		}
 		sealed, err := s.sealIntegration(ctx, t, i)

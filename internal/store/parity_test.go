@@ -104,12 +104,13 @@ func query(t *testing.T, db *sql.DB, text string, scan func(*sql.Rows) error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := cmp.Or(rows.Err(), rows.Close()); err != nil {
+	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -22,7 +22,7 @@ func openPostgres(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	}
 	cfg.MaxConns = defaultMaxConns
 	if c.MaxConns > 0 {
-		cfg.MaxConns = int32(min(c.MaxConns, 10_000)) //nolint:gosec // bounded in the same expression
+		cfg.MaxConns = int32(min(c.MaxConns, 10_000))
 	}
 	if c.PollOnly {
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
@@ -56,7 +56,7 @@ func (q pgQueryer) query(ctx context.Context, query string, args ...any) (rows, 
 	if err := checkText(args); err != nil {
 		return nil, err
 	}
-	return q.run.Query(ctx, query, args...)
+	return q.run.Query(ctx, query, args...) //nolint:sqlclosecheck // all and one close it
 }
 
 // insert sends the rows as one array for each column.

@@ -97,7 +97,7 @@ func (q sqlQueryer) query(ctx context.Context, query string, args ...any) (rows,
 	if err := checkText(args); err != nil {
 		return nil, err
 	}
-	r, err := q.run.QueryContext(ctx, query, args...)
+	r, err := q.run.QueryContext(ctx, query, args...) //nolint:rowserrcheck // all and one check it
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (q sqlQueryer) query(ctx context.Context, query string, args ...any) (rows,
 
 // insert runs one prepared statement for each row: there is no round trip to
 // save, and it beats one long statement, which has to be parsed.
-func (q sqlQueryer) insert(ctx context.Context, b bulk, values []any) error {
+func (q sqlQueryer) insert(ctx context.Context, b bulk, values []any) (err error) {
 	width := len(b.columns)
 	if len(values) == 0 {
 		return nil
@@ -119,13 +119,13 @@ func (q sqlQueryer) insert(ctx context.Context, b bulk, values []any) error {
 	if err != nil {
 		return err
 	}
-	for len(values) > 0 {
+	defer func() { err = errors.Join(err, stmt.Close()) }()
+	for ; len(values) > 0; values = values[width:] {
 		if _, err := stmt.ExecContext(ctx, values[:width]...); err != nil {
-			return errors.Join(err, stmt.Close())
+			return err
 		}
-		values = values[width:]
 	}
-	return stmt.Close()
+	return nil
 }
 
 // sqlRows closes without an error: Err has reported what there was.

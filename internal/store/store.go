@@ -29,10 +29,10 @@ type Store struct {
 // New returns a store over an open database whose secrets the vault seals.
 func New(db *DB, v *vault.Vault) *Store { return &Store{DB: db, vault: v} }
 
-// lockRow waits for others that change a row, and keeps them out until the
-// transaction ends. The row must exist and not be deleted.
-func lockRow(ctx context.Context, t *txn, table, lock string, id int64) error {
-	_, err := one(ctx, t, value[int64], "select id from "+table+" where id = $1 and deleted_at is null"+lock, id)
+// lockEnvironment waits for others that change an environment, and keeps them
+// out until the transaction ends. It must exist and not be deleted.
+func lockEnvironment(ctx context.Context, t *txn, lock string, env linkspan.EnvironmentID) error {
+	_, err := one(ctx, t, value[int64], "select id from environments where id = $1 and deleted_at is null"+lock, int64(env))
 	return err
 }
 

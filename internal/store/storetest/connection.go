@@ -19,6 +19,13 @@ func testIntegrations(t *testing.T, w *world) {
 	got, err := w.Integration(ctx, nil, w.env.ID, "b")
 	must(t, err)
 	wantEqual(t, "integration", got, a)
+	w.inTx(t, func(ctx context.Context, tx linkspan.Tx) {
+		got, err := w.LockIntegration(ctx, tx, w.env.ID, "b")
+		must(t, err)
+		wantEqual(t, "locked", got, a)
+		_, err = w.LockIntegration(ctx, tx, w.env.ID+1, "b")
+		wantKind(t, err, linkspan.KindNotFound)
+	})
 	list, err := w.Integrations(ctx, nil, w.env.ID)
 	must(t, err)
 	wantEqual(t, "list", list, []linkspan.Integration{a, b})

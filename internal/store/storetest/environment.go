@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"testing"
 
 	"github.com/linkspan/linkspan"
@@ -24,6 +25,14 @@ func testEnvironments(t *testing.T, w *world) {
 	got, err = w.EnvironmentByID(ctx, nil, w.account.ID, e.ID)
 	must(t, err)
 	wantEqual(t, "by ID", got, e)
+
+	w.inTx(t, func(ctx context.Context, tx linkspan.Tx) {
+		got, err := w.LockEnvironment(ctx, tx, w.account.ID, e.UUID)
+		must(t, err)
+		wantEqual(t, "locked", got, e)
+		_, err = w.LockEnvironment(ctx, tx, w.account.ID+1, e.UUID)
+		wantKind(t, err, linkspan.KindNotFound)
+	})
 
 	list, err := w.Environments(ctx, nil, w.account.ID, "")
 	must(t, err)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,11 +138,11 @@ func testOperationLists(t *testing.T, w *world) {
 			}
 			list, err := w.Operations(ctx, nil, tt.filter)
 			must(t, err)
-			got := ""
+			var got strings.Builder
 			for _, o := range list {
-				got += o.Message
+				got.WriteString(o.Message)
 			}
-			wantEqual(t, "operations", got, tt.want)
+			wantEqual(t, "operations", got.String(), tt.want)
 		})
 	}
 }
