@@ -151,7 +151,7 @@ func TestUsableTokenSurvivesTrouble(t *testing.T) {
 	for name, f := range map[string]fault{"down": down(), "unreachable": unreachable(), "page": page()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			inWorld(t, 1, func(t *testing.T, w *world) {
+			inWorld(t, 1, func(_ *testing.T, w *world) {
 				w.importToken(10 * time.Minute)
 				w.authority.fail(f)
 				w.want(w.replicas[0], asNeeded, "at-old")
@@ -167,7 +167,7 @@ func TestUsableTokenSurvivesTrouble(t *testing.T) {
 
 func TestExpiredTokenAndTrouble(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 2, func(t *testing.T, w *world) {
+	inWorld(t, 2, func(_ *testing.T, w *world) {
 		w.importToken(-time.Minute)
 		w.authority.fail(down())
 		w.wantError(w.replicas[0], asNeeded, connect.CodeRefreshFailed, http.StatusBadRequest)
@@ -245,7 +245,7 @@ func second[T any](_ T, err error) error { return err }
 // TestOwnOutageExhaustsNothing has no network for a week.
 func TestOwnOutageExhaustsNothing(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 1, func(t *testing.T, w *world) {
+	inWorld(t, 1, func(_ *testing.T, w *world) {
 		w.importToken(-time.Minute)
 		for range 7 {
 			w.authority.fail(unreachable())
@@ -309,7 +309,7 @@ func TestKilledBetweenAnswerAndStore(t *testing.T) {
 // few times.
 func TestStoreTroubleAfterTheAnswer(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 1, func(t *testing.T, w *world) {
+	inWorld(t, 1, func(_ *testing.T, w *world) {
 		w.importToken(-time.Minute)
 		left := 3
 		trouble := func() error {
@@ -496,7 +496,7 @@ func TestForcedRefreshesAtOnceAreOne(t *testing.T) {
 // does not permit.
 func TestRejectionOfNewCredentials(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 1, func(t *testing.T, w *world) {
+	inWorld(t, 1, func(_ *testing.T, w *world) {
 		w.importToken(time.Hour)
 		r := w.replicas[0]
 		for range 5 {
