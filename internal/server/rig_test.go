@@ -22,6 +22,7 @@ import (
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/egress"
 	"github.com/linkspan/linkspan/internal/environment"
+	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/integration"
 	"github.com/linkspan/linkspan/internal/lease"
 	"github.com/linkspan/linkspan/internal/oauth"
@@ -59,6 +60,7 @@ type rig struct {
 type rigOptions struct {
 	rateLimit int
 	ready     func(context.Context) error
+	metrics   httpx.Metrics
 	// answer is what the world outside answers; nil answers 200 {}.
 	answer http.HandlerFunc
 }
@@ -97,7 +99,7 @@ func newRig(t *testing.T, o rigOptions) *rig {
 		Log:      log,
 	})
 	r.server = server.New(server.Config{
-		Log: log, PublicURL: publicURL, BodyLimit: 1 << 20,
+		Log: log, Metrics: o.metrics, PublicURL: publicURL, BodyLimit: 1 << 20,
 		Access: r.access, Limiter: ratelimit.New(ratelimit.Config{Store: r.store, Log: log, PerMinute: o.rateLimit}),
 		Catalog: cat, Environments: environments, Integrations: integration.New(r.store, r.store, cat),
 		Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
