@@ -53,7 +53,7 @@ func (s *Sweeper) sweep(ctx context.Context) error {
 	}
 	for _, l := range lapsed {
 		if ctx.Err() != nil {
-			break
+			return context.Cause(ctx)
 		}
 		s.hand(ctx, l)
 	}

@@ -112,7 +112,7 @@ func (db *DB) OnLocalChange(f func(linkspan.Change)) {
 func (db *DB) read(tx linkspan.Tx) queryer {
 	switch {
 	case tx != nil:
-		return asTxn(tx).driverTx
+		return asTxn(tx)
 	case db.pg != nil:
 		return pgQueryer{run: db.pg}
 	default:

@@ -122,9 +122,15 @@ func TestOpenSQLite(t *testing.T) {
 			t.Errorf("%s is %q, %v", pragma, mode, err)
 		}
 	}
-	for _, c := range []Config{{}, {DataDir: "x", DatabaseURL: "postgres://"}, {DatabaseURL: "postgres://%"}} {
-		if _, err := Open(t.Context(), c, slog.New(slog.DiscardHandler)); err == nil {
+	for _, c := range []Config{
+		{}, {DataDir: "x", DatabaseURL: "postgres://"}, {DatabaseURL: "postgres://%"}, {DatabaseURL: "postgres://u:s3cret@h:port/db"},
+		{DatabaseURL: "postgres://u:s3cret%zz@h/db"}, {DatabaseURL: "host=h password=s3cret port=x"}, {DatabaseURL: "host=h password='s3cret"},
+	} {
+		_, err := Open(t.Context(), c, slog.New(slog.DiscardHandler))
+		if err == nil {
 			t.Errorf("opened %+v", c)
+		} else if strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("the error shows the password: %v", err)
 		}
 	}
 }

@@ -17,7 +17,6 @@ const defaultMaxConns = 20
 func openPostgres(ctx context.Context, c Config) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(c.DatabaseURL)
 	if err != nil {
-		// The cause repeats the URL, but for the password; still, say it ourselves.
 		return nil, fmt.Errorf("the database URL is not valid: %w", err)
 	}
 	cfg.MaxConns = defaultMaxConns

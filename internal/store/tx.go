@@ -30,7 +30,63 @@ type txn struct {
 	now     time.Time
 	changes []linkspan.Change
 	hooks   []func()
+	// failed is the first error of a statement. PostgreSQL gives a transaction
+	// up then; so that nothing works on SQLite that does not work there, we do
+	// the same.
+	failed error
 }
+
+// exec implements queryer.
+func (t *txn) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if t.failed != nil {
+		return 0, t.givenUp()
+	}
+	n, err := t.driverTx.exec(ctx, query, args...)
+	return n, t.note(err)
+}
+
+// query implements queryer.
+func (t *txn) query(ctx context.Context, query string, args ...any) (rows, error) {
+	if t.failed != nil {
+		return nil, t.givenUp()
+	}
+	r, err := t.driverTx.query(ctx, query, args...)
+	if err != nil {
+		return nil, t.note(err)
+	}
+	return txnRows{r, t}, nil
+}
+
+// insert implements queryer.
+func (t *txn) insert(ctx context.Context, b bulk, values []any) error {
+	if t.failed != nil {
+		return t.givenUp()
+	}
+	return t.note(t.driverTx.insert(ctx, b, values))
+}
+
+// note remembers that a statement failed. Arguments that were refused before
+// the database saw them do not count.
+func (t *txn) note(err error) error {
+	if _, refused := errors.AsType[*linkspan.Error](err); err != nil && !refused && t.failed == nil {
+		t.failed = err
+	}
+	return err
+}
+
+func (t *txn) givenUp() error {
+	return fmt.Errorf("an earlier statement of the transaction has failed: %w", t.failed)
+}
+
+// txnRows notes errors that show only while rows are read.
+type txnRows struct {
+	rows
+
+	t *txn
+}
+
+// Err implements rows.
+func (r txnRows) Err() error { return r.t.note(r.rows.Err()) }
 
 // Now implements linkspan.Tx.
 func (t *txn) Now() time.Time { return t.now }
@@ -90,6 +146,9 @@ func (db *DB) tryTx(ctx context.Context, f func(ctx context.Context, tx linkspan
 	}()
 	if err := f(context.WithValue(ctx, inTx{db}, true), t); err != nil {
 		return err
+	}
+	if t.failed != nil {
+		return wrap("InTx", t.givenUp())
 	}
 	if err := t.recordChanges(ctx); err != nil {
 		return wrap("InTx", fmt.Errorf("recording changes: %w", err))

@@ -72,7 +72,25 @@ func testTransactions(t *testing.T, w *world) {
 	if accounts() != 2 || hooked != 1 {
 		t.Fatalf("after a commit: %d accounts, %d hooks", accounts(), hooked)
 	}
+	testGivenUp(t, w)
 	testImpatientWriter(t, w)
+}
+
+// testGivenUp checks that a transaction goes no further than its first error,
+// also where the database would let it.
+func testGivenUp(t *testing.T, w *world) {
+	t.Helper()
+	err := w.InTx(t.Context(), func(ctx context.Context, tx linkspan.Tx) error {
+		wantKind(t, w.InsertAccount(ctx, tx, &linkspan.Account{UUID: w.account.UUID}), linkspan.KindConflict)
+		if _, err := w.Accounts(ctx, tx); err == nil {
+			t.Error("reading goes on after an error")
+		}
+		if err := w.InsertAccount(ctx, tx, &linkspan.Account{UUID: linkspan.NewUUID()}); err == nil {
+			t.Error("writing goes on after an error")
+		}
+		return nil
+	})
+	wantKind(t, err, linkspan.KindConflict)
 }
 
 // testImpatientWriter checks that who waits for a writer heeds its context.
