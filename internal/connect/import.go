@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/credential"
@@ -117,8 +118,13 @@ func (in *ImportInput) newConnection(i linkspan.Integration) linkspan.Connection
 
 // apply writes the input over a connection.
 func (in *ImportInput) apply(c *linkspan.Connection) {
-	c.Credentials, c.ExpiresAt = in.Credentials.Encode(), in.Credentials.ExpiresAt
-	c.Refresh = linkspan.RefreshState{}
+	c.Credentials, c.Refresh = in.Credentials.Encode(), linkspan.RefreshState{}
+	c.ExpiresAt = in.Credentials.ExpiresAt
+	if !in.Credentials.Refreshable() {
+		// The column is there to find what the background has to refresh, and
+		// would offer a token without refresh token again and again.
+		c.ExpiresAt = time.Time{}
+	}
 	if in.ConnectionConfig != nil {
 		c.Config = in.ConnectionConfig
 	}

@@ -117,6 +117,10 @@ func TestWithoutRefreshTokenNothingIsRefreshed(t *testing.T) {
 		w.want(w.replicas[0], asNeeded, "at-old")
 		w.want(w.replicas[0], forced, "at-old")
 		w.wantCalls(0)
+		due, err := w.replicas[0].node.ConnectionsToRefresh(t.Context(), nil, w.db.now().Add(time.Hour), 0, 10)
+		if err != nil || len(due) != 0 {
+			t.Errorf("the background is offered %+v, %v", due, err)
+		}
 	})
 }
 
