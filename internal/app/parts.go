@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/egress"
 	"github.com/linkspan/linkspan/internal/environment"
+	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/integration"
 	"github.com/linkspan/linkspan/internal/job"
 	"github.com/linkspan/linkspan/internal/lease"
@@ -115,11 +117,21 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 		Connections:  p.connections,
 		Operations:   db,
 		Proxy: proxy.New(proxy.Config{
-			Fresh: p.connections.Fresh, Upstream: p.upstream, Ops: p.ops,
+			Fresh: p.connections.Fresh, Upstream: p.upstream, Ops: p.ops, Log: a.log, Observe: observe(a.metrics),
 		}),
 		Docs:  providerdocs.New(p.catalog, a.publicURL()),
 		Ready: a.ready,
 	})
+}
+
+// observe counts proxied calls and completes the log line of their requests.
+func observe(m *obs.Metrics) func(context.Context, proxy.Outcome) {
+	return func(ctx context.Context, o proxy.Outcome) {
+		m.ObserveCall(o.Provider, o.Status, o.Retries)
+		e := httpx.EventFrom(ctx)
+		e.Integration, e.Connection, e.Provider = o.Integration, o.Connection, o.Provider
+		e.Operation, e.UpstreamStatus, e.Retries = o.Operation, o.Status, o.Retries
+	}
 }
 
 // expose shows what the features count.

@@ -18,6 +18,8 @@ type Metrics struct {
 	requests *prometheus.HistogramVec
 	bytes    *prometheus.CounterVec
 	inFlight prometheus.Gauge
+	calls    *prometheus.CounterVec
+	retries  *prometheus.CounterVec
 }
 
 // NewMetrics returns a registry for a server of the given version.
@@ -41,6 +43,16 @@ func NewMetrics(version string) *Metrics {
 			Help:      "API requests that are being answered.",
 		}),
 	}
+	m.calls = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace,
+		Name:      "proxy_calls_total",
+		Help:      "Proxied calls, by provider and class of the upstream's status, none when there was no answer.",
+	}, []string{"provider", "status"})
+	m.retries = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace,
+		Name:      "proxy_retries_total",
+		Help:      "Further attempts of proxied calls, by provider.",
+	}, []string{"provider"})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace:   namespace,
 		Name:        "build_info",
@@ -51,7 +63,7 @@ func NewMetrics(version string) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.requests, m.bytes, m.inFlight, build,
+		m.requests, m.bytes, m.inFlight, m.calls, m.retries, build,
 	)
 	return m
 }
@@ -62,6 +74,20 @@ func NewMetrics(version string) *Metrics {
 func (m *Metrics) ObserveRequest(method, pattern string, status int, took time.Duration, bytes int64) {
 	m.requests.WithLabelValues(pattern, method, class(status)).Observe(took.Seconds())
 	m.bytes.WithLabelValues(pattern).Add(float64(bytes))
+}
+
+// ObserveCall records a proxied call: the provider, empty when it was not found,
+// the status of the upstream's last answer, 0 when there was none, and how often
+// the upstream was asked again.
+func (m *Metrics) ObserveCall(provider string, status, retries int) {
+	outcome := "none"
+	if status != 0 {
+		outcome = class(status)
+	}
+	m.calls.WithLabelValues(provider, outcome).Inc()
+	if retries > 0 {
+		m.retries.WithLabelValues(provider).Add(float64(retries))
+	}
 }
 
 // class turns a status into its class without allocating.
