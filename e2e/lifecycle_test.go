@@ -202,3 +202,21 @@ func uuids(text string) []string {
 	slices.Sort(all)
 	return slices.Compact(all)
 }
+
+// TestRoles splits the work between two replicas.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	db := apptest.NewPostgres(t)
+	world := apptest.NewWorld(t)
+	o := apptest.Options{Database: db, ProvidersDir: world.ProvidersDir}
+	o.Flags = map[string]string{"role": "api"}
+	api := apptest.Start(t, o)
+	o.Flags = map[string]string{"role": "worker"}
+	worker := apptest.Start(t, o)
+	for _, i := range []*apptest.Instance{api, worker} {
+		i.Anonymous(t).Do(t, http.MethodGet, "/health", nil).Want(t, http.StatusOK)
+		i.Anonymous(t).Do(t, http.MethodGet, "/ready", nil).Want(t, http.StatusOK)
+	}
+	world.Integrate(t, api.Dev(t), apptest.ProviderNone, "open")
+	worker.Dev(t).Do(t, http.MethodGet, "/integrations", nil).Want(t, http.StatusNotFound)
+}

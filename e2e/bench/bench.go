@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -50,6 +51,12 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	t := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', 0)
+	database := "SQLite"
+	if b.database != "" {
+		database = "PostgreSQL"
+	}
+	_, _ = fmt.Fprintf(b.out, "%s, %s, %d processors, %s a load, median of %d\n",
+		database, runtime.Version(), runtime.NumCPU(), b.duration, b.rounds) // Flush reports what is wrong with out
 	program, err := b.startUp(ctx, t)
 	if err != nil {
 		return err
@@ -72,6 +79,12 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	row(t, "memory after all load", megabytes(now), "peak "+megabytes(peak))
+	counts, err := program.metrics(ctx, "linkspan_operations_written_total", "linkspan_operations_dropped_total")
+	if err != nil {
+		return err
+	}
+	row(t, "log of operations", counts[0]+" written", counts[1]+" dropped")
+	_, _ = io.WriteString(b.progress, "\n") // progress is a courtesy
 	return t.Flush()
 }
 
@@ -113,12 +126,12 @@ func (b *bench) startUp(ctx context.Context, t *tabwriter.Writer) (*process, err
 	}
 	durations(t, "  empty database", onEmpty)
 	durations(t, "  existing database", onExisting)
-	program, _, err := startProgram(ctx, b.binary, environment(), b.args(data(last))...)
+	program, _, err := startProgram(ctx, b.binary, filepath.Join(b.dir, "log"), environment(), b.args(data(last))...)
 	return program, err
 }
 
 func (b *bench) timeStart(ctx context.Context, data string) (time.Duration, error) {
-	p, took, err := startProgram(ctx, b.binary, environment(), b.args(data)...)
+	p, took, err := startProgram(ctx, b.binary, filepath.Join(b.dir, "log"), environment(), b.args(data)...)
 	if err != nil {
 		return 0, err
 	}
@@ -167,8 +180,8 @@ func (b *bench) proxy(ctx context.Context, t io.Writer, program, yardstick *proc
 			b.tick()
 		}
 		p, q := median(plain), median(proxied)
-		results(t, fmt.Sprintf("  ReverseProxy, %d connections", connections), p, "")
-		results(t, fmt.Sprintf("  linkspan, %d connections", connections), q, fmt.Sprintf("%.0f %%", 100*q.perSecond/p.perSecond))
+		results(t, "  ReverseProxy, "+atOnce(connections), p, "")
+		results(t, "  linkspan, "+atOnce(connections), q, fmt.Sprintf("%.0f %%", 100*q.perSecond/p.perSecond))
 	}
 	return nil
 }
@@ -188,7 +201,7 @@ func (b *bench) connection(ctx context.Context, t io.Writer, program *process) e
 			all = append(all, r)
 			b.tick()
 		}
-		results(t, fmt.Sprintf("  %d connections", connections), median(all), "")
+		results(t, "  "+atOnce(connections), median(all), "")
 	}
 	return nil
 }
@@ -203,6 +216,14 @@ func median(all []result) result {
 
 func results(t io.Writer, name string, r result, note string) {
 	row(t, name, fmt.Sprintf("%.0f", r.perSecond), milliseconds(r.p50), milliseconds(r.p99), note)
+}
+
+// atOnce says how many connections a load has.
+func atOnce(connections int) string {
+	if connections == 1 {
+		return "1 connection"
+	}
+	return fmt.Sprint(connections, " connections")
 }
 
 func row(t io.Writer, cells ...string) {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 // process is a child that serves HTTP.
 type process struct {
 	address string
+	admin   string // where the program has its metrics
 	cmd     *exec.Cmd
 	stdin   io.Closer
 	ended   chan error
@@ -48,18 +50,27 @@ func startPart(ctx context.Context, self string, args ...string) (*process, erro
 }
 
 // startProgram starts the measured program and returns when it answers
-// /health, with the time that took.
-func startProgram(ctx context.Context, binary string, env []string, args ...string) (*process, time.Duration, error) {
+// /health, with the time that took. Its log goes to a file, as it would in
+// production.
+func startProgram(ctx context.Context, binary, log string, env []string, args ...string) (*process, time.Duration, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
+	admin, err := freeAddress(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	file, err := os.Create(log)
+	if err != nil {
+		return nil, 0, fmt.Errorf("making the log: %w", err)
+	}
+	defer file.Close() // the child has its own handle
 	//nolint:gosec // the user names the program to measure
-	cmd := exec.CommandContext(ctx, binary, append([]string{"serve", "--listen=" + address, "--log-level=warn"}, args...)...)
+	cmd := exec.CommandContext(ctx, binary, append([]string{"serve", "--listen=" + address, "--admin-listen=" + admin}, args...)...)
 	cmd.Env = append(cmd.Environ(), env...)
-	var problems strings.Builder
-	cmd.Stderr = &problems
-	p := &process{address: address, cmd: cmd, ended: make(chan error, 1)}
+	cmd.Stderr = file
+	p := &process{address: address, admin: admin, cmd: cmd, ended: make(chan error, 1)}
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return nil, 0, fmt.Errorf("starting the program: %w", err)
@@ -70,7 +81,8 @@ func startProgram(ctx context.Context, binary string, env []string, args ...stri
 	for {
 		select {
 		case err := <-p.ended:
-			return nil, 0, fmt.Errorf("the program ended at its start: %w\n%s", err, problems.String())
+			said, _ := os.ReadFile(log)
+			return nil, 0, fmt.Errorf("the program ended at its start: %w\n%s", err, said)
 		case <-ctx.Done():
 			return nil, 0, ctx.Err()
 		case <-ticker.C:
@@ -140,4 +152,32 @@ func (p *process) memory() (now, peak int64, err error) {
 		}
 	}
 	return now, peak, nil
+}
+
+// metrics returns the values of some of the program's metrics.
+func (p *process) metrics(ctx context.Context, names ...string) ([]string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.admin+"/metrics", nil)
+	if err != nil {
+		return nil, fmt.Errorf("reading the metrics: %w", err)
+	}
+	response, err := new(http.Transport).RoundTrip(request)
+	if err != nil {
+		return nil, fmt.Errorf("reading the metrics: %w", err)
+	}
+	defer response.Body.Close()
+	values := make([]string, len(names))
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if i := slices.Index(names, name); i >= 0 {
+			values[i] = value
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("reading the metrics: %w", err)
+	}
+	if i := slices.Index(values, ""); i >= 0 {
+		return nil, fmt.Errorf("the program has no metric %q", names[i])
+	}
+	return values, nil
 }
