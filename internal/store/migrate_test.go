@@ -123,8 +123,13 @@ func TestOpenSQLite(t *testing.T) {
 		}
 	}
 	for _, c := range []Config{
-		{}, {DataDir: "x", DatabaseURL: "postgres://"}, {DatabaseURL: "postgres://%"}, {DatabaseURL: "postgres://u:s3cret@h:port/db"},
-		{DatabaseURL: "postgres://u:s3cret%zz@h/db"}, {DatabaseURL: "host=h password=s3cret port=x"}, {DatabaseURL: "host=h password='s3cret"},
+		{},
+		{DataDir: "x", DatabaseURL: "postgres://"},
+		{DatabaseURL: "postgres://%"},
+		{DatabaseURL: "postgres://u:s3cret@h:port/db"},
+		{DatabaseURL: "postgres://u:s3cret%zz@h/db"},
+		{DatabaseURL: "host=h password=s3cret port=x"},
+		{DatabaseURL: "host=h password='s3cret"},
 	} {
 		_, err := Open(t.Context(), c, slog.New(slog.DiscardHandler))
 		if err == nil {

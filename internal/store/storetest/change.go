@@ -167,6 +167,13 @@ func testNotifications(t *testing.T, w *world) {
 	}
 	w.newAPIKey(t, w.env.ID, "key")
 	<-ch
+	if w.Dialect() == "postgres" {
+		w.exec(t, `select pg_terminate_backend(pid) from pg_stat_activity
+			where application_name = current_setting('application_name') and query like 'listen %'`)
+		<-ch // listening has begun again
+		w.newAPIKey(t, w.env.ID, "another")
+		<-ch
+	}
 	cancel()
 	for range ch { // drained until it is closed
 	}
