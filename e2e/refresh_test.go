@@ -16,31 +16,54 @@ const stampede = 200
 // token works once, so a second refresh would lock the connection out.
 func TestRefreshOnce(t *testing.T) {
 	t.Parallel()
-	t.Run("one replica on SQLite", func(t *testing.T) {
-		t.Parallel()
-		testRefreshOnce(t, apptest.NewSQLite(t), 1, false)
-	})
-	t.Run("two replicas on PostgreSQL", func(t *testing.T) {
-		t.Parallel()
-		testRefreshOnce(t, apptest.NewPostgres(t), 2, false)
-	})
-	t.Run("two replicas on PostgreSQL without LISTEN", func(t *testing.T) {
-		t.Parallel()
-		testRefreshOnce(t, apptest.NewPostgres(t), 2, true)
-	})
+	for _, c := range []struct {
+		name     string
+		open     func(testing.TB) apptest.Database
+		replicas int
+		pollOnly bool
+	}{
+		{"one replica on SQLite", apptest.NewSQLite, 1, false},
+		{"two replicas on PostgreSQL", apptest.NewPostgres, 2, false},
+		{"two replicas on PostgreSQL without LISTEN", apptest.NewPostgres, 2, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			world := apptest.NewWorld(t)
+			o := apptest.Options{Database: c.open(t), ProvidersDir: world.ProvidersDir, PollOnly: c.pollOnly}
+			var clients []apptest.Client
+			for range c.replicas {
+				clients = append(clients, apptest.Start(t, o).Dev(t))
+			}
+			world.Integrate(t, clients[0], apptest.ProviderOAuth, "crm")
+
+			old := world.ImportOAuth(t, clients[0], "crm", "expired", -time.Minute)
+			stampedeOn(t, clients, "expired")
+			if n := world.Authority.Calls(); n != 1 {
+				t.Errorf("the token endpoint was called %d times, not once", n)
+			}
+			for _, r := range world.SaaS.Requests() {
+				if r.Header.Get("Authorization") == "Bearer "+old.Access {
+					t.Error("a call was made with the expired token")
+					break
+				}
+			}
+
+			// The same when only the provider knows that the token has ended.
+			revoked := world.ImportOAuth(t, clients[0], "crm", "revoked", time.Hour)
+			world.Authority.Expire(revoked.Access)
+			stampedeOn(t, clients, "revoked", "Retries", "1")
+			if n := world.Authority.Calls(); n != 2 {
+				t.Errorf("the token endpoint was called %d times more, not once", n-1)
+			}
+		})
+	}
 }
 
-func testRefreshOnce(t *testing.T, db apptest.Database, replicas int, pollOnly bool) {
+// stampedeOn makes many proxied calls at once, spread over the replicas, and
+// fails the test unless all succeed.
+func stampedeOn(t *testing.T, replicas []apptest.Client, connection string, headers ...string) {
 	t.Helper()
-	world := apptest.NewWorld(t)
-	var clients []apptest.Client
-	for range replicas {
-		instance := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir, PollOnly: pollOnly})
-		clients = append(clients, instance.Dev(t))
-	}
-	world.Integrate(t, clients[0], apptest.ProviderOAuth, "crm")
-	old := world.ImportOAuth(t, clients[0], "crm", "acme", -time.Minute)
-
+	headers = append([]string{"Provider-Config-Key", "crm", "Connection-Id", connection}, headers...)
 	replies := make([]apptest.Reply, stampede)
 	errs := make([]error, stampede)
 	start := make(chan struct{})
@@ -48,8 +71,7 @@ func testRefreshOnce(t *testing.T, db apptest.Database, replicas int, pollOnly b
 	for i := range stampede {
 		callers.Go(func() {
 			<-start
-			replies[i], errs[i] = clients[i%replicas].Try(t, http.MethodGet, "/proxy/private/me", nil,
-				"Provider-Config-Key", "crm", "Connection-Id", "acme")
+			replies[i], errs[i] = replicas[i%len(replicas)].Try(t, http.MethodGet, "/proxy/private/me", nil, headers...)
 		})
 	}
 	close(start)
@@ -63,16 +85,7 @@ func testRefreshOnce(t *testing.T, db apptest.Database, replicas int, pollOnly b
 		}
 	}
 	if failed > 0 {
-		t.Errorf("%d of %d calls failed", failed, stampede)
-	}
-	if n := world.Authority.Calls(); n != 1 {
-		t.Errorf("the token endpoint was called %d times, not once", n)
-	}
-	for _, r := range world.SaaS.Requests() {
-		if r.Header.Get("Authorization") == "Bearer "+old.Access {
-			t.Error("a call was made with the expired token")
-			break
-		}
+		t.Errorf("%d of %d calls on %s failed", failed, stampede, connection)
 	}
 }
 
