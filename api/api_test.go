@@ -16,8 +16,12 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	const hush = "hush-hush"
 	values := []any{
-		api.Secret(hush), api.Variable{Name: "a", Value: hush}, api.Credentials{"type": "API_KEY", "apiKey": hush},
-		api.CreatedAPIKey{Secret: hush}, api.OAuthApp{ClientSecret: hush}, &api.Header{Value: hush},
+		api.Secret(hush),
+		api.Variable{Name: "a", Value: hush},
+		api.Credentials{"type": "API_KEY", "apiKey": hush},
+		api.CreatedAPIKey{Secret: hush},
+		api.OAuthApp{ClientSecret: hush},
+		&api.Header{Value: hush},
 	}
 	for _, v := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
@@ -28,7 +32,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	}
 	var log strings.Builder
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	logger.Info("x", "secret", api.Secret(hush), "credentials", api.Credentials{"apiKey": hush}) //nolint:sloglint // a test of logging
+	logger.Info("x", "secret", api.Secret(hush), "credentials", api.Credentials{"apiKey": hush})
 	if strings.Contains(log.String(), hush) {
 		t.Errorf("logged: %s", log.String())
 	}

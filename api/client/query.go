@@ -42,7 +42,7 @@ func encodeQuery(v any) url.Values {
 }
 
 func scalar(v reflect.Value) string {
-	if t, ok := v.Interface().(time.Time); ok {
+	if t, ok := reflect.TypeAssert[time.Time](v); ok {
 		return t.UTC().Format(time.RFC3339Nano)
 	}
 	switch v.Kind() {

@@ -58,8 +58,8 @@ type Key struct {
 	Generated bool
 }
 
-// firstEnvironments are what a new account gets (features ENV-01).
-var firstEnvironments = [...]string{"dev", ProductionName}
+// developmentName is the other environment of a new account (features ENV-01).
+const developmentName = "dev"
 
 // Bootstrap makes the account, dev, prod and their keys when the database is
 // empty, in one transaction, and returns what it made. It returns nil when there
@@ -108,7 +108,7 @@ func (s *Service) bootstrap(ctx context.Context, tx linkspan.Tx, in BootstrapInp
 	if err := s.store.InsertAccount(ctx, tx, &out.Account); err != nil {
 		return nil, fmt.Errorf("inserting the account: %w", err)
 	}
-	for _, name := range firstEnvironments {
+	for _, name := range []string{developmentName, ProductionName} {
 		given := in.Environments[name]
 		env := newEnvironment(out.Account.ID, name, name == ProductionName)
 		if !given.WebhookSigningKey.IsZero() {
@@ -172,8 +172,8 @@ func (in BootstrapInput) check() error {
 }
 
 func (g GivenKeys) check(name string) error {
-	if name != firstEnvironments[0] && name != firstEnvironments[1] {
-		return fmt.Errorf("keys were given for environment %q, but the first start makes only %s and %s", name, firstEnvironments[0], firstEnvironments[1])
+	if name != developmentName && name != ProductionName {
+		return fmt.Errorf("keys were given for environment %q, but the first start makes only %s and %s", name, developmentName, ProductionName)
 	}
 	if err := checkUUIDv4("secret key of "+name, g.SecretKey.Reveal()); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -12,7 +13,7 @@ import (
 // dump is all that callers can change in an environment, as text.
 func (r *rig) dump(env linkspan.Environment) string {
 	r.t.Helper()
-	ctx := r.t.Context()
+	ctx := context.WithoutCancel(r.t.Context()) // also used when the test has ended
 	integrations, err := r.store.Integrations(ctx, nil, env.ID)
 	check(r.t, err)
 	connections, err := r.store.Connections(ctx, nil, linkspan.ConnectionFilter{EnvironmentID: env.ID, Limit: 100})
@@ -147,8 +148,14 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{"route of a later version", devKey, "POST", "/sync/trigger", `{}`, 404, "not_found", ""},
 		{"wrong method", devKey, "PUT", "/integrations", `{}`, 405, "method_not_allowed", ""},
 	}
+	t.Cleanup(func() { // runs when all subtests have ended
+		if after := r.dump(r.dev); after != before {
+			t.Errorf("something changed:\nbefore %s\nafter  %s", before, after)
+		}
+	})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			r := &rig{t: t, server: r.server}
 			var issues []string
 			if tt.issue != "" {
@@ -158,9 +165,6 @@ func TestBadInputChangesNothing(t *testing.T) {
 		})
 	}
 	r.expect(r.call(devKey, "POST", "/integrations", "", "Content-Type", "text/plain"), http.StatusUnsupportedMediaType, "invalid_content_type")
-	if after := r.dump(r.dev); after != before {
-		t.Errorf("something changed:\nbefore %s\nafter  %s", before, after)
-	}
 }
 
 // The messages that the contract spells out.

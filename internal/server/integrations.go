@@ -79,7 +79,7 @@ func (s *Server) createIntegration(w http.ResponseWriter, r *http.Request) error
 	return s.writeIntegration(w, &made)
 }
 
-func (s *Server) quickstartIntegration(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) quickstartIntegration(_ http.ResponseWriter, r *http.Request) error {
 	if err := httpx.NoQuery(r); err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (s *Server) legacyIntegration(w http.ResponseWriter, r *http.Request) error
 	}
 	i, err := s.pathIntegration(r)
 	if linkspan.KindOf(err) == linkspan.KindNotFound {
-		return legacyError(linkspan.KindInvalid, "unknown_provider_config", err, "There is no integration %q in this environment.", r.PathValue("unique_key"))
+		return legacyError("unknown_provider_config", err, "There is no integration %q in this environment.", r.PathValue("unique_key"))
 	}
 	if err != nil {
 		return err

@@ -65,12 +65,12 @@ func (s *Server) legacyImport(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) legacyInput(r *http.Request, env linkspan.Environment, body legacyBody) (connect.ImportInput, error) {
 	in := connect.ImportInput{IntegrationKey: body.text("provider_config_key"), Name: body.text("connection_id")}
 	if in.IntegrationKey == "" {
-		return in, legacyError(linkspan.KindInvalid, "missing_provider_config", nil, "The body lacks provider_config_key, the integration of the connection.")
+		return in, legacyError("missing_provider_config", nil, "The body lacks provider_config_key, the integration of the connection.")
 	}
 	httpx.EventFrom(r.Context()).Integration = in.IntegrationKey
 	i, err := s.cfg.Integrations.Get(r.Context(), env.ID, in.IntegrationKey)
 	if linkspan.KindOf(err) == linkspan.KindNotFound {
-		return in, legacyError(linkspan.KindInvalid, "unknown_provider_config", err, "There is no integration %q in this environment.", in.IntegrationKey)
+		return in, legacyError("unknown_provider_config", err, "There is no integration %q in this environment.", in.IntegrationKey)
 	}
 	if err != nil {
 		return in, err
@@ -87,9 +87,9 @@ func (s *Server) legacyInput(r *http.Request, env linkspan.Environment, body leg
 
 func legacyCredentials(p *catalog.Provider, body legacyBody) (credential.Credentials, error) {
 	missing := func(code, field string) (credential.Credentials, error) {
-		return credential.Credentials{}, legacyError(linkspan.KindInvalid, code, nil, "The body lacks %s, which connections to %s need.", field, p.DisplayName)
+		return credential.Credentials{}, legacyError(code, nil, "The body lacks %s, which connections to %s need.", field, p.DisplayName)
 	}
-	switch p.Auth.Mode { //nolint:exhaustive // the default refuses the modes of later versions
+	switch p.Auth.Mode {
 	case catalog.ModeNone:
 		return credential.NewNone(), nil
 	case catalog.ModeAPIKey:
@@ -113,16 +113,16 @@ func legacyCredentials(p *catalog.Provider, body legacyBody) (credential.Credent
 		return c, err
 	default:
 		if reason, unsupported := p.Unsupported(); unsupported {
-			return credential.Credentials{}, legacyError(linkspan.KindInvalid, "unsupported_provider", nil, "%s", reason)
+			return credential.Credentials{}, legacyError("unsupported_provider", nil, "%s", reason)
 		}
-		return credential.Credentials{}, legacyError(linkspan.KindInvalid, "unknown_auth_mode", nil, "The authentication mode %s is not known.", p.Auth.Mode)
+		return credential.Credentials{}, legacyError("unknown_auth_mode", nil, "The authentication mode %s is not known.", p.Auth.Mode)
 	}
 }
 
 // legacyExpiry reads when tokens expire: expires_at, a moment, or expires_in,
 // seconds from now. Without either the caller must say no_expiration.
 func legacyExpiry(body legacyBody, now time.Time) (time.Time, error) {
-	bad := legacyError(linkspan.KindInvalid, "invalid_expires_at", nil, "expires_at is not an ISO 8601 moment, or expires_in not a number of seconds.")
+	bad := legacyError("invalid_expires_at", nil, "expires_at is not an ISO 8601 moment, or expires_in not a number of seconds.")
 	if v, there := body["expires_at"]; there && v != nil {
 		at, err := time.Parse(time.RFC3339, body.text("expires_at"))
 		if err != nil {
@@ -141,7 +141,7 @@ func legacyExpiry(body legacyBody, now time.Time) (time.Time, error) {
 	if never, _ := body["no_expiration"].(bool); never || body.text("no_expiration") == "true" {
 		return time.Time{}, nil
 	}
-	return time.Time{}, legacyError(linkspan.KindInvalid, "missing_expires_at", nil,
+	return time.Time{}, legacyError("missing_expires_at", nil,
 		"The body lacks expires_at or expires_in. Set no_expiration to true for a token that does not expire.")
 }
 
@@ -180,7 +180,7 @@ func (s *Server) legacyMetadata(w http.ResponseWriter, r *http.Request, status i
 		key = deref(q.ProviderConfigKey)
 	}
 	if key == "" {
-		return legacyError(linkspan.KindInvalid, "missing_provider_config", nil, "Name the integration in the header Provider-Config-Key or in the query as provider_config_key.")
+		return legacyError("missing_provider_config", nil, "Name the integration in the header Provider-Config-Key or in the query as provider_config_key.")
 	}
 	name, err := pathConnection(r, key)
 	if err != nil {

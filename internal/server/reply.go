@@ -23,8 +23,8 @@ func noInput(r *http.Request) error {
 
 // legacyError is an error in the shape of the older routes, which carry an empty
 // payload (wire contract §1.4).
-func legacyError(kind linkspan.Kind, code string, cause error, msg string, args ...any) error {
-	return linkspan.E("server.legacy", kind, code, cause, msg, args...).WithPayload(struct{}{})
+func legacyError(code string, cause error, msg string, args ...any) error {
+	return linkspan.E("server.legacy", linkspan.KindInvalid, code, cause, msg, args...).WithPayload(struct{}{})
 }
 
 func deref[T any](p *T) T {

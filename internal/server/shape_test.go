@@ -237,7 +237,7 @@ func TestLegacyImport(t *testing.T) {
 // A refused key is not stored, and a failed refresh says what the contract asks.
 func TestConnectionFailures(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, rigOptions{answer: func(w http.ResponseWriter, req *http.Request) {
+	r := newRig(t, rigOptions{answer: func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)
