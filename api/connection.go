@@ -96,30 +96,23 @@ type Connections struct {
 
 // ConnectionsQuery selects connections.
 type ConnectionsQuery struct {
-	// ConnectionID keeps only connections of exactly this id.
-	ConnectionID *string `query:"connectionId" check:"min=1,max=255"`
-	// Search matches a part of the id, or of the end user's name or e-mail.
-	Search                *string `query:"search" check:"min=1,max=255"`
-	EndUserID             *string `query:"endUserId" check:"min=1,max=255"`
-	EndUserOrganizationID *string `query:"endUserOrganizationId" check:"min=1,max=255"`
-	// IntegrationID keeps only connections of these integrations.
-	IntegrationID []string `query:"integrationId" check:"csv,max=100,each.min=1,each.max=255"`
-	// Tags must all match.
-	Tags  map[string]string `query:"tags" check:"max=10"`
-	Limit *int              `query:"limit" check:"min=1,max=2000"`
-	Page  *int              `query:"page" check:"min=0"`
+	ConnectionID          *string           `query:"connectionId" check:"min=1,max=255" doc:"Keeps only connections of exactly this id."`
+	Search                *string           `query:"search" check:"min=1,max=255" doc:"Matches a part of the id, or of the end user's name or e-mail."`
+	EndUserID             *string           `query:"endUserId" check:"min=1,max=255"`
+	EndUserOrganizationID *string           `query:"endUserOrganizationId" check:"min=1,max=255"`
+	IntegrationID         []string          `query:"integrationId" check:"csv,max=100,each.min=1,each.max=255" doc:"Keeps only connections of these integrations."`
+	Tags                  map[string]string `query:"tags" check:"max=10" doc:"Tags that must all match."`
+	Limit                 *int              `query:"limit" check:"min=1,max=2000"`
+	Page                  *int              `query:"page" check:"min=0"`
 }
 
 // ConnectionQuery names the integration of a connection and says how to read
 // its credentials.
 type ConnectionQuery struct {
-	ProviderConfigKey string `query:"provider_config_key" check:"required,min=1,max=255,pattern=pck"`
-	// ForceRefresh refreshes the credentials even if they are still valid.
-	ForceRefresh *bool `query:"force_refresh"`
-	// RefreshToken shows the refresh token too.
-	RefreshToken *bool `query:"refresh_token"`
-	// RefreshGithubAppJwtToken shows the app's own token of GitHub apps.
-	RefreshGithubAppJwtToken *bool `query:"refresh_github_app_jwt_token"`
+	ProviderConfigKey        string `query:"provider_config_key" check:"required,min=1,max=255,pattern=pck"`
+	ForceRefresh             *bool  `query:"force_refresh" doc:"Refreshes the credentials even if they are still valid."`
+	RefreshToken             *bool  `query:"refresh_token" doc:"Shows the refresh token too."`
+	RefreshGithubAppJwtToken *bool  `query:"refresh_github_app_jwt_token" doc:"Shows the app's own token of GitHub apps."`
 }
 
 // ConnectionKeyQuery names the integration of a connection.

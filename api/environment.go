@@ -17,8 +17,7 @@ type CreatedEnvironment struct {
 
 // EnvironmentsQuery selects environments.
 type EnvironmentsQuery struct {
-	// Name keeps only the environment of exactly this name.
-	Name *string `query:"name" check:"max=255"`
+	Name *string `query:"name" check:"max=255" doc:"Keeps only the environment of exactly this name."`
 }
 
 // CreateEnvironment is the body that makes an environment.
@@ -107,8 +106,7 @@ type CreatedAPIKey struct {
 
 // APIKeysQuery selects API keys.
 type APIKeysQuery struct {
-	// DisplayName keeps only the key of exactly this name.
-	DisplayName *string `query:"display_name" check:"max=255"`
+	DisplayName *string `query:"display_name" check:"max=255" doc:"Keeps only the key of exactly this name."`
 }
 
 // CreateAPIKey is the body that makes a key.

@@ -79,8 +79,7 @@ type IntegrationPath struct {
 
 // IntegrationQuery says what to show of an integration besides the basics.
 type IntegrationQuery struct {
-	// Include holds webhook, credentials or both.
-	Include []string `query:"include" check:"each.enum=webhook|credentials"`
+	Include []string `query:"include" check:"each.enum=webhook|credentials" doc:"Holds webhook, credentials or both."`
 }
 
 // LegacyIntegrationQuery says what the older read shows.

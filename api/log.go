@@ -84,16 +84,14 @@ type Operations struct {
 
 // OperationsQuery selects operations. Lists are written with commas between.
 type OperationsQuery struct {
-	Type        []string `query:"type" check:"csv,max=20,each.pattern=name,each.max=32"`
-	Status      []string `query:"status" check:"csv,max=20,each.enum=waiting|running|success|failed|timeout|cancelled"`
-	Integration *string  `query:"integration" check:"min=1,max=255"`
-	Connection  *string  `query:"connection" check:"min=1,max=255"`
-	// From and To bound the time of creation; From is included, To is not.
-	From  *time.Time `query:"from"`
-	To    *time.Time `query:"to"`
-	Limit *int       `query:"limit" check:"min=1,max=100"`
-	// Before is the cursor of the page before.
-	Before *string `query:"before" check:"pattern=operation"`
+	Type        []string   `query:"type" check:"csv,max=20,each.pattern=name,each.max=32"`
+	Status      []string   `query:"status" check:"csv,max=20,each.enum=waiting|running|success|failed|timeout|cancelled"`
+	Integration *string    `query:"integration" check:"min=1,max=255"`
+	Connection  *string    `query:"connection" check:"min=1,max=255"`
+	From        *time.Time `query:"from" doc:"Keeps operations created at this moment or later."`
+	To          *time.Time `query:"to" doc:"Keeps operations created before this moment."`
+	Limit       *int       `query:"limit" check:"min=1,max=100"`
+	Before      *string    `query:"before" check:"pattern=operation" doc:"The cursor of the page before."`
 }
 
 // OperationDetail is an operation with a page of its messages, oldest first.

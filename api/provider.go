@@ -60,16 +60,13 @@ type ProviderField struct {
 
 // ProvidersQuery selects providers.
 type ProvidersQuery struct {
-	// Search matches a part of the name or display name, ignoring case.
-	Search *string `query:"search" check:"max=255"`
-	// ConnectSessionToken may be sent in the query as well.
-	ConnectSessionToken *string `query:"connect_session_token"`
+	Search              *string `query:"search" check:"max=255" doc:"Matches a part of the name or display name, ignoring case."`
+	ConnectSessionToken *string `query:"connect_session_token" doc:"May be sent in the query as well."`
 }
 
 // IntegrationsQuery has no filters.
 type IntegrationsQuery struct {
-	// ConnectSessionToken may be sent in the query as well.
-	ConnectSessionToken *string `query:"connect_session_token"`
+	ConnectSessionToken *string `query:"connect_session_token" doc:"May be sent in the query as well."`
 }
 
 // ProviderPath names a provider.
@@ -79,6 +76,5 @@ type ProviderPath struct {
 
 // ProviderQuery has no filters.
 type ProviderQuery struct {
-	// ConnectSessionToken may be sent in the query as well.
-	ConnectSessionToken *string `query:"connect_session_token"`
+	ConnectSessionToken *string `query:"connect_session_token" doc:"May be sent in the query as well."`
 }

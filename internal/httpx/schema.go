@@ -115,9 +115,15 @@ func numberSchema(s *shape, ru *rules) map[string]any {
 }
 
 func (b *specBuilder) oneOf(s *shape, input bool) map[string]any {
+	// Several values may choose the same struct; exactly one alternative must
+	// fit, so each is named once.
 	var variants []any
+	named := make(map[*shape]bool, len(s.variants))
 	for _, value := range slices.Sorted(maps.Keys(s.variants)) {
-		variants = append(variants, b.schema(s.variants[value], noRules, input))
+		if variant := s.variants[value]; !named[variant] {
+			named[variant] = true
+			variants = append(variants, b.schema(variant, noRules, input))
+		}
 	}
 	return map[string]any{"oneOf": variants, "discriminator": map[string]any{"propertyName": s.key}}
 }
