@@ -18,6 +18,10 @@ import (
 // (features CONN-01).
 const maxConnections = 10_000
 
+// maxPage keeps the product of page and limit far from overflowing. No list has
+// as many pages.
+const maxPage = 1 << 31
+
 func (s *Server) listConnections(w http.ResponseWriter, r *http.Request) error {
 	q, err := httpx.DecodeQuery[api.ConnectionsQuery](r)
 	if err != nil {
@@ -35,7 +39,7 @@ func (s *Server) listConnections(w http.ResponseWriter, r *http.Request) error {
 	if q.Limit != nil {
 		f.Limit = *q.Limit
 	}
-	f.Offset = deref(q.Page) * f.Limit
+	f.Offset = min(deref(q.Page), maxPage) * f.Limit
 	for key, value := range q.Tags {
 		if f.Tags == nil {
 			f.Tags = make(map[string]string, len(q.Tags))

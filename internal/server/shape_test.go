@@ -165,7 +165,7 @@ func TestConnections(t *testing.T) {
 		"tags":{"plan":"pro","team":"a","end_user_id":"u1","end_user_email":"u@x.io"},"metadata":{"n":9007199254740993}`)
 	two := item("2", "key", "test-key", `"end_user":null,"tags":{},"metadata":null`)
 	for path, want := range map[string]string{
-		"/connections": two + "," + one, "/connection": two + "," + one, "/connections?limit=1": two, "/connections?limit=1&page=1": one, "/connections?limit=1&page=2": "",
+		"/connections": two + "," + one, "/connection": two + "," + one, "/connections?limit=1": two, "/connections?limit=1&page=1": one, "/connections?limit=1&page=2": "", "/connections?limit=2000&page=9007199254740991": "",
 		"/connections?connectionId=c1": one, "/connections?search=U@X": one, "/connections?endUserId=u1": one, "/connections?integrationId=key%2Cnope": two,
 		"/connections?integrationId=key,oauth": two + "," + one, "/connections?tags%5BPLAN%5D=pro&tags%5Bteam%5D=a": one, "/connections?tags[plan]=free": "",
 	} {
