@@ -54,7 +54,6 @@ func modules() map[string]string {
 		"golang.org/x/sync":                                   "errgroup, semaphore",
 		"golang.org/x/sys":                                    "of several",
 		"golang.org/x/text":                                   "of pgx: SASLprep",
-		"golang.org/x/time":                                   "rate limiting of background work",
 	}
 }
 
