@@ -29,6 +29,7 @@ func TestRefreshOnce(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			world := apptest.NewWorld(t)
+			world.Authority.Delay = 200 * time.Millisecond // so that all callers come while it goes on
 			o := apptest.Options{Database: c.open(t), ProvidersDir: world.ProvidersDir, PollOnly: c.pollOnly}
 			var clients []apptest.Client
 			for range c.replicas {

@@ -23,6 +23,8 @@ type Authority struct {
 	// Tolerant makes it answer a refresh token that was just used with the pair
 	// it was already exchanged for, as servers with a grace period do.
 	Tolerant bool
+	// Delay is how long it takes over an exchange.
+	Delay time.Duration
 	// BeforeAnswer is called after the tokens have changed and before a byte of
 	// the answer is sent. It may hold the answer. Set it before the first call.
 	BeforeAnswer func(r *http.Request)
@@ -126,6 +128,12 @@ func (a *Authority) FailNext(status int, body string) {
 // ServeHTTP implements http.Handler.
 func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, body := a.exchange(r)
+	if a.Delay > 0 {
+		select {
+		case <-time.After(a.Delay):
+		case <-r.Context().Done():
+		}
+	}
 	if a.BeforeAnswer != nil && status == http.StatusOK {
 		a.BeforeAnswer(r)
 	}
