@@ -14,7 +14,7 @@ build: ## Build the program into bin/
 
 .PHONY: run
 run: build ## Build and run the server on http://localhost:3003 (ARGS="--rate-limit 200" adds flags)
-	$(BIN) serve $(ARGS)
+	@scripts/run.sh $(ARGS)
 
 .PHONY: test
 test: ## Every check and every test, installing what is missing
