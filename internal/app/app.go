@@ -47,6 +47,8 @@ type App struct {
 	public, admin net.Listener // admin may be nil
 	// taking is set while the server takes work.
 	taking atomic.Bool
+	// working is set once jobs were started. Only Run touches it.
+	working bool
 }
 
 // Serve runs a server until ctx ends and all it had begun is finished.

@@ -280,6 +280,16 @@ func accountOf(t *testing.T, a *App) linkspan.AccountID {
 	return accounts[0].ID
 }
 
+func TestStopBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, load(t, t.TempDir(), nil, nil), io.Discard)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := a.Run(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTakenAddress(t *testing.T) {
 	t.Parallel()
 	first := newApp(t, load(t, t.TempDir(), nil, nil), io.Discard)

@@ -36,8 +36,8 @@ func (a *App) Run(ctx context.Context) error {
 	servers := a.serve(base, fail)
 
 	err := a.awaitFresh(ctx, failed)
-	if err == nil && a.parts.jobs != nil {
-		err = a.parts.jobs.Start(alive)
+	if err == nil && ctx.Err() == nil {
+		err = a.startJobs(alive)
 	}
 	if err == nil && ctx.Err() == nil {
 		a.taking.Store(true)
@@ -169,8 +169,17 @@ func (a *App) drain(ctx context.Context, s *servers, cutOff context.CancelFunc) 
 	return nil
 }
 
-func (a *App) stopJobs(ctx context.Context) error {
+// startJobs starts the background work, if this replica does any.
+func (a *App) startJobs(ctx context.Context) error {
 	if a.parts.jobs == nil {
+		return nil
+	}
+	a.working = true
+	return a.parts.jobs.Start(ctx)
+}
+
+func (a *App) stopJobs(ctx context.Context) error {
+	if !a.working {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)

@@ -161,6 +161,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"bad value in the file", nil, nil, "\nrole: boss\n", []string{"linkspan.yaml:2 (role)", "all, api, worker"}},
 		{"nested", nil, nil, "listen:\n  port: 1\n", []string{"linkspan.yaml:1: listen is neither"}},
 		{"a list", nil, nil, "- listen\n", []string{"linkspan.yaml:1: ", "not a mapping"}},
+		{"two documents", nil, nil, "listen: :1\n---\nrole: api\n", []string{"more than one document"}},
 		{"not YAML", nil, nil, "listen: [\n", []string{"linkspan.yaml"}},
 	}
 	for _, tt := range tests {

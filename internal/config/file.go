@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -12,9 +14,13 @@ import (
 // list stands for values separated by commas. Unknown and repeated keys are
 // errors. Problems name the file and the line.
 func parseFile(name string, data []byte) (map[string]source, error) {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	var doc, more yaml.Node
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	if err := dec.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("reading the configuration file %s: %w", name, err)
+	}
+	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading the configuration file %s: it holds more than one document", name)
 	}
 	if len(doc.Content) == 0 { // empty, or comments only
 		return nil, nil
