@@ -71,7 +71,7 @@ func (r *rotation) keyFile(ctx context.Context, path string) error {
 		return err
 	}
 	r.out.line("Made encryption key %s in %s.", active.ID(), path)
-	if err := r.rewrap(ctx); err != nil {
+	if _, err := r.rewrap(ctx); err != nil {
 		return err
 	}
 	dropped := false
@@ -101,7 +101,8 @@ func (r *rotation) keyFile(ctx context.Context, path string) error {
 // givenKeys moves everything to the key that was given as the active one. Old
 // keys are the operator's to remove.
 func (r *rotation) givenKeys(ctx context.Context) error {
-	if err := r.rewrap(ctx); err != nil {
+	moved, err := r.rewrap(ctx)
+	if err != nil {
 		return err
 	}
 	old := r.ring.IDs()[1:]
@@ -109,27 +110,30 @@ func (r *rotation) givenKeys(ctx context.Context) error {
 		return nil
 	}
 	r.out.line("Not used any more: %s.", strings.Join(old, ", "))
-	r.out.line("Once every replica runs with %s as its --encryption-key, run this command again: when it finds", r.ring.Active().ID())
-	r.out.line("nothing left to move, remove --old-encryption-keys everywhere.")
+	// A replica with another active key may be making a data key right now.
+	then := "remove --old-encryption-keys everywhere"
+	if moved > 0 {
+		then = "run this command again, to be sure"
+	}
+	r.out.line("Once every replica has %s as its --encryption-key, %s.", r.ring.Active().ID(), then)
 	return nil
 }
 
-// rewrap moves every data key and says how many there were.
-func (r *rotation) rewrap(ctx context.Context) error {
+// rewrap moves every data key, and returns and says how many there were.
+func (r *rotation) rewrap(ctx context.Context) (moved int, err error) {
 	v := vault.New(r.ring, r.db)
-	moved := 0
-	err := v.Rotate(ctx, func(done, total int) {
+	err = v.Rotate(ctx, func(done, total int) {
 		moved = done
 		r.out.line("Moved %d of %d data keys.", done, total)
 	})
 	if err != nil {
-		return err
+		return moved, err
 	}
 	active := r.ring.Active().ID()
 	if moved == 0 {
 		r.out.line("Nothing to move: every data key is under key %s.", active)
-		return nil
+		return 0, nil
 	}
 	r.out.line("Every data key is under key %s.", active)
-	return nil
+	return moved, nil
 }

@@ -93,9 +93,10 @@ func newKeysRotate(sys System, server Server) *cobra.Command {
 		Long: `With --data: makes a new encryption key in the folder, moves everything to it
 and forgets the old one. A running server follows by itself.
 
-With --encryption-key: moves everything to that key. Give the keys used before
-with --old-encryption-keys, to this command and to every replica, until the
-command says that they can be removed.`,
+With --encryption-key: moves everything to that key. To stay online, give every
+replica the new key as one of its --old-encryption-keys first; then make it the
+--encryption-key everywhere, with the previous key as an old one; then run this
+command with the same settings. It says when the old keys can be removed.`,
 		Args: usage(cobra.NoArgs),
 	}
 	s := addSettings(cmd, sys)
