@@ -143,24 +143,11 @@ func New(cfg Config) *Service {
 	return s
 }
 
-// Authenticate finds out who sent the request and whether they may make the
-// call: Identify and Want.Admits in one. Errors are those of wire contract
-// §2.2, and unavailable when the database can't be asked or the caches can't be
-// trusted.
-func (s *Service) Authenticate(ctx context.Context, r *http.Request, want Want) (*Principal, error) {
-	p, err := s.Identify(ctx, r, want)
-	if err != nil {
-		return nil, err
-	}
-	if err := want.Admits(p); err != nil {
-		return nil, err
-	}
-	return p, nil
-}
-
-// Identify finds out who sent the request, without asking what they may do, for
-// callers that count or log refused calls too. Of want only the kinds matter:
-// they decide how the token is read.
+// Identify finds out who sent the request, without asking what they may do: that
+// is for Want.Admits, so that refused calls can be counted and logged too. Of
+// want only the kinds matter: they decide how the token is read. Errors are those
+// of wire contract §2.2, and unavailable when the database can't be asked or the
+// caches can't be trusted.
 func (s *Service) Identify(ctx context.Context, r *http.Request, want Want) (*Principal, error) {
 	token, err := bearer(r.Header)
 	if err != nil {
@@ -288,7 +275,7 @@ func (s *Service) find(
 		case errors.Is(err, context.Canceled):
 			return nil, err
 		default:
-			return nil, linkspan.E("access.Authenticate", linkspan.KindUnavailable, "unavailable", err,
+			return nil, linkspan.E("access.Identify", linkspan.KindUnavailable, "unavailable", err,
 				"The server can't check the credentials right now.").WithHint("Try again in a few seconds.")
 		}
 	}
@@ -296,7 +283,7 @@ func (s *Service) find(
 
 var (
 	errPresent = errors.New("access: the hash exists")
-	errAbsent  = linkspan.E("access.Authenticate", linkspan.KindNotFound, "", nil, "Nothing has this hash.")
+	errAbsent  = linkspan.E("access.Identify", linkspan.KindNotFound, "", nil, "Nothing has this hash.")
 )
 
 func (s *Service) loadKey(ctx context.Context, hash [32]byte) (*Principal, error) {
@@ -329,11 +316,11 @@ func (s *Service) loadSession(ctx context.Context, hash [32]byte) (*Principal, e
 }
 
 func unauthenticated(code, message string) error {
-	return &linkspan.Error{Kind: linkspan.KindUnauthenticated, Code: code, Op: "access.Authenticate", Msg: message}
+	return &linkspan.Error{Kind: linkspan.KindUnauthenticated, Code: code, Op: "access.Identify", Msg: message}
 }
 
 func forbidden(message string) error {
-	return &linkspan.Error{Kind: linkspan.KindForbidden, Code: "forbidden", Op: "access.Authenticate", Msg: message}
+	return &linkspan.Error{Kind: linkspan.KindForbidden, Code: "forbidden", Op: "access.Identify", Msg: message}
 }
 
 // tags names what a principal was made from, for the change feed.

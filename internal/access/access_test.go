@@ -107,7 +107,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 			{"session without scope", "Bearer " + session, access.Want{Session: true, Scopes: []string{linkspan.ScopeIntegrationsCreate}}, linkspan.KindForbidden, "forbidden", ""},
 		}
 		for _, tt := range tests {
-			p, err := s.Authenticate(t.Context(), request(tt.header), tt.want)
+			p, err := authenticate(t.Context(), s, request(tt.header), tt.want)
 			e, ok := errors.AsType[*linkspan.Error](err)
 			if !ok || p != nil {
 				t.Errorf("%s: got %v, %v", tt.name, p, err)
@@ -149,7 +149,7 @@ func TestAuthenticateAdmits(t *testing.T) {
 			{"session", "Bearer " + session, access.Want{Environment: true, Session: true, Scopes: []string{linkspan.ScopeIntegrationsListCreds, linkspan.ScopeIntegrationsList}}, access.Session, 0, 7},
 		}
 		for _, tt := range tests {
-			p, err := s.Authenticate(t.Context(), request(tt.header), tt.want)
+			p, err := authenticate(t.Context(), s, request(tt.header), tt.want)
 			if err != nil {
 				t.Errorf("%s: %v", tt.name, err)
 				continue
@@ -177,7 +177,7 @@ func TestHitsNeedNoLookup(t *testing.T) {
 		for _, header := range []string{"Bearer " + key, "Bearer " + linkspan.NewUUID()} {
 			store.set(func() { store.lookups = 0 })
 			for range 10 {
-				_, _ = s.Authenticate(t.Context(), request(header), anyEnvironmentKey)
+				_, _ = authenticate(t.Context(), s, request(header), anyEnvironmentKey)
 			}
 			if store.lookups != 1 {
 				t.Errorf("%d lookups for ten calls, want 1", store.lookups)
@@ -193,7 +193,7 @@ func TestRevocationElsewhere(t *testing.T) {
 		here, there := start(t, store), start(t, store)
 		key, text := newKey(t, there, access.NewKey{EnvironmentID: 7, DisplayName: "k"})
 		admitted := func() bool {
-			_, err := here.Authenticate(t.Context(), request("Bearer "+text), anyEnvironmentKey)
+			_, err := authenticate(t.Context(), here, request("Bearer "+text), anyEnvironmentKey)
 			return err == nil
 		}
 		if !admitted() {
@@ -237,9 +237,9 @@ func TestKeyCreatedDuringItsLookupIsNotRememberedAsAbsent(t *testing.T) {
 			time.Sleep(time.Second) // the feed reads the creation
 		}
 		for range 2 { // the first call was overtaken, the second must see the key
-			_, _ = s.Authenticate(t.Context(), request("Bearer "+secret.Reveal()), anyEnvironmentKey)
+			_, _ = authenticate(t.Context(), s, request("Bearer "+secret.Reveal()), anyEnvironmentKey)
 		}
-		if _, err := s.Authenticate(t.Context(), request("Bearer "+secret.Reveal()), anyEnvironmentKey); err != nil {
+		if _, err := authenticate(t.Context(), s, request("Bearer "+secret.Reveal()), anyEnvironmentKey); err != nil {
 			t.Errorf("the key is still unknown: %v", err)
 		}
 	})
@@ -252,7 +252,7 @@ func TestAbsenceIsForgotten(t *testing.T) {
 		s := start(t, store)
 		secret := linkspan.NewUUID()
 		authenticate := func() error {
-			_, err := s.Authenticate(t.Context(), request("Bearer "+secret), anyEnvironmentKey)
+			_, err := authenticate(t.Context(), s, request("Bearer "+secret), anyEnvironmentKey)
 			return err
 		}
 		if linkspan.CodeOf(authenticate()) != "unknown_account" {
@@ -277,7 +277,7 @@ func TestFailsClosed(t *testing.T) {
 		s := start(t, store)
 		_, key := newKey(t, s, access.NewKey{EnvironmentID: 7})
 		authenticate := func(token string) error {
-			_, err := s.Authenticate(t.Context(), request("Bearer "+token), anyEnvironmentKey)
+			_, err := authenticate(t.Context(), s, request("Bearer "+token), anyEnvironmentKey)
 			return err
 		}
 		time.Sleep(time.Second)
@@ -310,7 +310,7 @@ func TestLastUsedIsWrittenBehind(t *testing.T) {
 		s := start(t, store)
 		key, text := newKey(t, s, access.NewKey{EnvironmentID: 7})
 		use := func() {
-			if _, err := s.Authenticate(t.Context(), request("Bearer "+text), anyEnvironmentKey); err != nil {
+			if _, err := authenticate(t.Context(), s, request("Bearer "+text), anyEnvironmentKey); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -346,7 +346,7 @@ func TestLastUsedSurvivesFailureAndEnd(t *testing.T) {
 		running.Go(func() { _ = s.Run(ctx) })
 		synctest.Wait()
 		key, text := newKey(t, s, access.NewKey{EnvironmentID: 7})
-		if _, err := s.Authenticate(ctx, request("Bearer "+text), anyEnvironmentKey); err != nil {
+		if _, err := authenticate(ctx, s, request("Bearer "+text), anyEnvironmentKey); err != nil {
 			t.Fatal(err)
 		}
 		used := time.Now()
@@ -484,7 +484,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	want := access.Want{Environment: true, Scopes: []string{linkspan.ScopeProxy}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := s.Authenticate(b.Context(), r, want); err != nil {
+		if _, err := authenticate(b.Context(), s, r, want); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,9 +1,13 @@
 package access_test
 
 import (
+	"context"
+	"net/http"
 	"runtime"
 	"testing"
 	"testing/synctest"
+
+	"github.com/linkspan/linkspan/internal/access"
 )
 
 // synctestWait lets other goroutines run: in a bubble until all are blocked.
@@ -14,4 +18,16 @@ func synctestWait(tb testing.TB) {
 		return
 	}
 	synctest.Wait()
+}
+
+// authenticate identifies the caller and asks whether they may make the call.
+func authenticate(ctx context.Context, s *access.Service, r *http.Request, want access.Want) (*access.Principal, error) {
+	p, err := s.Identify(ctx, r, want)
+	if err != nil {
+		return nil, err
+	}
+	if err := want.Admits(p); err != nil {
+		return nil, err
+	}
+	return p, nil
 }

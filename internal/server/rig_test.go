@@ -61,6 +61,8 @@ type rigOptions struct {
 	rateLimit int
 	ready     func(context.Context) error
 	metrics   httpx.Metrics
+	// log gets the lines of requests; nil discards them.
+	log slog.Handler
 	// answer is what the world outside answers; nil answers 200 {}.
 	answer http.HandlerFunc
 }
@@ -68,6 +70,9 @@ type rigOptions struct {
 func newRig(t *testing.T, o rigOptions) *rig {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
+	if o.log != nil {
+		log = slog.New(o.log)
+	}
 	r := &rig{t: t}
 	if o.answer == nil {
 		o.answer = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }

@@ -107,13 +107,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.Se
 // Routes returns the route table.
 func (s *Server) Routes() []httpx.Route { return s.router.Routes() }
 
-// guard lets a request through to the route's handler: it authenticates the
-// caller, counts the call and notes the caller for the log.
+// guard lets a request through to the route's handler: it finds out who calls,
+// notes the caller for the log, counts the call, and only then asks whether the
+// caller may make it, so that refused calls cost budget and can be traced.
 func (s *Server) guard(w http.ResponseWriter, r *http.Request, route *httpx.Route) (*http.Request, error) {
 	if route.Auth == httpx.AuthNone {
 		return r, nil
 	}
-	p, err := s.cfg.Access.Authenticate(r.Context(), r, want(route))
+	wanted := want(route)
+	p, err := s.cfg.Access.Identify(r.Context(), r, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +123,9 @@ func (s *Server) guard(w http.ResponseWriter, r *http.Request, route *httpx.Rout
 	event.Principal = string(p.Kind)
 	event.Account, event.Environment, event.Key = p.AccountID, p.Environment.ID, p.KeyID
 	if err := s.cfg.Limiter.Apply(w, r, p.AccountID); err != nil {
+		return nil, err
+	}
+	if err := wanted.Admits(p); err != nil {
 		return nil, err
 	}
 	return r.WithContext(access.WithPrincipal(r.Context(), p)), nil
