@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// OperationType and Action name what happened (features OBS-02), for instance
-// proxy:call or auth:refresh_token.
-type (
-	OperationType   string
-	OperationAction string
-)
+// OperationType is the first half of what an operation is (features OBS-02):
+// the part of the product it belongs to, such as "auth".
+type OperationType string
+
+// OperationAction is the second half: what was done, such as "refresh_token".
+type OperationAction string
 
 // The operations this version records.
 const (

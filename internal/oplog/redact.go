@@ -152,13 +152,7 @@ func (r *Redactor) Headers(h http.Header) map[string]string {
 			out[lower] = redacted
 			continue
 		}
-		value := ""
-		if len(values) == 1 {
-			value = values[0]
-		} else {
-			value = strings.Join(values, ", ")
-		}
-		out[lower] = clip(r.Text(value), maxHeaderValue)
+		out[lower] = clip(r.Text(strings.Join(values, ", ")), maxHeaderValue)
 	}
 	return out
 }
