@@ -81,6 +81,9 @@ func (x *exchange) line(log *slog.Logger, r *http.Request, took time.Duration) {
 	status := x.out.statusOr(http.StatusOK)
 	level := slog.LevelInfo
 	switch {
+	case x.quiet && status == http.StatusServiceUnavailable:
+		// A probe that is told to come back later: whoever says so logs why.
+		level = slog.LevelDebug
 	case status >= http.StatusInternalServerError || e.stack != "":
 		level = slog.LevelError
 	case x.quiet:

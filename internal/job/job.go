@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -61,6 +63,8 @@ type Client struct {
 	queue   queue
 	options map[string]HandlerOptions
 	works   bool
+	// stopping is set once Stop was called.
+	stopping *atomic.Bool
 }
 
 // queue is River on one of the databases.
@@ -79,20 +83,20 @@ func New(c Config) (*Client, error) {
 	if err := c.Registry.check(); err != nil {
 		return nil, err
 	}
-	client := &Client{options: c.Registry.options, works: c.Workers >= 0}
+	client := &Client{options: c.Registry.options, works: c.Workers >= 0, stopping: new(atomic.Bool)}
 	var err error
-	if client.queue, err = newQueue(c, riverConfig(c)); err != nil {
+	if client.queue, err = newQueue(c, riverConfig(c, client.stopping)); err != nil {
 		return nil, fmt.Errorf("setting up background jobs: %w", err)
 	}
 	return client, nil
 }
 
-func riverConfig(c Config) *river.Config {
+func riverConfig(c Config, stopping *atomic.Bool) *river.Config {
 	longest := c.Registry.longest()
 	rc := &river.Config{
 		FetchCooldown:     fetchCooldown,
 		FetchPollInterval: pollEvery,
-		Logger:            slog.New(quiet{c.Log.Handler()}),
+		Logger:            slog.New(quiet{c.Log.Handler(), stopping}),
 		PollOnly:          c.PollOnly,
 		RetryPolicy:       retryPolicy{},
 		// A backstop only: it takes jobs whose process died.
@@ -133,6 +137,7 @@ func (c *Client) Stop(ctx context.Context) error {
 	if !c.works {
 		return nil
 	}
+	c.stopping.Store(true)
 	if err := c.queue.stop(ctx); err == nil {
 		return nil
 	}
@@ -160,16 +165,41 @@ func (c *Client) Enqueue(ctx context.Context, tx linkspan.Tx, a Args) error {
 	return nil
 }
 
-// quiet passes on warnings and errors.
-type quiet struct{ slog.Handler }
+// quiet passes on warnings and errors, but not the complaints about ended
+// contexts that River makes while it is being stopped.
+type quiet struct {
+	slog.Handler
+	stopping *atomic.Bool
+}
 
 // Enabled implements slog.Handler.
 func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, level)
 }
 
+// Handle implements slog.Handler.
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	if q.stopping.Load() && speaksOfCancellation(r) {
+		return nil
+	}
+	return q.Handler.Handle(ctx, r)
+}
+
+func speaksOfCancellation(r slog.Record) bool {
+	found := strings.Contains(r.Message, context.Canceled.Error())
+	r.Attrs(func(a slog.Attr) bool {
+		found = found || strings.Contains(a.Value.String(), context.Canceled.Error())
+		return !found
+	})
+	return found
+}
+
 // WithAttrs implements slog.Handler.
-func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(attrs)} }
+func (q quiet) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return quiet{q.Handler.WithAttrs(attrs), q.stopping}
+}
 
 // WithGroup implements slog.Handler.
-func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }
+func (q quiet) WithGroup(name string) slog.Handler {
+	return quiet{q.Handler.WithGroup(name), q.stopping}
+}

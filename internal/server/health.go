@@ -18,7 +18,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 		return httpx.WriteJSON(w, http.StatusOK, api.Health{Result: "ok"})
 	}
 	if err := s.cfg.Ready(r.Context()); err != nil {
-		s.cfg.Log.WarnContext(r.Context(), "not ready", "error", err)
+		s.cfg.Log.InfoContext(r.Context(), "not ready", "error", err)
 		return httpx.WriteJSON(w, http.StatusServiceUnavailable, api.Health{Result: "not ready"})
 	}
 	return httpx.WriteJSON(w, http.StatusOK, api.Health{Result: "ok"})
