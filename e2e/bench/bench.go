@@ -42,11 +42,16 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, upstream.stop()) }()
-	yardstick, err := startPart(ctx, b.self, "-child=reverseproxy", "-target=http://"+upstream.address)
+	plain, err := startPart(ctx, b.self, "-child=reverseproxy", "-target=http://"+upstream.address)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, yardstick.stop()) }()
+	defer func() { err = errors.Join(err, plain.stop()) }()
+	pooled, err := startPart(ctx, b.self, "-child=reverseproxy", "-pooled", "-target=http://"+upstream.address)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pooled.stop()) }()
 	if err := b.writeProvider(upstream.address); err != nil {
 		return err
 	}
@@ -68,7 +73,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err := b.idle(ctx, t, program); err != nil {
 		return err
 	}
-	if err := b.proxy(ctx, t, program, yardstick); err != nil {
+	if err := b.proxy(ctx, t, program, plain, pooled); err != nil {
 		return err
 	}
 	if err := b.connection(ctx, t, program); err != nil {
@@ -158,30 +163,41 @@ func (b *bench) idle(ctx context.Context, t io.Writer, program *process) error {
 	return nil
 }
 
-// proxy compares proxied calls with the yardstick, in turns, so that a busy
-// moment of the machine hits both.
-func (b *bench) proxy(ctx context.Context, t io.Writer, program, yardstick *process) error {
-	ours := []byte("GET /proxy/users/1?expand=tags HTTP/1.1\r\nHost: " + program.address + "\r\nAuthorization: Bearer " + devKey +
-		"\r\nProvider-Config-Key: bench\r\nConnection-Id: bench\r\nBase-Url-Override: \r\nNango-Activity-Log-Id: \r\nAccept: application/json\r\n\r\n")
-	theirs := []byte("GET /users/1?expand=tags HTTP/1.1\r\nHost: " + yardstick.address + "\r\nAuthorization: Bearer " + devKey + "\r\nAccept: application/json\r\n\r\n")
+// proxy compares proxied calls with the standard library's proxy, in turns, so
+// that a busy moment of the machine hits all.
+func (b *bench) proxy(ctx context.Context, t io.Writer, program, plain, pooled *process) error {
+	const headers = "\r\nAuthorization: Bearer " + devKey + "\r\nAccept: application/json\r\n"
+	contenders := []struct {
+		name, address, path, headers string
+	}{
+		{"ReverseProxy", plain.address, "", ""},
+		{"ReverseProxy, pooled buffers", pooled.address, "", ""},
+		{"linkspan", program.address, "/proxy", "Provider-Config-Key: bench\r\nConnection-Id: bench\r\nBase-Url-Override: \r\nNango-Activity-Log-Id: \r\n"},
+	}
+	for _, c := range contenders {
+		if err := check(ctx, "http://"+c.address+c.path+"/users/1"); err != nil {
+			return err
+		}
+	}
 	row(t, "proxied calls", "a second", "p50", "p99", "of ReverseProxy")
 	for _, connections := range []int{1, 16, 64} {
-		var plain, proxied []result
+		all := make([][]result, len(contenders))
 		for range b.rounds {
-			r, err := load{yardstick.address, theirs, connections, b.duration}.run(ctx)
-			if err != nil {
-				return fmt.Errorf("loading the plain proxy: %w", err)
+			for i, c := range contenders {
+				request := "GET " + c.path + "/users/1?expand=tags HTTP/1.1\r\nHost: " + c.address + headers + c.headers + "\r\n"
+				r, err := load{c.address, []byte(request), connections, b.duration}.run(ctx)
+				if err != nil {
+					return fmt.Errorf("loading %s: %w", c.name, err)
+				}
+				all[i] = append(all[i], r)
+				b.tick()
 			}
-			plain = append(plain, r)
-			if r, err = (load{program.address, ours, connections, b.duration}).run(ctx); err != nil {
-				return fmt.Errorf("loading the program: %w", err)
-			}
-			proxied = append(proxied, r)
-			b.tick()
 		}
-		p, q := median(plain), median(proxied)
-		results(t, "  ReverseProxy, "+atOnce(connections), p, "")
-		results(t, "  linkspan, "+atOnce(connections), q, fmt.Sprintf("%.0f %%", 100*q.perSecond/p.perSecond))
+		first := median(all[0]).perSecond
+		for i, c := range contenders {
+			r := median(all[i])
+			results(t, fmt.Sprintf("  %s, %s", atOnce(connections), c.name), r, fmt.Sprintf("%.0f %%", 100*r.perSecond/first))
+		}
 	}
 	return nil
 }
@@ -301,6 +317,31 @@ func post(ctx context.Context, address, path string, body any) error {
 	if response.StatusCode/100 != 2 {
 		said, _ := io.ReadAll(response.Body)
 		return fmt.Errorf("POST %s: status %d: %s", path, response.StatusCode, said)
+	}
+	return nil
+}
+
+// check makes one call and fails unless it brings the upstream's answer: what
+// is measured must be the work that is meant.
+func check(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("GET %s: %w", url, err)
+	}
+	request.Header.Set("Authorization", "Bearer "+devKey)
+	request.Header.Set("Provider-Config-Key", "bench")
+	request.Header.Set("Connection-Id", "bench")
+	response, err := new(http.Transport).RoundTrip(request)
+	if err != nil {
+		return fmt.Errorf("GET %s: %w", url, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return fmt.Errorf("GET %s: %w", url, err)
+	}
+	if !bytes.Equal(body, answer()) {
+		return fmt.Errorf("GET %s: the answer is not the upstream's: status %d: %s", url, response.StatusCode, body)
 	}
 	return nil
 }

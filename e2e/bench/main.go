@@ -43,6 +43,7 @@ type options struct {
 	rounds   int
 	child    string
 	target   string
+	pooled   bool
 }
 
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -55,6 +56,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	flags.IntVar(&o.rounds, "rounds", 3, "how often each load is repeated; the median counts")
 	flags.StringVar(&o.child, "child", "", "be a part of the benchmark: upstream or reverseproxy")
 	flags.StringVar(&o.target, "target", "", "where the reverseproxy sends its calls")
+	flags.BoolVar(&o.pooled, "pooled", false, "give the reverseproxy a pool of buffers")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil
@@ -66,7 +68,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	case "upstream":
 		return serveUpstream(ctx, stdin, stdout)
 	case "reverseproxy":
-		return serveReverseProxy(ctx, stdin, stdout, o.target)
+		return serveReverseProxy(ctx, stdin, stdout, o.target, o.pooled)
 	default:
 		return fmt.Errorf("there is no part called %q", o.child)
 	}
