@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -57,7 +58,7 @@ func newParts(a *App, db *store.Store) (*parts, error) {
 	if p.catalog, err = catalog.Open(catalog.Options{Dir: a.cfg.ProvidersDir, Logger: a.log}); err != nil {
 		return nil, fmt.Errorf("opening the catalogue: %w", err)
 	}
-	guard := egress.New(egress.Policy{AllowPrivateNetwork: a.cfg.AllowPrivateNetwork}, nil)
+	guard := egress.New(egress.Policy{AllowPrivateNetwork: a.cfg.AllowPrivateNetwork, DeniedHosts: a.cfg.DeniedHosts}, nil)
 	p.upstream = upstream.New(upstream.Config{Guard: guard})
 	p.environments = environment.New(db, db)
 	p.access = access.New(access.Config{Store: db, Feed: p.feed, Log: a.log})
@@ -112,12 +113,14 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 	}
 	return server.New(server.Config{
 		Log: a.log, Metrics: a.metrics, PublicURL: a.publicURL(),
+		BodyLimit: a.cfg.MaxBody, ProxyBodyLimit: cmp.Or(a.cfg.MaxProxyBody, -1),
 		Access: p.access, Limiter: p.limiter, Catalog: p.catalog, Environments: p.environments,
 		Integrations: integration.New(db, db, p.catalog),
 		Connections:  p.connections,
 		Operations:   db,
 		Proxy: proxy.New(proxy.Config{
 			Fresh: p.connections.Fresh, Upstream: p.upstream, Ops: p.ops, Log: a.log, Observe: observe(a.metrics),
+			Override: proxy.OverridePolicy(a.cfg.BaseURLOverride),
 		}),
 		Docs:  providerdocs.New(p.catalog, a.publicURL()),
 		Ready: a.ready,

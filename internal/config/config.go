@@ -48,6 +48,15 @@ type Config struct {
 	Role Role
 	// AllowPrivateNetwork lets outbound calls reach private addresses.
 	AllowPrivateNetwork bool
+	// BaseURLOverride says which hosts callers of the proxy may name in the
+	// header Base-Url-Override: "anywhere", "provider" or "off".
+	BaseURLOverride string
+	// DeniedHosts are hosts that outbound calls never reach; one with a leading
+	// dot stands for itself and all hosts below it.
+	DeniedHosts []string
+	// MaxBody and MaxProxyBody bound the bodies of requests to the API and of
+	// proxied ones, in bytes. Zero in MaxProxyBody means no bound.
+	MaxBody, MaxProxyBody int64
 	// RateLimit is the number of API calls an account may make in a minute.
 	// Zero means no limit.
 	RateLimit int

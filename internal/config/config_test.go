@@ -38,6 +38,7 @@ func TestLoad(t *testing.T) {
 	t.Parallel()
 	defaults := config.Config{
 		DataDir: "./linkspan-data", Listen: "127.0.0.1:3003", Role: config.RoleAll, LogFormat: "auto", LogLevel: "info",
+		BaseURLOverride: "anywhere", MaxBody: 75 << 20, MaxProxyBody: 75 << 20,
 	}
 	with := func(change func(*config.Config)) config.Config {
 		c := defaults
@@ -76,6 +77,10 @@ admin_listen: 127.0.0.1:0
 public_url: https://api.example.com/
 role: worker
 allow_private_network: true
+base_url_override: provider
+denied_hosts: [api.example, ".evil.example", "[::1]"]
+max_body: 500 kb
+max_proxy_body: 0
 encryption_key: ` + key1 + `
 old_encryption_keys:
   - ` + key2 + `
@@ -90,6 +95,8 @@ public_key_dev: ` + uuid + `
 			want: with(func(c *config.Config) {
 				c.DatabaseURL, c.MaxConns, c.PollOnly = secret("postgres://u:p@db/linkspan"), 7, true
 				c.AdminListen, c.PublicURL, c.Role = "127.0.0.1:0", "https://api.example.com", config.RoleWorker
+				c.BaseURLOverride, c.DeniedHosts = "provider", []string{"api.example", ".evil.example", "[::1]"}
+				c.MaxBody, c.MaxProxyBody = 500<<10, 0
 				c.AllowPrivateNetwork, c.ProvidersDir, c.LogFormat = true, "./providers", "json"
 				c.EncryptionKey, c.OldEncryptionKeys = secret(key1), []linkspan.Secret{secret(key2), secret(key1)}
 				c.Bootstrap.AccountKey, c.Bootstrap.Prod.SecretKey = secret(uuid), secret(uuid)
@@ -139,6 +146,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"not a number", map[string]string{"rate-limit": "many"}, nil, "", []string{`--rate-limit: "many"`, "LINKSPAN_RATE_LIMIT", "file key rate_limit"}},
 		{"negative", map[string]string{"rate-limit": "-1"}, nil, "", []string{"from 0 on"}},
 		{"not a boolean", nil, map[string]string{"LINKSPAN_POLL_ONLY": "maybe"}, "", []string{`LINKSPAN_POLL_ONLY: "maybe"`, "--poll-only"}},
+		{"no size", map[string]string{"max-body": "lots"}, nil, "", []string{`--max-body: "lots"`, "75MB"}},
+		{"no body at all", map[string]string{"max-body": "0"}, nil, "", []string{"too small"}},
+		{"a URL among the hosts", map[string]string{"denied-hosts": "a.example,https://b.example"}, nil, "", []string{`"https://b.example" is not a host name`}},
+		{"override", map[string]string{"base-url-override": "yes"}, nil, "", []string{"anywhere, provider, off"}},
 		{"role", map[string]string{"role": "boss"}, nil, "", []string{"all, api, worker"}},
 		{"no port", map[string]string{"listen": "localhost"}, nil, "", []string{"127.0.0.1:3003"}},
 		{"port too high", map[string]string{"listen": ":70000"}, nil, "", []string{"65535"}},

@@ -95,6 +95,26 @@ func serverSettings() []Setting {
 			set:   onOff(func(c *Config) *bool { return &c.AllowPrivateNetwork }),
 		},
 		{
+			Name: "base-url-override", Placeholder: "WHERE", Default: "anywhere",
+			Usage: "hosts that callers of the proxy may name: anywhere, provider (its own) or off",
+			set:   oneOf(func(c *Config) *string { return &c.BaseURLOverride }, "anywhere", "provider", "off"),
+		},
+		{
+			Name: "denied-hosts", Placeholder: "HOSTS",
+			Usage: "hosts that outbound calls never reach, separated by commas; .example.com includes all below",
+			set:   setDeniedHosts,
+		},
+		{
+			Name: "max-body", Placeholder: "SIZE", Default: "75MB",
+			Usage: "largest body of an API request, such as 500KB, 75MB or 2GB",
+			set:   size(func(c *Config) *int64 { return &c.MaxBody }, 1),
+		},
+		{
+			Name: "max-proxy-body", Placeholder: "SIZE", Default: "75MB",
+			Usage: "largest body of a proxied request, which streams; 0 is no limit",
+			set:   size(func(c *Config) *int64 { return &c.MaxProxyBody }, 0),
+		},
+		{
 			Name: "rate-limit", Placeholder: "N", Default: "0",
 			Usage: "API calls an account may make in a minute; 0 is no limit",
 			set:   count(func(c *Config) *int { return &c.RateLimit }),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -58,6 +59,42 @@ func count(field func(*Config) *int) setter {
 		*field(c) = int(n)
 		return nil
 	}
+}
+
+// size reads a number of bytes with an optional unit of 1024 or a power of it.
+func size(field func(*Config) *int64, least int64) setter {
+	return func(c *Config, s string) error {
+		digits, shift := strings.ToUpper(strings.TrimSpace(s)), 0
+		for unit, by := range map[string]int{"KB": 10, "MB": 20, "GB": 30} {
+			if rest, ok := strings.CutSuffix(digits, unit); ok {
+				digits, shift = strings.TrimSpace(rest), by
+				break
+			}
+		}
+		n, err := strconv.ParseUint(digits, 10, 32)
+		if err != nil {
+			return fmt.Errorf("%q is not a size such as 500KB, 75MB or 2GB", s)
+		}
+		*field(c) = int64(n) << shift
+		if *field(c) < least {
+			return fmt.Errorf("%q is too small", s)
+		}
+		return nil
+	}
+}
+
+func setDeniedHosts(c *Config, s string) error {
+	var hosts []string
+	for part := range strings.SplitSeq(s, ",") {
+		host := strings.TrimSpace(part)
+		name := strings.Trim(strings.TrimPrefix(host, "."), "[]")
+		if _, err := netip.ParseAddr(name); err != nil && (name == "" || strings.ContainsAny(name, ":/@*?# ")) {
+			return fmt.Errorf("%q is not a host name; write example.com, or .example.com to include all below", host)
+		}
+		hosts = append(hosts, host)
+	}
+	c.DeniedHosts = hosts
+	return nil
 }
 
 func oneOf(field func(*Config) *string, values ...string) setter {

@@ -417,6 +417,25 @@ func TestRedirectHeaders(t *testing.T) {
 	}
 }
 
+func TestDeniedHosts(t *testing.T) {
+	t.Parallel()
+	guard := New(Policy{DeniedHosts: []string{"Api.Example", ".evil.example.", "203.0.114.7", "[2606:4700::1111]"}}, nil)
+	for target, denied := range map[string]bool{
+		"https://api.example": true, "https://API.example./x": true, "https://sub.api.example": false, "https://xapi.example": false,
+		"https://evil.example": true, "https://a.b.evil.example": true, "https://notevil.example": false,
+		"https://203.0.114.7": true, "https://203.0.114.8": false, "https://[::ffff:203.0.114.7]": true,
+		"https://[2606:4700:0::1111]": true,
+	} {
+		u, err := url.Parse(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := guard.CheckURL(u); (err != nil) != denied {
+			t.Errorf("%s: %v, want denied %v", target, err, denied)
+		}
+	}
+}
+
 func TestNoProxyFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	if New(Policy{}, nil).Transport(TransportOptions{}).Proxy != nil {

@@ -17,6 +17,9 @@ type Policy struct {
 	// AllowPrivateNetwork lifts the refusal of loopback and private addresses.
 	// Cloud metadata addresses stay refused.
 	AllowPrivateNetwork bool
+	// DeniedHosts are hosts that are never called, whatever their addresses.
+	// One with a leading dot stands for the host and all hosts below it.
+	DeniedHosts []string
 }
 
 // Resolver finds the addresses of a host name. *net.Resolver is one.
@@ -30,6 +33,9 @@ type Guard struct {
 	resolver Resolver
 	classes  classifier
 	badPorts []uint16
+	// denied are the hosts of the policy as canonicalHost writes them, with the
+	// leading dot.
+	denied []string
 }
 
 // New returns a guard with a policy. A nil resolver means the system's.
@@ -37,7 +43,36 @@ func New(p Policy, r Resolver) *Guard {
 	if r == nil {
 		r = &net.Resolver{}
 	}
-	return &Guard{policy: p, resolver: r, classes: newClassifier(), badPorts: badPorts()}
+	g := &Guard{policy: p, resolver: r, classes: newClassifier(), badPorts: badPorts()}
+	for _, host := range p.DeniedHosts {
+		rest, below := strings.CutPrefix(host, ".")
+		if host = canonicalHost(rest); below {
+			host = "." + host
+		}
+		g.denied = append(g.denied, host)
+	}
+	return g
+}
+
+// canonicalHost writes a host in the one form in which hosts are compared.
+func canonicalHost(host string) string {
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if a, err := netip.ParseAddr(host); err == nil {
+		return a.Unmap().String()
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// isDenied reports whether the operator denies a host.
+func (g *Guard) isDenied(host string) bool {
+	if len(g.denied) == 0 {
+		return false
+	}
+	host = canonicalHost(host)
+	return slices.ContainsFunc(g.denied, func(denied string) bool {
+		domain, below := strings.CutPrefix(denied, ".")
+		return host == domain || below && strings.HasSuffix(host, denied)
+	})
 }
 
 // BlockedError says that a target may not be called. It never names the address
@@ -81,6 +116,9 @@ func (g *Guard) CheckURL(u *url.URL) error {
 func (g *Guard) checkHost(host string) error {
 	if host == "" {
 		return &BlockedError{host, "the URL has no host"}
+	}
+	if g.isDenied(host) {
+		return &BlockedError{host, "the operator denies it"}
 	}
 	if strings.Contains(host, ":") {
 		return g.checkLiteral(host, host)

@@ -119,7 +119,7 @@ func (c *call) checkOverride() error {
 	if override == "" {
 		return nil
 	}
-	if c.s.c.Override == OverrideNowhere {
+	if c.s.c.Override == OverrideOff {
 		return linkspan.E(op, linkspan.KindInvalid, "base_url_override_disabled", nil, "This server does not accept the header Base-Url-Override.")
 	}
 	if err := c.s.c.Upstream.CheckBaseURL(override); err != nil {
@@ -129,25 +129,31 @@ func (c *call) checkOverride() error {
 	if err != nil {
 		return notAllowed(err)
 	}
-	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	for _, denied := range c.s.c.DeniedHosts {
-		if strings.EqualFold(denied, host) {
-			return notAllowed(&egress.BlockedError{Host: host, Reason: "the operator denies it"})
-		}
-	}
-	if c.s.c.Override == OverrideSameHost && !c.isProviderHost(host) {
-		return notAllowed(&egress.BlockedError{Host: host, Reason: "the operator allows overrides within the provider's own host only"})
+	if c.s.c.Override == OverrideProvider && !c.isProviders(u) {
+		return notAllowed(&egress.BlockedError{
+			Host: u.Hostname(), Reason: "the operator allows overrides only within the provider's own host, with its scheme and port",
+		})
 	}
 	return nil
 }
 
-func (c *call) isProviderHost(host string) bool {
+// isProviders reports whether a URL is on the provider's own host or below it.
+// Scheme and port must be the provider's too: credentials meant for TLS do not go
+// out in the clear, nor to whatever else the host runs.
+func (c *call) isProviders(u *url.URL) bool {
 	text, err := c.target.BaseURL()
 	if err != nil {
 		return false
 	}
 	own, err := url.Parse(text)
-	return err == nil && (strings.EqualFold(own.Hostname(), host) || strings.HasSuffix(host, "."+strings.ToLower(own.Hostname())))
+	if err != nil {
+		return false
+	}
+	moved := *u
+	if strings.HasSuffix(strings.ToLower(u.Hostname()), "."+strings.ToLower(own.Hostname())) {
+		moved.Host = own.Hostname() + u.Host[len(u.Hostname()):]
+	}
+	return egress.SameOrigin(&moved, own)
 }
 
 // notAllowed says that the policy refuses a target.

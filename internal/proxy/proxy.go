@@ -45,16 +45,17 @@ type FreshFunc func(ctx context.Context, env linkspan.EnvironmentID, integration
 // OverridePolicy is what callers may do with the header Base-Url-Override. A call
 // to an overridden base URL carries the connection's credentials like any other,
 // so that whoever may use the proxy can send them anywhere.
-type OverridePolicy int
+type OverridePolicy string
 
+// The policies, as the operator's settings name them.
 const (
 	// OverrideAnywhere lets callers name any host that may be called at all.
-	OverrideAnywhere OverridePolicy = iota
-	// OverrideSameHost lets callers name the provider's own host and hosts
-	// below it.
-	OverrideSameHost
-	// OverrideNowhere refuses the header.
-	OverrideNowhere
+	OverrideAnywhere OverridePolicy = "anywhere"
+	// OverrideProvider lets callers name the provider's own host and hosts
+	// below it, with the provider's scheme and port.
+	OverrideProvider OverridePolicy = "provider"
+	// OverrideOff refuses the header.
+	OverrideOff OverridePolicy = "off"
 )
 
 // Config makes a Service. Fresh and Upstream are required.
@@ -67,11 +68,9 @@ type Config struct {
 	Log *slog.Logger
 	// Observe is told of each call when it has ended; nil means nobody is.
 	Observe func(ctx context.Context, o Outcome)
-	// Override says what callers may do with Base-Url-Override, and DeniedHosts
-	// lists host names that they may not name besides those that package egress
-	// refuses.
-	Override    OverridePolicy
-	DeniedHosts []string
+	// Override says what callers may do with Base-Url-Override; empty means
+	// OverrideAnywhere.
+	Override OverridePolicy
 	// MaxReplay and MaxContent are the most bytes of a request body that are
 	// kept to be sent again, 1 MiB, and to be changed, 10 MiB.
 	MaxReplay, MaxContent int64

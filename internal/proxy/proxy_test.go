@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -266,22 +267,32 @@ func TestBaseURLOverride(t *testing.T) {
 	cases := []struct {
 		name     string
 		policy   proxy.OverridePolicy
-		denied   []string
+		base     string // the provider's own; empty is the fake API
 		override string
 		want     string
 	}{
-		{"allowed", proxy.OverrideAnywhere, nil, other.URL + "/v2", ""},
-		{"disabled", proxy.OverrideNowhere, nil, other.URL, "base_url_override_disabled"},
-		{"denied", proxy.OverrideAnywhere, []string{"127.0.0.1"}, other.URL, "base_url_override_not_allowed"},
-		{"metadata", proxy.OverrideAnywhere, nil, "http://169.254.169.254", "base_url_override_not_allowed"},
-		{"odd notation", proxy.OverrideAnywhere, nil, "http://2852039166", "base_url_override_not_allowed"},
-		{"same host", proxy.OverrideSameHost, nil, other.URL, ""},
-		{"other host", proxy.OverrideSameHost, nil, "https://evil.example", "base_url_override_not_allowed"},
+		{"allowed", proxy.OverrideAnywhere, "", other.URL + "/v2", ""},
+		{"disabled", proxy.OverrideOff, "", other.URL, "base_url_override_disabled"},
+		{"metadata", proxy.OverrideAnywhere, "", "http://169.254.169.254", "base_url_override_not_allowed"},
+		{"odd notation", proxy.OverrideAnywhere, "", "http://2852039166", "base_url_override_not_allowed"},
+		{"denied", proxy.OverrideAnywhere, "", "http://api.denied.example", "base_url_override_not_allowed"},
+		{"own host", proxy.OverrideProvider, other.URL, other.URL + "/v2", ""},
+		{"other port", proxy.OverrideProvider, "", other.URL, "base_url_override_not_allowed"},
+		{"in the clear", proxy.OverrideProvider, "https://api.example", "http://api.example:443", "base_url_override_not_allowed"},
+		{"other host", proxy.OverrideProvider, "", "https://evil.example", "base_url_override_not_allowed"},
+		{"ends like the host", proxy.OverrideProvider, "https://api.example", "https://evilapi.example", "base_url_override_not_allowed"},
+		{"below", proxy.OverrideProvider, strings.Replace(other.URL, "127.0.0.1", "localhost", 1), strings.Replace(other.URL, "127.0.0.1", "eu.localhost", 1), ""},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			b := newBench(t, handler, "", func(config *proxy.Config) { config.Override, config.DeniedHosts = c.policy, c.denied })
+			guard := egress.New(egress.Policy{AllowPrivateNetwork: true, DeniedHosts: []string{".denied.example"}}, loopback{})
+			b := newBench(t, handler, "", func(config *proxy.Config) {
+				config.Override, config.Upstream = c.policy, upstream.New(upstream.Config{Guard: guard})
+			})
+			if c.base != "" {
+				b.target = newTarget(t, c.base, "", "token-1")
+			}
 			res := b.do(t, "GET", "/proxy/x?y=1", nil, "Base-Url-Override", c.override)
 			if res.Header.Get("X-Code") != c.want {
 				t.Fatalf("got %q %v", res.Header.Get("X-Code"), b.errs)
@@ -291,6 +302,13 @@ func TestBaseURLOverride(t *testing.T) {
 			}
 		})
 	}
+}
+
+// loopback resolves every name to this machine.
+type loopback struct{}
+
+func (loopback) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})}, nil
 }
 
 func TestStrictGuardRefusesPrivateUpstreams(t *testing.T) {

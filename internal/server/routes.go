@@ -161,7 +161,7 @@ func (s *Server) proxyRoutes() []httpx.Route {
 		Description: "The rest of the path and the query go to the provider as they are, with any method. Headers named Nango-Proxy-* go along " +
 			"under the rest of their name; no other header does. Status, headers and body of the provider's answer come back. " +
 			"A failure of the server itself carries the header X-Linkspan-Error.",
-		Header: api.ProxyHeaders{}, BodyLimit: -1, Handler: s.proxy,
+		Header: api.ProxyHeaders{}, BodyLimit: s.cfg.ProxyBodyLimit, Handler: s.proxy,
 	}}
 }
 

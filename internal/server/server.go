@@ -64,8 +64,10 @@ type Config struct {
 	Metrics httpx.Metrics
 	// PublicURL is where clients reach this server, without a trailing slash.
 	PublicURL string
-	// BodyLimit is the largest request body in bytes. Zero means 75 MB.
-	BodyLimit int64
+	// BodyLimit is the largest request body in bytes; zero means 75 MB.
+	// ProxyBodyLimit is that of a proxied request; zero means BodyLimit, and a
+	// negative value none.
+	BodyLimit, ProxyBodyLimit int64
 
 	Access       *access.Service
 	Limiter      *ratelimit.Limiter
