@@ -83,8 +83,8 @@ func arrows() map[string]string {
 		// features, lower ones first
 		"internal/access":       ". internal/change",
 		"internal/ratelimit":    ".",
-		"internal/environment":  ". internal/access",
-		"internal/integration":  ". catalog",
+		"internal/environment":  ". internal/access internal/oplog",
+		"internal/integration":  ". catalog internal/oplog",
 		"internal/upstream":     ". catalog internal/credential internal/egress internal/oplog",
 		"internal/oauth":        ". catalog internal/credential internal/egress internal/oplog",
 		"internal/connect":      ". catalog internal/change internal/credential internal/lease internal/oauth internal/oplog internal/upstream",

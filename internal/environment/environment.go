@@ -9,6 +9,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/access"
+	"github.com/linkspan/linkspan/internal/oplog"
 )
 
 // ProductionName is the environment that is always production and can't be
@@ -43,6 +44,7 @@ type Store interface {
 
 	Variables(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) ([]linkspan.SecretPair, error)
 	ReplaceVariables(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, envUUID string, vars []linkspan.SecretPair) error
+	oplog.DeletionStore
 }
 
 // Service manages environments. It is safe for concurrent use.
@@ -227,7 +229,7 @@ func (s *Service) change(ctx context.Context, account linkspan.AccountID, uuid s
 }
 
 // Delete removes an environment; its keys, integrations and connections stop
-// working at once. Codes: not_found, cannot_delete_prod_environment.
+// working at once. Each connection is recorded as an operation. Codes: not_found, cannot_delete_prod_environment.
 func (s *Service) Delete(ctx context.Context, account linkspan.AccountID, uuid string) error {
 	return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 		env, err := s.lock(ctx, tx, account, uuid)
@@ -241,7 +243,7 @@ func (s *Service) Delete(ctx context.Context, account linkspan.AccountID, uuid s
 		if err := s.store.DeleteEnvironment(ctx, tx, &env); err != nil {
 			return missing("environment.Delete", err)
 		}
-		return nil
+		return oplog.RecordDeletions(ctx, tx, s.store, env.ID, 0, "Deleted the connection with its environment.")
 	})
 }
 

@@ -206,7 +206,15 @@ func TestLifeOfAnEnvironment(t *testing.T) {
 		t.Errorf("the rotated key is not the stored one: %v", err)
 	}
 
+	i := linkspan.Integration{UUID: linkspan.NewUUID(), EnvironmentID: env.ID, Key: "k", Provider: "p"}
+	check(t, s.InsertIntegration(ctx, nil, &i))
+	c := linkspan.Connection{UUID: linkspan.NewUUID(), EnvironmentID: env.ID, IntegrationID: i.ID, Name: "c", Credentials: linkspan.NewSecret("{}")}
+	check(t, s.InsertConnection(ctx, nil, &c))
 	check(t, service.Delete(ctx, account, env.UUID))
+	ops, err := s.Operations(ctx, nil, linkspan.OperationFilter{EnvironmentID: env.ID, Limit: 10})
+	if err != nil || len(ops) != 1 || ops[0].ConnectionUUID != c.UUID || ops[0].Action != linkspan.ActionDeleteConnection {
+		t.Errorf("the deletion of the connection is recorded as %+v, %v", ops, err)
+	}
 	for name, err := range map[string]error{
 		"read":   second(service.ByUUID(ctx, account, env.UUID)),
 		"number": second(service.ByID(ctx, account, env.ID)),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
+	"github.com/linkspan/linkspan/internal/oplog"
 )
 
 // Masked stands for a secret value that is set, wherever configuration is read.
@@ -28,6 +29,7 @@ type Store interface {
 	UpdateIntegration(ctx context.Context, tx linkspan.Tx, i *linkspan.Integration) error
 	DeleteIntegration(ctx context.Context, tx linkspan.Tx, i *linkspan.Integration) error
 	CountConnections(ctx context.Context, tx linkspan.Tx, id linkspan.IntegrationID) (int, error)
+	oplog.DeletionStore
 }
 
 // Providers looks providers up; *catalog.Catalog does.
@@ -226,7 +228,8 @@ func (s *Service) mayRename(ctx context.Context, tx linkspan.Tx, i *linkspan.Int
 	return nil
 }
 
-// Delete removes an integration and its connections. Code: not_found.
+// Delete removes an integration and its connections, each of which is recorded
+// as an operation. Code: not_found.
 func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, key string) error {
 	return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 		i, err := s.lock(ctx, tx, env, key)
@@ -236,7 +239,7 @@ func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, key st
 		if err := s.store.DeleteIntegration(ctx, tx, &i); err != nil {
 			return missing("integration.Delete", key, err)
 		}
-		return nil
+		return oplog.RecordDeletions(ctx, tx, s.store, env, i.ID, "Deleted the connection with its integration.")
 	})
 }
 

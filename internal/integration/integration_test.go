@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -190,6 +191,50 @@ func TestEveryProvider(t *testing.T) {
 	}
 	if refused == 0 {
 		t.Error("no unsupported provider was tried")
+	}
+}
+
+// Every connection that goes with its integration is recorded, page by page, and
+// none that went before.
+func TestDeletionIsRecorded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	made, err := b.Create(ctx, b.env, integration.CreateInput{Provider: "form", Key: "a"})
+	check(t, err)
+	const many = 501 // one more than a page
+	last := linkspan.Connection{EnvironmentID: b.env, IntegrationID: made.ID, Credentials: linkspan.NewSecret("{}")}
+	check(t, b.store.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		for n := range many + 1 {
+			last.UUID, last.Name = linkspan.NewUUID(), strconv.Itoa(n)
+			if err := b.store.InsertConnection(ctx, tx, &last); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	check(t, b.store.DeleteConnection(ctx, nil, &last))
+	check(t, b.Delete(ctx, b.env, "a"))
+
+	seen := map[string]int{}
+	f := linkspan.OperationFilter{EnvironmentID: b.env, IntegrationKey: "a", Limit: 1000}
+	for {
+		page, err := b.store.Operations(ctx, nil, f)
+		check(t, err)
+		if len(page) == 0 {
+			break
+		}
+		for _, op := range page {
+			seen[op.ConnectionName]++
+			if op.Action != linkspan.ActionDeleteConnection || op.State != linkspan.StateSuccess || op.AccountID != 1 || op.Provider != "form" ||
+				op.ConnectionUUID == "" || op.EndedAt.IsZero() {
+				t.Fatalf("recorded %+v", op)
+			}
+		}
+		f.Before = page[len(page)-1].ID
+	}
+	if len(seen) != many || seen[strconv.Itoa(many)] != 0 {
+		t.Errorf("%d deletions are recorded, want %d", len(seen), many)
 	}
 }
 

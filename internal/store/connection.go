@@ -368,6 +368,35 @@ func (s *Store) DeleteConnection(ctx context.Context, tx linkspan.Tx, c *linkspa
 	return wrap("DeleteConnection", err)
 }
 
+// ConnectionsDeletedWith returns at most limit connections after the given id, in
+// the order of ids, that were deleted together with an integration, or for the
+// id zero with their environment: not those that were deleted before. Nothing
+// sealed is read.
+func (s *Store) ConnectionsDeletedWith(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, integration linkspan.IntegrationID, after linkspan.ConnectionID, limit int) ([]linkspan.Connection, error) {
+	owner := "c.environment_id = $1 and c.deleted_at = (select deleted_at from environments where id = $1)"
+	args := []any{int64(env), int64(after), limit}
+	if integration != 0 {
+		owner = "c.environment_id = $1 and c.integration_id = $4 and c.deleted_at = i.deleted_at"
+		args = append(args, int64(integration))
+	}
+	found, err := all(ctx, s.read(tx), scanConnection, "select "+connectionColumns+"null, null, null"+fromConnections+
+		"where "+owner+" and c.id > $2 order by c.id limit $3", args...)
+	if err != nil {
+		return nil, wrap("ConnectionsDeletedWith", err)
+	}
+	return unsealed(found), nil
+}
+
+// unsealed returns the connections of rows that were read without what is
+// sealed.
+func unsealed(rows []connectionRow) []linkspan.Connection {
+	out := make([]linkspan.Connection, len(rows))
+	for n, r := range rows {
+		out[n] = r.Connection
+	}
+	return out
+}
+
 // TouchConnections notes when connections were last fetched. A time never moves
 // back.
 func (s *Store) TouchConnections(ctx context.Context, tx linkspan.Tx, fetched map[linkspan.ConnectionID]time.Time) error {
@@ -395,9 +424,5 @@ func (s *Store) ConnectionsToRefresh(ctx context.Context, tx linkspan.Tx, refres
 	if err != nil {
 		return nil, wrap("ConnectionsToRefresh", err)
 	}
-	out := make([]linkspan.Connection, len(found))
-	for n, r := range found {
-		out[n] = r.Connection
-	}
-	return out, nil
+	return unsealed(found), nil
 }

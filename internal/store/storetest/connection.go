@@ -57,6 +57,21 @@ func testIntegrations(t *testing.T, w *world) {
 	wantKind(t, w.UpdateIntegration(ctx, nil, &a), linkspan.KindNotFound)
 	_, err = w.Connection(ctx, nil, w.env.ID, "renamed", "one")
 	wantKind(t, err, linkspan.KindNotFound)
+	gone, err := w.ConnectionsDeletedWith(ctx, nil, w.env.ID, a.ID, 0, 10)
+	must(t, err)
+	if len(gone) != 1 || gone[0].Name != "one" || gone[0].IntegrationKey != "renamed" || gone[0].Provider != a.Provider {
+		t.Fatalf("deleted with the integration: %+v", gone) // not "two", which was deleted before
+	}
+	gone, err = w.ConnectionsDeletedWith(ctx, nil, w.env.ID, a.ID, gone[0].ID, 10)
+	must(t, err)
+	if len(gone) != 0 {
+		t.Fatalf("the page behind the last: %+v", gone)
+	}
+	gone, err = w.ConnectionsDeletedWith(ctx, nil, w.env.ID+1, a.ID, 0, 10)
+	must(t, err)
+	if len(gone) != 0 {
+		t.Fatalf("another environment sees %+v", gone)
+	}
 	n, err = w.CountConnections(ctx, nil, a.ID)
 	must(t, err)
 	if n != 0 {
@@ -338,9 +353,21 @@ func testDeletedEnvironment(t *testing.T, w *world) {
 	k := w.newAPIKey(t, w.env.ID, "key")
 	s := linkspan.ConnectSession{UUID: linkspan.NewUUID(), EnvironmentID: w.env.ID, Hash: newHash(), ExpiresAt: past()}
 	must(t, w.InsertConnectSession(ctx, nil, &s))
+	earlier := w.newConnection(t, i, "earlier", nil)
+	must(t, w.DeleteConnection(ctx, nil, &earlier))
+	none, err := w.ConnectionsDeletedWith(ctx, nil, w.env.ID, 0, 0, 10)
+	must(t, err)
+	if len(none) != 0 {
+		t.Fatalf("deleted with an environment that is there: %+v", none)
+	}
 	must(t, w.DeleteEnvironment(ctx, nil, &w.env))
+	gone, err := w.ConnectionsDeletedWith(ctx, nil, w.env.ID, 0, 0, 10)
+	must(t, err)
+	if len(gone) != 1 || gone[0].Name != "one" || gone[0].IntegrationKey != "github" {
+		t.Fatalf("deleted with the environment: %+v", gone)
+	}
 
-	_, _, err := w.APIKeyByHash(ctx, nil, k.Hash)
+	_, _, err = w.APIKeyByHash(ctx, nil, k.Hash)
 	wantKind(t, err, linkspan.KindNotFound)
 	_, _, err = w.ConnectSessionByHash(ctx, nil, s.Hash)
 	wantKind(t, err, linkspan.KindNotFound)
