@@ -21,12 +21,26 @@ const (
 	// keepDeleted is how long deleted connections can be brought back by hand.
 	keepDeleted = 31 * 24 * time.Hour
 	purgeBatch  = 500
+
+	// roundKind and roundKey name the lease of a round of background refreshes.
+	roundKind = "refresh_round"
+	roundKey  = "all"
 )
 
 // RefreshDue refreshes every token that was not refreshed for a day. A failure
 // is noted on its connection and does not stop the others. It returns when all
-// are done or ctx ends.
-func (s *Service) RefreshDue(ctx context.Context) error {
+// are done or ctx ends, and at once while another round is going on, here or on
+// another replica.
+func (s *Service) RefreshDue(ctx context.Context) (err error) {
+	held, ok, err := s.leases.Acquire(ctx, roundKind, roundKey)
+	if err != nil || !ok {
+		return err
+	}
+	defer func() { err = errors.Join(err, held.Release(ctx)) }()
+	return s.refreshRound(held.Context())
+}
+
+func (s *Service) refreshRound(ctx context.Context) error {
 	before := s.now().Add(-refreshAtLeast)
 	var after linkspan.ConnectionID
 	for {
@@ -68,6 +82,8 @@ func (s *Service) refreshIdle(ctx context.Context, c *linkspan.Connection) {
 	switch {
 	case linkspan.KindOf(err) == linkspan.KindNotFound && err != nil:
 		return // deleted in the meantime
+	case err == nil && e.target.Load().Connection.CredentialsVersion != c.CredentialsVersion:
+		return // refreshed since the batch was read
 	case err == nil && (!e.target.Load().Credentials.Refreshable() || e.target.Load().Provider.CodeFacts.RefreshOnlyWhenForced):
 		return
 	case err == nil:

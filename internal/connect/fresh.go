@@ -20,6 +20,9 @@ const (
 	rejectedPause = 30 * time.Second
 	// waitDeadline bounds the wait for another replica's refresh.
 	waitDeadline = 60 * time.Second
+	// patience bounds how long a caller waits for a refresh, which may itself go
+	// on for longer to store what the provider answered.
+	patience = 90 * time.Second
 )
 
 // FreshOptions say when credentials are refreshed although they are not due.
@@ -93,9 +96,14 @@ func (s *Service) refreshed(ctx context.Context, e *entry, m mode, now time.Time
 	} else if m == modeDue && e.usable(now) {
 		return e, nil
 	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	select {
 	case <-f.done:
 		return f.entry, f.err
+	case <-timer.C:
+		return nil, linkspan.E("connect.Fresh", linkspan.KindTimeout, "", nil,
+			"The refresh of the credentials takes too long.").WithHint("Try again in a few seconds.")
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for a refresh of connection %q: %w", e.target.Load().Connection.Name, context.Cause(ctx))
 	}
@@ -105,7 +113,7 @@ func (s *Service) refreshed(ctx context.Context, e *entry, m mode, now time.Time
 // failure forbids it: with the credentials while they may work, and with the
 // failure otherwise.
 func (s *Service) settled(e *entry, m mode, now time.Time) (*entry, bool, error) {
-	if issued := e.target.Load().Credentials.IssuedAt; m == modeRejected && !issued.IsZero() && now.Sub(issued) < rejectedPause {
+	if issued := e.target.Load().Credentials.IssuedAt; m == modeRejected && !issued.IsZero() && within(issued, now, rejectedPause) {
 		return e, true, nil
 	}
 	st := e.target.Load().Connection.Refresh

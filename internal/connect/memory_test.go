@@ -74,6 +74,8 @@ type node struct {
 	// saveFault and stateFault, if set, decide about SaveCredentials and
 	// SaveRefreshState.
 	saveFault, stateFault atomic.Pointer[func() error]
+	// listed, if set, is called with each batch for the background.
+	listed atomic.Pointer[func([]linkspan.Connection)]
 }
 
 var errDead = errors.New("the database can't be reached")
@@ -316,6 +318,9 @@ func (n *node) ConnectionsToRefresh(ctx context.Context, tx linkspan.Tx, refresh
 		}
 		return nil
 	})
+	if listed := n.listed.Load(); listed != nil {
+		(*listed)(out)
+	}
 	return out, err
 }
 

@@ -22,13 +22,16 @@ const (
 	// for before looking again.
 	firstPoll = 25 * time.Millisecond
 	lastPoll  = 250 * time.Millisecond
-	// holdDeadline bounds what is done under the lease: one exchange with the
-	// provider and storing its result.
+	// holdDeadline bounds how long the lease is renewed, and everything up to
+	// the provider's answer.
 	holdDeadline = 60 * time.Second
-	// storeDeadline bounds the attempts to store new credentials.
-	storeDeadline = 20 * time.Second
+	// storeDeadline bounds the attempts to store new credentials. It outlasts
+	// the failover of a database: the answer in memory may be the only grant.
+	storeDeadline = 5 * time.Minute
 	firstRetry    = 50 * time.Millisecond
-	lastRetry     = 2 * time.Second
+	// lastRetry is short, because others may take the lapsed lease over as soon
+	// as the database is back, and would send a refresh token that is spent.
+	lastRetry = 250 * time.Millisecond
 	// lastWords bounds what is done after the deadlines above have passed.
 	lastWords = 5 * time.Second
 )
@@ -192,8 +195,10 @@ func (r *refresh) run(ctx context.Context) (out *entry, stored bool, err error) 
 	return r.succeeded(ctx, fresh)
 }
 
-// succeeded stores new credentials.
+// succeeded stores new credentials, for as long as that takes.
 func (r *refresh) succeeded(ctx context.Context, fresh credential.Credentials) (*entry, bool, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeDeadline+lastWords)
+	defer cancel()
 	saved, err := r.keep(ctx, fresh)
 	switch linkspan.KindOf(err) {
 	case linkspan.KindConflict, linkspan.KindNotFound:

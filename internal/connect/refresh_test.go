@@ -244,6 +244,24 @@ func TestExhaustion(t *testing.T) {
 	})
 }
 
+// TestClockAhead has a failure noted by a replica whose clock is a day ahead.
+func TestClockAhead(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		w.authority.fail(down())
+		w.db.skip(24 * time.Hour)
+		w.importToken(-time.Minute)
+		w.wantError(w.replicas[0], asNeeded, connect.CodeRefreshFailed, http.StatusBadRequest)
+		w.db.skip(-24 * time.Hour)
+		w.want(w.replicas[0], forced, "at-1")
+		w.authority.fail(down())
+		w.db.skip(24 * time.Hour)
+		w.wantError(w.replicas[0], forced, connect.CodeRefreshFailed, http.StatusBadRequest)
+		w.db.skip(-23*time.Hour - 10*time.Minute)
+		w.want(w.replicas[0], rejected, "at-2")
+	})
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // TestOwnOutageExhaustsNothing has no network for a week.
@@ -274,6 +292,7 @@ func TestKilledBetweenAnswerAndStore(t *testing.T) {
 				w.authority.answered = func() { a.node.dead.Store(true) }
 				gone := make(chan error)
 				go func() { gone <- second(a.get(t.Context(), asNeeded)) }()
+				defer pass(6 * time.Minute) // until the replica that is cut off gives up
 				synctest.Wait()
 				if tolerant {
 					w.want(b, asNeeded, "at-1")
@@ -328,6 +347,27 @@ func TestStoreTroubleAfterTheAnswer(t *testing.T) {
 	})
 }
 
+// TestDatabaseFailsOverAfterTheAnswer has the database come back long after the
+// provider has exchanged the refresh token, and long after the lease lapsed.
+func TestDatabaseFailsOverAfterTheAnswer(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		w.importToken(-time.Minute)
+		r := w.replicas[0]
+		w.authority.answered = func() { r.node.dead.Store(true) }
+		gone := make(chan error)
+		go func() { gone <- second(r.get(t.Context(), asNeeded)) }()
+		if err := <-gone; linkspan.KindOf(err) != linkspan.KindTimeout {
+			t.Errorf("error = %v, want a caller's wait to end", err)
+		}
+		pass(2 * time.Minute)
+		r.node.dead.Store(false)
+		pass(time.Second)
+		w.want(r, asNeeded, "at-1")
+		w.wantCalls(1)
+	})
+}
+
 // TestNewCredentialsCannotBeStored has the database refuse them for good.
 func TestNewCredentialsCannotBeStored(t *testing.T) {
 	t.Parallel()
@@ -342,9 +382,13 @@ func TestNewCredentialsCannotBeStored(t *testing.T) {
 				if !noted {
 					n.stateFault.Store(&broken)
 				}
-				err := second(w.replicas[0].get(t.Context(), asNeeded))
-				if linkspan.KindOf(err) != linkspan.KindUnavailable || linkspan.CodeOf(err) != connect.CodeRefreshInterrupted {
-					t.Fatalf("error = %v, want that the new credentials could not be stored", err)
+				if err := second(w.replicas[0].get(t.Context(), asNeeded)); linkspan.KindOf(err) != linkspan.KindTimeout {
+					t.Errorf("error = %v, want a caller's wait to end", err)
+				}
+				pass(4 * time.Minute)
+				ops := w.records.of(linkspan.ActionRefreshToken)
+				if len(ops) != 1 || ops[0].Error == nil || ops[0].Error.Code != connect.CodeRefreshInterrupted {
+					t.Fatalf("operations %+v do not say that the new credentials could not be stored", ops)
 				}
 				n.saveFault.Store(nil)
 				n.stateFault.Store(nil)
@@ -533,6 +577,54 @@ func TestRefreshDue(t *testing.T) {
 		jobs.Wait()
 		w.wantCalls(1)
 		w.want(w.replicas[1], asNeeded, "at-1")
+	})
+}
+
+// TestBackgroundSkipsWhatWasRefreshed has a caller refresh a token after the
+// background has found it due and before it gets there.
+func TestBackgroundSkipsWhatWasRefreshed(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		w.importToken(72 * time.Hour)
+		w.db.skip(25 * time.Hour)
+		r := w.replicas[0]
+		meanwhile := func(found []linkspan.Connection) {
+			if len(found) > 0 {
+				w.want(r, forced, "at-1")
+			}
+		}
+		r.node.listed.Store(&meanwhile)
+		if err := r.RefreshDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		w.wantCalls(1)
+	})
+}
+
+// TestOneBackgroundRoundAtATime starts a round on another replica during one
+// that takes longer than its interval.
+func TestOneBackgroundRoundAtATime(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 2, func(t *testing.T, w *world) {
+		w.importToken(72 * time.Hour)
+		w.db.skip(25 * time.Hour)
+		w.authority.delay = 20 * time.Second
+		looked := 0
+		count := func([]linkspan.Connection) { looked++ }
+		w.replicas[1].node.listed.Store(&count)
+		first := make(chan error)
+		go func() { first <- w.replicas[0].RefreshDue(t.Context()) }()
+		synctest.Wait()
+		if err := w.replicas[1].RefreshDue(t.Context()); err != nil || looked != 0 {
+			t.Errorf("a second round ended with %v after %d looks at what is due; it should not begin", err, looked)
+		}
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
+		if err := w.replicas[1].RefreshDue(t.Context()); err != nil || looked == 0 {
+			t.Errorf("the round after it ended with %v and did not look", err)
+		}
+		w.wantCalls(1)
 	})
 }
 

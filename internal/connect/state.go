@@ -72,8 +72,13 @@ func Errors(c *linkspan.Connection) []ConnectionError {
 
 // blocked reports whether a failure of before forbids a refresh now.
 func blocked(st linkspan.RefreshState, now time.Time) bool {
-	return st.Exhausted || !st.FailedAt.IsZero() && now.Sub(st.FailedAt) < cooldown
+	return st.Exhausted || !st.FailedAt.IsZero() && within(st.FailedAt, now, cooldown)
 }
+
+// within reports whether at and now are less than d apart. Another replica may
+// have noted at, by a clock that is ahead: what lies far in the future of this
+// one's must not hold anything up until then.
+func within(at, now time.Time, d time.Duration) bool { return now.Sub(at).Abs() < d }
 
 // keepsCredentials reports whether the last failure leaves the present
 // credentials as good as they were.
@@ -91,7 +96,7 @@ func blockedError(t *upstream.Target, now time.Time) *RefreshError {
 			WithStatus(http.StatusFailedDependency).WithPayload(payload).
 			WithHint("Ask the user to connect again, or import new credentials.")}
 	}
-	left := (cooldown - now.Sub(st.FailedAt)).Round(time.Second)
+	left := min(cooldown, cooldown-now.Sub(st.FailedAt)).Round(time.Second)
 	return &RefreshError{Target: t, Err: linkspan.E("connect.Fresh", linkspan.KindUpstream, CodeRefreshBackoff, nil,
 		"The last refresh of this connection failed a moment ago and is not tried again for %s. %s", max(left, time.Second), st.Message).
 		WithStatus(http.StatusFailedDependency).WithPayload(payload)}
