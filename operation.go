@@ -46,7 +46,8 @@ func (s OperationState) Final() bool {
 // Operation is one high-level thing that happened, kept for the customer to
 // look up. It never holds secrets: whoever records it redacts first.
 type Operation struct {
-	ID            OperationID
+	ID OperationID
+	// AccountID is filled in from the environment when it is stored as zero.
 	AccountID     AccountID
 	EnvironmentID EnvironmentID
 	Type          OperationType

@@ -15,6 +15,8 @@ type dialect struct {
 	now string
 	// list makes rows of one text column from a JSON array of strings.
 	list func(param string) string
+	// ids makes rows of one integer column from a JSON array of integers.
+	ids func(param string) string
 	// pairs makes a table u(id, at) from a JSON array of [id, at] pairs of
 	// integers.
 	pairs func(param string) string
@@ -34,6 +36,7 @@ func sqliteDialect() dialect {
 		name:       "sqlite",
 		now:        "cast(unixepoch('subsec') * 1000000 as integer)",
 		list:       func(p string) string { return "select value from json_each(" + p + ")" },
+		ids:        func(p string) string { return "select value from json_each(" + p + ")" },
 		of:         func(string, string) string { return "" },
 		hasTable:   "select count(*) from sqlite_master where type = 'table' and name = $1",
 		migrations: "migrations/sqlite",
@@ -51,7 +54,10 @@ func postgresDialect() dialect {
 		skipLocked: " for update skip locked",
 		now:        "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
 		list:       func(p string) string { return "select jsonb_array_elements_text(cast(" + p + " as jsonb))" },
-		of:         func(lock, table string) string { return lock + " of " + table },
+		ids: func(p string) string {
+			return "select cast(e as bigint) from jsonb_array_elements_text(cast(" + p + " as jsonb)) as e"
+		},
+		of: func(lock, table string) string { return lock + " of " + table },
 		// The second half keeps schemas of one database apart.
 		lockNamed:  "select pg_advisory_xact_lock(cast($1 as integer), hashtext(current_schema()))",
 		hasTable:   "select count(*) from pg_class where oid = to_regclass(cast($1 as text))",

@@ -213,12 +213,18 @@ func (s *Store) DeleteEnvironment(ctx context.Context, tx linkspan.Tx, e *linksp
 			where id = $2 and account_id = $3 and deleted_at is null`, now, int64(e.ID), int64(e.AccountID))); err != nil {
 			return err
 		}
-		for _, table := range []string{"integrations", "connections"} {
-			if _, err := t.exec(ctx, "update "+table+" set deleted_at = $1 where environment_id = $2 and deleted_at is null", now, int64(e.ID)); err != nil {
-				return err
-			}
+		integrations, err := all(ctx, t, value[string], `update integrations set deleted_at = $1
+			where environment_id = $2 and deleted_at is null returning uuid`, now, int64(e.ID))
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(ctx, "update connections set deleted_at = $1 where environment_id = $2 and deleted_at is null", now, int64(e.ID)); err != nil {
+			return err
 		}
 		t.changed(linkspan.ChangeEnvironment, e.ID, e.UUID)
+		for _, uuid := range integrations { // cached connections hang on these
+			t.changed(linkspan.ChangeIntegration, e.ID, uuid)
+		}
 		return nil
 	})
 	return wrap("DeleteEnvironment", err)

@@ -117,7 +117,7 @@ func TestOpenSQLite(t *testing.T) {
 		t.Error("the readers can write")
 	}
 	var mode string
-	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "1", "foreign_keys": "1", "busy_timeout": "5000"} {
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000"} {
 		if err := db.writer.QueryRowContext(t.Context(), "pragma "+pragma).Scan(&mode); err != nil || mode != want {
 			t.Errorf("%s is %q, %v", pragma, mode, err)
 		}

@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/linkspan/linkspan"
@@ -66,13 +68,17 @@ func saveMessages() bulk {
 
 // SaveOperations stores operations and messages in bulk. An operation that
 // exists already is brought up to date, unless it has ended. Of several entries
-// for one operation the last counts. Text that cannot be stored as it is gets
-// replacement characters.
+// for one operation the last counts. An operation without an account gets its
+// environment's. Text that cannot be stored as it is gets replacement characters.
 func (s *Store) SaveOperations(ctx context.Context, tx linkspan.Tx, ops []linkspan.Operation, msgs []linkspan.Message) error {
 	if len(ops)+len(msgs) == 0 {
 		return nil
 	}
-	operations, err := operationValues(ops)
+	accounts, err := s.accountsOf(ctx, tx, ops)
+	if err != nil {
+		return wrap("SaveOperations", fmt.Errorf("looking accounts up: %w", err))
+	}
+	operations, err := operationValues(ops, accounts)
 	if err != nil {
 		return wrap("SaveOperations", err)
 	}
@@ -92,7 +98,38 @@ func (s *Store) SaveOperations(ctx context.Context, tx linkspan.Tx, ops []linksp
 	return wrap("SaveOperations", err)
 }
 
-func operationValues(ops []linkspan.Operation) ([]any, error) {
+// accountsOf returns whose the environments are of operations that do not say:
+// much of what happens to a connection knows its environment only. One query
+// serves the batch, deleted environments included.
+func (s *Store) accountsOf(ctx context.Context, tx linkspan.Tx, ops []linkspan.Operation) (map[linkspan.EnvironmentID]linkspan.AccountID, error) {
+	var envs []linkspan.EnvironmentID
+	for i := range ops {
+		if ops[i].AccountID == 0 {
+			envs = append(envs, ops[i].EnvironmentID)
+		}
+	}
+	if len(envs) == 0 {
+		return nil, nil
+	}
+	slices.Sort(envs)
+	text, err := jsonText(slices.Compact(envs))
+	if err != nil {
+		return nil, err
+	}
+	accounts := make(map[linkspan.EnvironmentID]linkspan.AccountID)
+	_, err = all(ctx, s.read(tx), func(r scanner) (struct{}, error) {
+		var (
+			env     linkspan.EnvironmentID
+			account linkspan.AccountID
+		)
+		err := r.Scan(&env, &account)
+		accounts[env] = account
+		return struct{}{}, err
+	}, "select id, account_id from environments where id in ("+s.dialect.ids("$1")+")", text)
+	return accounts, err
+}
+
+func operationValues(ops []linkspan.Operation, accounts map[linkspan.EnvironmentID]linkspan.AccountID) ([]any, error) {
 	last := make(map[linkspan.OperationID]int, len(ops))
 	for i := range ops {
 		last[ops[i].ID] = i
@@ -105,7 +142,7 @@ func operationValues(ops []linkspan.Operation) ([]any, error) {
 			continue
 		}
 		values = append(values,
-			storable(string(o.ID)), int64(o.AccountID), int64(o.EnvironmentID), storable(string(o.Type)), storable(string(o.Action)),
+			storable(string(o.ID)), int64(cmp.Or(o.AccountID, accounts[o.EnvironmentID])), int64(o.EnvironmentID), storable(string(o.Type)), storable(string(o.Action)),
 			storable(string(o.State)), storable(o.Message), storable(o.IntegrationKey), storable(o.Provider), storable(o.ConnectionName),
 			storable(o.ConnectionUUID), encode(&e, o.Error), encode(&e, o.Request), encode(&e, o.Response), e.raw(o.Meta),
 			micros(o.CreatedAt), micros(o.StartedAt), nullMicros(o.EndedAt), nullMicros(o.ExpiresAt))

@@ -54,7 +54,10 @@ func openSQLitePool(ctx context.Context, path string, conns int, option, setting
 	query := url.Values{"_pragma": {
 		"busy_timeout(5000)", // first: setting the others may have to wait
 		"journal_mode(WAL)",
-		"synchronous(NORMAL)",
+		// A commit is on the disk when it returns. With NORMAL a power failure
+		// may take the last ones back: refresh tokens that providers accept once,
+		// and data keys rewrapped before their old master key was forgotten.
+		"synchronous(FULL)",
 		"foreign_keys(1)",
 		"journal_size_limit(67108864)",
 	}}

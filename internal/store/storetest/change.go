@@ -20,7 +20,7 @@ func testChanges(t *testing.T, w *world) {
 
 	other := w.newEnvironment(t, "other")
 	k := w.newAPIKey(t, w.env.ID, "key")
-	i := w.newIntegration(t, w.env, "github")
+	i, doomed := w.newIntegration(t, w.env, "github"), w.newIntegration(t, other, "github")
 	c := w.newConnection(t, i, "one", nil)
 	must(t, w.SaveCredentials(ctx, nil, &c))
 	must(t, w.SaveRefreshState(ctx, nil, c.ID, c.UUID, c.CredentialsVersion, linkspan.RefreshState{FailedDays: 1}))
@@ -36,6 +36,7 @@ func testChanges(t *testing.T, w *world) {
 		{Kind: linkspan.ChangeEnvironment, Environment: other.ID, Key: other.UUID},
 		{Kind: linkspan.ChangeAPIKey, Environment: w.env.ID, Key: key},
 		{Kind: linkspan.ChangeIntegration, Environment: w.env.ID, Key: i.UUID},
+		{Kind: linkspan.ChangeIntegration, Environment: other.ID, Key: doomed.UUID},
 		{Kind: linkspan.ChangeConnection, Environment: w.env.ID, Key: c.UUID},
 		{Kind: linkspan.ChangeConnection, Environment: w.env.ID, Key: c.UUID},
 		{Kind: linkspan.ChangeConnection, Environment: w.env.ID, Key: c.UUID},
@@ -45,6 +46,7 @@ func testChanges(t *testing.T, w *world) {
 		{Kind: linkspan.ChangeIntegration, Environment: w.env.ID, Key: i.UUID},
 		{Kind: linkspan.ChangeAPIKey, Environment: w.env.ID, Key: key},
 		{Kind: linkspan.ChangeEnvironment, Environment: other.ID, Key: other.UUID},
+		{Kind: linkspan.ChangeIntegration, Environment: other.ID, Key: doomed.UUID},
 	}
 	for n := range want {
 		want[n].Seq = start + 1 + int64(n)

@@ -77,6 +77,15 @@ func testOperations(t *testing.T, w *world) {
 	check(done)
 	must(t, w.SaveOperations(ctx, nil, nil, nil))
 
+	anonymous := w.newOperation(past(), func(o *linkspan.Operation) { o.AccountID = 0 })
+	nobodys := w.newOperation(past(), func(o *linkspan.Operation) { o.AccountID, o.EnvironmentID = 0, w.env.ID+1000 })
+	must(t, w.SaveOperations(ctx, nil, []linkspan.Operation{anonymous, complete, nobodys}, nil))
+	anonymous.AccountID = w.account.ID // the environment says whose it is
+	check(anonymous)
+	stray, err := w.Operation(ctx, nil, nobodys.EnvironmentID, nobodys.ID)
+	must(t, err)
+	wantEqual(t, "operation of no environment", stray, nobodys)
+
 	other := w.newEnvironment(t, "other")
 	_, err = w.Operation(ctx, nil, other.ID, done.ID)
 	wantKind(t, err, linkspan.KindNotFound)
