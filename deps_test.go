@@ -98,7 +98,7 @@ func arrows() map[string]string {
 		"cmd/linkspan":    "internal/app internal/cli",
 
 		// for tests only
-		"internal/apptest":         ". internal/app internal/cli",
+		"internal/apptest":         ". internal/app internal/cli internal/store/storetest",
 		"internal/store/storetest": ". internal/store internal/vault",
 		"e2e":                      "",
 		"e2e/bench":                "internal/apptest",

@@ -2,22 +2,18 @@ package apptest
 
 import (
 	"bytes"
-	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-)
 
-// PostgresVariable names the environment variable that holds the URL of a
-// PostgreSQL server on which tests may create databases.
-const PostgresVariable = "LINKSPAN_TEST_POSTGRES"
+	"github.com/linkspan/linkspan/internal/store/storetest"
+)
 
 // Database is where an instance keeps its state. Several instances may share a
 // PostgreSQL database; a SQLite folder belongs to one at a time.
@@ -40,22 +36,7 @@ func NewSQLite(t testing.TB) Database {
 // skips the test when no server is configured, and fails it on CI.
 func NewPostgres(t testing.TB) Database {
 	t.Helper()
-	server := os.Getenv(PostgresVariable)
-	if server == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not set: on CI no PostgreSQL test may be skipped", PostgresVariable)
-		}
-		t.Skipf("%s is not set: it names the PostgreSQL server to test on", PostgresVariable)
-	}
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatalf("reading %s: it is not a URL", PostgresVariable)
-	}
-	name := "linkspan_e2e_" + strings.ToLower(rand.Text())
-	psql(t, server, `create database `+name)
-	t.Cleanup(func() { psql(t, server, `drop database if exists `+name+` with (force)`) })
-	u.Path = "/" + name
-	return Database{URL: u.String(), Keys: NewKeys()}
+	return Database{URL: storetest.NewPostgres(t), Keys: NewKeys()}
 }
 
 // Databases are the kinds of databases, for tests that run on each: name and

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
-	"github.com/linkspan/linkspan/internal/apptest"
 	"github.com/linkspan/linkspan/internal/change"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/credential"
@@ -19,6 +18,7 @@ import (
 	"github.com/linkspan/linkspan/internal/oauth"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/store"
+	"github.com/linkspan/linkspan/internal/store/storetest"
 	"github.com/linkspan/linkspan/internal/vault"
 )
 
@@ -27,10 +27,10 @@ import (
 // fake clock's tests have the details.
 func TestOnRealDatabases(t *testing.T) {
 	t.Parallel()
-	for name, database := range apptest.Databases() {
+	for name, config := range storetest.Databases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := newDatabase(t, database(t))
+			d := newDatabase(t, config(t))
 			t.Run("stampede", d.testStampede)
 			t.Run("failure", d.testFailure)
 			t.Run("interruption", d.testInterruption)
@@ -41,17 +41,14 @@ func TestOnRealDatabases(t *testing.T) {
 // database is a migrated database with an environment and an integration.
 type database struct {
 	config store.Config
-	vault  *vault.Ring
+	ring   *vault.Ring
 	env    linkspan.Environment
 	world  *world
 }
 
-func newDatabase(t *testing.T, at apptest.Database) *database {
+func newDatabase(t *testing.T, c store.Config) *database {
 	t.Helper()
-	d := &database{
-		config: store.Config{DataDir: at.Dir, DatabaseURL: at.URL, MaxConns: 5},
-		vault:  vault.NewRing(vault.NewMasterKey()), world: newWorld(t),
-	}
+	d := &database{config: c, ring: vault.NewRing(vault.NewMasterKey()), world: newWorld(t)}
 	s := d.open(t)
 	account := linkspan.Account{UUID: linkspan.NewUUID(), Name: "Acme"}
 	must(t, s.InsertAccount(t.Context(), nil, &account))
@@ -69,12 +66,7 @@ func newDatabase(t *testing.T, at apptest.Database) *database {
 
 func (d *database) open(t *testing.T) *store.Store {
 	t.Helper()
-	db, err := store.Open(t.Context(), d.config, slog.New(slog.DiscardHandler))
-	must(t, err)
-	t.Cleanup(func() { must(t, db.Close()) })
-	_, err = db.Migrate(t.Context())
-	must(t, err)
-	return store.New(db, vault.New(d.vault, db))
+	return storetest.Open(t, d.config, d.ring)
 }
 
 // replica starts a service of its own over the store.

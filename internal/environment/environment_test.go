@@ -3,7 +3,6 @@ package environment_test
 import (
 	"crypto/sha256"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -11,30 +10,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
-	"github.com/linkspan/linkspan/internal/apptest"
 	"github.com/linkspan/linkspan/internal/environment"
 	"github.com/linkspan/linkspan/internal/store"
+	"github.com/linkspan/linkspan/internal/store/storetest"
 	"github.com/linkspan/linkspan/internal/vault"
 )
 
-// open opens a database. Opening one twice is what two processes do.
-func open(t *testing.T, in apptest.Database, ring *vault.Ring) *store.Store {
-	t.Helper()
-	db, err := store.Open(t.Context(), store.Config{DataDir: in.Dir, DatabaseURL: in.URL}, slog.New(slog.DiscardHandler))
-	check(t, err)
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	_, err = db.Migrate(t.Context())
-	check(t, err)
-	return store.New(db, vault.New(ring, db))
-}
-
 func newService(t *testing.T) (*environment.Service, *store.Store) {
 	t.Helper()
-	s := open(t, apptest.NewSQLite(t), vault.NewRing(vault.NewMasterKey()))
+	s := storetest.Open(t, store.Config{DataDir: t.TempDir()}, vault.NewRing(vault.NewMasterKey()))
 	return environment.New(s, s), s
 }
 
@@ -88,7 +72,7 @@ func TestBootstrap(t *testing.T) {
 // Several processes that start at once on a new database make one account.
 func TestBootstrapAtOnce(t *testing.T) {
 	t.Parallel()
-	for name, newDatabase := range apptest.Databases() {
+	for name, newDatabase := range storetest.Databases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			bootstrapAtOnce(t, newDatabase(t))
@@ -96,14 +80,14 @@ func TestBootstrapAtOnce(t *testing.T) {
 	}
 }
 
-func bootstrapAtOnce(t *testing.T, database apptest.Database) {
+func bootstrapAtOnce(t *testing.T, database store.Config) {
 	t.Helper()
 	ring := vault.NewRing(vault.NewMasterKey())
 	const starts = 6
 	var services []*environment.Service
 	var last *store.Store
 	for range starts {
-		last = open(t, database, ring)
+		last = storetest.Open(t, database, ring)
 		services = append(services, environment.New(last, last))
 	}
 	made := make([]*environment.Bootstrapped, starts)
@@ -234,10 +218,10 @@ func second[T any](_ T, err error) error { return err }
 // Changes of different settings at the same time lose none of them.
 func TestConcurrentChanges(t *testing.T) {
 	t.Parallel()
-	for name, newDatabase := range apptest.Databases() {
+	for name, newDatabase := range storetest.Databases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := open(t, newDatabase(t), vault.NewRing(vault.NewMasterKey()))
+			s := storetest.Open(t, newDatabase(t), vault.NewRing(vault.NewMasterKey()))
 			concurrentChanges(t, environment.New(s, s))
 		})
 	}

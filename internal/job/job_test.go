@@ -2,23 +2,19 @@ package job_test
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
 	"log/slog"
-	"net/url"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/job"
 	"github.com/linkspan/linkspan/internal/store"
+	"github.com/linkspan/linkspan/internal/store/storetest"
 )
 
 type greet struct {
@@ -49,41 +45,14 @@ func databases() map[string]func(t *testing.T) (*store.DB, bool) {
 		wg.Wait()
 		return db, c.PollOnly
 	}
-	dbs := map[string]func(t *testing.T) (*store.DB, bool){
-		"sqlite": func(t *testing.T) (*store.DB, bool) { t.Helper(); return open(t, store.Config{DataDir: t.TempDir()}) },
-	}
-	if os.Getenv("LINKSPAN_TEST_POSTGRES") != "" {
-		dbs["postgres"] = func(t *testing.T) (*store.DB, bool) {
+	dbs := make(map[string]func(t *testing.T) (*store.DB, bool))
+	for name, config := range storetest.Databases() {
+		dbs[name] = func(t *testing.T) (*store.DB, bool) {
 			t.Helper()
-			return open(t, store.Config{DatabaseURL: newSchema(t)})
-		}
-		dbs["postgres behind a pooler"] = func(t *testing.T) (*store.DB, bool) {
-			t.Helper()
-			return open(t, store.Config{DatabaseURL: newSchema(t), PollOnly: true})
+			return open(t, config(t))
 		}
 	}
 	return dbs
-}
-
-func newSchema(t *testing.T) string {
-	t.Helper()
-	u, err := url.Parse(os.Getenv("LINKSPAN_TEST_POSTGRES"))
-	must(t, err)
-	conn, err := pgx.Connect(t.Context(), u.String())
-	must(t, err)
-	schema := "j" + strings.ToLower(rand.Text())
-	_, err = conn.Exec(t.Context(), "create schema "+schema)
-	must(t, err)
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		_, err := conn.Exec(ctx, "drop schema "+schema+" cascade")
-		must(t, err)
-		must(t, conn.Close(ctx))
-	})
-	q := u.Query()
-	q.Set("search_path", schema)
-	u.RawQuery = q.Encode()
-	return u.String()
 }
 
 func onEach(t *testing.T, f func(t *testing.T, db *store.DB, pollOnly bool)) {

@@ -7,12 +7,13 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/store"
+	"github.com/linkspan/linkspan/internal/store/storetest"
 )
 
 // BenchmarkSaveOperations saves a busy proxy's batch: 500 operations with a
 // message each.
 func BenchmarkSaveOperations(b *testing.B) {
-	for name, config := range databases() {
+	for name, config := range storetest.Databases() {
 		b.Run(name, func(b *testing.B) {
 			s := open(b, config(b))
 			const batch = 500
@@ -52,7 +53,7 @@ func proxyCall(at time.Time) (linkspan.Operation, linkspan.Message) {
 
 // BenchmarkConnection reads one connection, as a cache does that has to.
 func BenchmarkConnection(b *testing.B) {
-	for name, config := range databases() {
+	for name, config := range storetest.Databases() {
 		b.Run(name, func(b *testing.B) {
 			s := open(b, config(b))
 			c := seed(b, s)
@@ -70,7 +71,7 @@ func BenchmarkConnection(b *testing.B) {
 
 // BenchmarkSaveCredentials stores a refreshed token, change row included.
 func BenchmarkSaveCredentials(b *testing.B) {
-	for name, config := range databases() {
+	for name, config := range storetest.Databases() {
 		b.Run(name, func(b *testing.B) {
 			s := open(b, config(b))
 			c := seed(b, s)

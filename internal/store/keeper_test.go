@@ -10,11 +10,12 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/lease"
 	"github.com/linkspan/linkspan/internal/store"
+	"github.com/linkspan/linkspan/internal/store/storetest"
 )
 
 func TestKeeper(t *testing.T) {
 	t.Parallel()
-	for name, config := range databases() {
+	for name, config := range storetest.Databases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			testKeeper(t, open(t, config(t)))

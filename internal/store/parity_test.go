@@ -10,6 +10,8 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/linkspan/linkspan/internal/store/storetest"
 )
 
 // schema is what must be the same on both databases: for each table its columns
@@ -38,12 +40,9 @@ func (s schema) sorted() schema {
 // TestSchemaParity compares what the two databases' migrations made.
 func TestSchemaParity(t *testing.T) {
 	t.Parallel()
-	if postgresURL() == "" {
-		t.Skip("LINKSPAN_TEST_POSTGRES is not set")
-	}
-	dbs := databases()
-	lite, _ := open(t, dbs["sqlite"](t)).Pool().(*sql.DB)
+	dbs := storetest.Databases()
 	pg, _ := open(t, dbs["postgres"](t)).Pool().(*pgxpool.Pool)
+	lite, _ := open(t, dbs["sqlite"](t)).Pool().(*sql.DB)
 	want, got := sqliteSchema(t, lite), postgresSchema(t, pg)
 	if len(want) < 15 {
 		t.Fatalf("SQLite has %d tables", len(want))
@@ -161,7 +160,7 @@ func postgresSchema(t *testing.T, db *pgxpool.Pool) schema {
 // TestMigrateTogether starts several replicas at once on an empty database.
 func TestMigrateTogether(t *testing.T) {
 	t.Parallel()
-	for name, config := range databases() {
+	for name, config := range storetest.Databases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := config(t)

@@ -1,5 +1,6 @@
 // Package storetest is the conformance suite of package store: what every
-// database must do. Each part runs on a database of its own.
+// database must do. Each part runs on a database of its own, which the tests of
+// other packages can have here too.
 package storetest
 
 import (
@@ -145,10 +146,10 @@ func newHash() [32]byte { return sha256.Sum256([]byte(rand.Text())) }
 // past is a fixed time with microseconds.
 func past() time.Time { return time.Date(2024, 2, 29, 12, 30, 45, 123_456_000, time.UTC) }
 
-func must(t *testing.T, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
