@@ -15,6 +15,9 @@ type Integration struct {
 	ForwardWebhooks bool   `json:"forward_webhooks"`
 	CreatedAt       Time   `json:"created_at"`
 	UpdatedAt       Time   `json:"updated_at"`
+	// CredentialsLabel holds titles that replace those of the provider's form,
+	// by field; absent when the integration sets none.
+	CredentialsLabel map[string]string `json:"credentials_label,omitempty"`
 	// WebhookURL is where the provider sends its webhooks: absent unless asked
 	// for, null when the provider's webhooks are not understood.
 	WebhookURL Optional[string] `json:"webhook_url,omitzero" check:"nullable"`

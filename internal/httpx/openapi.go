@@ -28,11 +28,8 @@ func OpenAPI(info Info, routes []Route) map[string]any {
 		"info":    map[string]any{"title": info.Title, "version": info.Version, "description": info.Description},
 		"paths":   paths,
 		"components": map[string]any{
-			"schemas": b.schemas,
-			"responses": map[string]any{"Error": map[string]any{
-				"description": "The request failed. The code is stable; the message is for people.",
-				"content":     jsonContent(ref("schemas", "Error")),
-			}},
+			"schemas":   b.schemas,
+			"responses": errorResponses(),
 			"securitySchemes": map[string]any{
 				"environment_key": bearerScheme("An environment's API key, a UUID of version 4."),
 				"account_key":     bearerScheme("An account's API key, a UUID of version 4."),
@@ -121,6 +118,9 @@ func (b *specBuilder) operation(r *Route, method, path string) map[string]any {
 }
 
 func (b *specBuilder) responses(r *Route) map[string]any {
+	if r.Raw { // the answer comes from elsewhere, in any shape
+		return map[string]any{"default": map[string]any{"description": "The answer that the operation's description tells of.", "content": map[string]any{"*/*": map[string]any{}}}}
+	}
 	status := r.Status
 	if status == 0 {
 		status = http.StatusOK
@@ -129,7 +129,49 @@ func (b *specBuilder) responses(r *Route) map[string]any {
 	if r.Reply != nil {
 		success["content"] = jsonContent(b.schema(shapeOf(reflect.TypeOf(r.Reply), fromBody), noRules, false))
 	}
-	return map[string]any{strconv.Itoa(status): success, "default": ref("responses", "Error")}
+	all := map[string]any{strconv.Itoa(status): success, "default": ref("responses", "Error")}
+	for _, e := range expectedErrors() {
+		if e.on(r) {
+			all[strconv.Itoa(e.status)] = ref("responses", e.name)
+		}
+	}
+	return all
+}
+
+// expectedError is a refusal that callers of some routes should expect.
+type expectedError struct {
+	status            int
+	name, description string
+	on                func(*Route) bool
+}
+
+func expectedErrors() []expectedError {
+	authenticated := func(r *Route) bool { return r.Auth != AuthNone }
+	return []expectedError{
+		{
+			http.StatusBadRequest, "BadRequest", "The query, the path, a header or the body is not as described; errors lists what is wrong.",
+			func(r *Route) bool { return authenticated(r) || r.Query != nil || r.Body != nil },
+		},
+		{http.StatusUnauthorized, "Unauthorized", "The key is missing, malformed or unknown.", authenticated},
+		{http.StatusForbidden, "Forbidden", "The key may not do this: it is of the other kind or lacks a scope.", authenticated},
+		{http.StatusNotFound, "NotFound", "What the path names does not exist.", func(r *Route) bool { return r.Path != nil }},
+		{
+			http.StatusUnsupportedMediaType, "UnsupportedMediaType", "The body is not JSON.",
+			func(r *Route) bool { return r.Body != nil && !r.AnyContentType },
+		},
+		{http.StatusTooManyRequests, "TooManyRequests", "The account's calls of this minute are used up; Retry-After says when there are more.", authenticated},
+	}
+}
+
+func errorResponses() map[string]any {
+	response := func(description string) map[string]any {
+		return map[string]any{"description": description, "content": jsonContent(ref("schemas", "Error"))}
+	}
+	all := map[string]any{"Error": response("The request failed. The code is stable; the message is for people.")}
+	for _, e := range expectedErrors() {
+		all[e.name] = response(e.description)
+	}
+	return all
 }
 
 func (k AuthKind) security() []any {

@@ -102,12 +102,16 @@ func TestOpenAPI(t *testing.T) {
 			],
 			"responses": {
 				"200": {"description": "Success.", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/listOfThing"}}}},
+				"400": {"$ref": "#/components/responses/BadRequest"},
+				"401": {"$ref": "#/components/responses/Unauthorized"},
+				"403": {"$ref": "#/components/responses/Forbidden"},
+				"429": {"$ref": "#/components/responses/TooManyRequests"},
 				"default": {"$ref": "#/components/responses/Error"}
 			}}`},
 		{[]string{"paths", "/things/{thing_id}", "delete"}, `{
 			"operationId": "deleteThingsThingId", "summary": "Delete", "deprecated": true,
 			"parameters": [{"name": "thing_id", "in": "path", "required": true, "schema": {"type": "integer", "minimum": 1}}],
-			"responses": {"204": {"description": "Success."}, "default": {"$ref": "#/components/responses/Error"}}}`},
+			"responses": {"204": {"description": "Success."}, "404": {"$ref": "#/components/responses/NotFound"}, "default": {"$ref": "#/components/responses/Error"}}}`},
 		{[]string{"components", "schemas", "listOfThing"}, `{
 			"type": "object", "required": ["data"],
 			"properties": {"data": {"type": "array", "items": {"$ref": "#/components/schemas/thing"}}}}`},
@@ -125,7 +129,8 @@ func TestOpenAPI(t *testing.T) {
 				"url": {"anyOf": [{"type": "string", "format": "uri"}, {"const": ""}]},
 				"tags": {"type": "object", "maxProperties": 10, "additionalProperties": {"type": "string", "minLength": 1}, "propertyNames": {"type": "string", "maxLength": 64}},
 				"hook": {"type": ["string", "null"]},
-				"cred": {"oneOf": [{"$ref": "#/components/schemas/apiKey"}, {"$ref": "#/components/schemas/basic"}], "discriminator": {"propertyName": "type"}},
+				"cred": {"oneOf": [{"$ref": "#/components/schemas/apiKey"}, {"$ref": "#/components/schemas/basic"}], "discriminator": {"propertyName": "type",
+					"mapping": {"API_KEY": "#/components/schemas/apiKey", "BASIC": "#/components/schemas/basic"}}},
 				"n": {"type": "integer", "default": 5}}}`},
 	}
 	for _, tt := range tests {

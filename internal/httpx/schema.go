@@ -116,16 +116,27 @@ func numberSchema(s *shape, ru *rules) map[string]any {
 
 func (b *specBuilder) oneOf(s *shape, input bool) map[string]any {
 	// Several values may choose the same struct; exactly one alternative must
-	// fit, so each is named once.
+	// fit, so each is named once. Without the mapping, generators of clients take
+	// the values for names of schemas.
 	var variants []any
 	named := make(map[*shape]bool, len(s.variants))
+	mapping := make(map[string]any, len(s.variants))
 	for _, value := range slices.Sorted(maps.Keys(s.variants)) {
-		if variant := s.variants[value]; !named[variant] {
+		variant := s.variants[value]
+		schema := b.schema(variant, noRules, input)
+		if !named[variant] {
 			named[variant] = true
-			variants = append(variants, b.schema(variant, noRules, input))
+			variants = append(variants, schema)
+		}
+		if target := schema["$ref"]; target != nil {
+			mapping[value] = target
 		}
 	}
-	return map[string]any{"oneOf": variants, "discriminator": map[string]any{"propertyName": s.key}}
+	discriminator := map[string]any{"propertyName": s.key}
+	if len(mapping) > 0 {
+		discriminator["mapping"] = mapping
+	}
+	return map[string]any{"oneOf": variants, "discriminator": discriminator}
 }
 
 // object returns a reference to the schema of a named struct, which it builds

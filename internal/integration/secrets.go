@@ -166,3 +166,18 @@ func Custom(i *linkspan.Integration, p *catalog.Provider) map[string]string {
 	}
 	return shown
 }
+
+// keyLabel is the value in which generic providers keep what the API key is
+// called where end users are asked for it.
+const keyLabel = "keyLabel"
+
+// CredentialsLabel returns the titles that the integration gives to fields of
+// the form which end users fill in, by field, or nil. The value of a secret
+// field of the integration is never a title.
+func CredentialsLabel(i *linkspan.Integration, p *catalog.Provider) map[string]string {
+	f := p.Inputs.IntegrationConfig.Lookup(keyLabel)
+	if label := i.Secrets.Custom[keyLabel].Reveal(); f != nil && !f.Secret && label != "" {
+		return map[string]string{"apiKey": label}
+	}
+	return nil
+}

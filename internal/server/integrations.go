@@ -222,6 +222,8 @@ func (s *Server) integration(i *linkspan.Integration) (api.Integration, *catalog
 		ForwardWebhooks: i.ForwardWebhooks,
 		CreatedAt:       api.At(i.CreatedAt),
 		UpdatedAt:       api.At(i.UpdatedAt),
+
+		CredentialsLabel: integration.CredentialsLabel(i, p),
 	}
 	if item.DisplayName == "" {
 		item.DisplayName = p.DisplayName

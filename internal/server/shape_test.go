@@ -114,6 +114,21 @@ func TestIntegrationConfiguration(t *testing.T) {
 	}
 }
 
+// A generic provider's integration says what its key is called.
+func TestCredentialsLabel(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	integration := func(label string) string {
+		return `{"data":{"unique_key":"g","provider":"private-api-generic","display_name":"Private API (Generic)",
+		"logo":"https://link.example/images/template-logos/private-api-generic.svg","forward_webhooks":true,"created_at":"<Z>","updated_at":"<Z>",
+		"credentials_label":{"apiKey":"` + label + `"}}}`
+	}
+	r.same(r.call(devKey, "POST", "/integrations", `{"provider":"private-api-generic","unique_key":"g","integration_config":{"keyName":"x-key","baseUrl":"https://x.example"}}`), 200,
+		integration("API Key"))
+	r.must(devKey, "PATCH", "/integrations/g", `{"integration_config":{"keyLabel":"Workspace token"}}`)
+	r.same(r.call(devKey, "GET", "/integrations/g", ""), 200, integration("Workspace token"))
+}
+
 func TestFunctionsAreNone(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
