@@ -100,8 +100,7 @@ func missing(op string, err error) error {
 	if linkspan.KindOf(err) != linkspan.KindNotFound {
 		return fmt.Errorf("reading an environment: %w", err)
 	}
-	return linkspan.E(op, linkspan.KindNotFound, "not_found", err, "Environment not found").
-		WithHint("List the account's environments to see which there are.")
+	return linkspan.E(op, linkspan.KindNotFound, "not_found", err, "Environment not found")
 }
 
 // CreateInput is a new environment.
@@ -140,8 +139,7 @@ func (s *Service) Create(ctx context.Context, account linkspan.AccountID, in Cre
 func (s *Service) insert(ctx context.Context, tx linkspan.Tx, env *linkspan.Environment, key linkspan.Secret) error {
 	if err := s.store.InsertEnvironment(ctx, tx, env); err != nil {
 		if linkspan.KindOf(err) == linkspan.KindConflict {
-			return linkspan.E("environment.Create", linkspan.KindConflict, "conflict", err, "Environment already exists").
-				WithHint("Choose another name.")
+			return linkspan.E("environment.Create", linkspan.KindConflict, "conflict", err, "Environment already exists")
 		}
 		return fmt.Errorf("inserting environment %q: %w", env.Name, err)
 	}
