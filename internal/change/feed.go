@@ -52,8 +52,9 @@ type Feed struct {
 	mu          sync.Mutex
 	subscribers []func(linkspan.Change)
 
-	lastRead atomic.Int64 // unix nanoseconds of the last successful read
-	failing  bool         // touched by Run only
+	// lastRead is when the last successful read began; nil: there was none.
+	lastRead atomic.Pointer[time.Time]
+	failing  bool // touched by Run only
 }
 
 // NewFeed returns a feed over the store.
@@ -70,9 +71,15 @@ func (f *Feed) Subscribe(fn func(linkspan.Change)) {
 }
 
 // Fresh reports whether the caches may be trusted: the change rows were read
-// within the last five seconds.
+// within the last five seconds, by the wall clock, which goes on while the
+// machine sleeps, and by the monotonic one, which nobody sets back.
 func (f *Feed) Fresh() bool {
-	return time.Since(time.Unix(0, f.lastRead.Load())) < staleAfter
+	last := f.lastRead.Load()
+	if last == nil {
+		return false
+	}
+	now := time.Now()
+	return now.Sub(*last) < staleAfter && now.Round(0).Sub(last.Round(0)) < staleAfter
 }
 
 // Check is Fresh as an error that tells the caller what to do.
@@ -88,13 +95,14 @@ func (f *Feed) Check() error {
 // Run reads changes until ctx ends. It returns an error only if the starting
 // point can't be read.
 func (f *Feed) Run(ctx context.Context) error {
+	started := time.Now()
 	seq, err := f.store.LatestChange(ctx)
 	if err != nil {
 		return err
 	}
 	// Whatever was cached before the starting point was known is suspect.
 	f.publish(linkspan.Change{Seq: seq, Kind: linkspan.ChangeLost})
-	f.lastRead.Store(time.Now().UnixNano())
+	f.lastRead.Store(&started)
 	wake := f.store.Notifications(ctx)
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -134,7 +142,7 @@ func (f *Feed) catchUp(ctx context.Context, seq int64) int64 {
 			f.publish(c)
 			seq = c.Seq
 		}
-		f.lastRead.Store(started.UnixNano())
+		f.lastRead.Store(&started)
 		if len(changes) < readLimit {
 			return seq
 		}

@@ -30,7 +30,7 @@ func open(tb testing.TB, c store.Config) *store.Store {
 
 func openDB(tb testing.TB, c store.Config) *store.DB {
 	tb.Helper()
-	db, err := store.Open(tb.Context(), c, slog.New(slog.DiscardHandler))
+	db, err := store.Open(tb.Context(), c, discard())
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -41,3 +41,5 @@ func openDB(tb testing.TB, c store.Config) *store.DB {
 	})
 	return db
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

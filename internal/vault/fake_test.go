@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -114,3 +115,12 @@ func addEnvironment(t *testing.T, v *vault.Vault, keys *memoryKeys, env linkspan
 		t.Fatal(err)
 	}
 }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

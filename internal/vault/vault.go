@@ -182,13 +182,14 @@ func (v *Vault) cached(env linkspan.EnvironmentID) *dataKeys {
 // have inserted them itself, and a key that was rolled back must never encrypt
 // anything.
 func (v *Vault) load(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) (*dataKeys, error) {
-	stored, err := v.keys.DataKeys(ctx, tx, env)
-	if err != nil {
-		return nil, fmt.Errorf("reading the data keys of environment %d: %w", env, err)
+	keys, err := v.read(ctx, tx, env)
+	if _, ok := errors.AsType[*UnknownMasterError](err); ok {
+		// A rotation may have ended after they were read and before they were
+		// unwrapped: by now they are under a key that the ring holds.
+		keys, err = v.read(ctx, tx, env)
 	}
-	keys, err := v.unwrapAll(stored)
 	if err != nil {
-		return nil, fmt.Errorf("unwrapping the data keys of environment %d: %w", env, err)
+		return nil, err
 	}
 	if keys.active.aead == nil {
 		return nil, fmt.Errorf("environment %d has no active data key", env)
@@ -197,6 +198,18 @@ func (v *Vault) load(ctx context.Context, tx linkspan.Tx, env linkspan.Environme
 		v.store(env, keys)
 	} else {
 		tx.OnCommit(func() { v.store(env, keys) })
+	}
+	return keys, nil
+}
+
+func (v *Vault) read(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) (*dataKeys, error) {
+	stored, err := v.keys.DataKeys(ctx, tx, env)
+	if err != nil {
+		return nil, fmt.Errorf("reading the data keys of environment %d: %w", env, err)
+	}
+	keys, err := v.unwrapAll(stored)
+	if err != nil {
+		return nil, fmt.Errorf("unwrapping the data keys of environment %d: %w", env, err)
 	}
 	return keys, nil
 }

@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -261,6 +262,44 @@ func TestRotateWhileInUse(t *testing.T) {
 	}
 	if err := vault.New(vault.NewRing(oldKey), keys).Verify(t.Context()); linkspan.CodeOf(err) != vault.CodeWrongKey {
 		t.Errorf("the dropped key still opens: %v", err)
+	}
+}
+
+// overtakenKeys has a rotation end between the first reading of data keys and
+// their unwrapping.
+type overtakenKeys struct {
+	*memoryKeys
+
+	overtake func()
+}
+
+func (o *overtakenKeys) DataKeys(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) ([]vault.WrappedKey, error) {
+	keys, err := o.memoryKeys.DataKeys(ctx, tx, env)
+	if overtake := o.overtake; overtake != nil {
+		o.overtake = nil
+		overtake()
+	}
+	return keys, err
+}
+
+func TestRotationEndsWhileDataKeysAreRead(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "encryption.key")
+	ring, err := vault.CreateRingFile(path)
+	must(t, err)
+	keys := new(memoryKeys)
+	addEnvironment(t, vault.New(ring, keys), keys, 1)
+	sealed, err := vault.New(ring, keys).Seal(t.Context(), nil, 1, place, []byte("x"))
+	must(t, err)
+	server := vault.New(ring, &overtakenKeys{keys, func() {
+		active := vault.NewMasterKey()
+		must(t, vault.SaveRingFile(path, active, ring.Active()))
+		must(t, vault.New(ring, keys).Rotate(t.Context(), nil))
+		must(t, vault.SaveRingFile(path, active))
+		must(t, ring.Reload())
+	}})
+	if got, err := server.Open(t.Context(), nil, 1, place, sealed); err != nil || string(got) != "x" {
+		t.Errorf("Open = %q, %v", got, err)
 	}
 }
 
