@@ -9,6 +9,7 @@ package oplog
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,6 +57,8 @@ type Log struct {
 	mu   sync.Mutex
 	ops  []linkspan.Operation
 	msgs []linkspan.Message
+	// saving is how many records are being written; they count as waiting.
+	saving int
 	// wake tells the writer that a batch is full.
 	wake chan struct{}
 
@@ -104,8 +107,11 @@ func (l *Log) Waiting() int {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.ops) + len(l.msgs)
+	return l.waiting()
 }
+
+// waiting is Waiting with l.mu held.
+func (l *Log) waiting() int { return len(l.ops) + len(l.msgs) + l.saving }
 
 // Run writes what is recorded until ctx ends, then writes the rest within ten
 // seconds and returns.
@@ -129,7 +135,7 @@ func (l *Log) Run(ctx context.Context) error {
 // add puts records into the buffer, or counts them as dropped.
 func (l *Log) add(op *linkspan.Operation, msgs []linkspan.Message) {
 	l.mu.Lock()
-	waiting := len(l.ops) + len(l.msgs)
+	waiting := l.waiting()
 	n := len(msgs)
 	if op != nil {
 		n++
@@ -152,7 +158,9 @@ func (l *Log) add(op *linkspan.Operation, msgs []linkspan.Message) {
 	}
 }
 
-// flush writes everything that waits, a batch at a time.
+// flush writes everything that waits, a batch at a time. What an unreachable
+// database did not take goes back into the buffer, where it waits for better
+// times while there is room; what the database refused is dropped.
 func (l *Log) flush(ctx context.Context) {
 	for {
 		ops, msgs := l.take()
@@ -160,12 +168,40 @@ func (l *Log) flush(ctx context.Context) {
 			return
 		}
 		n := int64(len(ops) + len(msgs))
-		if err := l.save(ctx, ops, msgs); err != nil {
-			l.dropped.Add(n)
-			l.log.ErrorContext(ctx, "writing operations failed; they are dropped", "error", err, "records", n, "dropped_total", l.dropped.Load())
+		err := l.save(ctx, ops, msgs)
+		if err == nil {
+			l.settle(nil, nil)
+			l.written.Add(n)
+			continue
+		}
+		if transient(err) && ctx.Err() == nil {
+			l.settle(ops, msgs)
+			l.log.WarnContext(ctx, "writing operations failed; it is tried again", "error", err, "records", n)
 			return
 		}
-		l.written.Add(n)
+		l.settle(nil, nil)
+		l.dropped.Add(n)
+		l.log.ErrorContext(ctx, "writing operations failed; they are dropped", "error", err, "records", n)
+		return
+	}
+}
+
+// transient reports whether the same write may succeed later.
+func transient(err error) bool {
+	k := linkspan.KindOf(err)
+	return k == linkspan.KindUnavailable || k == linkspan.KindTimeout
+}
+
+// settle ends a write and puts what it did not write back in front.
+func (l *Log) settle(ops []linkspan.Operation, msgs []linkspan.Message) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.saving = 0
+	if len(ops) > 0 {
+		l.ops = slices.Concat(ops, l.ops)
+	}
+	if len(msgs) > 0 {
+		l.msgs = slices.Concat(msgs, l.msgs)
 	}
 }
 
@@ -181,7 +217,9 @@ func (l *Log) take() ([]linkspan.Operation, []linkspan.Message) {
 	nMsgs := min(len(l.msgs), l.opts.Batch)
 	msgs := append([]linkspan.Message(nil), l.msgs[:nMsgs]...)
 	l.msgs = dropFront(l.msgs, nMsgs)
-	return newestOnly(ops), msgs
+	ops = newestOnly(ops)
+	l.saving = len(ops) + len(msgs)
+	return ops, msgs
 }
 
 // dropFront removes the first n elements and lets their memory go.

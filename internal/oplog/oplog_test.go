@@ -23,6 +23,7 @@ type memory struct {
 	ops   map[linkspan.OperationID]linkspan.Operation
 	msgs  []linkspan.Message
 	fails int
+	err   error
 	block chan struct{}
 }
 
@@ -38,6 +39,9 @@ func (m *memory) SaveOperations(ctx context.Context, _ linkspan.Tx, ops []linksp
 	defer m.mu.Unlock()
 	if m.fails > 0 {
 		m.fails--
+		if m.err != nil {
+			return m.err
+		}
 		return errors.New("database is away")
 	}
 	if m.ops == nil {
@@ -165,6 +169,31 @@ func TestBrokenStoreDropsButLives(t *testing.T) {
 		stop()
 		if len(m.ops) != 1 || l.Dropped() != 1 {
 			t.Fatalf("stored %d, dropped %d, want 1 and 1", len(m.ops), l.Dropped())
+		}
+	})
+}
+
+func TestOutageLosesNothingThatFits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		away := linkspan.E("store.SaveOperations", linkspan.KindUnavailable, "", nil, "The database is away.")
+		m := &memory{fails: 1 << 30, err: away}
+		l := New(m, quiet(), Options{Buffer: 20, Batch: 8})
+		stop := start(t, l)
+		for range 30 {
+			l.Start(linkspan.Operation{}).Succeed("")
+		}
+		pass(time.Minute)
+		if l.Waiting() != 20 || l.Dropped() != 10 {
+			t.Fatalf("waiting %d, dropped %d, want 20 and 10", l.Waiting(), l.Dropped())
+		}
+		m.mu.Lock()
+		m.fails = 0
+		m.mu.Unlock()
+		pass(time.Minute)
+		stop()
+		if len(m.ops) != 20 || l.Dropped() != 10 || l.Written() != 20 {
+			t.Fatalf("stored %d, dropped %d, written %d", len(m.ops), l.Dropped(), l.Written())
 		}
 	})
 }
