@@ -97,9 +97,11 @@ func read(resp *http.Response, out any) error {
 		}
 		return nil
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxReply)).Decode(out); err != nil {
+	body := io.LimitReader(resp.Body, maxReply)
+	if err := json.NewDecoder(body).Decode(out); err != nil {
 		return fmt.Errorf("decoding the reply: %w", err)
 	}
+	_, _ = io.Copy(io.Discard, body) // a body read to its end gives the connection back
 	return nil
 }
 
@@ -115,8 +117,9 @@ func (c *Client) again(k call, err error, attempt int) (time.Duration, bool) {
 	if e.RetryAfter > 0 {
 		return min(e.RetryAfter, maxWait), true
 	}
-	// 0.5, 1, 2 … seconds, with a random half so that clients spread out.
-	base := min(500*time.Millisecond<<attempt, maxWait)
+	// 0.5, 1, 2 … seconds, with a random half so that clients spread out. The
+	// exponent is bounded, too: shifted far enough, a duration is negative.
+	base := min(500*time.Millisecond<<min(attempt, 10), maxWait)
 	return base/2 + rand.N(base/2+1), true //nolint:gosec // spreading load, not a secret
 }
 

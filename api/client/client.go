@@ -44,7 +44,7 @@ type Client struct {
 type Option func(*Client)
 
 // WithHTTPClient sends requests through c: for a proxy, a private certificate
-// authority or a test.
+// authority or a test. It decides about redirects; the Client's own follows none.
 func WithHTTPClient(c *http.Client) Option { return func(cl *Client) { cl.http = c } }
 
 // WithUserAgent adds text to the User-Agent header, to tell programs apart.
@@ -69,7 +69,7 @@ func New(baseURL string, key api.Secret, options ...Option) (*Client, error) {
 	c := &Client{
 		base:      strings.TrimRight(baseURL, "/"),
 		key:       key,
-		http:      &http.Client{},
+		http:      &http.Client{CheckRedirect: stay},
 		userAgent: "linkspan-go/" + version(),
 		retries:   defaultRetries,
 	}
@@ -78,6 +78,10 @@ func New(baseURL string, key api.Secret, options ...Option) (*Client, error) {
 	}
 	return c, nil
 }
+
+// stay follows no redirect. The server itself sends none; one that a provider
+// sends is the caller's to follow, without the headers that are for the server.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // version is the SDK's own version, as the build recorded it.
 func version() string {

@@ -30,7 +30,7 @@ func (c *Client) AllConnections(ctx context.Context, q api.ConnectionsQuery) ite
 		if q.Page != nil {
 			page = *q.Page
 		}
-		for ; ; page++ {
+		for q := q; ; page++ { // a copy, since the walk may be taken again
 			q.Limit, q.Page = &size, &page
 			list, err := c.Connections(ctx, q)
 			if err != nil {

@@ -18,7 +18,7 @@ func (c *Client) Operations(ctx context.Context, q api.OperationsQuery) (api.Ope
 // page. The walk ends with the first error.
 func (c *Client) AllOperations(ctx context.Context, q api.OperationsQuery) iter.Seq2[api.Operation, error] {
 	return func(yield func(api.Operation, error) bool) {
-		for {
+		for q := q; ; { // a copy, since the walk may be taken again
 			page, err := c.Operations(ctx, q)
 			if err != nil {
 				yield(api.Operation{}, err)
