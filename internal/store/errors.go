@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -36,10 +39,25 @@ func classify(err error) class {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return classifySQLite(e.Code())
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+	if isDisconnect(err) {
 		return classUnavailable
 	}
 	return classOther
+}
+
+// isDisconnect reports whether err is about the way to the database. The end of
+// a caller's own context is not, although it is a net.Error.
+func isDisconnect(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
 }
 
 // classifyPostgres follows PostgreSQL's appendix A, error codes.
@@ -53,9 +71,11 @@ func classifyPostgres(code string) class {
 		return classRetry
 	case "53300", "57P01", "57P02", "57P03": // too many connections; shutting down, crashed, starting
 		return classUnavailable
-	default:
-		return classOther
 	}
+	if strings.HasPrefix(code, "08") { // connection exceptions
+		return classUnavailable
+	}
+	return classOther
 }
 
 // classifySQLite follows sqlite.org/rescode.html; codes are extended ones.
