@@ -15,7 +15,10 @@ const (
 	// refreshAtLeast is how often every token is refreshed even when nobody
 	// uses it: providers retire grants that rest.
 	refreshAtLeast = 24 * time.Hour
-	refreshBatch   = 100
+	// idlePause is how long the background leaves a connection alone whose
+	// refresh failed. A dead grant would be tried with every round otherwise.
+	idlePause    = time.Hour
+	refreshBatch = 100
 	// refreshAtOnce bounds how many are refreshed at the same time.
 	refreshAtOnce = 8
 	// keepDeleted is how long deleted connections can be brought back by hand.
@@ -78,6 +81,9 @@ func (s *Service) refreshBatch(ctx context.Context, batch []linkspan.Connection)
 // refreshIdle refreshes one connection that nobody may have used for long. It
 // goes around the cache, which is for those in use.
 func (s *Service) refreshIdle(ctx context.Context, c *linkspan.Connection) {
+	if failed := c.Refresh.FailedAt; !failed.IsZero() && within(failed, s.now(), idlePause) {
+		return
+	}
 	e, err := s.read(ctx, cacheKey{c.EnvironmentID, c.IntegrationKey, c.Name})
 	switch {
 	case linkspan.KindOf(err) == linkspan.KindNotFound && err != nil:

@@ -34,6 +34,8 @@ func TestOnRealDatabases(t *testing.T) {
 			t.Run("stampede", d.testStampede)
 			t.Run("failure", d.testFailure)
 			t.Run("interruption", d.testInterruption)
+			t.Run("deletion", d.testDeletion)
+			t.Run("deletion during an import", d.testDeletionDuringImport)
 		})
 	}
 }
@@ -167,6 +169,51 @@ func (d *database) testInterruption(t *testing.T) {
 	}
 	if _, err := s.Fresh(t.Context(), d.env.ID, "acme", "interrupted", asNeeded); linkspan.CodeOf(err) != connect.CodeRefreshInterrupted {
 		t.Errorf("error = %v, want %s", err, connect.CodeRefreshInterrupted)
+	}
+}
+
+// testDeletion deletes an environment under the eyes of two replicas that have
+// its connection at hand.
+func (d *database) testDeletion(t *testing.T) {
+	a := newAuthority()
+	here, there := d.open(t), d.open(t)
+	replicas := []*connect.Service{d.replica(t, here, a), d.replica(t, there, a)}
+	env := linkspan.Environment{UUID: linkspan.NewUUID(), AccountID: d.env.AccountID, Name: "doomed", PublicKey: linkspan.NewUUID()}
+	must(t, here.InsertEnvironment(t.Context(), nil, &env))
+	integration := linkspan.Integration{UUID: linkspan.NewUUID(), EnvironmentID: env.ID, Key: "acme", Provider: "acme"}
+	must(t, here.InsertIntegration(t.Context(), nil, &integration))
+	in := connect.ImportInput{IntegrationKey: "acme", Name: "c", Credentials: credential.NewOAuth2("at", a.current, time.Now().Add(time.Hour))}
+	_, err := replicas[0].Import(t.Context(), env, in)
+	must(t, err)
+	for _, r := range replicas {
+		_, err := r.Live(t.Context(), env.ID, "acme", "c")
+		must(t, err)
+	}
+	must(t, here.DeleteEnvironment(t.Context(), nil, &env))
+	if _, err := replicas[0].Live(t.Context(), env.ID, "acme", "c"); linkspan.CodeOf(err) != "unknown_provider_config" {
+		t.Errorf("Live where the environment was deleted: %v", err)
+	}
+	patient, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for linkspan.CodeOf(err) != "unknown_provider_config" {
+		if _, err = replicas[1].Live(patient, env.ID, "acme", "c"); patient.Err() != nil {
+			t.Fatalf("Live elsewhere: %v", err)
+		}
+		runtime.Gosched()
+	}
+}
+
+// testDeletionDuringImport deletes the integration while the credentials for it
+// are tried out.
+func (d *database) testDeletionDuringImport(t *testing.T) {
+	st := d.open(t)
+	s := d.replica(t, st, newAuthority())
+	integration := linkspan.Integration{UUID: linkspan.NewUUID(), EnvironmentID: d.env.ID, Key: "keyed", Provider: "keyed"}
+	must(t, st.InsertIntegration(t.Context(), nil, &integration))
+	d.world.verifier.during = func() { must(t, st.DeleteIntegration(t.Context(), nil, &integration)) }
+	_, err := s.Import(t.Context(), d.env, connect.ImportInput{IntegrationKey: "keyed", Name: "c", Credentials: credential.NewAPIKey("key")})
+	if linkspan.CodeOf(err) != "unknown_provider_config" {
+		t.Errorf("error = %v, want unknown_provider_config", err)
 	}
 }
 

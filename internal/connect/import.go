@@ -216,7 +216,11 @@ func (s *Service) put(ctx context.Context, tx linkspan.Tx, i linkspan.Integratio
 	case linkspan.KindOf(err) == linkspan.KindNotFound:
 		*saved = in.newConnection(i)
 		in.apply(saved)
-		return true, s.store.InsertConnection(ctx, tx, saved)
+		err := s.store.InsertConnection(ctx, tx, saved)
+		if linkspan.KindOf(err) == linkspan.KindNotFound {
+			return false, noIntegration(i.Key, err) // deleted since it was read
+		}
+		return true, err
 	default:
 		return false, err
 	}

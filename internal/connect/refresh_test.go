@@ -601,6 +601,23 @@ func TestBackgroundSkipsWhatWasRefreshed(t *testing.T) {
 	})
 }
 
+// TestBackgroundLeavesDeadGrantsAlone has a grant that was revoked.
+func TestBackgroundLeavesDeadGrantsAlone(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		w.importToken(72 * time.Hour)
+		w.db.skip(25 * time.Hour)
+		w.authority.fail(refused(), refused())
+		for _, want := range []int{1, 1, 2} {
+			if err := w.replicas[0].RefreshDue(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.wantCalls(want)
+			w.db.skip(35 * time.Minute)
+		}
+	})
+}
+
 // TestOneBackgroundRoundAtATime starts a round on another replica during one
 // that takes longer than its interval.
 func TestOneBackgroundRoundAtATime(t *testing.T) {

@@ -207,13 +207,17 @@ func (s *Service) read(ctx context.Context, key cacheKey) (*entry, error) {
 func (s *Service) integration(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, key string) (linkspan.Integration, error) {
 	i, err := s.store.Integration(ctx, tx, env, key)
 	if linkspan.KindOf(err) == linkspan.KindNotFound {
-		return i, linkspan.E("connect.Integration", linkspan.KindNotFound, "unknown_provider_config", err,
-			"There is no integration %q in this environment.", key)
+		return i, noIntegration(key, err)
 	}
 	if err != nil {
 		return i, fmt.Errorf("reading integration %q: %w", key, err)
 	}
 	return i, nil
+}
+
+func noIntegration(key string, err error) error {
+	return linkspan.E("connect.Integration", linkspan.KindNotFound, "unknown_provider_config", err,
+		"There is no integration %q in this environment.", key)
 }
 
 func noConnection(op string, key cacheKey, err error) error {

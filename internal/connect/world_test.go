@@ -146,9 +146,18 @@ func (r *records) of(a linkspan.OperationAction) (out []linkspan.Operation) {
 }
 
 // verifier decides about credentials.
-type verifier struct{ refuse error }
+type verifier struct {
+	refuse error
+	// during, if set, is called while credentials are tried out.
+	during func()
+}
 
-func (v *verifier) Verify(context.Context, *upstream.Target) error { return v.refuse }
+func (v *verifier) Verify(context.Context, *upstream.Target) error {
+	if v.during != nil {
+		v.during()
+	}
+	return v.refuse
+}
 
 // replica is one process.
 type replica struct {
