@@ -40,7 +40,7 @@ func (s *Service) RefreshDue(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, held.Release(ctx)) }()
-	return s.refreshRound(held.Context())
+	return s.refreshRound(held.Context()) //nolint:contextcheck // it descends from ctx, and ends with the lease
 }
 
 func (s *Service) refreshRound(ctx context.Context) error {

@@ -247,7 +247,7 @@ func TestExhaustion(t *testing.T) {
 // TestClockAhead has a failure noted by a replica whose clock is a day ahead.
 func TestClockAhead(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 1, func(t *testing.T, w *world) {
+	inWorld(t, 1, func(_ *testing.T, w *world) {
 		w.authority.fail(down())
 		w.db.skip(24 * time.Hour)
 		w.importToken(-time.Minute)

@@ -33,7 +33,7 @@ func TestRotateOnRealDatabases(t *testing.T) {
 			defer rotated()
 			var workers sync.WaitGroup
 			for n := range 2 {
-				workers.Go(func() { r.work(t, working, n) })
+				workers.Go(func() { r.work(working, t, n) })
 			}
 			for r.rounds.Load() < 8 && !t.Failed() {
 				// Only SQLite's one writer keeps a data key from being made
@@ -87,7 +87,7 @@ func (r *rotation) rotate(t *testing.T, forget bool) {
 }
 
 // work is a process that starts again and again until working ends.
-func (r *rotation) work(t *testing.T, working context.Context, n int) {
+func (r *rotation) work(working context.Context, t *testing.T, n int) {
 	for round := 0; working.Err() == nil; round++ {
 		ring, err := vault.LoadRingFile(r.path)
 		if err != nil {
