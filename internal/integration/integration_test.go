@@ -226,7 +226,7 @@ func TestDeletionIsRecorded(t *testing.T) {
 		}
 		for _, op := range page {
 			seen[op.ConnectionName]++
-			if op.Action != linkspan.ActionDeleteConnection || op.State != linkspan.StateSuccess || op.AccountID != 1 || op.Provider != "form" ||
+			if seen[op.ConnectionName] > 1 || op.Action != linkspan.ActionDeleteConnection || op.State != linkspan.StateSuccess || op.AccountID != 1 || op.Provider != "form" ||
 				op.ConnectionUUID == "" || op.EndedAt.IsZero() {
 				t.Fatalf("recorded %+v", op)
 			}

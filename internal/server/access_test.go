@@ -62,6 +62,29 @@ func TestEveryRouteAsksForAKey(t *testing.T) {
 	}
 }
 
+// Making environments is one thing, deciding what is production another.
+func TestProductionAsksForItsScope(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	_, secret, err := r.access.CreateKey(t.Context(), nil, access.NewKey{
+		AccountID: r.account.ID, DisplayName: "maker", Scopes: []string{linkspan.ScopeAccountEnvironmentsCreate, linkspan.ScopeAccountEnvironmentsUpdate},
+	})
+	check(t, err)
+	maker := secret.Reveal()
+	r.must(maker, "POST", "/environments", `{"name":"staging"}`)
+	for _, refused := range []reply{
+		r.call(maker, "POST", "/environments", `{"name":"live","is_production":true}`),
+		r.call(maker, "POST", "/environments", `{"name":"prod"}`),
+		r.call(maker, "PATCH", "/environments/"+r.dev.UUID+"/settings", `{"is_production":true}`),
+	} {
+		r.expect(refused, 403, "forbidden")
+		if want := "Insufficient scope. Required: " + linkspan.ScopeAccountEnvironmentsSetProd; refused.err(t).Error.Message != want {
+			t.Errorf("message %q, want %q", refused.err(t).Error.Message, want)
+		}
+	}
+	r.must(accountKey, "POST", "/environments", `{"name":"live","is_production":true}`)
+}
+
 func TestEveryRouteAsksForItsScope(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
