@@ -159,6 +159,9 @@ func readError(err error) error {
 	if tooBig, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return tooLarge(tooBig.Limit)
 	}
+	if known, ok := errors.AsType[*linkspan.Error](err); ok {
+		return known
+	}
 	return linkspan.E("httpx.DecodeBody", linkspan.KindInvalid, "invalid_body", err,
 		"The request body could not be read to its end.")
 }

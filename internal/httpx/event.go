@@ -56,6 +56,7 @@ func EventFrom(ctx context.Context) *Event {
 type exchange struct {
 	ctx   eventContext
 	out   response
+	body  *body // nil when the request has none
 	quiet bool
 	raw   bool
 	start time.Time

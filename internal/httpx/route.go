@@ -1,6 +1,9 @@
 package httpx
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // Handler answers a request or returns an error, which the Router renders. A
 // handler that returns an error must not have begun to answer; if it has, the
@@ -61,6 +64,9 @@ type Route struct {
 	// BodyLimit is the largest body in bytes: 0 means the router's limit, a
 	// negative value none.
 	BodyLimit int64
+	// BodyIdle ends a request of whose body nothing arrived for so long; 0 means
+	// the router's.
+	BodyIdle time.Duration
 	// Quiet logs successful requests at debug level only.
 	Quiet bool
 

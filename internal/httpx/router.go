@@ -14,9 +14,6 @@ import (
 	"github.com/linkspan/linkspan"
 )
 
-// defaultBodyLimit is the largest body accepted unless configured: 75 MB.
-const defaultBodyLimit = 75 << 20
-
 // Metrics observes requests that were answered.
 type Metrics interface {
 	// ObserveRequest is told of every request: its method ("OTHER" for unusual
@@ -37,6 +34,9 @@ type Config struct {
 	Metrics Metrics
 	// BodyLimit is the largest request body in bytes. Zero means 75 MB.
 	BodyLimit int64
+	// BodyIdle ends a request of whose body nothing arrived for so long. Zero
+	// means a minute.
+	BodyIdle time.Duration
 }
 
 // Router dispatches requests to the routes and renders their errors. It is an
@@ -52,6 +52,9 @@ type Router struct {
 func New(cfg Config) *Router {
 	if cfg.BodyLimit == 0 {
 		cfg.BodyLimit = defaultBodyLimit
+	}
+	if cfg.BodyIdle == 0 {
+		cfg.BodyIdle = defaultBodyIdle
 	}
 	return &Router{cfg: cfg}
 }
@@ -101,6 +104,7 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h["X-Linkspan-Request-Id"] = []string{x.ctx.event.RequestID}
 	allowOrigins(h)
 	r = r.WithContext(&x.ctx) //nolint:contextcheck // it is the request's own context, extended
+	rt.watch(x, r)
 	defer rt.finish(x, r)
 	if err := rt.serve(x, r); err != nil {
 		rt.fail(x, r, err)
@@ -173,29 +177,6 @@ func (rt *Router) run(x *exchange, r *http.Request, route *Route) error {
 	return route.Handler(&x.out, r)
 }
 
-func (rt *Router) limitBody(x *exchange, r *http.Request, route *Route) error {
-	limit := route.BodyLimit
-	if limit == 0 {
-		limit = rt.cfg.BodyLimit
-	}
-	if limit < 0 || r.Body == nil || r.Body == http.NoBody {
-		return nil
-	}
-	if r.ContentLength > limit {
-		x.out.Header().Set("Connection", "close") // nobody is going to read that body
-		return tooLarge(limit)
-	}
-	// It tells the server's own writer, not ours, to close the connection.
-	r.Body = http.MaxBytesReader(x.out.ResponseWriter, r.Body, limit)
-	return nil
-}
-
-// tooLarge is the error for a body of more than limit bytes.
-func tooLarge(limit int64) error {
-	return linkspan.E("httpx.Router", linkspan.KindTooLarge, "request_too_large", nil,
-		"The request body is larger than the limit of %d bytes.", limit)
-}
-
 // checkContentType implements the guard of wire contract §1.1. Clients send
 // the header on requests without a body too, so only what it says counts.
 func checkContentType(h http.Header) error {
@@ -219,6 +200,7 @@ func (rt *Router) fail(x *exchange, r *http.Request, err error) {
 		x.ctx.event.errCode = "answer_cut_short"
 		panic(http.ErrAbortHandler)
 	}
+	x.body.leave()
 	if x.raw {
 		// Tells the failures of this server from those of the upstream.
 		x.out.Header().Set("X-Linkspan-Error", "true")
@@ -239,6 +221,7 @@ func (rt *Router) finish(x *exchange, r *http.Request) {
 		}
 		x.ctx.event.err = err
 	}
+	x.body.leave()
 	took := time.Since(x.start)
 	x.line(rt.cfg.Log, r, took)
 	if rt.cfg.Metrics != nil {

@@ -50,6 +50,11 @@ func (c *call) deliver(res *http.Response) error {
 		return nil
 	}
 	c.copyTrailer(res, announced)
+	if c.stream != nil {
+		// The answer may be complete before the caller's body is: a caller that
+		// stops sending then must not wait for it.
+		_ = http.NewResponseController(c.w).Flush() // the end of the handler flushes too
+	}
 	c.succeed(res)
 	return nil
 }
@@ -57,22 +62,30 @@ func (c *call) deliver(res *http.Response) error {
 // errCallerGone says that the caller did not wait for the end of its answer.
 var errCallerGone = fmt.Errorf("writing the answer: %w", context.Canceled)
 
-// isHopByHop reports the headers that are for the next hop only (RFC 9110
-// §7.6.1), and those of cross-origin rules, which are ours to give.
-func isHopByHop(name string) bool {
+// staysHere reports the headers that are for the next hop only (RFC 9110
+// §7.6.1), and those that are ours to give: of cross-origin rules, and our own,
+// by which callers tell our failures from the upstream's.
+func staysHere(name string) bool {
 	switch name {
 	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
 		return true
 	}
-	return strings.HasPrefix(name, "Access-Control-")
+	return strings.HasPrefix(name, "Access-Control-") || strings.HasPrefix(name, "X-Linkspan-")
 }
 
 // copyHeader takes over the headers of an answer that are meant for the caller.
-// They replace ours of the same name.
+// They replace ours of the same name; an upstream that speaks of its own rate
+// limit replaces all that we say of ours, because a mixture means nothing.
 func copyHeader(dst, src http.Header) {
 	connection := src["Connection"]
+	limits := [...]string{"X-Ratelimit-Limit", "X-Ratelimit-Remaining", "X-Ratelimit-Reset"}
+	if src[limits[0]] != nil || src[limits[1]] != nil || src[limits[2]] != nil {
+		for _, name := range limits {
+			delete(dst, name)
+		}
+	}
 	for name, values := range src {
-		if isHopByHop(name) || len(connection) > 0 && nominated(connection, name) {
+		if staysHere(name) || len(connection) > 0 && nominated(connection, name) {
 			continue
 		}
 		dst[name] = values
@@ -174,12 +187,14 @@ type informer struct {
 	mu      sync.Mutex
 	w       http.ResponseWriter
 	waiting bool
-	seen    int
+	// speaks is set when the caller's protocol has informational responses.
+	speaks bool
+	seen   int
 }
 
 // traced returns the call's context with the informer hooked in.
 func (c *call) traced() context.Context {
-	c.informer.w = c.w
+	c.informer.w, c.informer.speaks = c.w, c.r.ProtoAtLeast(1, 1)
 	return httptrace.WithClientTrace(c.ctx, &httptrace.ClientTrace{Got1xxResponse: c.informer.inform})
 }
 
@@ -197,7 +212,7 @@ func (i *informer) inform(code int, header textproto.MIMEHeader) error {
 	if i.seen++; i.seen > maxInformational {
 		return errors.New("the upstream sent too many informational responses")
 	}
-	if !i.waiting || code == http.StatusContinue || code == http.StatusSwitchingProtocols {
+	if !i.waiting || !i.speaks || code == http.StatusContinue || code == http.StatusSwitchingProtocols {
 		return nil
 	}
 	h := i.w.Header()

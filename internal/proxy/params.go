@@ -74,6 +74,7 @@ func parseParams(h http.Header) (params, error) {
 	}
 	r.flag("Nango-Is-Sync")
 	r.flag("Nango-Is-Dry-Run")
+	r.noWebSocket()
 	if len(r.issues) > 0 {
 		err := linkspan.E("proxy.Serve", linkspan.KindInvalid, "invalid_headers", nil, "")
 		err.Issues = r.issues
@@ -81,6 +82,17 @@ func parseParams(h http.Header) (params, error) {
 	}
 	p.header = forwarded(h)
 	return p, nil
+}
+
+// noWebSocket refuses what would otherwise fail in a way that is hard to
+// understand: the upstream would see a plain request. Other upgrades may be
+// ignored (RFC 9110 §7.8).
+func (r *headerReader) noWebSocket() {
+	for _, name := range []string{"Upgrade", forwardPrefix + "Upgrade"} {
+		if values := r.h[name]; len(values) > 0 && strings.EqualFold(values[0], "websocket") {
+			r.issue(name, "custom", "WebSocket connections cannot be proxied")
+		}
+	}
 }
 
 // key reads a required name.

@@ -3,9 +3,13 @@ package proxy_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
 	"runtime"
@@ -16,7 +20,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/egress"
 	"github.com/linkspan/linkspan/internal/proxy"
+	"github.com/linkspan/linkspan/internal/upstream"
 )
 
 func TestStreamingBothWays(t *testing.T) {
@@ -222,5 +228,130 @@ func TestFloodOfInformationalResponses(t *testing.T) {
 	}, "")
 	if res := b.do(t, "GET", "/proxy/x", nil); res.StatusCode != http.StatusInternalServerError {
 		t.Errorf("status %d", res.StatusCode)
+	}
+}
+
+// TestEarlyAnswerOfAnUpstream answers before the caller has sent its body: the
+// caller gets the answer without sending the rest.
+func TestEarlyAnswerOfAnUpstream(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+		_, _ = io.Copy(io.Discard, conn)
+		_ = conn.Close()
+	}, "")
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(t.Context(), "tcp", b.proxy.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = io.WriteString(conn, "POST /proxy/x HTTP/1.1\r\nHost: x\r\nConnection-Id: c1\r\nProvider-Config-Key: acme\r\nContent-Length: 1000\r\n\r\nbegin")
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || res.StatusCode != http.StatusForbidden {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	_ = res.Body.Close()
+}
+
+// TestBodyBeyondTheLimit sends more than the limit without saying so before: the
+// caller gets 413, and the upstream never sees a complete request.
+func TestBodyBeyondTheLimit(t *testing.T) {
+	t.Parallel()
+	seen := make(chan error, 1)
+	b := newBench(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.Copy(io.Discard, r.Body)
+		seen <- err
+	}, "")
+	inner := b.proxy.Config.Handler
+	b.proxy.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
+		inner.ServeHTTP(w, r)
+	})
+	res := b.do(t, "POST", "/proxy/x", &pattern{2 << 20}, "Content-Type", "application/octet-stream")
+	if res.StatusCode != 599 || res.Header.Get("X-Code") != "request_too_large" {
+		t.Errorf("%d %s", res.StatusCode, res.Header.Get("X-Code"))
+	}
+	if err := <-seen; err == nil {
+		t.Error("the upstream took a part for the whole")
+	}
+}
+
+// TestHTTP2Upstream speaks HTTP/2 with the upstream: calls, trailers, and an
+// upload that the upstream resets.
+func TestHTTP2Upstream(t *testing.T) {
+	t.Parallel()
+	saas := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/reset" {
+			_, _ = io.CopyN(io.Discard, r.Body, 1<<10)
+			panic(http.ErrAbortHandler)
+		}
+		n, _ := io.Copy(io.Discard, r.Body)
+		w.Header().Set("Trailer", "X-Sum")
+		_, _ = fmt.Fprint(w, r.Proto, " ", n)
+		w.Header().Set("X-Sum", "42")
+	}))
+	saas.EnableHTTP2 = true
+	saas.StartTLS()
+	t.Cleanup(saas.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(saas.Certificate())
+	guard := egress.New(egress.Policy{AllowPrivateNetwork: true}, nil)
+	b := newBench(t, nil, "", func(c *proxy.Config) {
+		c.Upstream = upstream.New(upstream.Config{Guard: guard, Transport: guard.Transport(egress.TransportOptions{TLS: &tls.Config{RootCAs: roots}})})
+	})
+	b.target = newTarget(t, saas.URL, "", "token-1")
+	res := b.do(t, "POST", "/proxy/x", &pattern{3 << 20}, "Content-Type", "application/octet-stream")
+	if got := text(t, res); res.StatusCode != http.StatusOK || got != "HTTP/2.0 3145728" {
+		t.Errorf("%d %q", res.StatusCode, got)
+	}
+	res = b.do(t, "POST", "/proxy/reset", &pattern{8 << 20}, "Content-Type", "application/octet-stream")
+	if got := text(t, res); res.StatusCode != http.StatusInternalServerError || !strings.Contains(got, `"UND_ERR_SOCKET"`) {
+		t.Errorf("%d %s", res.StatusCode, got)
+	}
+}
+
+func TestHeadersThatStayHere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Linkspan-Error", "true")
+		if r.URL.Path == "/limited" {
+			w.Header().Set("X-Ratelimit-Remaining", "7")
+		}
+	}, "")
+	inner := b.proxy.Config.Handler
+	b.proxy.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Ratelimit-Limit", "200")
+		w.Header().Set("X-Ratelimit-Remaining", "199")
+		inner.ServeHTTP(w, r)
+	})
+	for path, want := range map[string][2]string{"/proxy/x": {"200", "199"}, "/proxy/limited": {"", "7"}} {
+		h := b.do(t, "GET", path, nil).Header
+		if h.Get("X-Linkspan-Error") != "" || h.Get("X-Ratelimit-Limit") != want[0] || h.Get("X-Ratelimit-Remaining") != want[1] {
+			t.Errorf("%s: %v", path, h)
+		}
+	}
+}
+
+func TestUpgrades(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(_ http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" || r.Header.Get("Connection") != "" {
+			t.Errorf("the upstream was asked to upgrade: %v", r.Header)
+		}
+	}, "")
+	if res := b.do(t, "GET", "/proxy/x", nil, "Connection", "Upgrade", "Upgrade", "websocket"); res.Header.Get("X-Code") != "invalid_headers" {
+		t.Errorf("websocket: %d", res.StatusCode)
+	}
+	if res := b.do(t, "GET", "/proxy/x", nil, "Nango-Proxy-Upgrade", "WebSocket"); res.Header.Get("X-Code") != "invalid_headers" {
+		t.Errorf("websocket for the upstream: %d", res.StatusCode)
+	}
+	if res := b.do(t, "GET", "/proxy/x", nil, "Connection", "Upgrade, HTTP2-Settings", "Upgrade", "h2c"); res.StatusCode != http.StatusOK {
+		t.Errorf("h2c, which may be ignored: %d", res.StatusCode)
 	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
@@ -14,6 +15,10 @@ const (
 	scopeFunctionsList             = "environment:functions:list"
 	scopeIntegrationsListFunctions = "environment:integrations:list_functions"
 )
+
+// proxyBodyIdle is how long a proxied body may pause: callers stream, and the
+// proxy waits as long for pieces of the answer.
+const proxyBodyIdle = 10 * time.Minute
 
 // The sections of the OpenAPI document.
 const (
@@ -161,7 +166,7 @@ func (s *Server) proxyRoutes() []httpx.Route {
 		Description: "The rest of the path and the query go to the provider as they are, with any method. Headers named Nango-Proxy-* go along " +
 			"under the rest of their name; no other header does. Status, headers and body of the provider's answer come back. " +
 			"A failure of the server itself carries the header X-Linkspan-Error.",
-		Header: api.ProxyHeaders{}, BodyLimit: s.cfg.ProxyBodyLimit, Handler: s.proxy,
+		Header: api.ProxyHeaders{}, BodyLimit: s.cfg.ProxyBodyLimit, BodyIdle: proxyBodyIdle, Handler: s.proxy,
 	}}
 }
 
