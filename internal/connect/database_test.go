@@ -34,6 +34,7 @@ func TestOnRealDatabases(t *testing.T) {
 			t.Run("stampede", d.testStampede)
 			t.Run("failure", d.testFailure)
 			t.Run("interruption", d.testInterruption)
+			t.Run("operations", d.testOperations)
 			t.Run("deletion", d.testDeletion)
 			t.Run("deletion during an import", d.testDeletionDuringImport)
 		})
@@ -169,6 +170,35 @@ func (d *database) testInterruption(t *testing.T) {
 	}
 	if _, err := s.Fresh(t.Context(), d.env.ID, "acme", "interrupted", asNeeded); linkspan.CodeOf(err) != connect.CodeRefreshInterrupted {
 		t.Errorf("error = %v, want %s", err, connect.CodeRefreshInterrupted)
+	}
+}
+
+// testOperations looks for the account on everything that is recorded, also of
+// calls that name their environment only.
+func (d *database) testOperations(t *testing.T) {
+	a := newAuthority()
+	st := d.open(t)
+	s := d.replica(t, st, a)
+	d.importExpired(t, s, "recorded", a)
+	_, err := s.Fresh(t.Context(), d.env.ID, "acme", "recorded", asNeeded)
+	must(t, err)
+	must(t, s.Patch(t.Context(), d.env.ID, "acme", "recorded", connect.PatchInput{Tags: map[string]string{"a": "b"}}))
+	must(t, s.Delete(t.Context(), d.env.ID, "acme", "recorded"))
+	const created, refreshed, updated, deleted = 1, 1, 1, 1
+	patient, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		ops, err := st.Operations(patient, nil, linkspan.OperationFilter{EnvironmentID: d.env.ID, ConnectionName: "recorded", Limit: 100})
+		must(t, err)
+		for i := range ops {
+			if ops[i].AccountID != d.env.AccountID {
+				t.Errorf("operation %s is of account %d, want %d", ops[i].Action, ops[i].AccountID, d.env.AccountID)
+			}
+		}
+		if t.Failed() || len(ops) == created+refreshed+updated+deleted {
+			return
+		}
+		runtime.Gosched()
 	}
 }
 
