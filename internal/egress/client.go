@@ -20,6 +20,10 @@ const (
 	defaultIdleTotal     = 1024
 	defaultHeaderBytes   = 1 << 20
 	transportBufferBytes = 8 << 10
+	// pingAfter is how long an HTTP/2 connection with calls in progress may be
+	// silent before it is tested, pingTimeout how long the test may take.
+	pingAfter   = 30 * time.Second
+	pingTimeout = 15 * time.Second
 	// MaxRedirects is how many redirects a client follows unless told otherwise.
 	MaxRedirects = 5
 )
@@ -70,6 +74,8 @@ func (g *Guard) Transport(o TransportOptions) *http.Transport {
 		ReadBufferSize:         transportBufferBytes,
 		DisableCompression:     !o.Compression,
 		ForceAttemptHTTP2:      true,
+		// A connection that died silently must not swallow call after call.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 }
 
@@ -83,8 +89,9 @@ type ClientOptions struct {
 	// MaxRedirects is how many redirects are followed: 0 means [MaxRedirects],
 	// a negative number none, which hands the redirect response to the caller.
 	MaxRedirects int
-	// KeepHeadersAcrossOrigins sends all headers to wherever a redirect leads.
-	// Only for targets that are trusted to redirect to trusted targets.
+	// KeepHeadersAcrossOrigins sends all headers to wherever a redirect leads,
+	// except from https to http. Only for targets that are trusted to redirect
+	// to trusted targets.
 	KeepHeadersAcrossOrigins bool
 }
 
@@ -151,10 +158,23 @@ func (g *Guard) redirectPolicy(limit int, keepHeaders bool) func(*http.Request, 
 		// The standard client would tell the next host where we come from; our
 		// URLs can hold keys.
 		next.Header.Del("Referer")
-		if !keepHeaders && leftOrigin(next.URL, via) {
+		switch first := via[0]; {
+		case !leftOrigin(next.URL, via):
+		case keepHeaders && (next.URL.Scheme == "https" || first.URL.Scheme == "http"):
+			restoreCredentials(next.Header, first.Header)
+		default: // also what was meant for TLS and would now go out in the clear
 			dropSensitive(next.Header)
 		}
 		return nil
+	}
+}
+
+// restoreCredentials puts back what the standard client removes for other hosts.
+func restoreCredentials(next, first http.Header) {
+	for _, name := range []string{"Authorization", "Cookie"} {
+		if values := first[name]; len(values) > 0 {
+			next[name] = values
+		}
 	}
 }
 

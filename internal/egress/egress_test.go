@@ -417,6 +417,31 @@ func TestRedirectHeaders(t *testing.T) {
 	}
 }
 
+func TestCredentialsDoNotLeaveTLS(t *testing.T) {
+	t.Parallel()
+	client := New(Policy{}, nil).Client(ClientOptions{KeepHeadersAcrossOrigins: true})
+	for _, c := range []struct {
+		from, to string
+		want     bool
+	}{
+		{"https://a.example", "https://b.example", true},
+		{"http://a.example", "http://b.example", true},
+		{"https://a.example", "http://a.example", false},
+		{"https://a.example", "http://b.example", false},
+	} {
+		first := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.from, nil)
+		first.Header.Set("Authorization", "Bearer secret")
+		next := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.to, nil)
+		next.Header.Set("X-Api-Key", "secret")
+		if err := client.CheckRedirect(next, []*http.Request{first}); err != nil {
+			t.Fatal(err)
+		}
+		if got := next.Header.Get("Authorization") != "" && next.Header.Get("X-Api-Key") != ""; got != c.want {
+			t.Errorf("%s to %s: the credentials went along: %v", c.from, c.to, got)
+		}
+	}
+}
+
 func TestDeniedHosts(t *testing.T) {
 	t.Parallel()
 	guard := New(Policy{DeniedHosts: []string{"Api.Example", ".evil.example.", "203.0.114.7", "[2606:4700::1111]"}}, nil)

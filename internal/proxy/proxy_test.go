@@ -259,6 +259,38 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
+// TestRedirectsToOtherHosts leaves the host, not just the port.
+func TestRedirectsToOtherHosts(t *testing.T) {
+	t.Parallel()
+	var auth, body string
+	reached := false
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		content, _ := io.ReadAll(r.Body)
+		auth, body, reached = r.Header.Get("Authorization"), string(content), true
+	}))
+	t.Cleanup(other.Close)
+	to := strings.Replace(other.URL, "127.0.0.1", "other.example", 1)
+	for _, c := range []struct {
+		name, extra, keep string
+		status            int
+		wantAuth, want    string
+	}{
+		{"harmless headers only", "", "false", http.StatusOK, "", `{"a":1}`},
+		{"all headers", "", "true", http.StatusOK, "Bearer token-1", `{"a":1}`},
+		{"a body with credentials", "  body:\n    key: ${accessToken}\n", "false", http.StatusTemporaryRedirect, "", ""},
+		{"a body with credentials, all headers", "  body:\n    key: ${accessToken}\n", "true", http.StatusOK, "Bearer token-1", `{"a":1,"key":"token-1"}`},
+	} {
+		b := newBench(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusTemporaryRedirect) }, c.extra, func(config *proxy.Config) {
+			config.Upstream = upstream.New(upstream.Config{Guard: egress.New(egress.Policy{AllowPrivateNetwork: true}, loopback{})})
+		})
+		auth, body, reached = "", "", false
+		res := b.do(t, "POST", "/proxy/x", strings.NewReader(`{"a":1}`), "Content-Type", "application/json", "Retries", "1", "Forward-Headers-On-Redirect", c.keep)
+		if res.StatusCode != c.status || auth != c.wantAuth || body != c.want || reached != (c.status == http.StatusOK) {
+			t.Errorf("%s: %d %q %q", c.name, res.StatusCode, auth, body)
+		}
+	}
+}
+
 func TestBaseURLOverride(t *testing.T) {
 	t.Parallel()
 	handler := func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Host+r.RequestURI) }

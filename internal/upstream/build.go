@@ -64,6 +64,7 @@ func Build(ctx context.Context, t *Target, r Request) (*http.Request, error) {
 		if r.Content, contentType, err = mergeBody(r.Content, contentType, p.body); err != nil {
 			return nil, err
 		}
+		ctx = context.WithValue(ctx, mergedBodyKey{}, true)
 	}
 	h := make(http.Header, len(p.headers)+len(p.dynamic)+len(r.Header)+2)
 	facts := catalog.Request{Method: r.Method, URL: u, Endpoint: r.Endpoint, ContentType: contentType, Body: r.Content}
@@ -83,6 +84,10 @@ func Build(ctx context.Context, t *Target, r Request) (*http.Request, error) {
 	setBody(req, &r)
 	return req, nil
 }
+
+// mergedBodyKey marks the context of a request whose body holds configured
+// fields, which can be credentials.
+type mergedBodyKey struct{}
 
 // baseOf returns the base of a call: the override, or the target's own.
 func (p *plan) baseOf(override string) (*base, error) {

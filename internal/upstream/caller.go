@@ -96,6 +96,9 @@ func (c *Caller) follow(r *http.Request, res *http.Response, keepHeaders bool) (
 	if keepHeaders {
 		policy = c.keeping
 	}
+	if r.Context().Value(mergedBodyKey{}) != nil && !keepHeaders {
+		policy = keepBodyHome(policy)
+	}
 	client := &http.Client{Transport: &resumed{first: res, next: c}, CheckRedirect: policy}
 	res, err := client.Do(r)
 	if err == nil {
@@ -108,6 +111,17 @@ func (c *Caller) follow(r *http.Request, res *http.Response, keepHeaders bool) (
 		err = wrapped.Err
 	}
 	return nil, err
+}
+
+// keepBodyHome does not follow redirects that would carry the body to another
+// origin: it holds credentials. The redirect itself is then the answer.
+func keepBodyHome(policy func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
+	return func(next *http.Request, via []*http.Request) error {
+		if next.ContentLength != 0 && !egress.SameOrigin(via[0].URL, next.URL) {
+			return http.ErrUseLastResponse
+		}
+		return policy(next, via)
+	}
 }
 
 // resumed answers the first request with a response that is already there.
