@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/linkspan/linkspan"
-	"github.com/linkspan/linkspan/internal/upstream"
 )
 
 // PatchInput is what to change on a connection; nil leaves things as they are.
@@ -50,12 +49,11 @@ func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, integr
 func (s *Service) change(ctx context.Context, key cacheKey, action linkspan.OperationAction, done string,
 	f func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error,
 ) error {
-	integration, err := s.integration(ctx, nil, key.env, key.integration)
-	if err != nil {
+	if _, err := s.integration(ctx, nil, key.env, key.integration); err != nil {
 		return err
 	}
 	var c linkspan.Connection
-	err = s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+	err := s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 		var err error
 		if c, err = s.store.LockConnection(ctx, tx, key.env, key.integration, key.name); err != nil {
 			return noConnection("connect.Change", key, err)
@@ -65,16 +63,8 @@ func (s *Service) change(ctx context.Context, key cacheKey, action linkspan.Oper
 	if err != nil {
 		return fmt.Errorf("changing connection %q of %q: %w", key.name, key.integration, err)
 	}
-	s.noteChange(integration, c, action, done)
+	s.noteChange(&c, action, done)
 	return nil
-}
-
-func (s *Service) noteChange(i linkspan.Integration, c linkspan.Connection, action linkspan.OperationAction, done string) {
-	provider, err := s.provider(i.Provider)
-	if err != nil {
-		return // a provider that is gone leaves nothing to describe
-	}
-	s.startOperation(action, &upstream.Target{Provider: provider, Integration: i, Connection: c}).Succeed(done)
 }
 
 // SetMetadata replaces the metadata of connections: of all of them, or of none
@@ -98,7 +88,9 @@ func (s *Service) MergeMetadata(ctx context.Context, env linkspan.EnvironmentID,
 func (s *Service) writeMetadata(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, names []string, next func(map[string]any) map[string]any) error {
 	// In one order everywhere, so that two writers can't wait for each other.
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	var written []linkspan.Connection
 	err := s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		written = make([]linkspan.Connection, 0, len(names))
 		for _, name := range names {
 			c, err := s.store.LockConnection(ctx, tx, env, integrationKey, name)
 			if err != nil {
@@ -108,10 +100,17 @@ func (s *Service) writeMetadata(ctx context.Context, env linkspan.EnvironmentID,
 			if err := s.store.UpdateConnection(ctx, tx, &c); err != nil {
 				return fmt.Errorf("writing the metadata of connection %q of %q: %w", name, integrationKey, err)
 			}
+			written = append(written, c)
 		}
 		return nil
 	})
-	return noneWritten(err, len(names))
+	if err != nil {
+		return noneWritten(err, len(names))
+	}
+	for i := range written {
+		s.noteChange(&written[i], linkspan.ActionUpdateConnection, "Changed the metadata of the connection.")
+	}
+	return nil
 }
 
 // noneWritten adds to a missing connection's error that the others are as before.

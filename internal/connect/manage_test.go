@@ -107,12 +107,16 @@ func TestDelete(t *testing.T) {
 		w.importOpen("c", "d")
 		r := w.replicas[0]
 		before := w.open("c")
+		// A provider whose file was removed leaves connections behind.
+		provider := w.providers["open"]
+		delete(w.providers, "open")
 		if err := r.Delete(t.Context(), envID, "open", "c"); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Delete(t.Context(), envID, "open", "c"); linkspan.CodeOf(err) != "unknown_connection" {
 			t.Errorf("second Delete = %v, want unknown_connection", err)
 		}
+		w.providers["open"] = provider
 		w.importOpen("c")
 		if again := w.open("c"); again.UUID == before.UUID {
 			t.Error("a connection made anew is the deleted one")
@@ -147,6 +151,13 @@ func TestMetadata(t *testing.T) {
 		if err := r.SetMetadata(t.Context(), envID, "open", []string{"a"}, map[string]any{}); err != nil || len(w.open("a").Metadata) != 0 {
 			t.Errorf("SetMetadata = %v, %v; want none left", err, w.open("a").Metadata)
 		}
+		changed := map[string]int{}
+		for _, op := range w.records.of(linkspan.ActionUpdateConnection) {
+			changed[op.IntegrationKey+" "+op.Provider+" "+op.ConnectionName]++
+		}
+		if diff := cmp.Diff(map[string]int{"open open a": 2, "open open b": 1}, changed); diff != "" {
+			t.Errorf("recorded changes (-want +got):\n%s", diff)
+		}
 	})
 }
 
@@ -162,6 +173,9 @@ func TestMetadataIsAllOrNothing(t *testing.T) {
 			if got := w.open(name).Metadata; got["new"] != nil {
 				t.Errorf("metadata of %s was written: %v", name, got)
 			}
+		}
+		if ops := w.records.of(linkspan.ActionUpdateConnection); len(ops) != 0 {
+			t.Errorf("recorded %+v, and nothing was changed", ops)
 		}
 		err = w.replicas[0].SetMetadata(t.Context(), envID, "open", []string{"absent"}, map[string]any{})
 		if strings.Contains(fmt.Sprint(err), "No actions") {

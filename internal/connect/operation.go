@@ -27,6 +27,20 @@ func (s *Service) begin(account linkspan.AccountID, action linkspan.OperationAct
 	})
 }
 
+// noteChange records what was done to a connection. It needs nothing of the
+// catalogue: a provider may be gone whose connections are not.
+func (s *Service) noteChange(c *linkspan.Connection, action linkspan.OperationAction, done string) {
+	s.ops.Start(linkspan.Operation{
+		EnvironmentID:  c.EnvironmentID,
+		Type:           linkspan.OperationAuth,
+		Action:         action,
+		IntegrationKey: c.IntegrationKey,
+		Provider:       c.Provider,
+		ConnectionName: c.Name,
+		ConnectionUUID: c.UUID,
+	}).Succeed(done)
+}
+
 // started says what an operation that has no end yet is doing.
 func started(a linkspan.OperationAction) string {
 	switch a {
@@ -36,8 +50,6 @@ func started(a linkspan.OperationAction) string {
 		return "Creating the connection."
 	case linkspan.ActionUpdateConnection:
 		return "Updating the connection."
-	case linkspan.ActionDeleteConnection:
-		return "Deleting the connection."
 	case linkspan.ActionConnectionTest:
 		return "Trying the credentials out."
 	default:

@@ -162,7 +162,7 @@ func calling(e *entry) string {
 // interrupted reports whether an earlier refresh with these credentials sent the
 // refresh token and never stored an answer.
 func interrupted(l linkspan.Lease, cur *entry) bool {
-	return l.TakenOver && l.State == calling(cur) || cur.target.Load().Connection.Refresh.Reason == CodeRefreshInterrupted
+	return l.TakenOver && l.State == calling(cur) || wasInterrupted(cur.target.Load().Connection.Refresh)
 }
 
 // refresh is one refresh under a lease.
@@ -267,7 +267,7 @@ func (r *refresh) noteLoss(ctx context.Context) bool {
 	defer cancel()
 	c := &r.cur.target.Load().Connection
 	st := c.Refresh
-	st.FailedAt, st.Reason, st.Operation = r.now(), CodeRefreshInterrupted, r.op.ID()
+	st.FailedAt, st.Reason, st.Operation = r.now(), reasonUnsettled, r.op.ID()
 	st.Message = "The provider gave new credentials, which could not be stored."
 	return r.store.SaveRefreshState(ctx, nil, c.ID, c.UUID, c.CredentialsVersion, st) == nil
 }

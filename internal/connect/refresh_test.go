@@ -328,6 +328,28 @@ func TestKilledBetweenAnswerAndStore(t *testing.T) {
 	}
 }
 
+// TestUsableTokenSurvivesAnInterruption has a process die in the middle of a
+// refresh, and the provider be down when the next one tries.
+func TestUsableTokenSurvivesAnInterruption(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 2, func(t *testing.T, w *world) {
+		w.importToken(10 * time.Minute)
+		a, b := w.replicas[0], w.replicas[1]
+		w.authority.answered = func() { a.node.dead.Store(true) }
+		defer pass(6 * time.Minute) // until the replica that is cut off gives up
+		go func() { _ = second(a.get(t.Context(), asNeeded)) }()
+		synctest.Wait()
+		pass(20 * time.Second) // the lease lapses
+		w.authority.fail(down())
+		w.want(b, asNeeded, "at-old")
+		w.wantCalls(2)
+		w.want(b, asNeeded, "at-old") // within the pause after the failure
+		w.wantCalls(2)
+		pass(31 * time.Second)
+		w.wantError(b, asNeeded, connect.CodeRefreshInterrupted, http.StatusFailedDependency)
+	})
+}
+
 // TestStoreTroubleAfterTheAnswer has the database refuse the new credentials a
 // few times.
 func TestStoreTroubleAfterTheAnswer(t *testing.T) {

@@ -37,6 +37,10 @@ const (
 const (
 	reasonTransient = "temporarily_unavailable"
 	reasonMalformed = "malformed_response"
+	// reasonUnsettled means that a refresh was interrupted after the refresh
+	// token had been sent, and that the provider has not said since whether it
+	// still takes that token.
+	reasonUnsettled = "refresh_interrupted_unsettled"
 )
 
 // RefreshError says that a connection has no credentials that work and that
@@ -83,7 +87,13 @@ func within(at, now time.Time, d time.Duration) bool { return now.Sub(at).Abs() 
 // keepsCredentials reports whether the last failure leaves the present
 // credentials as good as they were.
 func keepsCredentials(st linkspan.RefreshState) bool {
-	return st.Reason == reasonTransient || st.Reason == reasonMalformed
+	return st.Reason == reasonTransient || st.Reason == reasonMalformed || st.Reason == reasonUnsettled
+}
+
+// wasInterrupted reports whether a refresh with the present credentials was
+// interrupted after the refresh token had been sent.
+func wasInterrupted(st linkspan.RefreshState) bool {
+	return st.Reason == CodeRefreshInterrupted || st.Reason == reasonUnsettled
 }
 
 // blockedError is the answer while a failure of before forbids a refresh.
@@ -122,8 +132,10 @@ func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
 func reason(f *oauth.Failure, interrupted bool) string {
 	switch {
-	case interrupted:
+	case interrupted && f.Class == oauth.Permanent:
 		return CodeRefreshInterrupted
+	case interrupted:
+		return reasonUnsettled
 	case f.Class == oauth.Transient:
 		return reasonTransient
 	case f.Class == oauth.Malformed:
