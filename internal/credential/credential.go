@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"maps"
 	"strings"
 	"time"
 
@@ -217,11 +216,6 @@ func (c Credentials) Due(now time.Time, margin time.Duration) bool {
 	return !at.IsZero() && now.After(at)
 }
 
-// Expired reports whether the credentials have run out.
-func (c Credentials) Expired(now time.Time) bool {
-	return !c.ExpiresAt.IsZero() && !now.Before(c.ExpiresAt)
-}
-
 // Client returns the OAuth client to use: the connection's own when both its
 // parts are given, and otherwise the integration's. Mixing the two would send
 // one party's secret under the other's name.
@@ -254,13 +248,6 @@ func (c Credentials) Equal(o Credentials) bool {
 	same = c.Username.Equal(o.Username) && same
 	same = c.Password.Equal(o.Password) && same
 	return same && c.Type == o.Type && c.ClientID == o.ClientID && c.ExpiresAt.Equal(o.ExpiresAt)
-}
-
-// WithRaw returns the credentials with the provider's raw answer, which the
-// caller must not change afterwards.
-func (c Credentials) WithRaw(raw map[string]any) Credentials {
-	c.Raw = maps.Clone(raw)
-	return c
 }
 
 // String implements fmt.Stringer. It shows the type only.

@@ -51,6 +51,15 @@ func (s *Store) sealObject(ctx context.Context, t *txn, c *linkspan.Connection, 
 	return s.vault.Seal(ctx, t, c.EnvironmentID, connectionAAD(column, c.UUID), text)
 }
 
+// sealDetails seals what a connection has besides its credentials.
+func (s *Store) sealDetails(ctx context.Context, t *txn, c *linkspan.Connection) (config, metadata []byte, err error) {
+	if config, err = s.sealObject(ctx, t, c, "config", c.Config); err != nil {
+		return nil, nil, err
+	}
+	metadata, err = s.sealObject(ctx, t, c, "metadata", c.Metadata)
+	return config, metadata, err
+}
+
 func (s *Store) openObject(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection, column string, sealed []byte) (map[string]any, error) {
 	if len(sealed) == 0 {
 		return nil, nil
@@ -219,11 +228,7 @@ func (s *Store) insertConnectionRow(ctx context.Context, t *txn, c *linkspan.Con
 	if err != nil {
 		return err
 	}
-	config, err := s.sealObject(ctx, t, c, "config", c.Config)
-	if err != nil {
-		return err
-	}
-	metadata, err := s.sealObject(ctx, t, c, "metadata", c.Metadata)
+	config, metadata, err := s.sealDetails(ctx, t, c)
 	if err != nil {
 		return err
 	}
@@ -259,11 +264,7 @@ func (s *Store) UpdateConnection(ctx context.Context, tx linkspan.Tx, c *linkspa
 		if err != nil {
 			return err
 		}
-		config, err := s.sealObject(ctx, t, c, "config", c.Config)
-		if err != nil {
-			return err
-		}
-		metadata, err := s.sealObject(ctx, t, c, "metadata", c.Metadata)
+		config, metadata, err := s.sealDetails(ctx, t, c)
 		if err != nil {
 			return err
 		}
