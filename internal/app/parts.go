@@ -130,10 +130,12 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 // observe counts proxied calls and completes the log line of their requests.
 func observe(m *obs.Metrics) func(context.Context, proxy.Outcome) {
 	return func(ctx context.Context, o proxy.Outcome) {
-		m.ObserveCall(o.Provider, o.Status, o.Retries)
+		if o.Attempts > 0 {
+			m.ObserveCall(o.Provider, o.Status, o.Attempts-1, o.Took)
+		}
 		e := httpx.EventFrom(ctx)
 		e.Integration, e.Connection, e.Provider = o.Integration, o.Connection, o.Provider
-		e.Operation, e.UpstreamStatus, e.Retries = o.Operation, o.Status, o.Retries
+		e.Operation, e.UpstreamStatus, e.UpstreamError, e.Retries = o.Operation, o.Status, o.Failure, max(o.Attempts-1, 0)
 	}
 }
 

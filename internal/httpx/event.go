@@ -29,9 +29,10 @@ type Event struct {
 	Connection  string
 	Provider    string
 	Operation   linkspan.OperationID
-	// UpstreamStatus is the status of a third party's answer, Retries how many
-	// further attempts were made.
+	// UpstreamStatus is the status of a third party's answer, UpstreamError what
+	// happened instead of one, Retries how many further attempts were made.
 	UpstreamStatus int
+	UpstreamError  string
 	Retries        int
 
 	err     error  // what was rendered
@@ -128,6 +129,7 @@ func (e *Event) appendTo(attrs []slog.Attr) []slog.Attr {
 	text("provider", e.Provider)
 	text("operation_id", string(e.Operation))
 	number("upstream_status", int64(e.UpstreamStatus))
+	text("upstream_error", e.UpstreamError)
 	number("retries", int64(e.Retries))
 	text("error_code", e.errCode)
 	text("error_id", e.errID)

@@ -348,6 +348,31 @@ func TestEventLine(t *testing.T) {
 	}
 }
 
+// TestFailuresOfUpstreamsAreNotOurs looks at the level of the log line.
+func TestFailuresOfUpstreamsAreNotOurs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status, upstream int
+		failure, want    string
+	}{
+		{502, 502, "", "WARN"},
+		{500, 0, "ECONNREFUSED", "WARN"},
+		{200, 200, "ECONNRESET", "WARN"},
+		{404, 404, "", "INFO"},
+		{500, 0, "", "ERROR"},
+	} {
+		_, line, _ := serveOne(t, func(w http.ResponseWriter, r *http.Request) error {
+			e := httpx.EventFrom(r.Context())
+			e.UpstreamStatus, e.UpstreamError = c.upstream, c.failure
+			w.WriteHeader(c.status)
+			return nil
+		})
+		if failure, _ := line["upstream_error"].(string); line["level"] != c.want || failure != c.failure {
+			t.Errorf("%+v: %v", c, line)
+		}
+	}
+}
+
 func TestErrorEnvelope(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -18,7 +18,7 @@ type Metrics struct {
 	requests *prometheus.HistogramVec
 	bytes    *prometheus.CounterVec
 	inFlight prometheus.Gauge
-	calls    *prometheus.CounterVec
+	calls    *prometheus.HistogramVec
 	retries  *prometheus.CounterVec
 }
 
@@ -43,10 +43,11 @@ func NewMetrics(version string) *Metrics {
 			Help:      "API requests that are being answered.",
 		}),
 	}
-	m.calls = prometheus.NewCounterVec(prometheus.CounterOpts{
+	m.calls = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: namespace,
-		Name:      "proxy_calls_total",
-		Help:      "Proxied calls, by provider and class of the upstream's status, none when there was no answer.",
+		Name:      "proxy_upstream_duration_seconds",
+		Help:      "Time until upstreams began to answer proxied calls, by provider and class of the status, none when there was no answer.",
+		Buckets:   []float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 	}, []string{"provider", "status"})
 	m.retries = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: namespace,
@@ -76,15 +77,15 @@ func (m *Metrics) ObserveRequest(method, pattern string, status int, took time.D
 	m.bytes.WithLabelValues(pattern).Add(float64(bytes))
 }
 
-// ObserveCall records a proxied call: the provider, empty when it was not found,
-// the status of the upstream's last answer, 0 when there was none, and how often
-// the upstream was asked again.
-func (m *Metrics) ObserveCall(provider string, status, retries int) {
+// ObserveCall records a proxied call that reached the network: the provider, the
+// status of the upstream's last answer, 0 when there was none, how often the
+// upstream was asked again, and how long it took in all to begin its answers.
+func (m *Metrics) ObserveCall(provider string, status, retries int, took time.Duration) {
 	outcome := "none"
 	if status != 0 {
 		outcome = class(status)
 	}
-	m.calls.WithLabelValues(provider, outcome).Inc()
+	m.calls.WithLabelValues(provider, outcome).Observe(took.Seconds())
 	if retries > 0 {
 		m.retries.WithLabelValues(provider).Add(float64(retries))
 	}

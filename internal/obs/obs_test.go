@@ -58,8 +58,8 @@ func TestAdminHandler(t *testing.T) {
 	m.Counter("operations_dropped_total", "Dropped.", func() float64 { return float64(dropped.Load()) })
 	m.Gauge("cached_connections", "Cached.", func() float64 { return 7 })
 	m.ObserveRequest(http.MethodGet, "/connections/{id}", http.StatusNotFound, 3*time.Millisecond, 42)
-	m.ObserveCall("github", http.StatusOK, 2)
-	m.ObserveCall("github", 0, 0)
+	m.ObserveCall("github", http.StatusOK, 2, 80*time.Millisecond)
+	m.ObserveCall("github", 0, 0, time.Second)
 	dropped.Add(3)
 	var ready atomic.Bool
 	h := obs.AdminHandler(m, ready.Load)
@@ -82,8 +82,9 @@ func TestAdminHandler(t *testing.T) {
 		`linkspan_http_request_duration_seconds_bucket{method="GET",route="/connections/{id}",status="4xx",le="0.0025"} 0`,
 		`linkspan_http_request_duration_seconds_bucket{method="GET",route="/connections/{id}",status="4xx",le="0.005"} 1`,
 		`linkspan_http_response_bytes_total{route="/connections/{id}"} 42`,
-		`linkspan_proxy_calls_total{provider="github",status="2xx"} 1`,
-		`linkspan_proxy_calls_total{provider="github",status="none"} 1`,
+		`linkspan_proxy_upstream_duration_seconds_bucket{provider="github",status="2xx",le="0.05"} 0`,
+		`linkspan_proxy_upstream_duration_seconds_bucket{provider="github",status="2xx",le="0.1"} 1`,
+		`linkspan_proxy_upstream_duration_seconds_count{provider="github",status="none"} 1`,
 		`linkspan_proxy_retries_total{provider="github"} 2`,
 		`linkspan_build_info{version="v1.2.3"} 1`,
 		"linkspan_operations_dropped_total 3",

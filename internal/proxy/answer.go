@@ -153,6 +153,7 @@ func (c *call) abort(err error) {
 	if c.r.Context().Err() != nil {
 		c.finish(c.r.Context().Err())
 	} else {
+		c.failure, _ = describe(err)
 		c.failOp("upstream_aborted", "The upstream broke off in the middle of its answer.")
 		c.s.c.Log.WarnContext(c.ctx, "the upstream broke off in the middle of its answer",
 			"integration", c.params.integration, "provider", c.target.Provider.Name, "error", err)

@@ -24,9 +24,7 @@ func (c *call) attempts() (*http.Response, error) {
 		if attempt == 0 {
 			c.logRequest(req)
 		}
-		c.informer.wait(true)
-		res, err := c.s.c.Upstream.Do(req, c.keepsHeaders())
-		c.informer.wait(false)
+		res, err := c.send(req)
 		if attempt >= c.params.retries || c.stream != nil || c.ctx.Err() != nil {
 			return res, err
 		}
@@ -34,7 +32,6 @@ func (c *call) attempts() (*http.Response, error) {
 		if !again {
 			return res, err
 		}
-		c.retries++
 		c.logRetry(attempt, res, err, pause)
 		if res != nil {
 			drain(res)
@@ -45,6 +42,17 @@ func (c *call) attempts() (*http.Response, error) {
 			}
 		}
 	}
+}
+
+// send makes one attempt.
+func (c *call) send(req *http.Request) (*http.Response, error) {
+	begun := c.now()
+	c.sent++
+	c.informer.wait(true)
+	res, err := c.s.c.Upstream.Do(req, c.keepsHeaders())
+	c.informer.wait(false)
+	c.took += c.now().Sub(begun)
+	return res, err
 }
 
 // pause decides whether the request is sent again, and after how long.

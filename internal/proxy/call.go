@@ -36,8 +36,11 @@ type call struct {
 	target *upstream.Target
 
 	informer informer
-	// status is the upstream's, retries how often it was asked again.
-	status, retries int
+	// status is the upstream's, failure what the network did instead; sent is
+	// how often it was asked and took how long it needed to begin its answers.
+	status, sent int
+	failure      string
+	took         time.Duration
 
 	// content is the whole request body, stream the body as it comes; at most
 	// one is set.

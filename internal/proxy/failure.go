@@ -48,6 +48,7 @@ func (c *call) failed(err error) error {
 		return c.r.Context().Err()
 	}
 	code, text := describe(err)
+	c.failure = code
 	body, encodeErr := json.Marshal(networkFailure{Message: text, Code: code, Method: c.r.Method})
 	if encodeErr != nil {
 		return fmt.Errorf("encoding a network failure: %w", encodeErr)

@@ -92,8 +92,13 @@ type Outcome struct {
 	Integration, Connection, Provider string
 	// Status is that of the upstream's last answer; 0 means there was none.
 	Status int
-	// Retries is how often the upstream was asked again.
-	Retries int
+	// Failure names what the network did when there was no answer, or no whole
+	// one, such as ECONNREFUSED.
+	Failure string
+	// Attempts is how often the upstream was asked, Took how long it needed in
+	// all to begin its answers.
+	Attempts int
+	Took     time.Duration
 }
 
 // Service is the proxy. It is safe for concurrent use.

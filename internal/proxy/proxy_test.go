@@ -362,16 +362,24 @@ func TestOutcomes(t *testing.T) {
 		}
 	}, "", func(c *proxy.Config) {
 		c.Ops = nil
+		tick := clock
+		c.Now = func() time.Time { tick++; return time.Unix(int64(tick), 0) }
 		c.Observe = func(_ context.Context, o proxy.Outcome) { got = append(got, o) }
 	})
 	b.do(t, "GET", "/proxy/x", nil, "Retries", "1")
 	b.do(t, "GET", "/proxy/x", nil, "Connection-Id", "other")
-	want := []proxy.Outcome{
-		{Integration: "acme", Connection: "c1", Provider: "acme", Status: 200, Retries: 1},
-		{Integration: "acme", Connection: "other"},
-	}
+	b.saas.Close()
+	b.do(t, "GET", "/proxy/x", nil)
 	b.proxy.Close()
-	if diff := cmp.Diff(want, got); diff != "" {
+	if len(got) != 3 {
+		t.Fatalf("%+v", got)
+	}
+	want := []proxy.Outcome{
+		{Integration: "acme", Connection: "c1", Provider: "acme", Status: 200, Attempts: 2, Took: got[0].Took},
+		{Integration: "acme", Connection: "other"},
+		{Integration: "acme", Connection: "c1", Provider: "acme", Failure: "ECONNREFUSED", Attempts: 1, Took: time.Second},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || got[0].Took < 2*time.Second {
 		t.Error(diff)
 	}
 }
