@@ -19,6 +19,7 @@ func bareCredentials() map[string]string {
 		"api.ProvidersQuery.ConnectSessionToken":    ignored,
 		"api.ProviderQuery.ConnectSessionToken":     ignored,
 		"api.IntegrationsQuery.ConnectSessionToken": ignored,
+		"api.Integration.CredentialsLabel":          "titles of form fields, shown to end users",
 		"internal/apptest.Authority.ClientSecret":   "made up by the test that uses it",
 	}
 }
