@@ -29,17 +29,7 @@ type TokenResponse struct {
 // and keeps it whole as Raw. Numbers in it should be json.Number. It returns
 // ErrNoAccessToken or ErrTokenTooLong.
 func (r TokenResponse) Parse(raw map[string]any, now time.Time) (Credentials, error) {
-	from := raw
-	token, ok := nonEmpty(raw["access_token"])
-	if !ok && r.AlternatePath != "" {
-		switch found := lookPath(raw, r.AlternatePath).(type) {
-		case map[string]any:
-			from = found
-			token, ok = nonEmpty(found["access_token"])
-		case string:
-			token, ok = found, found != ""
-		}
-	}
+	from, token, ok := r.find(raw)
 	if !ok {
 		return Credentials{}, ErrNoAccessToken
 	}
@@ -55,6 +45,27 @@ func (r TokenResponse) Parse(raw map[string]any, now time.Time) (Credentials, er
 		IssuedAt:     now.UTC().Truncate(time.Millisecond),
 		Raw:          raw,
 	}, nil
+}
+
+// HasToken reports whether a parsed token response holds an access token.
+func (r TokenResponse) HasToken(raw map[string]any) bool {
+	_, _, ok := r.find(raw)
+	return ok
+}
+
+// find returns the access token and the object that supplies what belongs to it.
+func (r TokenResponse) find(raw map[string]any) (from map[string]any, token string, ok bool) {
+	if token, ok := nonEmpty(raw["access_token"]); ok || r.AlternatePath == "" {
+		return raw, token, ok
+	}
+	switch found := lookPath(raw, r.AlternatePath).(type) {
+	case map[string]any:
+		token, ok := nonEmpty(found["access_token"])
+		return found, token, ok
+	case string:
+		return raw, found, found != ""
+	}
+	return raw, "", false
 }
 
 // expiry reads expires_at, else expires_in. The zero time means none.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/egress"
 	"github.com/linkspan/linkspan/internal/oplog"
 )
@@ -60,9 +61,9 @@ func New(c Config) *Client {
 }
 
 // exchange sends one request to a token endpoint and returns the parsed answer
-// of a success. Every error is a *Failure. trace, if not nil, gets the exchange
-// as a message without secrets.
-func (c *Client) exchange(ctx context.Context, r *http.Request, redact *oplog.Redactor, trace func(linkspan.Message)) (map[string]any, error) {
+// of a success, which has the given format. Every error is a *Failure. trace, if
+// not nil, gets the exchange as a message without secrets.
+func (c *Client) exchange(ctx context.Context, r *http.Request, format credential.TokenResponse, redact *oplog.Redactor, trace func(linkspan.Message)) (map[string]any, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	started := c.now()
@@ -71,7 +72,7 @@ func (c *Client) exchange(ctx context.Context, r *http.Request, redact *oplog.Re
 	if err != nil {
 		err = networkFailure(ctx, err)
 	} else {
-		raw, err = judge(a, redact)
+		raw, err = judge(a, format, redact)
 	}
 	if trace != nil {
 		trace(message(r, a, err, redact, started, c.now()))
@@ -121,8 +122,10 @@ func networkFailure(ctx context.Context, err error) *Failure {
 	return &Failure{Class: Transient, Code: "network_error", Err: err, Message: "The provider's token endpoint could not be reached."}
 }
 
-// judge makes an answer either a parsed success or a *Failure.
-func judge(a answer, redact *oplog.Redactor) (map[string]any, error) {
+// judge makes an answer either a parsed success or a *Failure. An answer that
+// holds a token is a success whatever else it says: {"code":0} looks like an
+// error, and the old grant is spent.
+func judge(a answer, format credential.TokenResponse, redact *oplog.Redactor) (map[string]any, error) {
 	status := a.status
 	raw := parse(a.header.Get("Content-Type"), a.body)
 	e, declared := errorIn(raw, redact)
@@ -137,7 +140,7 @@ func judge(a answer, redact *oplog.Redactor) (map[string]any, error) {
 		return nil, malformed(status, fmt.Sprintf("The provider's token endpoint answered with more than %d bytes.", maxAnswer))
 	case ok && raw == nil:
 		return nil, malformed(status, "The provider's token endpoint answered with something that is not a JSON object.")
-	case ok && raw["access_token"] != nil, ok && !declared:
+	case ok && format.HasToken(raw), ok && !declared:
 		return raw, nil
 	case ok, status >= 400 && declared:
 		return nil, refusal(status, e)

@@ -31,12 +31,13 @@ func FuzzAnswer(f *testing.F) {
 	} {
 		f.Add(seed.status, seed.kind, seed.body)
 	}
+	format := credential.TokenResponse{AlternatePath: "authed_user.x"}
 	redact := oplog.NewRedactor(linkspan.NewSecret(secret))
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	f.Fuzz(func(t *testing.T, status int, kind, body string) {
-		raw, err := judge(answer{status, http.Header{"Content-Type": {kind}}, []byte(body)}, redact)
+		raw, err := judge(answer{status, http.Header{"Content-Type": {kind}}, []byte(body)}, format, redact)
 		if err == nil {
-			c, err := credential.TokenResponse{AlternatePath: "authed_user.x"}.Parse(raw, now)
+			c, err := format.Parse(raw, now)
 			if err == nil && c.AccessToken.IsZero() {
 				t.Fatal("success without an access token")
 			}

@@ -199,6 +199,10 @@ func TestRefreshAnswers(t *testing.T) {
 			body: `{"ok":true,"authed_user":{"access_token":"u","refresh_token":"ur"}}`, access: "u", refresh: "ur",
 		},
 		{
+			name: "alternate path beside a code of success", auth: plain + "    response:\n      alternate_token_path: data\n",
+			body: `{"code":0,"message":"ok","data":{"access_token":"u","refresh_token":"ur"}}`, access: "u", refresh: "ur",
+		},
+		{
 			name: "milliseconds", auth: plain + "    response:\n      expires_in_unit: milliseconds\n",
 			body: `{"access_token":"a","expires_in":60000}`, access: "a", refresh: "old-refresh-token", expires: now().Add(time.Minute),
 		},

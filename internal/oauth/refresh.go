@@ -46,11 +46,12 @@ func (c *Client) Refresh(ctx context.Context, in RefreshRequest) (credential.Cre
 		return credential.Credentials{}, err
 	}
 	redact := oplog.NewRedactor(append(in.Credentials.Secrets(), in.Integration.ClientSecret)...)
-	raw, err := c.exchange(ctx, request, redact, in.Trace)
+	format := responseFormat(in.Provider)
+	raw, err := c.exchange(ctx, request, format, redact, in.Trace)
 	if err != nil {
 		return credential.Credentials{}, err
 	}
-	fresh, err := responseFormat(in.Provider).Parse(raw, c.now())
+	fresh, err := format.Parse(raw, c.now())
 	if err != nil {
 		return credential.Credentials{}, malformed(http.StatusOK, sentence(err))
 	}
