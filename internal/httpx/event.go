@@ -86,6 +86,8 @@ func (x *exchange) line(log *slog.Logger, r *http.Request, took time.Duration) {
 	case x.quiet && status == http.StatusServiceUnavailable:
 		// A probe that is told to come back later: whoever says so logs why.
 		level = slog.LevelDebug
+	case e.err == nil && (e.UpstreamError != "" || e.UpstreamStatus == status && status >= http.StatusInternalServerError):
+		level = slog.LevelWarn // the failure is the upstream's
 	case status >= http.StatusInternalServerError || e.stack != "":
 		level = slog.LevelError
 	case x.quiet:
