@@ -40,6 +40,12 @@ type FunctionsQuery struct {
 	Limit  *int    `query:"limit" check:"min=1,max=100"`
 }
 
+// ScriptsConfigQuery chooses the form of the reply. Other keys and values are
+// ignored.
+type ScriptsConfigQuery struct {
+	Format *string `query:"format" doc:"The value openai asks for tool definitions under data instead."`
+}
+
 // ScriptsConfig lists the functions of one integration.
 type ScriptsConfig struct {
 	ProviderConfigKey string            `json:"providerConfigKey"`

@@ -130,6 +130,12 @@ func (b *specBuilder) responses(r *Route) map[string]any {
 		success["content"] = jsonContent(b.schema(shapeOf(reflect.TypeOf(r.Reply), fromBody), noRules, false))
 	}
 	all := map[string]any{strconv.Itoa(status): success, "default": ref("responses", "Error")}
+	for status, reply := range r.Also {
+		all[strconv.Itoa(status)] = map[string]any{
+			"description": http.StatusText(status) + ".",
+			"content":     jsonContent(b.schema(shapeOf(reflect.TypeOf(reply), fromBody), noRules, false)),
+		}
+	}
 	for _, e := range expectedErrors() {
 		if e.on(r) {
 			all[strconv.Itoa(e.status)] = ref("responses", e.name)

@@ -58,6 +58,9 @@ type Route struct {
 	Path, Query, Header, Body, Reply any
 	// Status is the status of success. Zero means 200.
 	Status int
+	// Also holds zero values of replies with other statuses that are not
+	// errors in the usual envelope.
+	Also map[int]any
 
 	// AnyContentType lifts the restriction of bodies to JSON.
 	AnyContentType bool

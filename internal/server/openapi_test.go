@@ -79,6 +79,19 @@ func TestOpenAPIHoldsTogether(t *testing.T) {
 	}
 }
 
+// A server that is not ready says so in the form of one that is.
+func TestOpenAPIOfReadiness(t *testing.T) {
+	t.Parallel()
+	doc, _ := describe(t)
+	ready := doc.Paths["/ready"]["get"].Responses
+	var yes, no struct{ Content json.RawMessage }
+	check(t, json.Unmarshal(ready["200"], &yes))
+	check(t, json.Unmarshal(ready["503"], &no))
+	if len(no.Content) == 0 || string(no.Content) != string(yes.Content) {
+		t.Errorf("ready: %s, not ready: %s", yes.Content, no.Content)
+	}
+}
+
 // Every operation says which key it wants and what a refusal looks like.
 func TestOpenAPITellsOfRefusals(t *testing.T) {
 	t.Parallel()

@@ -58,7 +58,7 @@ func (s *Server) serverRoutes() []httpx.Route {
 			Method: http.MethodGet, Pattern: "/ready", Tag: tagServer, Quiet: true, AnyContentType: true,
 			Summary:     "Tell whether the server is ready for requests",
 			Description: "Answers 503 while the server starts, shuts down or has no database.",
-			Reply:       api.Health{}, Handler: s.ready,
+			Reply:       api.Health{}, Also: map[int]any{http.StatusServiceUnavailable: api.Health{}}, Handler: s.ready,
 		},
 		{
 			Method: http.MethodGet, Pattern: "/openapi.json", Tag: tagServer, AnyContentType: true,
@@ -148,7 +148,7 @@ func (s *Server) integrationRoutes() []httpx.Route {
 		{
 			Method: http.MethodGet, Pattern: "/scripts/config", Auth: httpx.AuthEnvironment, Tag: tagIntegrations,
 			Scopes:  []string{scopeIntegrationsListFunctions},
-			Summary: "List the functions of all integrations", Reply: []api.ScriptsConfig{}, Handler: s.scriptsConfig,
+			Summary: "List the functions of all integrations", Query: api.ScriptsConfigQuery{}, Reply: []api.ScriptsConfig{}, Handler: s.scriptsConfig,
 		},
 		{
 			Method: http.MethodGet, Pattern: "/config/{unique_key}", Auth: httpx.AuthEnvironment, Tag: tagIntegrations, AnyContentType: true,
