@@ -39,7 +39,7 @@ as_server() {
 	fi
 }
 
-dir=$(mktemp -d /tmp/linkspan-postgres.XXXXXX)
+dir=$(mktemp -d -t linkspan-postgres.XXXXXX)
 [ "$(id -u)" -eq 0 ] && chown "$user" "$dir"
 
 stop() {

@@ -57,6 +57,11 @@ type Log struct {
 	mu   sync.Mutex
 	ops  []linkspan.Operation
 	msgs []linkspan.Message
+	// frontOps and frontMsgs are older than ops and msgs: the writer empties
+	// them batch by batch, then takes the others whole, so that no record is
+	// moved more than once.
+	frontOps  []linkspan.Operation
+	frontMsgs []linkspan.Message
 	// saving is how many records are being written; they count as waiting.
 	saving int
 	// wake tells the writer that a batch is full.
@@ -111,7 +116,9 @@ func (l *Log) Waiting() int {
 }
 
 // waiting is Waiting with l.mu held.
-func (l *Log) waiting() int { return len(l.ops) + len(l.msgs) + l.saving }
+func (l *Log) waiting() int {
+	return len(l.frontOps) + len(l.frontMsgs) + len(l.ops) + len(l.msgs) + l.saving
+}
 
 // Run writes what is recorded until ctx ends, then writes the rest within ten
 // seconds and returns.
@@ -198,39 +205,39 @@ func (l *Log) settle(ops []linkspan.Operation, msgs []linkspan.Message) {
 	defer l.mu.Unlock()
 	l.saving = 0
 	if len(ops) > 0 {
-		l.ops = slices.Concat(ops, l.ops)
+		l.frontOps = slices.Concat(ops, l.frontOps)
 	}
 	if len(msgs) > 0 {
-		l.msgs = slices.Concat(msgs, l.msgs)
+		l.frontMsgs = slices.Concat(msgs, l.frontMsgs)
 	}
 }
 
 // take removes at most one batch from the front of the buffer. When the same
 // operation waits twice, only its newest state is kept: one bulk statement may
 // not touch a row twice.
-func (l *Log) take() ([]linkspan.Operation, []linkspan.Message) {
+func (l *Log) take() (ops []linkspan.Operation, msgs []linkspan.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	nOps := min(len(l.ops), l.opts.Batch)
-	ops := append([]linkspan.Operation(nil), l.ops[:nOps]...)
-	l.ops = dropFront(l.ops, nOps)
-	nMsgs := min(len(l.msgs), l.opts.Batch)
-	msgs := append([]linkspan.Message(nil), l.msgs[:nMsgs]...)
-	l.msgs = dropFront(l.msgs, nMsgs)
+	if len(l.frontOps) == 0 {
+		l.frontOps, l.ops = l.ops, nil
+	}
+	if len(l.frontMsgs) == 0 {
+		l.frontMsgs, l.msgs = l.msgs, nil
+	}
+	ops, l.frontOps = cut(l.frontOps, l.opts.Batch)
+	msgs, l.frontMsgs = cut(l.frontMsgs, l.opts.Batch)
 	ops = newestOnly(ops)
 	l.saving = len(ops) + len(msgs)
 	return ops, msgs
 }
 
-// dropFront removes the first n elements and lets their memory go.
-func dropFront[T any](s []T, n int) []T {
+// cut splits off at most n elements from the front.
+func cut[T any](s []T, n int) (front, rest []T) {
+	n = min(n, len(s))
 	if n == len(s) {
-		clear(s)
-		return s[:0]
+		return s, nil // let go of what held them
 	}
-	m := copy(s, s[n:])
-	clear(s[m:])
-	return s[:m]
+	return s[:n:n], s[n:]
 }
 
 func newestOnly(ops []linkspan.Operation) []linkspan.Operation {
