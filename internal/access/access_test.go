@@ -19,6 +19,9 @@ import (
 	"github.com/linkspan/linkspan/internal/change"
 )
 
+// pass lets the bubble's clock run; no real time passes.
+func pass(d time.Duration) { <-time.After(d) }
+
 // start returns a service whose feed and writer run until the test ends.
 func start(tb testing.TB, store *fakeStore) *access.Service {
 	tb.Helper()
@@ -173,7 +176,7 @@ func TestHitsNeedNoLookup(t *testing.T) {
 		store := newStore()
 		s := start(t, store)
 		_, key := newKey(t, s, access.NewKey{EnvironmentID: 7})
-		time.Sleep(time.Second) // the feed reads the creation
+		pass(time.Second) // the feed reads the creation
 		for _, header := range []string{"Bearer " + key, "Bearer " + linkspan.NewUUID()} {
 			store.set(func() { store.lookups = 0 })
 			for range 10 {
@@ -205,7 +208,7 @@ func TestRevocationElsewhere(t *testing.T) {
 		if !admitted() {
 			t.Error("the principal was not cached, so this test shows nothing")
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if admitted() {
 			t.Error("a deleted key works after a second")
 		}
@@ -218,7 +221,7 @@ func TestRevocationElsewhere(t *testing.T) {
 			delete(store.envs, 7)
 			store.record(linkspan.ChangeEnvironment, "env-7")
 		})
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if admitted() {
 			t.Error("a key of a deleted environment works after a second")
 		}
@@ -234,7 +237,7 @@ func TestKeyCreatedDuringItsLookupIsNotRememberedAsAbsent(t *testing.T) {
 		store.duringGet = func() {
 			store.set(func() { store.duringGet = nil })
 			newKey(t, s, access.NewKey{EnvironmentID: 7, Secret: secret})
-			time.Sleep(time.Second) // the feed reads the creation
+			pass(time.Second) // the feed reads the creation
 		}
 		for range 2 { // the first call was overtaken, the second must see the key
 			_, _ = authenticate(t.Context(), s, request("Bearer "+secret.Reveal()), anyEnvironmentKey)
@@ -263,7 +266,7 @@ func TestAbsenceIsForgotten(t *testing.T) {
 		if linkspan.CodeOf(authenticate()) != "unknown_account" {
 			t.Error("the absence was not remembered, so this test shows nothing")
 		}
-		time.Sleep(31 * time.Second)
+		pass(31 * time.Second)
 		if err := authenticate(); err != nil {
 			t.Errorf("after half a minute: %v", err)
 		}
@@ -280,7 +283,7 @@ func TestFailsClosed(t *testing.T) {
 			_, err := authenticate(t.Context(), s, request("Bearer "+token), anyEnvironmentKey)
 			return err
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if err := authenticate(key); err != nil {
 			t.Fatal(err)
 		}
@@ -291,12 +294,12 @@ func TestFailsClosed(t *testing.T) {
 		if err := authenticate(linkspan.NewUUID()); linkspan.KindOf(err) != linkspan.KindUnavailable {
 			t.Errorf("an unknown key without a database: %v", err)
 		}
-		time.Sleep(6 * time.Second)
+		pass(6 * time.Second)
 		if err := authenticate(key); linkspan.KindOf(err) != linkspan.KindUnavailable {
 			t.Errorf("a cached key six seconds later: %v", err)
 		}
 		store.set(func() { store.fail = nil })
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if err := authenticate(key); err != nil {
 			t.Errorf("after recovery: %v", err)
 		}
@@ -314,19 +317,19 @@ func TestLastUsedIsWrittenBehind(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		first := time.Now()
 		for range 30 {
 			use()
-			time.Sleep(time.Second)
+			pass(time.Second)
 		}
 		if got, writes := store.seen(key.ID); !got.Equal(first) || writes != 1 {
 			t.Errorf("used at %v, %d writes; want %v and one write", got, writes, first)
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		second := time.Now()
 		use()
-		time.Sleep(15 * time.Second)
+		pass(15 * time.Second)
 		if got, writes := store.seen(key.ID); !got.Equal(second) || writes != 2 {
 			t.Errorf("used at %v, %d writes; want %v and two writes", got, writes, second)
 		}
@@ -350,7 +353,7 @@ func TestLastUsedSurvivesFailureAndEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		used := time.Now()
-		time.Sleep(11 * time.Second) // the first write fails
+		pass(11 * time.Second) // the first write fails
 		if got, writes := store.seen(key.ID); writes != 1 || !got.IsZero() {
 			t.Fatalf("%d writes, used at %v", writes, got)
 		}

@@ -17,6 +17,9 @@ import (
 	"github.com/linkspan/linkspan/internal/ratelimit"
 )
 
+// pass lets the bubble's clock run; no real time passes.
+func pass(d time.Duration) { <-time.After(d) }
+
 // fakeStore adds up counts like the real one.
 type fakeStore struct {
 	mu      sync.Mutex
@@ -88,7 +91,7 @@ func TestFixedWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := start(t, newStore(), 3)
 		begin := time.Now().Truncate(time.Minute)
-		time.Sleep(10*time.Second + 500*time.Millisecond)
+		pass(10*time.Second + 500*time.Millisecond)
 		reset := begin.Add(time.Minute)
 		wait := time.Until(reset)
 		for remaining := int64(2); remaining >= 0; remaining-- {
@@ -104,7 +107,7 @@ func TestFixedWindow(t *testing.T) {
 		if !l.Allow(2, ratelimit.BucketAPI).OK || !l.Allow(1, ratelimit.BucketScript).OK {
 			t.Error("another account or bucket is limited too")
 		}
-		time.Sleep(wait)
+		pass(wait)
 		if d := l.Allow(1, ratelimit.BucketAPI); !d.OK || d.Remaining != 2 {
 			t.Errorf("in the next window: %+v", d)
 		}
@@ -119,13 +122,13 @@ func TestReplicasShareTheBudget(t *testing.T) {
 		if got := allowed(a, 60); got != 60 {
 			t.Fatalf("a let %d through", got)
 		}
-		time.Sleep(1100 * time.Millisecond)
+		pass(1100 * time.Millisecond)
 		allowed(b, 1) // b learns of the others when it shares its own
-		time.Sleep(1100 * time.Millisecond)
+		pass(1100 * time.Millisecond)
 		if got := allowed(b, 100); got != 39 {
 			t.Errorf("b let %d more through, want 39", got)
 		}
-		time.Sleep(1100 * time.Millisecond)
+		pass(1100 * time.Millisecond)
 		store.mu.Lock()
 		defer store.mu.Unlock()
 		if store.calls > 4 {
@@ -142,7 +145,7 @@ func TestOneStatementForAllAccounts(t *testing.T) {
 		for account := range linkspan.AccountID(50) {
 			l.Allow(account, ratelimit.BucketAPI)
 		}
-		time.Sleep(1100 * time.Millisecond)
+		pass(1100 * time.Millisecond)
 		store.mu.Lock()
 		defer store.mu.Unlock()
 		if store.calls != 1 || store.biggest != 50 {
@@ -160,12 +163,12 @@ func TestGoesOnWithoutTheStore(t *testing.T) {
 		if got := allowed(l, 4); got != 4 {
 			t.Fatalf("%d let through", got)
 		}
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		if got := allowed(l, 10); got != 6 {
 			t.Errorf("%d more let through, want the 6 that are left", got)
 		}
 		store.setFail(nil)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		store.mu.Lock()
 		defer store.mu.Unlock()
 		for key, n := range store.totals {
@@ -185,7 +188,7 @@ func TestPurgesOncePerWindow(t *testing.T) {
 		store := newStore()
 		start(t, store, 10)
 		begin := time.Now().Truncate(time.Minute)
-		time.Sleep(time.Until(begin.Add(90 * time.Second)))
+		pass(time.Until(begin.Add(90 * time.Second)))
 		store.mu.Lock()
 		defer store.mu.Unlock()
 		want := []time.Time{begin.Add(-10 * time.Minute), begin.Add(-9 * time.Minute)}
