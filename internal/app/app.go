@@ -45,6 +45,8 @@ type App struct {
 	parts   *parts
 
 	public, admin net.Listener // admin may be nil
+	// unlock lets other servers use the data folder; nil on PostgreSQL.
+	unlock func() error
 	// taking is set while the server takes work.
 	taking atomic.Bool
 	// working is set once jobs were started. Only Run touches it.
@@ -77,6 +79,11 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	// An address that is taken is the most frequent mistake: find it first.
 	if err := a.listen(ctx); err != nil {
 		return nil, err
+	}
+	if a.cfg.DatabaseURL.IsZero() {
+		if a.unlock, err = store.LockFolder(a.cfg.DataDir); err != nil {
+			return nil, err
+		}
 	}
 	if a.db, err = openDatabase(ctx, a.cfg, a.log); err != nil {
 		return nil, err
@@ -160,6 +167,11 @@ func (a *App) Close() error {
 	if a.db != nil {
 		if err := a.db.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("closing the database: %w", err))
+		}
+	}
+	if a.unlock != nil {
+		if err := a.unlock(); err != nil {
+			errs = append(errs, fmt.Errorf("unlocking the data folder: %w", err))
 		}
 	}
 	return errors.Join(errs...)

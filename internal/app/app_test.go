@@ -119,6 +119,20 @@ func get(t *testing.T, url, key string) (int, string) {
 	return res.StatusCode, string(body)
 }
 
+func TestOneServerPerDataFolder(t *testing.T) {
+	t.Parallel()
+	c := load(t, t.TempDir(), nil, nil)
+	first := newApp(t, c, io.Discard)
+	_, err := New(t.Context(), Options{Config: c, Log: slog.New(slog.DiscardHandler), Stdout: io.Discard})
+	if linkspan.CodeOf(err) != "data_folder_in_use" || !strings.Contains(err.Error(), c.DataDir) {
+		t.Fatalf("a second server on the folder: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	newApp(t, c, io.Discard)
+}
+
 func TestFirstStartShowsKeysOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
