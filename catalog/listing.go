@@ -18,11 +18,15 @@ const etagBytes = 12
 // more than a megabyte.
 type Listing struct {
 	compressed []byte
-	etag       string
+	digest     string
 }
 
-// ETag returns the quoted entity tag of the document.
-func (l *Listing) ETag() string { return l.etag }
+// ETag returns the quoted entity tag of the document in clear.
+func (l *Listing) ETag() string { return `"` + l.digest + `"` }
+
+// GzipETag returns the quoted entity tag of the document compressed. Strong tags
+// stand for bytes, so it is not that of the document in clear (RFC 9110 §8.8.3).
+func (l *Listing) GzipETag() string { return `"` + l.digest + `-gzip"` }
 
 // Gzip returns the document compressed, to be sent as it is to clients that
 // accept gzip. The slice is shared: do not change it.
@@ -97,8 +101,10 @@ func (c *Catalog) encode(form listingForm, urls PublicURLs) (*Listing, error) {
 	if err := zipped.Close(); err != nil {
 		return nil, fmt.Errorf("compressing the provider listing: %w", err)
 	}
-	etag := `"` + base64.RawURLEncoding.EncodeToString(digest.Sum(nil)[:etagBytes]) + `"`
-	return &Listing{compressed: bytes.Clone(compressed.Bytes()), etag: etag}, nil
+	return &Listing{
+		compressed: bytes.Clone(compressed.Bytes()),
+		digest:     base64.RawURLEncoding.EncodeToString(digest.Sum(nil)[:etagBytes]),
+	}, nil
 }
 
 func (c *Catalog) encodeTo(w io.Writer, form listingForm, urls PublicURLs) error {

@@ -57,14 +57,18 @@ func (s *Server) catalogue(w http.ResponseWriter, r *http.Request) error {
 // it so.
 func writeListing(w http.ResponseWriter, r *http.Request, l *catalog.Listing) error {
 	h := w.Header()
-	h.Set("Etag", l.ETag())
+	packed, etag := acceptsGzip(r.Header.Values("Accept-Encoding")), l.ETag()
+	if packed {
+		etag = l.GzipETag()
+	}
+	h.Set("Etag", etag)
 	h.Set("Vary", "Accept-Encoding")
-	if matchesETag(r.Header.Get("If-None-Match"), l.ETag()) {
+	if matchesETag(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
 	h.Set("Content-Type", "application/json; charset=utf-8")
-	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+	if packed {
 		h.Set("Content-Encoding", "gzip")
 		_, _ = w.Write(l.Gzip()) // fails only when the client is gone
 		return nil

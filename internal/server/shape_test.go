@@ -427,8 +427,21 @@ func TestProviders(t *testing.T) {
 	if byName["test-key"]["display_name"] != "Test Key" {
 		t.Errorf("entry: %v", byName["test-key"])
 	}
-	if again := r.call("", "GET", "/providers.json", "", "If-None-Match", plain.header.Get("Etag")); again.status != http.StatusNotModified || again.body != "" {
-		t.Errorf("unchanged catalogue: %d, %d bytes", again.status, len(again.body))
+	tags := map[string]string{"identity": plain.header.Get("Etag"), "gzip": packed.header.Get("Etag")}
+	if tags["identity"] == tags["gzip"] {
+		t.Errorf("both encodings have the entity tag %s", tags["gzip"])
+	}
+	for encoding := range tags {
+		for of, tag := range tags {
+			want := http.StatusOK
+			if of == encoding {
+				want = http.StatusNotModified
+			}
+			again := r.call("", "GET", "/providers.json", "", "Accept-Encoding", encoding, "If-None-Match", tag)
+			if again.status != want || again.header.Get("Etag") != tags[encoding] || again.status == http.StatusNotModified && again.body != "" {
+				t.Errorf("%s, asked with the tag of %s: %d, %s, %d bytes", encoding, of, again.status, again.header.Get("Etag"), len(again.body))
+			}
+		}
 	}
 }
 
