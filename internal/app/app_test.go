@@ -304,6 +304,50 @@ func TestStopBeforeTheStart(t *testing.T) {
 	}
 }
 
+func TestWebhooksToThisServerAreRefused(t *testing.T) {
+	t.Parallel()
+	for public, targets := range map[string]map[string]bool{
+		"https://link.example.com/api": {
+			"https://link.example.com/hook": false, "http://LINK.example.com.:8080/": false,
+			"https://hooks.example.com": true, "http://10.0.0.1/": true, "http://169.254.169.254/": false,
+		},
+		"http://localhost:3003": {"http://localhost:3003/x": false, "http://localhost:8080/x": true},
+		"http://[::1]:3003":     {"http://[::1]:3003/x": false, "http://[::1]:8080/x": true},
+	} {
+		key := linkspan.NewUUID()
+		a := newApp(t, load(t, t.TempDir(), map[string]string{"public-url": public, "allow-private-network": "true"},
+			map[string]string{"LINKSPAN_SECRET_KEY_DEV": key}), io.Discard)
+		run(t, a)
+		post(t, a, key, "/integrations", `{"unique_key":"one","provider":"unauthenticated"}`, http.StatusOK)
+		for target, allowed := range targets {
+			want := http.StatusBadRequest
+			if allowed {
+				want = http.StatusCreated
+			}
+			post(t, a, key, "/connections", `{"provider_config_key":"one","credentials":{"type":"NONE"},"webhook_url_override":"`+target+`"}`, want)
+		}
+	}
+}
+
+func post(t *testing.T, a *App, key, path, body string, want int) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+a.Addr()+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+key)
+	r.Header.Set("Content-Type", "application/json")
+	res, err := new(http.Client).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != want {
+		t.Errorf("POST %s %s: %d %s, want %d; %v", path, body, res.StatusCode, answer, want, err)
+	}
+}
+
 func TestTakenAddress(t *testing.T) {
 	t.Parallel()
 	first := newApp(t, load(t, t.TempDir(), nil, nil), io.Discard)

@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
+	"strings"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
@@ -70,7 +73,7 @@ func newParts(a *App, db *store.Store) (*parts, error) {
 		Leases:   lease.NewKeeper(db, holder(), a.log),
 		Upstream: p.upstream,
 		OAuth:    oauth.New(oauth.Config{HTTP: guard.Client(egress.ClientOptions{})}),
-		Ops:      p.ops, Log: a.log, CheckURL: guard.CheckURL,
+		Ops:      p.ops, Log: a.log, CheckURL: webhookTargets(guard, a.publicURL()),
 	})
 	p.catalog.OnChange(p.connections.ProvidersChanged)
 	if a.cfg.Role != config.RoleAPI {
@@ -81,6 +84,26 @@ func newParts(a *App, db *store.Store) (*parts, error) {
 	p.handler = newHandler(a, db, p)
 	p.expose(a.metrics)
 	return p, nil
+}
+
+// webhookTargets returns a check of the URLs that customers have webhooks sent
+// to: the guard's, and that it is not this server, which would talk to itself.
+// Many servers share a loopback address, so there the port decides.
+func webhookTargets(guard *egress.Guard, publicURL string) func(*url.URL) error {
+	own, err := url.Parse(publicURL)
+	return func(u *url.URL) error {
+		if err == nil && hostOf(u) == hostOf(own) && (!isLoopback(hostOf(own)) || u.Port() == own.Port()) {
+			return &egress.BlockedError{Host: u.Hostname(), Reason: "it is this server"}
+		}
+		return guard.CheckURL(u)
+	}
+}
+
+func hostOf(u *url.URL) string { return strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")) }
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // holder names this process among the replicas, for people who read lease rows
