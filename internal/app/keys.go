@@ -20,12 +20,7 @@ func RotateKeys(ctx context.Context, c config.Config, log *slog.Logger, out io.W
 	if err := requireKey(c); err != nil {
 		return err
 	}
-	db, err := openDatabase(ctx, c, log)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	pending, err := db.Pending(ctx)
+	pending, err := store.Pending(ctx, storeConfig(c), log)
 	if err != nil {
 		return err
 	}
@@ -33,6 +28,11 @@ func RotateKeys(ctx context.Context, c config.Config, log *slog.Logger, out io.W
 		return linkspan.E("app.RotateKeys", linkspan.KindConflict, "", nil, "The database is not of this version.").
 			WithHint("Run linkspan migrate, or start the server, first.")
 	}
+	db, err := openDatabase(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
 	ring, err := openRing(ctx, c, db)
 	if err != nil {
 		return err

@@ -8,21 +8,19 @@ import (
 	"log/slog"
 
 	"github.com/linkspan/linkspan/internal/config"
+	"github.com/linkspan/linkspan/internal/store"
 )
 
 // Migrate brings the database to this version and says on out what it did. With
 // dryRun it only lists what it would do.
-func Migrate(ctx context.Context, c config.Config, log *slog.Logger, dryRun bool, out io.Writer) (err error) {
-	db, err := openDatabase(ctx, c, log)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	verb, work := "applied", func(ctx context.Context) ([]string, error) { return migrate(ctx, db) }
+func Migrate(ctx context.Context, c config.Config, log *slog.Logger, dryRun bool, out io.Writer) error {
+	verb, work := "applied", migrateOnce
 	if dryRun {
-		verb, work = "pending", db.Pending
+		verb, work = "pending", func(ctx context.Context, c config.Config, log *slog.Logger) ([]string, error) {
+			return store.Pending(ctx, storeConfig(c), log)
+		}
 	}
-	names, err := work(ctx)
+	names, err := work(ctx, c, log)
 	if err != nil {
 		return err
 	}
@@ -34,6 +32,16 @@ func Migrate(ctx context.Context, c config.Config, log *slog.Logger, dryRun bool
 		p.line("The database is up to date.")
 	}
 	return p.err
+}
+
+// migrateOnce opens the database for a migration only.
+func migrateOnce(ctx context.Context, c config.Config, log *slog.Logger) (applied []string, err error) {
+	db, err := openDatabase(ctx, c, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return migrate(ctx, db)
 }
 
 // printer writes lines and keeps the first error.

@@ -18,15 +18,21 @@ import (
 // keyFile is the name of the key file in the data folder.
 const keyFile = "encryption.key"
 
-// openDatabase opens the database without changing it.
+// openDatabase opens the database without migrating it. An SQLite file that is
+// absent is made.
 func openDatabase(ctx context.Context, c config.Config, log *slog.Logger) (*store.DB, error) {
+	return store.Open(ctx, storeConfig(c), log)
+}
+
+// storeConfig says where the data is.
+func storeConfig(c config.Config) store.Config {
 	sc := store.Config{MaxConns: c.MaxConns, PollOnly: c.PollOnly}
 	if c.DatabaseURL.IsZero() {
 		sc.DataDir = c.DataDir
 	} else {
 		sc.DatabaseURL = c.DatabaseURL.Reveal()
 	}
-	return store.Open(ctx, sc, log)
+	return sc
 }
 
 // migrate brings the database and the queue's tables to this version and

@@ -5,9 +5,13 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
+	"os"
 	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -87,9 +91,38 @@ func (db *DB) migrateStep(ctx context.Context, t *txn, known []migration) (*migr
 	return &m, nil
 }
 
-// Pending returns the names of the steps that Migrate would take.
-func (db *DB) Pending(ctx context.Context) ([]string, error) {
+// Pending returns the names of the steps that Migrate would take. It changes
+// nothing: a database that does not exist is not made.
+func Pending(ctx context.Context, c Config, log *slog.Logger) (names []string, err error) {
+	there, err := exists(c)
+	if err != nil {
+		return nil, wrap("Pending", err)
+	}
+	if !there {
+		known, err := readMigrations(migrationFiles, sqliteDialect().migrations)
+		return stepNames(known), wrap("Pending", err)
+	}
+	db, err := Open(ctx, c, log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
 	return db.pending(ctx, migrationFiles)
+}
+
+// exists reports whether there is a database that Open would not have to make.
+func exists(c Config) (bool, error) {
+	if c.DataDir == "" {
+		return true, nil // a server's to say
+	}
+	info, err := os.Stat(filepath.Join(c.DataDir, sqliteFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking for the database file: %w", err)
+	}
+	return info.Size() > 0, nil
 }
 
 func (db *DB) pending(ctx context.Context, files fs.FS) ([]string, error) {
@@ -108,11 +141,15 @@ func (db *DB) pending(ctx context.Context, files fs.FS) ([]string, error) {
 			return nil, wrap("Pending", err)
 		}
 	}
+	return stepNames(missing), nil
+}
+
+func stepNames(steps []migration) []string {
 	var names []string
-	for _, m := range missing {
+	for _, m := range steps {
 		names = append(names, m.name)
 	}
-	return names, nil
+	return names
 }
 
 // pending compares what was applied with what is known.

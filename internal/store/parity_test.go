@@ -3,6 +3,7 @@ package store_test
 import (
 	"cmp"
 	"database/sql"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/linkspan/linkspan/internal/store"
 	"github.com/linkspan/linkspan/internal/store/storetest"
 )
 
@@ -179,7 +181,7 @@ func TestMigrateTogether(t *testing.T) {
 			for range 4 {
 				total += <-applied
 			}
-			pending, err := openDB(t, c).Pending(t.Context())
+			pending, err := store.Pending(t.Context(), c, slog.New(slog.DiscardHandler))
 			if err != nil || len(pending) != 0 || total == 0 {
 				t.Fatalf("%d steps taken, pending %v, %v", total, pending, err)
 			}
