@@ -38,21 +38,6 @@ func DecodeQuery[T any](r *http.Request) (T, error) {
 	return v, decodeInto(&v, map[string]any(values), true, fromQuery, "invalid_query_params")
 }
 
-// DecodeHeaders decodes and validates the headers that T names, in any case;
-// others are ignored. Issues name headers in lower case.
-func DecodeHeaders[T any](r *http.Request) (T, error) {
-	var v T
-	s := shapeOf(reflect.TypeFor[T](), fromHeader)
-	tree := make(map[string]any, len(s.fields))
-	for i := range s.fields {
-		name := s.fields[i].name
-		if values := r.Header.Values(name); len(values) > 0 {
-			tree[name] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD")
-		}
-	}
-	return v, decodeInto(&v, tree, true, fromHeader, "invalid_headers")
-}
-
 // DecodePath decodes and validates the path values of a request.
 func DecodePath[T any](r *http.Request) (T, error) {
 	var v T
@@ -62,15 +47,6 @@ func DecodePath[T any](r *http.Request) (T, error) {
 		tree[s.fields[i].name] = pathText(r, s.fields[i].name)
 	}
 	return v, decodeInto(&v, tree, true, fromPath, "invalid_uri_params")
-}
-
-// PathValue returns one path value after checking it against a check tag, such
-// as "min=1,max=255,pattern=pck".
-func PathValue(r *http.Request, name, check string) (string, error) {
-	d := decoder{from: fromPath, path: []any{name}}
-	value := pathText(r, name)
-	d.checkText(value, parseRules(check))
-	return value, invalid("invalid_uri_params", d.issues)
 }
 
 func pathText(r *http.Request, name string) string {

@@ -1,7 +1,7 @@
 // Package httpx is the HTTP layer without a domain: a router whose handlers
-// return errors, strict decoding of bodies, queries, headers and path values by
-// struct tags, the public error envelope, and an OpenAPI document made from the
-// same route table and the same tags.
+// return errors, strict decoding of bodies, queries and path values by struct
+// tags, the public error envelope, and an OpenAPI document made from the same
+// route table and the same tags.
 //
 // Input types describe themselves with tags:
 //
@@ -21,8 +21,8 @@
 //	pattern=NAME   one of the named patterns of the wire contract, see patterns.go
 //	format=NAME    email, url, uuid or datetime
 //	enum=a|b       one of the values
-//	default=V      value when absent (queries and headers)
-//	csv            a comma-separated string is a list (queries and headers)
+//	default=V      value when absent (queries)
+//	csv            a comma-separated string is a list (queries)
 //	loose          unknown keys of this struct are ignored; for a top-level
 //	               struct write the rule on a blank field (_ struct{})
 //	each.RULE      the rule holds for every element of a list or map
