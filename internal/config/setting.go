@@ -61,7 +61,7 @@ func serverSettings() []Setting {
 		},
 		{
 			Name: "database-connections", Placeholder: "N", Default: "0",
-			Usage: "most connections to PostgreSQL; 0 chooses by the number of processors",
+			Usage: "most connections of this replica to PostgreSQL; 0 means 20",
 			set:   count(func(c *Config) *int { return &c.MaxConns }),
 		},
 		{
