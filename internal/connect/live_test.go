@@ -146,9 +146,13 @@ func TestUseIsNoted(t *testing.T) {
 		if got := stored(); !got.Equal(later) {
 			t.Errorf("stored %v after the database came back, want %v", got, later)
 		}
-		r.Touch(1)
-		if got := stored(); !got.After(later) {
-			t.Errorf("stored %v after Touch, want later than %v", got, later)
+		w.db.skip(time.Minute)
+		shown, err := r.Live(t.Context(), envID, "open", "c")
+		if err != nil || !shown.Connection.LastFetchedAt.After(later) {
+			t.Fatalf("Live shows a use at %v, want later than %v; %v", shown.Connection.LastFetchedAt, later, err)
+		}
+		if got := stored(); !got.Equal(shown.Connection.LastFetchedAt) {
+			t.Errorf("stored %v after Live, want %v", got, shown.Connection.LastFetchedAt)
 		}
 	})
 }

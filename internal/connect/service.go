@@ -168,9 +168,9 @@ func (s *Service) ProvidersChanged(names []string) {
 	}
 }
 
-// Live returns the connection as it is stored, without refreshing it. It asks
-// the database only for what is not cached, and fails with KindUnavailable when
-// the caches can't be trusted. Missing things are KindNotFound, with the code
+// Live returns the connection as it is stored, without refreshing it, and notes
+// that it was fetched. It asks the database only for what is not cached, and
+// fails with KindUnavailable when the caches can't be trusted. Missing things are KindNotFound, with the code
 // unknown_provider_config for the integration and unknown_connection for the
 // connection.
 func (s *Service) Live(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string) (*upstream.Target, error) {
@@ -178,6 +178,7 @@ func (s *Service) Live(ctx context.Context, env linkspan.EnvironmentID, integrat
 	if err != nil {
 		return nil, err
 	}
+	s.touch(e, s.now())
 	return e.target.Load(), nil
 }
 

@@ -43,12 +43,8 @@ func (t *touches) take() map[linkspan.ConnectionID]time.Time {
 	return taken
 }
 
-// Touch notes that a connection was fetched just now; Fresh does so itself. It
-// is written behind.
-func (s *Service) Touch(id linkspan.ConnectionID) { s.touched.add(id, s.now()) }
-
 // touch notes a use at most once a minute, without a lock on the way there, and
-// shows it on the cached connection.
+// shows it on the cached connection. It is written behind.
 func (s *Service) touch(e *entry, now time.Time) {
 	t := e.target.Load()
 	if now.Sub(t.Connection.LastFetchedAt) < touchAgain {

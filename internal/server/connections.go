@@ -91,7 +91,6 @@ func (s *Server) showConnection(w http.ResponseWriter, r *http.Request, key, nam
 	if err != nil {
 		return readError(err)
 	}
-	s.cfg.Connections.Touch(t.Connection.ID)
 	return httpx.WriteJSON(w, http.StatusOK, fullConnection(&t.Connection, api.AtOffset))
 }
 

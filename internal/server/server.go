@@ -34,7 +34,6 @@ type Connections interface {
 	Delete(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string) error
 	SetMetadata(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, names []string, metadata map[string]any) error
 	MergeMetadata(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, names []string, metadata map[string]any) error
-	Touch(id linkspan.ConnectionID)
 }
 
 // Proxy forwards a request to a provider. The path of the request is as it was

@@ -173,6 +173,9 @@ func TestConnections(t *testing.T) {
 	}
 
 	r.must(devKey, "POST", "/connections", `{"provider_config_key":"key","connection_id":"c2","credentials":{"type":"API_KEY","apiKey":"k"}}`)
+	if first := r.must(poor, "GET", "/connections/c2?provider_config_key=key", ""); at(t, first, "last_fetched_at") == nil {
+		t.Errorf("fetched without its credentials, the connection was never fetched: %v", first)
+	}
 	item := func(id, key, provider, rest string) string {
 		return `{"id":` + id + `,"connection_id":"c` + id + `","provider_config_key":"` + key + `","provider":"` + provider + `","errors":[],"created":"<+00:00>",` + rest + `}`
 	}
