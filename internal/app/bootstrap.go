@@ -33,7 +33,7 @@ func printKeys(out io.Writer, made *environment.Bootstrapped, publicURL string) 
 		}
 		key := e.SecretKey.Secret.Reveal()
 		lines = append(lines, [2]string{"API key of " + e.Environment.Name, key})
-		if example == "" {
+		if !e.Environment.IsProduction {
 			example = key
 		}
 	}

@@ -29,17 +29,12 @@ const (
 	reconcileEvery = time.Second
 	// reconcileTimeout bounds one exchange with the database.
 	reconcileTimeout = 2 * time.Second
-	// keepCounts is how long shared counts outlive their window, for replicas
-	// whose clocks are behind.
-	keepCounts = 10 * time.Minute
 )
 
 // Store keeps the counts that replicas share.
 type Store interface {
 	// AddRateCounts adds to the shared counts and returns their new totals.
 	AddRateCounts(ctx context.Context, tx linkspan.Tx, counts []linkspan.RateCount) (totals []linkspan.RateCount, err error)
-	// PurgeRateCounts deletes the counts of windows that began before a time.
-	PurgeRateCounts(ctx context.Context, tx linkspan.Tx, before time.Time) error
 }
 
 // Config is what a Limiter needs.
@@ -165,44 +160,33 @@ func (l *Limiter) Run(ctx context.Context) error {
 	}
 	tick := time.NewTicker(reconcileEvery)
 	defer tick.Stop()
-	var state runState
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
-			l.reconcile(context.WithoutCancel(ctx), &state)
+			l.reconcile(context.WithoutCancel(ctx), failing)
 			return nil
 		case <-tick.C:
-			l.reconcile(ctx, &state)
+			failing = l.reconcile(ctx, failing)
 		}
 	}
 }
 
-// runState is what Run remembers between rounds.
-type runState struct {
-	failing bool
-	purged  time.Time // the window in which old counts were last purged
-}
-
-// reconcile adds what was counted here to the shared counts.
-func (l *Limiter) reconcile(ctx context.Context, state *runState) {
+// reconcile adds what was counted here to the shared counts. It is told whether
+// that failed the last time, and reports whether it did now.
+func (l *Limiter) reconcile(ctx context.Context, failing bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, reconcileTimeout)
 	defer cancel()
-	start := l.now().Truncate(window)
-	var err error
-	if counts := l.take(start); len(counts) > 0 {
-		var totals []linkspan.RateCount
-		totals, err = l.store.AddRateCounts(ctx, nil, counts)
-		l.settle(totals, err)
+	counts := l.take(l.now().Truncate(window))
+	if len(counts) == 0 {
+		return failing
 	}
-	if err == nil && state.purged.Before(start) {
-		if err = l.store.PurgeRateCounts(ctx, nil, start.Add(-keepCounts)); err == nil {
-			state.purged = start
-		}
-	}
-	if err != nil && !state.failing {
+	totals, err := l.store.AddRateCounts(ctx, nil, counts)
+	l.settle(totals, err)
+	if err != nil && !failing {
 		l.log.WarnContext(ctx, "sharing rate counts failed; each replica limits on its own until it works again", "error", err)
 	}
-	state.failing = err != nil
+	return err != nil
 }
 
 // take returns what is to be sent and forgets counters of past windows.

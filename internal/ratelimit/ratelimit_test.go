@@ -26,7 +26,6 @@ type fakeStore struct {
 	totals  map[linkspan.RateCount]int64 // by account, bucket and window; N is zero
 	calls   int
 	biggest int // most rows of one call
-	purged  []time.Time
 	fail    error
 }
 
@@ -47,13 +46,6 @@ func (f *fakeStore) AddRateCounts(_ context.Context, _ linkspan.Tx, counts []lin
 		totals[i].N = f.totals[key]
 	}
 	return totals, nil
-}
-
-func (f *fakeStore) PurgeRateCounts(_ context.Context, _ linkspan.Tx, before time.Time) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.purged = append(f.purged, before)
-	return f.fail
 }
 
 func (f *fakeStore) setFail(err error) {
@@ -178,22 +170,6 @@ func TestGoesOnWithoutTheStore(t *testing.T) {
 		}
 		if len(store.totals) != 1 {
 			t.Errorf("totals = %v", store.totals)
-		}
-	})
-}
-
-func TestPurgesOncePerWindow(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		store := newStore()
-		start(t, store, 10)
-		begin := time.Now().Truncate(time.Minute)
-		pass(time.Until(begin.Add(90 * time.Second)))
-		store.mu.Lock()
-		defer store.mu.Unlock()
-		want := []time.Time{begin.Add(-10 * time.Minute), begin.Add(-9 * time.Minute)}
-		if diff := cmp.Diff(want, store.purged); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }
