@@ -49,8 +49,8 @@ func startPart(ctx context.Context, self string, args ...string) (*process, erro
 	return p, nil
 }
 
-// startProgram starts the measured program and returns when it answers
-// /health, with the time that took. Its log goes to a file, as it would in
+// startProgram starts the measured program and returns when it is ready, with
+// the time that it took to answer /health. Its log goes to a file, as it would in
 // production.
 func startProgram(ctx context.Context, binary, log string, env []string, args ...string) (*process, time.Duration, error) {
 	address, err := freeAddress(ctx)
@@ -78,6 +78,7 @@ func startProgram(ctx context.Context, binary, log string, env []string, args ..
 	go func() { p.ended <- cmd.Wait() }()
 	ticker := time.NewTicker(time.Millisecond)
 	defer ticker.Stop()
+	var took time.Duration
 	for {
 		select {
 		case err := <-p.ended:
@@ -87,14 +88,17 @@ func startProgram(ctx context.Context, binary, log string, env []string, args ..
 			return nil, 0, ctx.Err()
 		case <-ticker.C:
 		}
-		if healthy(ctx, address) {
-			return p, time.Since(start), nil
+		if took == 0 && succeeds(ctx, address, "/health") {
+			took = time.Since(start)
+		}
+		if took > 0 && succeeds(ctx, address, "/ready") {
+			return p, took, nil
 		}
 	}
 }
 
-func healthy(ctx context.Context, address string) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/health", nil)
+func succeeds(ctx context.Context, address, path string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
 		return false
 	}

@@ -87,6 +87,10 @@ func (f *Feed) Check() error {
 	if f.Fresh() {
 		return nil
 	}
+	if f.lastRead.Load() == nil {
+		return linkspan.E("change.Check", linkspan.KindUnavailable, "unavailable", nil, "The server is starting.").
+			WithHint("Try again in a second.")
+	}
 	return linkspan.E("change.Check", linkspan.KindUnavailable, "unavailable", nil,
 		"The server has lost contact with its database and can't tell whether keys and connections are still valid.").
 		WithHint("Try again in a few seconds.")
