@@ -144,7 +144,7 @@ func operationValues(ops []linkspan.Operation, accounts map[linkspan.Environment
 		values = append(values,
 			storable(string(o.ID)), int64(cmp.Or(o.AccountID, accounts[o.EnvironmentID])), int64(o.EnvironmentID), storable(string(o.Type)), storable(string(o.Action)),
 			storable(string(o.State)), storable(o.Message), storable(o.IntegrationKey), storable(o.Provider), storable(o.ConnectionName),
-			storable(o.ConnectionUUID), encode(&e, o.Error), encode(&e, o.Request), encode(&e, o.Response), e.raw(o.Meta),
+			storable(o.ConnectionUUID), encode(&e, o.Error), requestJSON(o.Request), responseJSON(o.Response), e.raw(o.Meta),
 			micros(o.CreatedAt), micros(o.StartedAt), nullMicros(o.EndedAt), nullMicros(o.ExpiresAt))
 	}
 	return values, e.err
@@ -157,7 +157,7 @@ func messageValues(msgs []linkspan.Message) ([]any, error) {
 		m := &msgs[i]
 		values = append(values,
 			storable(string(m.OperationID)), int64(m.EnvironmentID), storable(m.Type), storable(m.Source), storable(m.Level), storable(m.Text),
-			encode(&e, m.Request), encode(&e, m.Response), encode(&e, m.Error), encode(&e, m.Retry), e.raw(m.Meta),
+			requestJSON(m.Request), responseJSON(m.Response), encode(&e, m.Error), encode(&e, m.Retry), e.raw(m.Meta),
 			micros(m.CreatedAt), nullMicros(m.EndedAt))
 	}
 	return values, e.err
