@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
+	"github.com/linkspan/linkspan/internal/config"
 	"github.com/linkspan/linkspan/internal/obs"
 	"github.com/linkspan/linkspan/internal/vault"
 )
@@ -23,17 +27,7 @@ brackets, then from the file given with --config.`,
 		Args: usage(cobra.NoArgs),
 	}
 	s := addSettings(cmd, sys)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := s.load()
-		if err != nil {
-			return err
-		}
-		log, err := logger(sys, c)
-		if err != nil {
-			return err
-		}
-		return server.Serve(cmd.Context(), c, log, cmd.OutOrStdout())
-	}
+	cmd.RunE = s.run(server.Serve)
 	return cmd
 }
 
@@ -47,17 +41,9 @@ it starts; this command is for those who want to do it before.`,
 	}
 	s := addSettings(cmd, sys)
 	dryRun := cmd.Flags().Bool("dry-run", false, "list the migrations that would be applied")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := s.load()
-		if err != nil {
-			return err
-		}
-		log, err := logger(sys, c)
-		if err != nil {
-			return err
-		}
-		return server.Migrate(cmd.Context(), c, log, *dryRun, cmd.OutOrStdout())
-	}
+	cmd.RunE = s.run(func(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) error {
+		return server.Migrate(ctx, c, log, *dryRun, out)
+	})
 	return cmd
 }
 
@@ -100,17 +86,7 @@ command with the same settings. It says when the old keys can be removed.`,
 		Args: usage(cobra.NoArgs),
 	}
 	s := addSettings(cmd, sys)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := s.load()
-		if err != nil {
-			return err
-		}
-		log, err := logger(sys, c)
-		if err != nil {
-			return err
-		}
-		return server.RotateKeys(cmd.Context(), c, log, cmd.OutOrStdout())
-	}
+	cmd.RunE = s.run(server.RotateKeys)
 	return cmd
 }
 

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +40,21 @@ func addSettings(cmd *cobra.Command, sys System) *settings {
 		}
 	}
 	return s
+}
+
+// run makes the body of a command that works with the settings and a logger.
+func (s *settings) run(f func(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		c, err := s.load()
+		if err != nil {
+			return err
+		}
+		log, err := logger(s.sys, c)
+		if err != nil {
+			return err
+		}
+		return f(cmd.Context(), c, log, cmd.OutOrStdout())
+	}
 }
 
 // load reads the settings. Its errors are usage errors.

@@ -172,25 +172,22 @@ func (s *Server) deleteConnection(w http.ResponseWriter, r *http.Request) error 
 }
 
 func (s *Server) setMetadata(w http.ResponseWriter, r *http.Request) error {
-	body, err := metadataBody(r)
-	if err != nil {
-		return err
-	}
-	if err := s.cfg.Connections.SetMetadata(r.Context(), environmentOf(r).ID, body.ProviderConfigKey, body.ConnectionID.Values(), body.Metadata); err != nil {
-		return err
-	}
-	return httpx.WriteJSON(w, http.StatusCreated, body)
+	return writeMetadata(w, r, http.StatusCreated, s.cfg.Connections.SetMetadata)
 }
 
 func (s *Server) mergeMetadata(w http.ResponseWriter, r *http.Request) error {
+	return writeMetadata(w, r, http.StatusOK, s.cfg.Connections.MergeMetadata)
+}
+
+func writeMetadata(w http.ResponseWriter, r *http.Request, status int, write metadataWriter) error {
 	body, err := metadataBody(r)
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Connections.MergeMetadata(r.Context(), environmentOf(r).ID, body.ProviderConfigKey, body.ConnectionID.Values(), body.Metadata); err != nil {
+	if err := write(r.Context(), environmentOf(r).ID, body.ProviderConfigKey, body.ConnectionID.Values(), body.Metadata); err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, body)
+	return httpx.WriteJSON(w, status, body)
 }
 
 func metadataBody(r *http.Request) (api.ConnectionMetadata, error) {
