@@ -22,21 +22,71 @@ type Environment struct {
 	PublicKey string
 	// WebhookSigningKey signs outgoing webhooks.
 	WebhookSigningKey Secret
-	Settings          EnvironmentSettings
-	CreatedAt         time.Time
-	UpdatedAt         time.Time
+	// PreviousSigningKey is the one before the last rotation. It signs beside
+	// the present one until PreviousSigningKeyUntil, so that receivers can
+	// change over in peace. Zero: none.
+	PreviousSigningKey      Secret
+	PreviousSigningKeyUntil time.Time
+	Settings                EnvironmentSettings
+	CreatedAt               time.Time
+	UpdatedAt               time.Time
 }
 
 // EnvironmentSettings are what an operator may set on an environment.
 type EnvironmentSettings struct {
 	// CallbackURL replaces the OAuth callback URL. Empty means our own.
 	CallbackURL string
+	// PublicKeyEnabled lets browsers connect accounts with the public key alone,
+	// without a connect session.
+	PublicKeyEnabled bool
+	// HMACEnabled asks browsers that use the public key for a signature of what
+	// they connect, made with HMACKey.
 	HMACEnabled bool
 	HMACKey     Secret
 	// SlackNotifications asks for notices in Slack.
 	SlackNotifications bool
 	OTLPEndpoint       string
 	OTLPHeaders        []SecretPair
+	Webhooks           WebhookSettings
+	ConnectUI          ConnectUISettings
+}
+
+// WebhookSettings say where an environment's webhooks go and which are sent.
+// Without a URL none is. The names in JSON are stored.
+type WebhookSettings struct {
+	PrimaryURL   string `json:"primary_url"`
+	SecondaryURL string `json:"secondary_url"`
+	// The switches name the events they are for. Webhooks about new credentials
+	// of an existing connection have none.
+	OnAuthCreation          bool `json:"on_auth_creation"`
+	OnAuthDeletion          bool `json:"on_auth_deletion"`
+	OnAuthRefreshError      bool `json:"on_auth_refresh_error"`
+	OnSyncError             bool `json:"on_sync_error"`
+	OnSyncCompletionAlways  bool `json:"on_sync_completion_always"`
+	OnAsyncActionCompletion bool `json:"on_async_action_completion"`
+}
+
+// DefaultWebhookSettings are those of a new environment (features HOOK-11 and
+// §33 row 27).
+func DefaultWebhookSettings() WebhookSettings {
+	return WebhookSettings{OnAuthCreation: true, OnAuthDeletion: true, OnAuthRefreshError: true, OnSyncError: true}
+}
+
+// ConnectUISettings say how Connect UI looks in an environment. The names in
+// JSON are stored.
+type ConnectUISettings struct {
+	// LightPrimary and DarkPrimary are the colours of the main button, as #rrggbb.
+	// Empty: our own.
+	LightPrimary string `json:"light_primary"`
+	DarkPrimary  string `json:"dark_primary"`
+	// DefaultTheme is "light", "dark" or "system"; empty means "system".
+	DefaultTheme string `json:"default_theme"`
+	// HideWatermark takes our name off the foot of the page.
+	HideWatermark bool `json:"hide_watermark"`
+	// AppName and AppLogoURL present the customer's own product beside the
+	// provider's. Optional.
+	AppName    string `json:"app_name"`
+	AppLogoURL string `json:"app_logo_url"`
 }
 
 // SecretPair is a named secret value: an environment variable, a header.
@@ -165,6 +215,82 @@ type ConnectSession struct {
 	AllowedIntegrations []string // empty: all
 	EndUser             *EndUser
 	Tags                map[string]string
-	ExpiresAt           time.Time
-	CreatedAt           time.Time
+	// Reconnect is the connection whose credentials the session renews. Zero:
+	// the session makes new connections.
+	Reconnect ConnectionID
+	// Defaults and Overrides are kept by integration key.
+	Defaults  map[string]IntegrationDefaults
+	Overrides map[string]IntegrationOverrides
+	// WebhookURLOverride is for the connections that the session makes.
+	WebhookURLOverride string
+	// Operation is the log operation that shows what became of the session.
+	Operation OperationID
+	ExpiresAt time.Time
+	CreatedAt time.Time
+}
+
+// IntegrationDefaults are what the customer's backend has decided for the
+// connections of an integration that a session makes. They may hold secrets and
+// are stored encrypted; the names in JSON are stored.
+type IntegrationDefaults struct {
+	// UserScopes are Slack's user scopes, separated by commas.
+	UserScopes          string            `json:"user_scopes,omitempty"`
+	AuthorizationParams map[string]string `json:"authorization_params,omitempty"`
+	ConnectionConfig    map[string]any    `json:"connection_config,omitempty"`
+}
+
+// IntegrationOverrides change what Connect UI shows of an integration. The names
+// in JSON are stored.
+type IntegrationOverrides struct {
+	// DocsConnect replaces the link to the guide for end users.
+	DocsConnect string `json:"docs_connect,omitempty"`
+}
+
+// OAuthSession is an authorization in progress: the user is at the provider.
+// Neither its state nor the browser's cookie is kept, only their SHA-256.
+type OAuthSession struct {
+	ID            OAuthSessionID
+	UUID          string
+	EnvironmentID EnvironmentID
+	StateHash     [32]byte
+	BrowserHash   [32]byte
+	// ConnectSessionID is zero when the public key was used.
+	ConnectSessionID ConnectSessionID
+	IntegrationKey   string
+	ConnectionName   string
+	// PopupID names the page that waits for the result. Empty: none does.
+	PopupID string
+	// Operation is the log operation of the flow.
+	Operation OperationID
+	// Payload is what the callback needs, as JSON of package authorize. It holds
+	// secrets and is stored encrypted.
+	Payload   Secret
+	ExpiresAt time.Time
+	// UsedAt is when the callback came. Zero: not yet.
+	UsedAt    time.Time
+	CreatedAt time.Time
+}
+
+// Authorization is a grant that a provider has given and that is stored, but is
+// not yet a connection: its credentials are still being tried out.
+type Authorization struct {
+	ID             AuthorizationID
+	UUID           string
+	EnvironmentID  EnvironmentID
+	IntegrationKey string
+	ConnectionName string
+	// Payload is the rest, as JSON of package connect. It holds credentials and
+	// is stored encrypted.
+	Payload   Secret
+	CreatedAt time.Time
+}
+
+// PopupResult is what a page that waits for an authorization in another window
+// is told.
+type PopupResult struct {
+	// PopupID is the ws_client_id that the page was given.
+	PopupID string
+	// Message is the JSON text to send. It holds no secrets.
+	Message   string
+	CreatedAt time.Time
 }

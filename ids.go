@@ -23,6 +23,15 @@ type (
 	ConnectionID int64
 	// ConnectSessionID identifies a connect session.
 	ConnectSessionID int64
+	// OAuthSessionID identifies an authorization that the user has begun.
+	OAuthSessionID int64
+	// AuthorizationID identifies a finished authorization that is not yet a
+	// connection.
+	AuthorizationID int64
+	// WebhookEventID identifies a webhook to send, WebhookDeliveryID the
+	// sending of it to one URL.
+	WebhookEventID    int64
+	WebhookDeliveryID int64
 )
 
 // NewUUID returns a random UUID, version 4 (RFC 9562 §5.4), in lower case.

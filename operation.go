@@ -16,6 +16,8 @@ type OperationAction string
 const (
 	OperationProxy OperationType = "proxy"
 	OperationAuth  OperationType = "auth"
+	// OperationWebhook is the sending of a webhook.
+	OperationWebhook OperationType = "webhook"
 
 	ActionCall             OperationAction = "call"
 	ActionCreateConnection OperationAction = "create_connection"
@@ -23,6 +25,11 @@ const (
 	ActionDeleteConnection OperationAction = "delete_connection"
 	ActionRefreshToken     OperationAction = "refresh_token"
 	ActionConnectionTest   OperationAction = "connection_test"
+
+	// The actions of OperationWebhook are those of features HOOK-09.
+	ActionConnectionCreateHook  OperationAction = "connection_create"
+	ActionConnectionRefreshHook OperationAction = "connection_refresh"
+	ActionConnectionDeleteHook  OperationAction = "connection_delete"
 )
 
 // OperationState is where an operation stands (features OBS-03).

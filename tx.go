@@ -36,6 +36,12 @@ const (
 	ChangeIntegration    ChangeKind = "integration"
 	ChangeConnection     ChangeKind = "connection"
 	ChangeConnectSession ChangeKind = "connect_session"
+	// ChangePopupResult tells the replica that holds a waiting page's WebSocket
+	// that there is a result for it. Its key is the PopupID.
+	ChangePopupResult ChangeKind = "popup_result"
+	// ChangeWebhooksDue tells replicas that send webhooks that there are new
+	// ones. It has no key.
+	ChangeWebhooksDue ChangeKind = "webhooks_due"
 	// ChangeLost means that changes were missed (too far behind, or the
 	// database was replaced): drop everything.
 	ChangeLost ChangeKind = "lost"

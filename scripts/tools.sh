@@ -16,6 +16,7 @@ mkdir -p "$bin"
 	CGO_ENABLED=0 go build -o "$bin/" \
 		github.com/golangci/golangci-lint/v2/cmd/golangci-lint \
 		mvdan.cc/gofumpt \
-		golang.org/x/perf/cmd/benchstat
+		golang.org/x/perf/cmd/benchstat \
+		github.com/a-h/templ/cmd/templ
 )
 printf '%s' "$want" >"$bin/.built"

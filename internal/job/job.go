@@ -152,6 +152,12 @@ func (c *Client) Stop(ctx context.Context) error {
 
 // Enqueue adds a job, to run once tx is committed.
 func (c *Client) Enqueue(ctx context.Context, tx linkspan.Tx, a Args) error {
+	return c.EnqueueAt(ctx, tx, time.Time{}, a)
+}
+
+// EnqueueAt adds a job, to run at a time or some seconds later, once tx is
+// committed. The zero time means at once.
+func (c *Client) EnqueueAt(ctx context.Context, tx linkspan.Tx, at time.Time, a Args) error {
 	if tx == nil {
 		return errors.New("job.Enqueue: a job is enqueued inside the transaction that gives rise to it")
 	}
@@ -159,7 +165,7 @@ func (c *Client) Enqueue(ctx context.Context, tx linkspan.Tx, a Args) error {
 	if !known {
 		return fmt.Errorf("job.Enqueue: no handler is registered for jobs of kind %q", a.Kind())
 	}
-	if err := c.queue.insert(ctx, tx, a, &river.InsertOpts{MaxAttempts: o.MaxAttempts}); err != nil {
+	if err := c.queue.insert(ctx, tx, a, &river.InsertOpts{MaxAttempts: o.MaxAttempts, ScheduledAt: at}); err != nil {
 		return fmt.Errorf("enqueueing a job of kind %s: %w", a.Kind(), err)
 	}
 	return nil
