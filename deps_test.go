@@ -103,10 +103,12 @@ func arrows() map[string]string {
 		"cmd/linkspan":    "internal/app internal/cli",
 
 		// for tests only
+		"internal/browsertest":     "",
 		"internal/apptest":         ". internal/app internal/cli internal/store/storetest",
 		"internal/store/storetest": ". internal/store internal/vault",
 		"e2e":                      "",
 		"e2e/bench":                "",
+		"e2e/browser":              "",
 	}
 }
 
