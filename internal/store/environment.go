@@ -36,21 +36,26 @@ func (s *Store) InsertAccount(ctx context.Context, tx linkspan.Tx, a *linkspan.A
 
 // environmentColumns are read by environmentRow.scan; e is the table.
 const environmentColumns = `e.id, e.uuid, e.account_id, e.name, e.is_production, e.public_key, e.webhook_signing_key,
-	e.callback_url, e.hmac_enabled, e.hmac_key, e.slack_notifications, e.otlp_endpoint, e.otlp_headers, e.created_at, e.updated_at`
+	e.previous_signing_key, e.previous_signing_key_until, e.callback_url, e.public_key_enabled, e.hmac_enabled, e.hmac_key,
+	e.slack_notifications, e.otlp_endpoint, e.otlp_headers, e.webhook_settings, e.connect_ui, e.created_at, e.updated_at`
 
 // environmentRow is an environment as stored.
 type environmentRow struct {
 	linkspan.Environment
 
-	signingKey, hmacKey, otlpHeaders []byte
+	signingKey, previousKey, hmacKey, otlpHeaders []byte
 }
 
 func (r *environmentRow) dest() []any {
 	e := &r.Environment
 	return []any{
 		&e.ID, &e.UUID, &e.AccountID, &e.Name, &e.IsProduction, &e.PublicKey, &r.signingKey,
-		&e.Settings.CallbackURL, &e.Settings.HMACEnabled, &r.hmacKey, &e.Settings.SlackNotifications,
-		&e.Settings.OTLPEndpoint, &r.otlpHeaders,
+		&r.previousKey,
+		timeInto{&e.PreviousSigningKeyUntil},
+		&e.Settings.CallbackURL, &e.Settings.PublicKeyEnabled, &e.Settings.HMACEnabled, &r.hmacKey,
+		&e.Settings.SlackNotifications, &e.Settings.OTLPEndpoint, &r.otlpHeaders,
+		jsonInto{&e.Settings.Webhooks},
+		jsonInto{&e.Settings.ConnectUI},
 		timeInto{&e.CreatedAt},
 		timeInto{&e.UpdatedAt},
 	}
@@ -62,17 +67,25 @@ func environmentAAD(column, uuid string) vault.AAD {
 	return vault.AAD{Table: "environments", Column: column, Row: uuid}
 }
 
-// open decrypts the secrets of a row.
+// openEnvironment decrypts the secrets of a row.
 func (s *Store) openEnvironment(ctx context.Context, tx linkspan.Tx, r environmentRow) (e linkspan.Environment, err error) {
 	e = r.Environment
-	if e.WebhookSigningKey, err = s.openText(ctx, tx, e.ID, environmentAAD("webhook_signing_key", e.UUID), r.signingKey); err != nil {
-		return e, err
+	var headers linkspan.Secret
+	for _, c := range [4]struct {
+		column string
+		sealed []byte
+		to     *linkspan.Secret
+	}{
+		{"webhook_signing_key", r.signingKey, &e.WebhookSigningKey},
+		{"previous_signing_key", r.previousKey, &e.PreviousSigningKey},
+		{"hmac_key", r.hmacKey, &e.Settings.HMACKey},
+		{"otlp_headers", r.otlpHeaders, &headers},
+	} {
+		if *c.to, err = s.openText(ctx, tx, e.ID, environmentAAD(c.column, e.UUID), c.sealed); err != nil {
+			return e, err
+		}
 	}
-	if e.Settings.HMACKey, err = s.openText(ctx, tx, e.ID, environmentAAD("hmac_key", e.UUID), r.hmacKey); err != nil {
-		return e, err
-	}
-	headers, err := s.openText(ctx, tx, e.ID, environmentAAD("otlp_headers", e.UUID), r.otlpHeaders)
-	if err != nil || headers.IsZero() {
+	if headers.IsZero() {
 		return e, err
 	}
 	e.Settings.OTLPHeaders, err = decodePairs(headers)
@@ -179,29 +192,51 @@ func (s *Store) UpdateEnvironment(ctx context.Context, tx linkspan.Tx, e *linksp
 }
 
 func (s *Store) updateEnvironment(ctx context.Context, t *txn, e *linkspan.Environment) error {
-	headers, err := encodePairs(e.Settings.OTLPHeaders)
+	sealed, err := s.sealEnvironment(ctx, t, e)
 	if err != nil {
 		return err
 	}
-	var sealed [3][]byte
-	for i, c := range [3]struct{ column, text string }{
-		{"webhook_signing_key", e.WebhookSigningKey.Reveal()},
-		{"hmac_key", e.Settings.HMACKey.Reveal()},
-		{"otlp_headers", headers},
-	} {
-		if sealed[i], err = s.sealText(ctx, t, e.ID, environmentAAD(c.column, e.UUID), c.text); err != nil {
-			return err
-		}
+	webhooks, err := jsonText(e.Settings.Webhooks)
+	if err != nil {
+		return err
+	}
+	look, err := jsonText(e.Settings.ConnectUI)
+	if err != nil {
+		return err
 	}
 	e.UpdatedAt = t.now
 	t.changed(linkspan.ChangeEnvironment, e.ID, e.UUID)
 	return affected(t.exec(ctx, `
-		update environments set name = $1, is_production = $2, public_key = $3, webhook_signing_key = $4, callback_url = $5,
-			hmac_enabled = $6, hmac_key = $7, slack_notifications = $8, otlp_endpoint = $9, otlp_headers = $10, updated_at = $11
-		where id = $12 and uuid = $13 and account_id = $14 and deleted_at is null`,
-		e.Name, e.IsProduction, e.PublicKey, sealed[0], e.Settings.CallbackURL, e.Settings.HMACEnabled, sealed[1],
-		e.Settings.SlackNotifications, e.Settings.OTLPEndpoint, sealed[2], micros(e.UpdatedAt),
+		update environments set name = $1, is_production = $2, public_key = $3, webhook_signing_key = $4, previous_signing_key = $5,
+			previous_signing_key_until = $6, callback_url = $7, public_key_enabled = $8, hmac_enabled = $9, hmac_key = $10,
+			slack_notifications = $11, otlp_endpoint = $12, otlp_headers = $13, webhook_settings = $14, connect_ui = $15, updated_at = $16
+		where id = $17 and uuid = $18 and account_id = $19 and deleted_at is null`,
+		e.Name, e.IsProduction, e.PublicKey, sealed.signingKey, sealed.previousKey,
+		nullMicros(e.PreviousSigningKeyUntil), e.Settings.CallbackURL, e.Settings.PublicKeyEnabled, e.Settings.HMACEnabled, sealed.hmacKey,
+		e.Settings.SlackNotifications, e.Settings.OTLPEndpoint, sealed.otlpHeaders, webhooks, look, micros(e.UpdatedAt),
 		int64(e.ID), e.UUID, int64(e.AccountID)))
+}
+
+// sealEnvironment is the inverse of openEnvironment.
+func (s *Store) sealEnvironment(ctx context.Context, t *txn, e *linkspan.Environment) (r environmentRow, err error) {
+	headers, err := encodePairs(e.Settings.OTLPHeaders)
+	if err != nil {
+		return r, err
+	}
+	for _, c := range [4]struct {
+		column, text string
+		to           *[]byte
+	}{
+		{"webhook_signing_key", e.WebhookSigningKey.Reveal(), &r.signingKey},
+		{"previous_signing_key", e.PreviousSigningKey.Reveal(), &r.previousKey},
+		{"hmac_key", e.Settings.HMACKey.Reveal(), &r.hmacKey},
+		{"otlp_headers", headers, &r.otlpHeaders},
+	} {
+		if *c.to, err = s.sealText(ctx, t, e.ID, environmentAAD(c.column, e.UUID), c.text); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
 }
 
 // DeleteEnvironment deletes an environment with everything in it. Its keys and

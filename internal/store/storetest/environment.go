@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/vault"
@@ -12,10 +13,19 @@ func testEnvironments(t *testing.T, w *world) {
 	ctx := t.Context()
 	e := linkspan.Environment{
 		UUID: linkspan.NewUUID(), AccountID: w.account.ID, Name: "prod", IsProduction: true, PublicKey: linkspan.NewUUID(),
-		WebhookSigningKey: linkspan.NewSecret("k"),
+		WebhookSigningKey:  linkspan.NewSecret("k"),
+		PreviousSigningKey: linkspan.NewSecret("before"), PreviousSigningKeyUntil: past(),
 		Settings: linkspan.EnvironmentSettings{
-			CallbackURL: "https://example.com/cb", HMACEnabled: true, HMACKey: linkspan.NewSecret("hmac"), SlackNotifications: true,
+			CallbackURL: "https://example.com/cb", PublicKeyEnabled: true, HMACEnabled: true, HMACKey: linkspan.NewSecret("hmac"), SlackNotifications: true,
 			OTLPEndpoint: "https://otlp.example.com", OTLPHeaders: []linkspan.SecretPair{{Name: "Auth", Value: linkspan.NewSecret("v")}},
+			Webhooks: linkspan.WebhookSettings{
+				PrimaryURL: "https://a.example/hook", SecondaryURL: "https://b.example/hook", OnAuthCreation: true, OnAuthDeletion: true,
+				OnAuthRefreshError: true, OnSyncError: true, OnSyncCompletionAlways: true, OnAsyncActionCompletion: true,
+			},
+			ConnectUI: linkspan.ConnectUISettings{
+				LightPrimary: "#112233", DarkPrimary: "#aabbcc", DefaultTheme: "dark", HideWatermark: true,
+				AppName: "Ünïcode", AppLogoURL: "https://a.example/logo.svg",
+			},
 		},
 	}
 	must(t, w.InsertEnvironment(ctx, nil, &e))
@@ -46,6 +56,7 @@ func testEnvironments(t *testing.T, w *world) {
 
 	e.Name, e.Settings = "production", linkspan.EnvironmentSettings{}
 	e.WebhookSigningKey = linkspan.NewSecret("rotated")
+	e.PreviousSigningKey, e.PreviousSigningKeyUntil = linkspan.Secret{}, time.Time{}
 	must(t, w.UpdateEnvironment(ctx, nil, &e))
 	got, err = w.EnvironmentByUUID(ctx, nil, w.account.ID, e.UUID)
 	must(t, err)
