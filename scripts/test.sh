@@ -13,6 +13,7 @@ export CI=true
 command -v go >/dev/null || die "Go is missing: see https://go.dev/doc/install"
 command -v npm >/dev/null || die "Node and npm are missing: the end-to-end tests need them"
 need_package cc gcc libc6-dev # the race detector links with it
+command -v google-chrome >/dev/null || need_package chromium chromium
 
 scripts/tools.sh
 
