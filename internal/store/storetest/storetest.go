@@ -45,6 +45,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"connection lists", testConnectionLists},
 		{"credentials", testCredentials},
 		{"credentials under competition", testCredentialRace},
+		{"authorizations", testAuthorizations},
+		{"older authorizations", testOlderAuthorizations},
 		{"refresh candidates", testRefreshCandidates},
 		{"touching", testTouching},
 		{"isolation", testIsolation},
