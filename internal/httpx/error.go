@@ -93,10 +93,7 @@ type errorBody struct {
 // linkspan.Error says for callers leaves the process: any other error becomes
 // generic_error_support with an id that the log line repeats.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
-	event := EventFrom(r.Context())
-	event.err = err
-	status, body := render(r, err, event)
-	event.errCode = body.Code
+	status, body := noted(r, err)
 	h := w.Header()
 	// What a handler had prepared for success does not describe the error.
 	for _, name := range []string{"Content-Encoding", "Etag", "Last-Modified", "Cache-Control", "Content-Disposition"} {
@@ -110,6 +107,15 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		body.Payload = nil
 		_ = WriteJSON(w, status, envelope{Error: body})
 	}
+}
+
+// noted renders an error and writes it to the request's event.
+func noted(r *http.Request, err error) (int, errorBody) {
+	event := EventFrom(r.Context())
+	event.err = err
+	status, body := render(r, err, event)
+	event.errCode = body.Code
+	return status, body
 }
 
 func render(r *http.Request, err error, event *Event) (int, errorBody) {

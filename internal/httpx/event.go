@@ -61,6 +61,8 @@ type exchange struct {
 	quiet bool
 	raw   bool
 	start time.Time
+	// page is the route's Fail, which may be nil.
+	page func(http.ResponseWriter, *http.Request, int, error) error
 }
 
 // eventContext is a request's context that knows its event.

@@ -34,6 +34,8 @@ func OpenAPI(info Info, routes []Route) map[string]any {
 				"environment_key": bearerScheme("An environment's API key, a UUID of version 4."),
 				"account_key":     bearerScheme("An account's API key, a UUID of version 4."),
 				"connect_session": bearerScheme("A connect session token."),
+				"browser_session": queryScheme("connect_session_token", "A connect session token, in the query."),
+				"public_key":      queryScheme("public_key", "An environment's public key, where its settings allow that."),
 			},
 		},
 	}
@@ -41,6 +43,10 @@ func OpenAPI(info Info, routes []Route) map[string]any {
 
 func bearerScheme(description string) map[string]any {
 	return map[string]any{"type": "http", "scheme": "bearer", "description": description}
+}
+
+func queryScheme(name, description string) map[string]any {
+	return map[string]any{"type": "apiKey", "in": "query", "name": name, "description": description}
 }
 
 func ref(section, name string) map[string]any {
@@ -129,6 +135,10 @@ func (b *specBuilder) responses(r *Route) map[string]any {
 	if r.Reply != nil {
 		success["content"] = jsonContent(b.schema(shapeOf(reflect.TypeOf(r.Reply), fromBody), noRules, false))
 	}
+	if r.Fail != nil { // for people: failures are pages
+		page := map[string]any{"description": "A page that says what went wrong.", "content": map[string]any{"text/html": map[string]any{}}}
+		return map[string]any{strconv.Itoa(status): success, "default": page}
+	}
 	all := map[string]any{strconv.Itoa(status): success, "default": ref("responses", "Error")}
 	for status, reply := range r.Also {
 		all[strconv.Itoa(status)] = map[string]any{
@@ -194,6 +204,8 @@ func (k AuthKind) security() []any {
 		names = []string{"environment_key", "account_key"}
 	case AuthSession:
 		names = []string{"connect_session"}
+	case AuthBrowser:
+		names = []string{"browser_session", "public_key"}
 	}
 	var security []any
 	for _, name := range names {

@@ -49,6 +49,8 @@ func patternNamed(name string) (pattern, bool) {
 		return pattern{js: `^\d+(,\d+)*$`, match: func(s string) bool {
 			return listOf(s, all(digit, ""))
 		}}, true
+	case "number":
+		return pattern{js: `^\d+$`, match: all(digit, "")}, true
 	case "operation":
 		return pattern{js: `^[a-z0-9]{24}$`, match: linkspan.IsOperationID}, true
 	default:

@@ -29,6 +29,9 @@ const (
 	AuthEnvironmentOrAccount
 	// AuthSession wants a connect session token.
 	AuthSession
+	// AuthBrowser wants what an end user's browser has: a connect session token
+	// or an environment's public key, in the query.
+	AuthBrowser
 )
 
 // Route is one row of the route table. The zero values in Path, Query, Header,
@@ -72,6 +75,13 @@ type Route struct {
 	BodyIdle time.Duration
 	// Quiet logs successful requests at debug level only.
 	Quiet bool
+	// CORS replaces what scripts of other origins may do with the route. All
+	// routes of a path share one.
+	CORS *CORS
+	// Fail answers a request that failed, in place of the error envelope: for
+	// pages that people look at. It gets the errors of the router and the guard
+	// too; when it returns one, the envelope is sent after all.
+	Fail func(w http.ResponseWriter, r *http.Request, status int, err error) error
 
 	Handler Handler
 }

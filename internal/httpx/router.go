@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -119,7 +120,7 @@ func (rt *Router) serve(x *exchange, r *http.Request) error {
 			x.raw = true
 			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 				x.ctx.event.Pattern = e.route.Pattern
-				preflight(&x.out)
+				preflight(&x.out, e.route.CORS)
 				return nil
 			}
 			return rt.run(x, r, &e.route)
@@ -127,7 +128,7 @@ func (rt *Router) serve(x *exchange, r *http.Request) error {
 	}
 	var m match
 	if !rt.tree.find(r.Method, path, &m) {
-		return rt.miss(x, r, m.allowed)
+		return rt.miss(x, r, &m)
 	}
 	for i, name := range m.entry.names {
 		r.SetPathValue(name, m.values[i])
@@ -136,12 +137,13 @@ func (rt *Router) serve(x *exchange, r *http.Request) error {
 }
 
 // miss answers when no route has the path and the method.
-func (rt *Router) miss(x *exchange, r *http.Request, allowed []string) error {
+func (rt *Router) miss(x *exchange, r *http.Request, m *match) error {
+	allowed := m.allowed
 	if len(allowed) == 0 {
 		return linkspan.E("httpx.Router", linkspan.KindNotFound, "not_found", nil, "There is no such route.")
 	}
 	if r.Method == http.MethodOptions {
-		preflight(&x.out)
+		preflight(&x.out, m.cors)
 		return nil
 	}
 	if slices.Contains(allowed, http.MethodGet) {
@@ -158,7 +160,10 @@ func (rt *Router) miss(x *exchange, r *http.Request, allowed []string) error {
 // run applies the rules of the route and calls its handler.
 func (rt *Router) run(x *exchange, r *http.Request, route *Route) error {
 	x.ctx.event.Pattern = route.Pattern
-	x.quiet = route.Quiet
+	x.quiet, x.page = route.Quiet, route.Fail
+	if route.CORS != nil {
+		route.CORS.allow(x.out.Header())
+	}
 	if !route.Raw && !route.AnyContentType {
 		if err := checkContentType(r.Header); err != nil {
 			return err
@@ -205,7 +210,21 @@ func (rt *Router) fail(x *exchange, r *http.Request, err error) {
 		// Tells the failures of this server from those of the upstream.
 		x.out.Header().Set("X-Linkspan-Error", "true")
 	}
-	WriteError(&x.out, r, err)
+	x.answer(r, err)
+}
+
+// answer renders an error as a page where the route has one, or as the envelope.
+func (x *exchange) answer(r *http.Request, err error) {
+	page := x.page
+	x.page = nil // should the page panic, the envelope is next
+	if page == nil {
+		WriteError(&x.out, r, err)
+		return
+	}
+	status, _ := noted(r, err)
+	if failed := page(&x.out, r, status, err); failed != nil && !x.out.started() {
+		WriteError(&x.out, r, errors.Join(err, failed))
+	}
 }
 
 // finish recovers from panics, logs the request and reports it to the metrics.
@@ -217,7 +236,7 @@ func (rt *Router) finish(x *exchange, r *http.Request) {
 		x.ctx.event.stack = string(debug.Stack())
 		err := fmt.Errorf("panic: %v", cause)
 		if abort = x.out.started(); !abort {
-			WriteError(&x.out, r, err)
+			x.answer(r, err)
 		}
 		x.ctx.event.err = err
 	}

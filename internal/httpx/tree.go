@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -36,8 +37,9 @@ type match struct {
 	entry  *entry
 	values [maxParams]string
 	// allowed collects the methods of routes with this path when none has the
-	// request's method.
+	// request's method; cors is what these routes have of their own.
 	allowed []string
+	cors    *CORS
 }
 
 // add inserts a route. It panics on a bad or duplicate pattern, like
@@ -164,6 +166,7 @@ func (n *node) pick(method string, routes []*entry, m *match) bool {
 	}
 	for _, e := range routes {
 		m.allowed = append(m.allowed, e.route.Method)
+		m.cors = cmp.Or(m.cors, e.route.CORS)
 	}
 	return false
 }
