@@ -1,5 +1,5 @@
-// Package access finds out who calls: API keys and connect-session tokens,
-// what they may do, and the life of keys. A call with a known key costs no
+// Package access finds out who calls: API keys, connect-session tokens and
+// public keys, what they may do, and the life of keys. A call with a known key costs no
 // database query: principals are cached by the hash of the key and dropped when
 // the change feed names it, and nobody gets in while the feed is silent.
 package access
@@ -40,6 +40,9 @@ type Store interface {
 	// ConnectSessionByHash returns a session, expired or not, and its
 	// environment.
 	ConnectSessionByHash(ctx context.Context, tx linkspan.Tx, hash [32]byte) (linkspan.ConnectSession, linkspan.Environment, error)
+	// EnvironmentByPublicKey returns the environment of a public key, which is in
+	// lower case.
+	EnvironmentByPublicKey(ctx context.Context, tx linkspan.Tx, publicKey string) (linkspan.Environment, error)
 	// InsertAPIKey stores a key and fills in its id and time. The error is of
 	// KindConflict when the display name is taken.
 	InsertAPIKey(ctx context.Context, tx linkspan.Tx, key *linkspan.APIKey) error
@@ -61,6 +64,9 @@ const (
 	EnvironmentKey PrincipalKind = "environment_key"
 	AccountKey     PrincipalKind = "account_key"
 	Session        PrincipalKind = "connect_session"
+	// PublicKey is a browser that sent the environment's public key. The key is
+	// no secret: it may begin to connect an account and nothing else.
+	PublicKey PrincipalKind = "public_key"
 )
 
 // Principal is an authenticated caller. It is shared by all requests of the
@@ -86,8 +92,9 @@ func (p *Principal) Grants(scope string) bool { return linkspan.Grants(p.Scopes,
 
 // Want says who may make a call.
 type Want struct {
-	// Environment, Account and Session admit the three kinds of principals.
-	Environment, Account, Session bool
+	// Environment, Account and Session admit principals with a key or a connect
+	// session; Browser admits what Service.Browser returns.
+	Environment, Account, Session, Browser bool
 	// Scopes lists what the caller needs one of. Empty: nothing.
 	Scopes []string
 }
@@ -110,6 +117,7 @@ type Service struct {
 
 	keys     *change.Cache[[32]byte, *Principal]
 	sessions *change.Cache[[32]byte, *Principal]
+	browsers *change.Cache[[32]byte, *Principal]
 	unknown  *change.Cache[[32]byte, absence]
 
 	mu   sync.Mutex
@@ -134,11 +142,13 @@ func New(cfg Config) *Service {
 		now:      cfg.Now,
 		keys:     change.NewCache[[32]byte](cacheLimit, (*Principal).tags),
 		sessions: change.NewCache[[32]byte](cacheLimit, (*Principal).tags),
+		browsers: change.NewCache[[32]byte](cacheLimit, (*Principal).tags),
 		unknown:  change.NewCache[[32]byte](cacheLimit, absence.tags),
 		used:     make(map[linkspan.APIKeyID]time.Time),
 	}
 	s.keys.Follow(cfg.Feed)
 	s.sessions.Follow(cfg.Feed)
+	s.browsers.Follow(cfg.Feed)
 	s.unknown.Follow(cfg.Feed)
 	return s
 }
@@ -179,7 +189,9 @@ func (w Want) Admits(p *Principal) error {
 		return forbidden("API key is not authorized for an environment")
 	case p.Kind == EnvironmentKey && !w.Environment:
 		return forbidden("API key is not authorized for the account. Use an account API key.")
-	case p.Kind == Session && !w.Session:
+	case p.Kind == PublicKey && !w.Browser:
+		return forbidden("A public key is not authorized for this call. Use an API key.")
+	case p.Kind == Session && !w.Session && !w.Browser:
 		return forbidden("A connect session is not authorized for this call. Use an API key.")
 	}
 	if len(w.Scopes) == 0 || slices.ContainsFunc(w.Scopes, p.Grants) {
@@ -325,11 +337,14 @@ func forbidden(message string) error {
 
 // tags names what a principal was made from, for the change feed.
 func (p *Principal) tags() []string {
-	kind := linkspan.ChangeAPIKey
-	if p.Kind == Session {
-		kind = linkspan.ChangeConnectSession
+	var tags []string
+	switch p.Kind {
+	case EnvironmentKey, AccountKey:
+		tags = append(tags, change.Tag(linkspan.ChangeAPIKey, hex.EncodeToString(p.hash[:])))
+	case Session:
+		tags = append(tags, change.Tag(linkspan.ChangeConnectSession, hex.EncodeToString(p.hash[:])))
+	case PublicKey: // goes with its environment
 	}
-	tags := []string{change.Tag(kind, hex.EncodeToString(p.hash[:]))}
 	if p.Environment.UUID != "" {
 		tags = append(tags, change.Tag(linkspan.ChangeEnvironment, p.Environment.UUID))
 	}

@@ -69,6 +69,18 @@ func (f *fakeStore) ConnectSessionByHash(_ context.Context, _ linkspan.Tx, hash 
 	return s, f.envs[s.EnvironmentID], f.fail
 }
 
+func (f *fakeStore) EnvironmentByPublicKey(_ context.Context, _ linkspan.Tx, key string) (linkspan.Environment, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lookups++
+	for _, e := range f.envs {
+		if e.PublicKey == key {
+			return e, f.fail
+		}
+	}
+	return linkspan.Environment{}, notFound()
+}
+
 func (f *fakeStore) InsertAPIKey(_ context.Context, _ linkspan.Tx, key *linkspan.APIKey) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -132,70 +132,9 @@ func (s *Store) TouchAPIKeys(ctx context.Context, tx linkspan.Tx, used map[links
 	return wrap("TouchAPIKeys", err)
 }
 
-// InsertConnectSession stores a new session and sets its ID and CreatedAt.
-func (s *Store) InsertConnectSession(ctx context.Context, tx linkspan.Tx, c *linkspan.ConnectSession) error {
-	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
-		if err := lockEnvironment(ctx, t, s.dialect.forShare, c.EnvironmentID); err != nil {
-			return err
-		}
-		allowed, err := jsonText(c.AllowedIntegrations)
-		if err != nil {
-			return err
-		}
-		tags, err := jsonText(c.Tags)
-		if err != nil {
-			return err
-		}
-		endUser, err := endUserText(c.EndUser)
-		if err != nil {
-			return err
-		}
-		c.CreatedAt = t.now
-		// No change is noted: nothing can have cached what did not exist.
-		c.ID, err = one(ctx, t, value[linkspan.ConnectSessionID], `
-			insert into connect_sessions (uuid, environment_id, hash, allowed_integrations, end_user, tags, expires_at, created_at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8) returning id`,
-			c.UUID, int64(c.EnvironmentID), c.Hash[:], allowed, endUser, tags, micros(c.ExpiresAt), micros(t.now))
-		return err
-	})
-	return wrap("InsertConnectSession", err)
-}
-
-// ConnectSessionByHash returns the session with the given hash, expired or not,
-// and its environment. Sessions of deleted environments do not exist.
-func (s *Store) ConnectSessionByHash(ctx context.Context, tx linkspan.Tx, hash [32]byte) (linkspan.ConnectSession, linkspan.Environment, error) {
-	const op = "ConnectSessionByHash"
-	type row struct {
-		session linkspan.ConnectSession
-		env     environmentRow
-	}
-	r, err := one(ctx, s.read(tx), func(sc scanner) (r row, err error) {
-		c := &r.session
-		return r, sc.Scan(append([]any{
-			&c.ID, &c.UUID, &c.EnvironmentID,
-			hashInto{&c.Hash},
-			jsonInto{&c.AllowedIntegrations},
-			jsonInto{&c.EndUser},
-			jsonInto{&c.Tags},
-			timeInto{&c.ExpiresAt},
-			timeInto{&c.CreatedAt},
-		}, r.env.dest()...)...)
-	}, "select c.id, c.uuid, c.environment_id, c.hash, c.allowed_integrations, c.end_user, c.tags, c.expires_at, c.created_at, "+environmentColumns+`
-		from connect_sessions c join environments e on e.id = c.environment_id
-		where c.hash = $1 and e.deleted_at is null`, hash[:])
-	if err != nil {
-		return linkspan.ConnectSession{}, linkspan.Environment{}, wrap(op, err)
-	}
-	e, err := s.openEnvironment(ctx, tx, r.env)
-	return r.session, e, wrap(op, err)
-}
-
-// PurgeConnectSessions removes at most limit sessions that expired before the
-// given time and returns how many it removed.
-func (s *Store) PurgeConnectSessions(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error) {
-	n, err := s.purge(ctx, tx, "delete from connect_sessions where id in (select id from connect_sessions where expires_at < $1 order by expires_at limit $2"+
-		s.dialect.skipLocked+")", micros(before), limit)
-	return n, wrap("PurgeConnectSessions", err)
+// EnvironmentByPublicKey returns the environment that has the public key.
+func (s *Store) EnvironmentByPublicKey(ctx context.Context, tx linkspan.Tx, publicKey string) (linkspan.Environment, error) {
+	return s.environment(ctx, tx, "EnvironmentByPublicKey", "e.public_key = $1", publicKey)
 }
 
 // purge runs one statement of housekeeping and counts the rows it touched.

@@ -57,44 +57,16 @@ func testAPIKeys(t *testing.T, w *world) {
 	twin := linkspan.APIKey{UUID: linkspan.NewUUID(), AccountID: w.account.ID, DisplayName: "three", Hash: k.Hash}
 	wantKind(t, w.InsertAPIKey(ctx, nil, &twin), linkspan.KindConflict)
 
+	env, err = w.EnvironmentByPublicKey(ctx, nil, w.env.PublicKey)
+	must(t, err)
+	wantEqual(t, "environment of a public key", env, w.env)
+	_, err = w.EnvironmentByPublicKey(ctx, nil, linkspan.NewUUID())
+	wantKind(t, err, linkspan.KindNotFound)
+
 	must(t, w.DeleteAPIKey(ctx, nil, k))
 	wantKind(t, w.DeleteAPIKey(ctx, nil, k), linkspan.KindNotFound)
 	_, _, err = w.APIKeyByHash(ctx, nil, k.Hash)
 	wantKind(t, err, linkspan.KindNotFound)
-}
-
-func testConnectSessions(t *testing.T, w *world) {
-	ctx := t.Context()
-	full := linkspan.ConnectSession{
-		UUID: linkspan.NewUUID(), EnvironmentID: w.env.ID, Hash: newHash(), AllowedIntegrations: []string{"github"},
-		EndUser: &linkspan.EndUser{ID: "u", Email: "u@example.com", Tags: map[string]string{"a": "b"}, Organization: &linkspan.Organization{ID: "o"}},
-		Tags:    map[string]string{"k": "v"}, ExpiresAt: past(),
-	}
-	bare := linkspan.ConnectSession{UUID: linkspan.NewUUID(), EnvironmentID: w.env.ID, Hash: newHash(), ExpiresAt: past().Add(time.Hour)}
-	for _, s := range []*linkspan.ConnectSession{&full, &bare} {
-		must(t, w.InsertConnectSession(ctx, nil, s))
-		got, env, err := w.ConnectSessionByHash(ctx, nil, s.Hash)
-		must(t, err)
-		wantEqual(t, "session", got, *s)
-		wantEqual(t, "its environment", env, w.env)
-	}
-	twin := full
-	twin.UUID = linkspan.NewUUID()
-	wantKind(t, w.InsertConnectSession(ctx, nil, &twin), linkspan.KindConflict)
-	_, _, err := w.ConnectSessionByHash(ctx, nil, newHash())
-	wantKind(t, err, linkspan.KindNotFound)
-
-	for want := range 2 {
-		n, err := w.PurgeConnectSessions(ctx, nil, past().Add(time.Minute), 10)
-		must(t, err)
-		if n != 1-want {
-			t.Fatalf("purged %d sessions, want %d", n, 1-want)
-		}
-	}
-	_, _, err = w.ConnectSessionByHash(ctx, nil, full.Hash)
-	wantKind(t, err, linkspan.KindNotFound)
-	_, _, err = w.ConnectSessionByHash(ctx, nil, bare.Hash)
-	must(t, err)
 }
 
 func testRateCounts(t *testing.T, w *world) {
