@@ -102,6 +102,7 @@ func eachTemplate(p *Provider, visit func(path string, where place, t *Template)
 	a := &p.Auth
 	v.urls("auth.authorize.url", consentPlace(), a.Authorize.URL)
 	v.params("auth.authorize.params", consentPlace(), a.Authorize.Params)
+	v.one("auth.authorize.issuer", consentPlace(), a.Authorize.Issuer)
 	v.token(&a.Token)
 	v.one("auth.refresh.url", tokenPlace(), a.Refresh.URL)
 	v.params("auth.refresh.params", tokenPlace(), a.Refresh.Params)

@@ -108,6 +108,9 @@ type Authorize struct {
 	// CodePathInWebhook is the path of the code in the installation webhook.
 	CodePathInWebhook string  `yaml:"code_path_in_webhook"`
 	Rewrite           Rewrite `yaml:"rewrite"`
+	// Issuer is the issuer that the redirect must name in iss (RFC 9207); nil
+	// leaves that to what the authorization server announces.
+	Issuer *Template `yaml:"issuer"`
 	// ResponseType is informational.
 	ResponseType string `yaml:"response_type"`
 }

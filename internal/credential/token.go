@@ -53,6 +53,24 @@ func (r TokenResponse) HasToken(raw map[string]any) bool {
 	return ok
 }
 
+// Capture returns the values of a parsed token response that paths lead to, under
+// the paths as they are written: strings and booleans, and numbers as text, which
+// keeps them exact. Whatever else is there, or empty, is left out.
+func Capture(raw map[string]any, paths []string) map[string]any {
+	captured := make(map[string]any, len(paths))
+	for _, path := range paths {
+		switch v := lookPath(raw, path).(type) {
+		case bool:
+			captured[path] = v
+		default:
+			if s, ok := text(v); ok && s != "" {
+				captured[path] = s
+			}
+		}
+	}
+	return captured
+}
+
 // find returns the access token and the object that supplies what belongs to it.
 func (r TokenResponse) find(raw map[string]any) (from map[string]any, token string, ok bool) {
 	if token, ok := nonEmpty(raw["access_token"]); ok || r.AlternatePath == "" {

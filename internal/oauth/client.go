@@ -38,14 +38,15 @@ type Config struct {
 	Timeout time.Duration
 }
 
-// Client talks to token endpoints. It is safe for concurrent use.
+// Client talks to authorization servers. It is safe for concurrent use.
 type Client struct {
 	http    *http.Client
 	now     func() time.Time
 	timeout time.Duration
+	issuers *issuers
 }
 
-// New returns a client.
+// New returns a client. Close ends what it does in the background.
 func New(c Config) *Client {
 	hc := *c.HTTP
 	hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -57,8 +58,13 @@ func New(c Config) *Client {
 	if client.timeout <= 0 {
 		client.timeout = DefaultTimeout
 	}
+	client.issuers = newIssuers(&hc, client.now)
 	return client
 }
+
+// Close ends lookups in the background and waits for them. Nothing else of the
+// client stops to work.
+func (c *Client) Close() { c.issuers.close() }
 
 // exchange sends one request to a token endpoint and returns the parsed answer
 // of a success, which has the given format. Every error is a *Failure. trace, if
