@@ -51,13 +51,15 @@ func (c *Client) DeleteEnvironment(ctx context.Context, uuid string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: join("environments", uuid)}, nil)
 }
 
-// EnvironmentSettings returns an environment's settings, secrets masked.
+// EnvironmentSettings returns an environment's settings, secrets masked. With
+// api.CurrentEnvironment as the uuid an environment key gets those of its own.
 func (c *Client) EnvironmentSettings(ctx context.Context, uuid string) (api.EnvironmentSettings, error) {
 	return data[api.EnvironmentSettings](ctx, c, call{method: http.MethodGet, path: join("environments", uuid, "settings")})
 }
 
-// UpdateEnvironmentSettings changes the settings of in that are set. Codes:
-// not_found, invalid_is_prod_flag.
+// UpdateEnvironmentSettings changes the settings of in that are set; an
+// environment key may name its own environment api.CurrentEnvironment. Codes:
+// not_found, invalid_is_prod_flag, invalid_body.
 func (c *Client) UpdateEnvironmentSettings(ctx context.Context, uuid string, in api.UpdateEnvironmentSettings) (api.EnvironmentSettings, error) {
 	return data[api.EnvironmentSettings](ctx, c, call{method: http.MethodPatch, path: join("environments", uuid, "settings"), body: in})
 }

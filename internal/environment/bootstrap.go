@@ -34,7 +34,8 @@ type GivenKeys struct {
 	SecretKey linkspan.Secret
 	// WebhookSigningKey is any text of at most 255 bytes.
 	WebhookSigningKey linkspan.Secret
-	// PublicKey is a UUID, version 4.
+	// PublicKey is a UUID, version 4. Giving one switches its use on, in
+	// production too.
 	PublicKey string
 }
 
@@ -116,6 +117,7 @@ func (s *Service) bootstrap(ctx context.Context, tx linkspan.Tx, in BootstrapInp
 		}
 		if given.PublicKey != "" {
 			env.PublicKey = strings.ToLower(given.PublicKey)
+			env.Settings.PublicKeyEnabled = true
 		}
 		key := keyOrNew(given.SecretKey)
 		if err := s.insert(ctx, tx, &env, key.Secret); err != nil {

@@ -6,6 +6,8 @@ package environment
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/access"
@@ -19,6 +21,10 @@ const ProductionName = "prod"
 // DefaultKeyName is the display name of the full-access key that every
 // environment starts with (features KEY-03).
 const DefaultKeyName = "Default - Full access"
+
+// PreviousKeyTime is how long a replaced signing key goes on signing webhooks
+// beside the new one.
+const PreviousKeyTime = 24 * time.Hour
 
 // Masked stands for a secret that is set, wherever settings are read. Writing
 // it back leaves the secret as it is.
@@ -49,13 +55,27 @@ type Store interface {
 
 // Service manages environments. It is safe for concurrent use.
 type Service struct {
-	store Store
-	tx    linkspan.Transactor
+	store    Store
+	tx       linkspan.Transactor
+	checkURL func(*url.URL) error
+}
+
+// Option changes how a Service works.
+type Option func(*Service)
+
+// CheckURLs has check say whether webhooks may be sent to a URL. Without it only
+// their form is checked.
+func CheckURLs(check func(*url.URL) error) Option {
+	return func(s *Service) { s.checkURL = check }
 }
 
 // New returns a service over the store.
-func New(store Store, tx linkspan.Transactor) *Service {
-	return &Service{store: store, tx: tx}
+func New(store Store, tx linkspan.Transactor, options ...Option) *Service {
+	s := &Service{store: store, tx: tx}
+	for _, o := range options {
+		o(s)
+	}
+	return s
 }
 
 // List returns the account's environments, oldest first; a name keeps only the
@@ -68,12 +88,14 @@ func (s *Service) List(ctx context.Context, account linkspan.AccountID, name str
 	return envs, nil
 }
 
-// ByUUID returns an environment of the account, or a not_found error.
+// ByUUID returns an environment of the account, or a not_found error. A previous
+// signing key whose time is over is left out.
 func (s *Service) ByUUID(ctx context.Context, account linkspan.AccountID, uuid string) (linkspan.Environment, error) {
 	env, err := s.store.EnvironmentByUUID(ctx, nil, account, uuid)
 	if err != nil {
 		return env, missing("environment.ByUUID", err)
 	}
+	dropPreviousKey(&env, time.Now())
 	return env, nil
 }
 
@@ -108,21 +130,28 @@ type CreateInput struct {
 	Name string
 	// IsProduction is nil for the default: false, except for "prod".
 	IsProduction *bool
-	Settings     Settings
+	// Settings that are nil have their defaults: see newEnvironment.
+	Settings Settings
 }
 
 // Create makes an environment with its default full-access key, whose text
 // nobody learns (features ENV-05): callers make keys of their own. Codes:
-// conflict when the name is taken, invalid_is_prod_flag.
+// conflict when the name is taken, invalid_is_prod_flag, invalid_body.
 func (s *Service) Create(ctx context.Context, account linkspan.AccountID, in CreateInput) (linkspan.Environment, error) {
 	production, err := productionFlag(in.Name, in.IsProduction)
 	if err != nil {
+		return linkspan.Environment{}, err
+	}
+	if err := s.checkSettings(in.Settings); err != nil {
 		return linkspan.Environment{}, err
 	}
 	var made linkspan.Environment
 	err = s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 		env := newEnvironment(account, in.Name, production)
 		in.Settings.apply(&env.Settings)
+		if err := checkHMAC(in.Settings, env.Settings); err != nil {
+			return err
+		}
 		if err := s.insert(ctx, tx, &env, linkspan.NewSecret(linkspan.NewUUID())); err != nil {
 			return err
 		}
@@ -148,6 +177,8 @@ func (s *Service) insert(ctx context.Context, tx linkspan.Tx, env *linkspan.Envi
 	})
 }
 
+// newEnvironment makes an environment with its defaults. The public key, which
+// everybody can read in a page's source, works where there is nothing to lose.
 func newEnvironment(account linkspan.AccountID, name string, production bool) linkspan.Environment {
 	return linkspan.Environment{
 		UUID:              linkspan.NewUUID(),
@@ -156,6 +187,10 @@ func newEnvironment(account linkspan.AccountID, name string, production bool) li
 		IsProduction:      production,
 		PublicKey:         linkspan.NewUUID(),
 		WebhookSigningKey: linkspan.NewSecret(linkspan.NewUUID()),
+		Settings: linkspan.EnvironmentSettings{
+			PublicKeyEnabled: !production,
+			Webhooks:         linkspan.DefaultWebhookSettings(),
+		},
 	}
 }
 
@@ -175,12 +210,18 @@ func productionFlag(name string, asked *bool) (bool, error) {
 type UpdateInput struct {
 	IsProduction *bool
 	Settings     Settings
+	// RevokePreviousSigningKey stops the signing key before the present one at
+	// once.
+	RevokePreviousSigningKey bool
 }
 
 // Update changes an environment's settings and returns it as it is then. Codes:
-// not_found, invalid_is_prod_flag.
+// not_found, invalid_is_prod_flag, invalid_body.
 func (s *Service) Update(ctx context.Context, account linkspan.AccountID, uuid string, in UpdateInput) (linkspan.Environment, error) {
-	return s.change(ctx, account, uuid, func(env *linkspan.Environment) error {
+	if err := s.checkSettings(in.Settings); err != nil {
+		return linkspan.Environment{}, err
+	}
+	return s.change(ctx, account, uuid, func(env *linkspan.Environment, _ time.Time) error {
 		if in.IsProduction != nil {
 			production, err := productionFlag(env.Name, in.IsProduction)
 			if err != nil {
@@ -188,30 +229,47 @@ func (s *Service) Update(ctx context.Context, account linkspan.AccountID, uuid s
 			}
 			env.IsProduction = production
 		}
+		if in.RevokePreviousSigningKey {
+			env.PreviousSigningKey, env.PreviousSigningKeyUntil = linkspan.Secret{}, time.Time{}
+		}
 		in.Settings.apply(&env.Settings)
-		return nil
+		return checkHMAC(in.Settings, env.Settings)
 	})
 }
 
 // RotateSigningKey replaces the key that signs outgoing webhooks and returns
-// the new one. The old one stops at once.
+// the new one. The old one signs beside it for PreviousKeyTime, so that no
+// webhook is refused while receivers change over; the one before that, if it
+// still did, stops at once. Code: not_found.
 func (s *Service) RotateSigningKey(ctx context.Context, account linkspan.AccountID, uuid string) (linkspan.Secret, error) {
-	env, err := s.change(ctx, account, uuid, func(env *linkspan.Environment) error {
+	env, err := s.change(ctx, account, uuid, func(env *linkspan.Environment, now time.Time) error {
+		env.PreviousSigningKey, env.PreviousSigningKeyUntil = env.WebhookSigningKey, now.Add(PreviousKeyTime)
 		env.WebhookSigningKey = linkspan.NewSecret(linkspan.NewUUID())
 		return nil
 	})
 	return env.WebhookSigningKey, err
 }
 
-// change reads, changes and writes an environment in one transaction.
-func (s *Service) change(ctx context.Context, account linkspan.AccountID, uuid string, f func(*linkspan.Environment) error) (linkspan.Environment, error) {
+// dropPreviousKey forgets a previous signing key whose time is over.
+func dropPreviousKey(env *linkspan.Environment, now time.Time) {
+	if !env.PreviousSigningKeyUntil.After(now) {
+		env.PreviousSigningKey, env.PreviousSigningKeyUntil = linkspan.Secret{}, time.Time{}
+	}
+}
+
+// change reads, changes and writes an environment in one transaction, whose time
+// f is given.
+func (s *Service) change(
+	ctx context.Context, account linkspan.AccountID, uuid string, f func(env *linkspan.Environment, now time.Time) error,
+) (linkspan.Environment, error) {
 	var changed linkspan.Environment
 	err := s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 		env, err := s.lock(ctx, tx, account, uuid)
 		if err != nil {
 			return err
 		}
-		if err := f(&env); err != nil {
+		dropPreviousKey(&env, tx.Now())
+		if err := f(&env, tx.Now()); err != nil {
 			return err
 		}
 		if err := s.store.UpdateEnvironment(ctx, tx, &env); err != nil {

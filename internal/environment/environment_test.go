@@ -183,13 +183,6 @@ func TestLifeOfAnEnvironment(t *testing.T) {
 		t.Errorf("settings after the change: %s", diff)
 	}
 
-	old := env.WebhookSigningKey
-	fresh, err := service.RotateSigningKey(ctx, account, env.UUID)
-	check(t, err)
-	if env, err = service.ByUUID(ctx, account, env.UUID); err != nil || fresh.Equal(old) || !env.WebhookSigningKey.Equal(fresh) {
-		t.Errorf("the rotated key is not the stored one: %v", err)
-	}
-
 	i := linkspan.Integration{UUID: linkspan.NewUUID(), EnvironmentID: env.ID, Key: "k", Provider: "p"}
 	check(t, s.InsertIntegration(ctx, nil, &i))
 	c := linkspan.Connection{UUID: linkspan.NewUUID(), EnvironmentID: env.ID, IntegrationID: i.ID, Name: "c", Credentials: linkspan.NewSecret("{}")}
@@ -234,7 +227,12 @@ func concurrentChanges(t *testing.T, service *environment.Service) {
 	env := made.Environments[0].Environment
 	var wg sync.WaitGroup
 	for i, in := range []environment.Settings{
-		{CallbackURL: new("https://x.example")}, {HMACEnabled: new(true)}, {SlackNotifications: new(true)}, {OTLPEndpoint: new("https://o.example")},
+		{CallbackURL: new("https://x.example")},
+		{SlackNotifications: new(true)},
+		{OTLPEndpoint: new("https://o.example")},
+		{Webhooks: environment.Webhooks{OnSyncError: new(false)}},
+		{Webhooks: environment.Webhooks{PrimaryURL: new("https://w.example")}},
+		{ConnectUI: environment.ConnectUI{AppName: new("App")}},
 	} {
 		wg.Go(func() {
 			if _, err := service.Update(t.Context(), env.AccountID, env.UUID, environment.UpdateInput{Settings: in}); err != nil {
@@ -245,7 +243,9 @@ func concurrentChanges(t *testing.T, service *environment.Service) {
 	wg.Wait()
 	env, err = service.ByUUID(t.Context(), env.AccountID, env.UUID)
 	check(t, err)
-	if set := env.Settings; set.CallbackURL == "" || !set.HMACEnabled || !set.SlackNotifications || set.OTLPEndpoint == "" {
+	set := env.Settings
+	if set.CallbackURL == "" || !set.SlackNotifications || set.OTLPEndpoint == "" ||
+		set.Webhooks.OnSyncError || set.Webhooks.PrimaryURL == "" || set.ConnectUI.AppName == "" {
 		t.Errorf("a change was lost: %+v", set)
 	}
 }

@@ -84,43 +84,6 @@ func (s *Server) deleteEnvironment(w http.ResponseWriter, r *http.Request) error
 	return httpx.WriteNoContent(w)
 }
 
-func (s *Server) getSettings(w http.ResponseWriter, r *http.Request) error {
-	if err := httpx.NoQuery(r); err != nil {
-		return err
-	}
-	env, err := s.pathEnvironment(r)
-	if err != nil {
-		return err
-	}
-	return writeSettings(w, env)
-}
-
-func (s *Server) updateSettings(w http.ResponseWriter, r *http.Request) error {
-	if err := httpx.NoQuery(r); err != nil {
-		return err
-	}
-	env, err := s.pathEnvironment(r)
-	if err != nil {
-		return err
-	}
-	body, err := httpx.DecodeBody[api.UpdateEnvironmentSettings](r)
-	if err != nil {
-		return err
-	}
-	if body.IsProduction != nil && *body.IsProduction != env.IsProduction {
-		if err := mayMarkProduction(caller(r)); err != nil {
-			return err
-		}
-	}
-	env, err = s.cfg.Environments.Update(r.Context(), env.AccountID, env.UUID, environment.UpdateInput{
-		IsProduction: body.IsProduction, Settings: settingsInput(body.EnvironmentOptions),
-	})
-	if err != nil {
-		return err
-	}
-	return writeSettings(w, env)
-}
-
 // pathEnvironment returns the environment that the path names. For an
 // environment key there is only its own.
 func (s *Server) pathEnvironment(r *http.Request) (linkspan.Environment, error) {
@@ -137,46 +100,6 @@ func (s *Server) environment(r *http.Request, uuid string) (linkspan.Environment
 		return linkspan.Environment{}, linkspan.E("server.environment", linkspan.KindNotFound, "not_found", nil, "Environment not found")
 	}
 	return s.cfg.Environments.ByUUID(r.Context(), p.AccountID, uuid)
-}
-
-func settingsInput(o api.EnvironmentOptions) environment.Settings {
-	in := environment.Settings{
-		CallbackURL: o.CallbackURL, HMACEnabled: o.HMACEnabled, SlackNotifications: o.SlackNotifications, OTLPEndpoint: o.OTLPEndpoint,
-	}
-	if o.HMACKey != nil {
-		in.HMACKey = new(linkspan.NewSecret(o.HMACKey.Reveal()))
-	}
-	if o.OTLPHeaders != nil {
-		pairs := make([]linkspan.SecretPair, len(*o.OTLPHeaders))
-		for i, h := range *o.OTLPHeaders {
-			pairs[i] = linkspan.SecretPair{Name: h.Name, Value: linkspan.NewSecret(h.Value.Reveal())}
-		}
-		in.OTLPHeaders = &pairs
-	}
-	return in
-}
-
-// writeSettings shows settings with their secrets masked.
-func writeSettings(w http.ResponseWriter, env linkspan.Environment) error {
-	set := env.Settings
-	shown := api.EnvironmentSettings{
-		UUID:               env.UUID,
-		Name:               env.Name,
-		IsProduction:       env.IsProduction,
-		CallbackURL:        pointer(set.CallbackURL),
-		HMACEnabled:        set.HMACEnabled,
-		SlackNotifications: set.SlackNotifications,
-		OTLPEndpoint:       pointer(set.OTLPEndpoint),
-		OTLPHeaders:        make([]api.Header, len(set.OTLPHeaders)),
-		PublicKey:          env.PublicKey,
-	}
-	if !set.HMACKey.IsZero() {
-		shown.HMACKey = new(environment.Masked)
-	}
-	for i, h := range set.OTLPHeaders {
-		shown.OTLPHeaders[i] = api.Header{Name: h.Name, Value: environment.Masked}
-	}
-	return httpx.WriteJSON(w, http.StatusOK, api.Data[api.EnvironmentSettings]{Data: shown})
 }
 
 func (s *Server) listVariables(w http.ResponseWriter, r *http.Request) error {

@@ -33,15 +33,16 @@ func (s *Server) environmentRoutes() []httpx.Route {
 		{
 			Method: http.MethodGet, Pattern: "/environments/{environment_uuid}/settings", Auth: httpx.AuthEnvironmentOrAccount, Tag: tagEnvironments,
 			Scopes: []string{linkspan.ScopeSettingsRead, linkspan.ScopeAccountEnvironmentsList}, Summary: "Get an environment's settings",
-			Description: "Secrets are masked.",
-			Path:        api.EnvironmentPath{}, Reply: api.Data[api.EnvironmentSettings]{}, Handler: s.getSettings,
+			Description: "An environment's own keys may write \"current\" for the UUID. Secrets are masked; webhook_signing_key is shown to keys of the environment with the scope " +
+				linkspan.ScopeSigningKeyRotate + " and to account keys with " + linkspan.ScopeAccountKeysCreate + ".",
+			Path: api.SettingsPath{}, Reply: api.Data[api.EnvironmentSettings]{}, Handler: s.getSettings,
 		},
 		{
 			Method: http.MethodPatch, Pattern: "/environments/{environment_uuid}/settings", Auth: httpx.AuthEnvironmentOrAccount, Tag: tagEnvironments,
 			Scopes: []string{linkspan.ScopeSettingsUpdate, linkspan.ScopeAccountEnvironmentsUpdate}, Summary: "Change an environment's settings",
-			Description: "Changes the fields that are given. A masked secret that is written back stays as it is. What is production is decided with the scope " +
+			Description: "Changes the fields that are given, in webhooks and connect_ui too; empty text clears one. A masked secret that is written back stays as it is. What is production is decided with the scope " +
 				linkspan.ScopeAccountEnvironmentsSetProd + ".",
-			Path: api.EnvironmentPath{}, Body: api.UpdateEnvironmentSettings{}, Reply: api.Data[api.EnvironmentSettings]{}, Handler: s.updateSettings,
+			Path: api.SettingsPath{}, Body: api.UpdateEnvironmentSettings{}, Reply: api.Data[api.EnvironmentSettings]{}, Handler: s.updateSettings,
 		},
 		{
 			Method: http.MethodPut, Pattern: "/environments/{environment_uuid}/variables", Auth: httpx.AuthEnvironmentOrAccount, Tag: tagEnvironments,
@@ -56,8 +57,9 @@ func (s *Server) environmentRoutes() []httpx.Route {
 		{
 			Method: http.MethodPost, Pattern: "/environment/webhook-signing-key/rotate", Auth: httpx.AuthEnvironment, Tag: tagEnvironments,
 			Scopes: []string{linkspan.ScopeSigningKeyRotate}, Summary: "Replace the key that signs webhooks",
-			Description: "The old key stops at once.",
-			Reply:       api.Data[api.SigningKey]{}, Handler: s.rotateSigningKey,
+			Description: "For 24 hours the old key signs beside the new one, in webhook-signature; the other signature headers are made with the new key only. " +
+				"Rotating again within that time stops the older of the two.",
+			Reply: api.Data[api.SigningKey]{}, Handler: s.rotateSigningKey,
 		},
 	}
 }
