@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/upstream"
 )
@@ -29,6 +30,8 @@ type ImportInput struct {
 
 	// uuid is the one of a connection that does not exist yet.
 	uuid string
+	// reconnect is the connection that this must be. Zero: any, or a new one.
+	reconnect linkspan.ConnectionID
 }
 
 // Import creates a connection, or gives an existing one new credentials and
@@ -69,20 +72,26 @@ func (s *Service) Import(ctx context.Context, env linkspan.Environment, in Impor
 
 // checkImport checks the input and puts its parts where they belong.
 func (s *Service) checkImport(in *ImportInput) error {
-	var issues []linkspan.Issue
+	issues := in.hoist()
+	issues = append(issues, s.checkWebhookURL(in.WebhookURLOverride)...)
+	return in.complete("connect.Import", issues)
+}
+
+// complete gives a connection that may be new its ids, and reports what is wrong
+// with the input besides what was found before.
+func (in *ImportInput) complete(op string, found []linkspan.Issue) error {
 	in.uuid = linkspan.NewUUID()
+	issues := found
 	if in.Name == "" {
 		in.Name = linkspan.NewUUID()
 	} else if !isName(in.Name) {
 		issues = append(issues, issue("invalid_union", "Invalid input", "connection_id"))
 	}
-	issues = append(issues, in.hoist()...)
 	issues = append(issues, checkCredentials(in.Credentials)...)
-	issues = append(issues, s.checkWebhookURL(in.WebhookURLOverride)...)
 	tags, tagIssues := Tags(in.Tags, "tags")
 	in.Tags = tags
 	if issues = append(issues, tagIssues...); len(issues) > 0 {
-		return invalidBody("connect.Import", issues)
+		return invalidBody(op, issues)
 	}
 	return nil
 }
@@ -97,15 +106,30 @@ func isName(name string) bool {
 // draft is the connection as it would be stored, to try its credentials out.
 func (s *Service) draft(ctx context.Context, i linkspan.Integration, in ImportInput) (linkspan.Connection, error) {
 	c, err := s.store.Connection(ctx, nil, i.EnvironmentID, i.Key, in.Name)
-	switch {
-	case err == nil:
-	case linkspan.KindOf(err) == linkspan.KindNotFound:
+	if err := in.checkFound(&c, err); err != nil {
+		return c, err
+	}
+	if err != nil {
 		c = in.newConnection(i)
-	default:
-		return c, fmt.Errorf("reading connection %q of %q: %w", in.Name, i.Key, err)
 	}
 	in.apply(&c)
 	return c, nil
+}
+
+// checkFound passes on why looking for the connection failed, unless a new one
+// can be made, and refuses another one than the input is for.
+func (in *ImportInput) checkFound(c *linkspan.Connection, err error) error {
+	missing := err != nil && linkspan.KindOf(err) == linkspan.KindNotFound
+	switch {
+	case err != nil && !missing:
+		return fmt.Errorf("reading connection %q of %q: %w", in.Name, in.IntegrationKey, err)
+	case in.reconnect != 0 && (missing || c.ID != in.reconnect):
+		return linkspan.E("connect.Reconnect", linkspan.KindInvalid, "invalid_connection", err,
+			"The connection %q, which was to be connected again, does not exist any more.", in.Name).
+			WithHint("Make a new connection instead.")
+	default:
+		return nil
+	}
 }
 
 func (in *ImportInput) newConnection(i linkspan.Integration) linkspan.Connection {
@@ -169,10 +193,7 @@ func overlayTags(before, derived map[string]string) map[string]string {
 // verify tries credentials out that a person typed; tokens come from a provider
 // that has just vouched for them.
 func (s *Service) verify(ctx context.Context, env linkspan.Environment, t *upstream.Target) error {
-	if t.Provider.API == nil || t.Provider.API.Verify == nil {
-		return nil
-	}
-	if t.Credentials.Type != credential.APIKey && t.Credentials.Type != credential.Basic {
+	if !verifiable(t.Provider) || t.Credentials.Type != credential.APIKey && t.Credentials.Type != credential.Basic {
 		return nil
 	}
 	op := s.begin(env.AccountID, linkspan.ActionConnectionTest, t)
@@ -184,46 +205,57 @@ func (s *Service) verify(ctx context.Context, env linkspan.Environment, t *upstr
 	return nil
 }
 
-// upsert stores the connection. Two imports of one name at once are one
-// insertion and one update, in the order in which they commit.
+// verifiable reports whether the provider's entry tells how to try credentials
+// out.
+func verifiable(p *catalog.Provider) bool {
+	return p.API != nil && p.API.Verify != nil && len(p.API.Verify.Paths) > 0
+}
+
+// upsert stores the connection.
 func (s *Service) upsert(ctx context.Context, i linkspan.Integration, in ImportInput) (saved linkspan.Connection, created bool, err error) {
-	const tries = 3
-	for try := 1; ; try++ {
-		err = s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-			created, err = s.put(ctx, tx, i, in, &saved)
-			return err
-		})
-		if linkspan.KindOf(err) != linkspan.KindConflict || try == tries {
-			break
-		}
-	}
+	err = s.inUpsert(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		created, err = s.put(ctx, tx, i, in, &saved)
+		return err
+	})
 	if err != nil {
 		return saved, created, fmt.Errorf("storing connection %q of %q: %w", in.Name, i.Key, err)
 	}
 	return saved, created, nil
 }
 
+// inUpsert runs f, which puts a connection, in a transaction. Two that make the
+// same one at once are one insertion and one update, in the order in which they
+// commit.
+func (s *Service) inUpsert(ctx context.Context, f func(ctx context.Context, tx linkspan.Tx) error) error {
+	const tries = 3
+	for try := 1; ; try++ {
+		err := s.tx.InTx(ctx, f)
+		if err == nil || linkspan.KindOf(err) != linkspan.KindConflict || try == tries {
+			return err
+		}
+	}
+}
+
 // put stores the connection in a transaction, and in saved once that commits.
 func (s *Service) put(ctx context.Context, tx linkspan.Tx, i linkspan.Integration, in ImportInput, saved *linkspan.Connection) (created bool, err error) {
 	*saved, err = s.store.LockConnection(ctx, tx, i.EnvironmentID, i.Key, in.Name)
-	switch {
-	case err == nil:
+	if err := in.checkFound(saved, err); err != nil {
+		return false, err
+	}
+	if err == nil {
 		in.apply(saved)
 		if err := s.store.UpdateConnection(ctx, tx, saved); err != nil {
 			return false, err
 		}
 		return false, s.store.SaveCredentials(ctx, tx, saved)
-	case linkspan.KindOf(err) == linkspan.KindNotFound:
-		*saved = in.newConnection(i)
-		in.apply(saved)
-		err := s.store.InsertConnection(ctx, tx, saved)
-		if linkspan.KindOf(err) == linkspan.KindNotFound {
-			return false, noIntegration(i.Key, err) // deleted since it was read
-		}
-		return true, err
-	default:
-		return false, err
 	}
+	*saved = in.newConnection(i)
+	in.apply(saved)
+	err = s.store.InsertConnection(ctx, tx, saved)
+	if err != nil && linkspan.KindOf(err) == linkspan.KindNotFound {
+		return false, noIntegration(i.Key, err) // deleted since it was read
+	}
+	return true, err
 }
 
 func (s *Service) noteImport(env linkspan.Environment, t *upstream.Target, created bool) {

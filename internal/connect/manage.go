@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/webhook"
 )
 
 // PatchInput is what to change on a connection; nil leaves things as they are.
@@ -37,11 +38,16 @@ func (s *Service) Patch(ctx context.Context, env linkspan.EnvironmentID, integra
 	})
 }
 
-// Delete deletes a connection. It is gone for every caller at once; the row is
-// kept for 31 days. Errors: unknown_provider_config, unknown_connection.
+// Delete deletes a connection and has the customer's backend told. It is gone
+// for every caller at once; the row is kept for 31 days. Errors: unknown_provider_config, unknown_connection.
 func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string) error {
 	key := cacheKey{env, integrationKey, name}
-	return s.change(ctx, key, linkspan.ActionDeleteConnection, "Deleted the connection.", s.store.DeleteConnection)
+	return s.change(ctx, key, linkspan.ActionDeleteConnection, "Deleted the connection.", func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error {
+		if err := s.store.DeleteConnection(ctx, tx, c); err != nil {
+			return err
+		}
+		return s.announce(ctx, tx, c, webhook.Deletion, nil)
+	})
 }
 
 // change does something to one connection in a transaction of its own, and

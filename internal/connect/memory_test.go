@@ -43,6 +43,11 @@ type tables struct {
 	deletedAt    map[linkspan.ConnectionID]time.Time
 	leases       map[string]linkspan.Lease
 	changes      []linkspan.Change
+
+	authorizations map[string]linkspan.Authorization // by UUID
+	popups         map[string]string
+	told           []told
+	jobs           []plannedJob
 }
 
 func newMemory() *memory {
@@ -52,6 +57,8 @@ func newMemory() *memory {
 		writtenAt:    make(map[linkspan.ConnectionID]time.Time),
 		deletedAt:    make(map[linkspan.ConnectionID]time.Time),
 		leases:       make(map[string]linkspan.Lease),
+
+		authorizations: make(map[string]linkspan.Authorization), popups: make(map[string]string),
 	}}
 }
 
@@ -60,7 +67,8 @@ func (t *tables) clone() *tables {
 	c := *t
 	c.integrations, c.connections = maps.Clone(t.integrations), maps.Clone(t.connections)
 	c.writtenAt, c.deletedAt, c.leases = maps.Clone(t.writtenAt), maps.Clone(t.deletedAt), maps.Clone(t.leases)
-	c.changes = slices.Clone(t.changes)
+	c.changes, c.told, c.jobs = slices.Clone(t.changes), slices.Clone(t.told), slices.Clone(t.jobs)
+	c.authorizations, c.popups = maps.Clone(t.authorizations), maps.Clone(t.popups)
 	return &c
 }
 
@@ -76,6 +84,8 @@ type node struct {
 	saveFault, stateFault atomic.Pointer[func() error]
 	// listed, if set, is called with each batch for the background.
 	listed atomic.Pointer[func([]linkspan.Connection)]
+	// tellFault, if set, decides about AddAuth.
+	tellFault atomic.Pointer[func() error]
 }
 
 var errDead = errors.New("the database can't be reached")

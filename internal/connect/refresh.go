@@ -12,6 +12,7 @@ import (
 	"github.com/linkspan/linkspan/internal/lease"
 	"github.com/linkspan/linkspan/internal/oauth"
 	"github.com/linkspan/linkspan/internal/oplog"
+	"github.com/linkspan/linkspan/internal/webhook"
 )
 
 const (
@@ -269,7 +270,22 @@ func (r *refresh) noteLoss(ctx context.Context) bool {
 	st := c.Refresh
 	st.FailedAt, st.Reason, st.Operation = r.now(), reasonUnsettled, r.op.ID()
 	st.Message = "The provider gave new credentials, which could not be stored."
-	return r.store.SaveRefreshState(ctx, nil, c.ID, c.UUID, c.CredentialsVersion, st) == nil
+	return r.noteFailure(ctx, st, lossNews(c.Refresh, st)) == nil
+}
+
+// noteFailure stores the state after a failure, and has the customer's backend
+// told in the same transaction if there is news.
+func (r *refresh) noteFailure(ctx context.Context, st linkspan.RefreshState, news *webhook.Failure) error {
+	c := r.cur.target.Load().Connection
+	if news == nil {
+		return r.store.SaveRefreshState(ctx, nil, c.ID, c.UUID, c.CredentialsVersion, st)
+	}
+	return r.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		if err := r.store.SaveRefreshState(ctx, tx, c.ID, c.UUID, c.CredentialsVersion, st); err != nil {
+			return err
+		}
+		return r.announce(ctx, tx, &c, webhook.Refresh, news)
+	})
 }
 
 // loss is the answer when new credentials could not be stored. Handing them out
@@ -285,8 +301,9 @@ func (r *refresh) loss(cause error) error {
 func (r *refresh) failed(ctx context.Context, f *oauth.Failure) (*entry, bool, error) {
 	now := r.now().UTC().Truncate(time.Microsecond)
 	c := r.cur.target.Load().Connection
-	c.Refresh = failed(c.Refresh, f, r.interrupted, r.op.ID(), now)
-	err := r.store.SaveRefreshState(ctx, nil, c.ID, c.UUID, c.CredentialsVersion, c.Refresh)
+	before := c.Refresh
+	c.Refresh = failed(before, f, r.interrupted, r.op.ID(), now)
+	err := r.noteFailure(ctx, c.Refresh, refreshNews(before, c.Refresh, r.interrupted, f))
 	if k := linkspan.KindOf(err); err != nil && (k == linkspan.KindConflict || k == linkspan.KindNotFound) {
 		r.op.Fail(f.Code, c.Refresh.Message)
 		out, err := r.read(ctx, r.cur.key())

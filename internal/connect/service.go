@@ -1,7 +1,8 @@
-// Package connect keeps connections: it imports them, hands them out with
-// working credentials, and refreshes what expires.
+// Package connect keeps connections: it makes them of grants and imports, hands
+// them out with working credentials, refreshes what expires, and has the
+// customer's backend told of it.
 //
-// Three promises hold on any number of replicas. A connection is never refreshed
+// Four promises hold on any number of replicas. A connection is never refreshed
 // twice at the same time: whoever refreshes holds a lease that the database
 // grants. New credentials are stored before anybody sees them. And a process
 // that dies between a provider's answer and the store leaves a note behind, so
@@ -58,6 +59,17 @@ type Store interface {
 	// exhausted and whose credentials were written before refreshedBefore, by
 	// id, from behind after.
 	ConnectionsToRefresh(ctx context.Context, tx linkspan.Tx, refreshedBefore time.Time, after linkspan.ConnectionID, limit int) ([]linkspan.Connection, error)
+	// InsertAuthorization keeps a grant until it is a connection.
+	InsertAuthorization(ctx context.Context, tx linkspan.Tx, a *linkspan.Authorization) error
+	Authorization(ctx context.Context, tx linkspan.Tx, uuid string) (linkspan.Authorization, error)
+	// DeleteAuthorization reports whether the row was still there.
+	DeleteAuthorization(ctx context.Context, tx linkspan.Tx, id linkspan.AuthorizationID) (bool, error)
+	// DeleteOlderAuthorizations removes those of the same connection that came
+	// before a.
+	DeleteOlderAuthorizations(ctx context.Context, tx linkspan.Tx, a *linkspan.Authorization) (int, error)
+	// InsertPopupResult has the page told that waits for an authorization. The
+	// first result counts.
+	InsertPopupResult(ctx context.Context, tx linkspan.Tx, r linkspan.PopupResult) error
 	// PurgeDeleted removes rows that were deleted before the time for good.
 	PurgeDeleted(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
 }
@@ -88,6 +100,10 @@ type Config struct {
 	Leases    *lease.Keeper
 	Upstream  Verifier
 	OAuth     Refresher
+	// Webhooks tells the customer's backend what happened. Nil tells nobody.
+	Webhooks Webhooks
+	// Jobs finishes authorizations whose process died. Nil: nobody does.
+	Jobs Jobs
 	// Ops records operations. Nil records nothing.
 	Ops *oplog.Log
 	Log *slog.Logger
@@ -107,6 +123,8 @@ type Service struct {
 	leases    *lease.Keeper
 	verifier  Verifier
 	refresher Refresher
+	webhooks  Webhooks
+	jobs      Jobs
 	ops       *oplog.Log
 	log       *slog.Logger
 	checkURL  func(*url.URL) error
@@ -135,7 +153,7 @@ type entry struct {
 func New(c Config) *Service {
 	s := &Service{
 		store: c.Store, tx: c.Tx, providers: c.Providers, feed: c.Feed, leases: c.Leases,
-		verifier: c.Upstream, refresher: c.OAuth, ops: c.Ops, log: c.Log, checkURL: c.CheckURL, now: c.Now,
+		verifier: c.Upstream, refresher: c.OAuth, webhooks: c.Webhooks, jobs: c.Jobs, ops: c.Ops, log: c.Log, checkURL: c.CheckURL, now: c.Now,
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -299,8 +299,8 @@ func (w *world) start(ctx context.Context, running *sync.WaitGroup, holder strin
 	ops := oplog.New(w.records, log, oplog.Options{})
 	r := &replica{node: n, feed: feed, Service: connect.New(connect.Config{
 		Store: n, Tx: n, Providers: w, Feed: feed, Leases: lease.NewKeeper(n, holder, log), Upstream: w.verifier,
-		OAuth: oauth.New(oauth.Config{HTTP: &http.Client{Transport: w.authority}, Now: w.db.now}),
-		Ops:   ops, Log: log, Now: w.db.now,
+		OAuth:    oauth.New(oauth.Config{HTTP: &http.Client{Transport: w.authority}, Now: w.db.now}),
+		Webhooks: n, Jobs: n, Ops: ops, Log: log, Now: w.db.now,
 	})}
 	running.Go(func() { _ = feed.Run(ctx) })
 	running.Go(func() { _ = ops.Run(ctx) })

@@ -1,6 +1,7 @@
 package oplog
 
 import (
+	"strconv"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -72,6 +73,26 @@ func (l *Log) Attach(id linkspan.OperationID, env linkspan.EnvironmentID) *Op {
 		return nil
 	}
 	return &Op{log: l, attached: true, op: linkspan.Operation{ID: id, EnvironmentID: env}}
+}
+
+// Resume continues an operation that was begun with the given id, maybe by
+// another process, and that ends here. op describes it like Start's does, since
+// it replaces what was written of it; its id tells when it began. Without an id
+// it is a new operation.
+func (l *Log) Resume(op linkspan.Operation) *Op {
+	if begun, ok := begunAt(op.ID); ok {
+		op.CreatedAt, op.StartedAt = begun, begun
+	}
+	return l.Start(op)
+}
+
+// begunAt reads the time out of an operation's id.
+func begunAt(id linkspan.OperationID) (time.Time, bool) {
+	if !linkspan.IsOperationID(string(id)) {
+		return time.Time{}, false
+	}
+	ms, err := strconv.ParseInt(string(id[:9]), 36, 64)
+	return time.UnixMilli(ms).UTC(), err == nil
 }
 
 // ID returns the operation's id, or "" for a nil Op.

@@ -225,6 +225,35 @@ func TestAttachWritesMessagesOnly(t *testing.T) {
 	}
 }
 
+func TestResumeEndsWhatAnotherBegan(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{}
+		l := New(m, quiet(), Options{})
+		stop := start(t, l)
+		defer stop()
+		begun := l.Start(linkspan.Operation{EnvironmentID: 7, Type: linkspan.OperationAuth})
+		begun.Publish()
+		created := begun.op.CreatedAt.Truncate(time.Millisecond)
+		pass(time.Minute)
+		l.Resume(linkspan.Operation{ID: begun.ID(), EnvironmentID: 7, Type: linkspan.OperationAuth, Provider: "acme"}).Succeed("Done.")
+		pass(time.Second)
+		got := m.get(begun.ID())
+		if got.State != linkspan.StateSuccess || got.Provider != "acme" || got.EndedAt.Sub(got.StartedAt) != time.Minute || !got.CreatedAt.Equal(created) {
+			t.Errorf("operation %+v does not continue the one begun at %s", got, created)
+		}
+	})
+	l := New(&memory{}, quiet(), Options{})
+	for _, id := range []linkspan.OperationID{"", "nonsense"} {
+		op := l.Resume(linkspan.Operation{ID: id})
+		if op.ID() == "" || op.op.CreatedAt.IsZero() {
+			t.Errorf("an operation resumed by %q is %+v", id, &op.op)
+		}
+	}
+	var none *Log
+	none.Resume(linkspan.Operation{}).Succeed("")
+}
+
 func TestNilIsANoOp(t *testing.T) {
 	t.Parallel()
 	var l *Log
