@@ -44,6 +44,9 @@ type Config struct {
 	// PublicURL is where browsers and third parties reach the API, without a
 	// slash at its end. Empty means http://localhost with the port of Listen.
 	PublicURL string
+	// ConnectURL is where browsers reach Connect UI; its path ends in a slash.
+	// Empty means PublicURL with /connect-ui/ after it.
+	ConnectURL string
 	// Role says which part of the work this replica does.
 	Role Role
 	// AllowPrivateNetwork lets outbound calls reach private addresses.

@@ -75,6 +75,7 @@ database_connections: 7
 poll_only: true
 admin_listen: 127.0.0.1:0
 public_url: https://api.example.com/
+connect_url: https://connect.example.com/ui
 role: worker
 allow_private_network: true
 base_url_override: provider
@@ -95,6 +96,7 @@ public_key_dev: ` + uuid + `
 			want: with(func(c *config.Config) {
 				c.DatabaseURL, c.MaxConns, c.PollOnly = secret("postgres://u:p@db/linkspan"), 7, true
 				c.AdminListen, c.PublicURL, c.Role = "127.0.0.1:0", "https://api.example.com", config.RoleWorker
+				c.ConnectURL = "https://connect.example.com/ui/"
 				c.BaseURLOverride, c.DeniedHosts = "provider", []string{"api.example", ".evil.example", "[::1]"}
 				c.MaxBody, c.MaxProxyBody = 500<<10, 0
 				c.AllowPrivateNetwork, c.ProvidersDir, c.LogFormat = true, "./providers", "json"
@@ -112,6 +114,11 @@ public_key_dev: ` + uuid + `
 				c.Bootstrap.Dev.SecretKey = secret(uuid)
 				c.EncryptionKey, c.OldEncryptionKeys = secret(key1), []linkspan.Secret{secret(key2), secret(key1)}
 			}),
+		},
+		{
+			name: "the path of Connect UI ends in one slash",
+			env:  map[string]string{"LINKSPAN_CONNECT_URL": "http://localhost:3003//"},
+			want: with(func(c *config.Config) { c.ConnectURL = "http://localhost:3003/" }),
 		},
 		{name: "empty file", file: "# nothing\n", want: defaults},
 	}
@@ -155,6 +162,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"port too high", map[string]string{"listen": ":70000"}, nil, "", []string{"65535"}},
 		{"public URL without scheme", map[string]string{"public-url": "example.com"}, nil, "", []string{"http or https URL"}},
 		{"public URL with query", map[string]string{"public-url": "https://x.y/?a=b"}, nil, "", []string{"only a scheme"}},
+		{"URL of Connect UI without scheme", map[string]string{"connect-url": "connect.example"}, nil, "", []string{"--connect-url", "http or https URL"}},
+		{"URL of Connect UI with query", map[string]string{"connect-url": "https://x.y/?"}, nil, "", []string{"only a scheme"}},
+		{"URL of Connect UI with fragment", map[string]string{"connect-url": "https://x.y/#"}, nil, "", []string{"only a scheme"}},
 		{"log format", map[string]string{"log-format": "xml"}, nil, "", []string{"auto, text, json"}},
 		{"encryption key", map[string]string{"encryption-key": "c2hvcnQ="}, nil, "", []string{"32 random bytes; this one has 5"}},
 		{"second old key", map[string]string{"encryption-key": key1, "old-encryption-keys": key2 + ",x"}, nil, "", []string{"key 2: "}},

@@ -85,6 +85,11 @@ func serverSettings() []Setting {
 			set:   setPublicURL,
 		},
 		{
+			Name: "connect-url", Placeholder: "URL",
+			Usage: "where browsers reach Connect UI (default /connect-ui/ below --public-url)",
+			set:   setConnectURL,
+		},
+		{
 			Name: "role", Placeholder: "ROLE", Default: string(RoleAll),
 			Usage: "what this replica does: all, api or worker",
 			set:   setRole,

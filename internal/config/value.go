@@ -162,14 +162,30 @@ func setRole(c *Config, s string) error {
 }
 
 func setPublicURL(c *Config, s string) error {
+	if err := checkBaseURL("public URL", s); err != nil {
+		return err
+	}
+	c.PublicURL = strings.TrimRight(s, "/")
+	return nil
+}
+
+func setConnectURL(c *Config, s string) error {
+	if err := checkBaseURL("URL of Connect UI", s); err != nil {
+		return err
+	}
+	c.ConnectURL = strings.TrimRight(s, "/") + "/"
+	return nil
+}
+
+// checkBaseURL refuses what paths and queries can't be added to.
+func checkBaseURL(what, s string) error {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return fmt.Errorf("%q is not an http or https URL", s)
 	}
-	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("the public URL has only a scheme, a host, perhaps a port and a path")
+	if u.User != nil || strings.ContainsAny(s, "?#") {
+		return fmt.Errorf("the %s has only a scheme, a host, perhaps a port and a path", what)
 	}
-	c.PublicURL = strings.TrimRight(s, "/")
 	return nil
 }
 
