@@ -212,6 +212,57 @@ func TestUnsupported(t *testing.T) {
 	golden(t, "testdata/unsupported.golden", []byte(b.String()))
 }
 
+// TestRefusedOAuth2 names the providers of the authorization code flow that this
+// version refuses: those with a token client of their own or an installation that
+// starts at the provider, and those whose tokens only introspection judges. All
+// others work with the generic client.
+func TestRefusedOAuth2(t *testing.T) {
+	t.Parallel()
+	ownClient := []string{
+		"absorb-lms", "agiloft", "braintree", "braintree-sandbox", "bullhorn", "clover", "coros", "coros-sandbox",
+		"facebook", "fanvue", "figjam", "figma", "followupboss", "heygen", "instagram", "jobber", "mercury",
+		"microsoft-admin", "microsoft-teams-bot", "one-drive", "posthog-oauth", "revolut-business", "sentry-oauth",
+		"sharepoint-online", "shopline-oauth", "slack", "stripe-app", "stripe-app-sandbox", "threads",
+		"tiktok-accounts", "tiktok-ads", "tiktok-personal", "walmart", "workday-oauth",
+	}
+	introspection := []string{"salesforce", "salesforce-experience-cloud", "salesforce-sandbox"}
+	var own, asks []string
+	generic := 0
+	for p, err := range open(t).All() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Auth.Mode != catalog.ModeOAuth2 {
+			continue
+		}
+		_, refused := p.Unsupported()
+		switch {
+		case p.CodeFacts.TokenClient != "" || p.Auth.InstallFlow != "":
+			own = append(own, p.Name)
+		case p.CodeFacts.ExpiryByIntrospection:
+			asks = append(asks, p.Name)
+		case refused:
+			t.Errorf("%s is refused for no reason that is known here", p.Name)
+			continue
+		default:
+			generic++
+			continue
+		}
+		if !refused {
+			t.Errorf("%s is not refused", p.Name)
+		}
+	}
+	if diff := cmp.Diff(ownClient, own); diff != "" {
+		t.Errorf("providers with code of their own (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(introspection, asks); diff != "" {
+		t.Errorf("providers with introspection (-want +got):\n%s", diff)
+	}
+	if generic+len(asks) != 310 {
+		t.Errorf("%d providers work with the generic client; want 310", generic+len(asks))
+	}
+}
+
 func BenchmarkOpen(b *testing.B) {
 	for b.Loop() {
 		if _, err := catalog.Open(catalog.Options{}); err != nil {

@@ -112,6 +112,43 @@ func (c *checker) auth() {
 	if a.Mode == ModeOAuth2 && len(a.Token.URL) == 0 {
 		c.add("auth.token.url", "is missing; OAUTH2 needs it")
 	}
+	c.redirectedHost()
+}
+
+// redirectedHost asks for a rule where the redirect decides which host the token
+// request goes to: it passes through the user's browser, and the request holds
+// the client's secret.
+func (c *checker) redirectedHost() {
+	a := &c.provider.Auth
+	for i := range a.Token.URL {
+		for _, name := range a.Capture.CallbackQuery {
+			field := c.provider.Inputs.ConnectionConfig.Lookup(name)
+			if field != nil && (field.Pattern != nil || len(field.Choices) > 0) {
+				continue
+			}
+			if decidesHost(&a.Token.URL[i], "connectionConfig."+name) {
+				c.add("auth.token.url."+strconv.Itoa(i), "goes to whatever host the redirect's parameter %q says; give the input of that name a pattern or choices", name)
+			}
+		}
+	}
+}
+
+// decidesHost reports whether the end of a URL's host, and so who owns it, is up
+// to a variable.
+func decidesHost(t *Template, ref string) bool {
+	const host = "decided.invalid"
+	for _, value := range []string{host, "https://" + host} {
+		u, err := t.ExpandURL(VarsFunc(func(name string) (string, bool) {
+			if name == ref {
+				return value, true
+			}
+			return "x", true
+		}))
+		if err == nil && strings.HasSuffix(u.Host, host) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *checker) token() {
