@@ -17,10 +17,13 @@ import (
 	"github.com/linkspan/linkspan"
 )
 
-// The buckets: calls from inside functions have a budget of their own.
+// The buckets: calls from inside functions have a budget of their own, and so
+// have the browsers of end users, who must not be able to use up what the
+// customer's backend needs.
 const (
-	BucketAPI    = "api"
-	BucketScript = "script"
+	BucketAPI     = "api"
+	BucketScript  = "script"
+	BucketBrowser = "browser"
 )
 
 const (
@@ -129,12 +132,21 @@ func (l *Limiter) counter(key counterKey, start time.Time) *counter {
 // contract §1.5, and returns an error of linkspan.KindRateLimited with
 // Retry-After set when the budget is used up.
 func (l *Limiter) Apply(w http.ResponseWriter, r *http.Request, account linkspan.AccountID) error {
-	if l == nil || l.limit <= 0 {
-		return nil
-	}
 	bucket := BucketAPI
 	if r.Header.Get("Nango-Is-Script") == "true" {
 		bucket = BucketScript
+	}
+	return l.apply(w, account, bucket)
+}
+
+// ApplyBrowser is Apply for a request that an end user's browser makes.
+func (l *Limiter) ApplyBrowser(w http.ResponseWriter, account linkspan.AccountID) error {
+	return l.apply(w, account, BucketBrowser)
+}
+
+func (l *Limiter) apply(w http.ResponseWriter, account linkspan.AccountID, bucket string) error {
+	if l == nil || l.limit <= 0 {
+		return nil
 	}
 	d := l.Allow(account, bucket)
 	h := w.Header()
