@@ -2,6 +2,7 @@ package connect_test
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/linkspan/linkspan"
@@ -97,4 +98,13 @@ func (n *node) EnqueueAt(ctx context.Context, tx linkspan.Tx, at time.Time, a jo
 		n.data.jobs = append(n.data.jobs, plannedJob{at, a})
 		return nil
 	})
+}
+
+// deleteIntegration removes an integration behind everybody's back.
+func (m *memory) deleteIntegration(key string) {
+	m.busy <- struct{}{}
+	defer func() { <-m.busy }()
+	integrations := maps.Clone(m.data.integrations)
+	delete(integrations, key)
+	m.data.integrations = integrations
 }

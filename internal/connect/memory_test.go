@@ -211,6 +211,9 @@ func (n *node) Connections(ctx context.Context, tx linkspan.Tx, f linkspan.Conne
 
 func (n *node) InsertConnection(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error {
 	return n.do(ctx, tx, func(t *memTx) error {
+		if _, ok := n.data.integrations[c.IntegrationKey]; !ok {
+			return notFound()
+		}
 		if _, err := n.Connection(ctx, t, c.EnvironmentID, c.IntegrationKey, c.Name); err == nil {
 			return conflict()
 		}
