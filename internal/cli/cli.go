@@ -48,6 +48,8 @@ type Server struct {
 	// RotateKeys encrypts the data keys under the active master key and shows
 	// its progress.
 	RotateKeys func(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) error
+	// Demo runs the demo until ctx ends, or once.
+	Demo func(ctx context.Context, d Demo) error
 }
 
 // Run executes the command line and returns the exit code of the process.
@@ -74,6 +76,7 @@ func newRoot(sys System, server Server) *cobra.Command {
 		Long: `Linkspan connects your product to your users' accounts at third-party APIs:
 it stores their credentials, keeps tokens fresh, and sends authenticated calls.
 
+Look around with: linkspan demo
 Start with: linkspan serve`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -85,9 +88,11 @@ Start with: linkspan serve`,
 	})
 	root.AddCommand(
 		newServe(sys, server),
+		newDemo(sys, server),
 		newMigrate(sys, server),
 		newKeys(sys, server),
 		newConfig(sys),
+		newEnv(sys),
 		newVersion(),
 	)
 	return root

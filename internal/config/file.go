@@ -78,17 +78,28 @@ func scalar(n *yaml.Node) (string, error) {
 
 // suggestion names the setting that a wrong key most likely meant.
 func suggestion(key string) string {
-	best, distance := "", 4
-	clean := strings.ToLower(strings.ReplaceAll(key, "-", "_"))
+	var known []string
 	for _, s := range Settings() {
-		if d := editDistance(clean, s.Key()); d < distance {
-			best, distance = s.Key(), d
-		}
+		known = append(known, s.Key())
 	}
+	best := Nearest(strings.ReplaceAll(key, "-", "_"), known)
 	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf("; did you mean %q?", best)
+}
+
+// Nearest returns which of the known names a wrong one most likely meant, or ""
+// when it is like none of them.
+func Nearest(name string, known []string) string {
+	best, distance := "", 4
+	name = strings.ToLower(name)
+	for _, k := range known {
+		if d := editDistance(name, k); d < distance {
+			best, distance = k, d
+		}
+	}
+	return best
 }
 
 // editDistance is the Levenshtein distance, computed row by row.

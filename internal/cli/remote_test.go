@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseDotenv(t *testing.T) {
+	t.Parallel()
+	got := parseDotenv("\uFEFFA=1\r\n export B = two words # comment\nC=\"x # y\" # z\nD='$x'\nE=\nF=#\nG=a#b\n\n# H=1\nnot an assignment\nI J=1\n=1\nK=\"open\nA=2")
+	want := map[string]string{"A": "2", "B": "two words", "C": "x # y", "D": "$x", "E": "", "F": "", "G": "a#b", "K": `"open`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func FuzzParseDotenv(f *testing.F) {
+	f.Add("A=1\nexport B='2' # x\n")
+	f.Add("A=\"")
+	f.Add("=\n#\nexport =\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		for name, value := range parseDotenv(text) {
+			if name == "" || strings.ContainsAny(name+value, "\n") || strings.ContainsAny(name, " =#") {
+				t.Errorf("%q gave %q = %q", text, name, value)
+			}
+		}
+	})
+}
+
+// Every setting is of a kind that parseSetting knows.
+func TestKindsOfSettings(t *testing.T) {
+	t.Parallel()
+	if len(writable()) < 20 || len(readable()) < 20 {
+		t.Errorf("only %v and %v", names(writable()), names(readable()))
+	}
+	for _, s := range writable() {
+		switch s.typ.Kind() { //nolint:exhaustive // the others are what is looked for
+		case reflect.Bool, reflect.String, reflect.Slice:
+		default:
+			t.Errorf("%s is of the kind %s", s.name, s.typ.Kind())
+		}
+	}
+}
