@@ -225,6 +225,9 @@ func rewrite(r *catalog.Rewrite, page *url.URL, query string) string {
 		query = base.RawQuery + "&" + query
 	}
 	base.RawQuery, base.ForceQuery, base.Fragment, base.RawFragment = "", false, "", ""
+	if base.Path == "" {
+		base.Path = "/"
+	}
 	text := base.String()
 	if r.Fragment != "" {
 		text += "#" + r.Fragment
