@@ -183,11 +183,11 @@ func (s *Service) storedAuthorization(row linkspan.Authorization) (*authorizatio
 func (a *authorization) finish(ctx context.Context, held *lease.Held) (Outcome, error) {
 	t, err := a.candidate(ctx)
 	if err == nil {
-		err = a.tryOut(held.Context(), t)
+		err = a.tryOut(held.Context(), t) //nolint:contextcheck // it descends from ctx, and ends with the lease
 	}
 	if held.Context().Err() != nil {
 		// What went wrong says nothing about the credentials.
-		return Outcome{}, a.later(errors.Join(err, context.Cause(held.Context())))
+		return Outcome{}, a.later(errors.Join(err, context.Cause(held.Context()))) //nolint:contextcheck // only the cause of its end is asked for
 	}
 	var out Outcome
 	if err == nil {
@@ -207,7 +207,7 @@ func (a *authorization) finish(ctx context.Context, held *lease.Held) (Outcome, 
 
 // candidate is the connection as it would be.
 func (a *authorization) candidate(ctx context.Context) (*upstream.Target, error) {
-	integration, err := a.integration(ctx, nil, a.row.EnvironmentID, a.in.IntegrationKey)
+	integration, err := a.integration(ctx, a.row.EnvironmentID, a.in.IntegrationKey)
 	if err != nil {
 		return nil, err
 	}

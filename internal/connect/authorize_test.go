@@ -128,7 +128,7 @@ func TestAuthorizeCreates(t *testing.T) {
 		if len(ops) != 1 || ops[0].ID != in.Operation || ops[0].State != linkspan.StateSuccess || ops[0].ConnectionUUID != c.UUID || ops[0].Provider != "acme" {
 			t.Errorf("operations %+v, want the one that was begun, ended well", ops)
 		}
-		if j := w.db.data.jobs; len(j) != 1 || j[0].at.Sub(c.CreatedAt) < 15*time.Second {
+		if j := w.db.data.jobs; len(j) != 1 || j[0].args.Kind() != "finish_authorization" || j[0].at.Sub(c.CreatedAt) < 15*time.Second {
 			t.Errorf("jobs %+v, want one for when a lease would have lapsed", j)
 		}
 		w.finishAll(w.replicas[0])

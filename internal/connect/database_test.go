@@ -37,6 +37,7 @@ func TestOnRealDatabases(t *testing.T) {
 			t.Run("operations", d.testOperations)
 			t.Run("deletion", d.testDeletion)
 			t.Run("deletion during an import", d.testDeletionDuringImport)
+			t.Run("authorization killed", d.testAuthorizationKilled)
 		})
 	}
 }
@@ -57,13 +58,14 @@ func newDatabase(t *testing.T, c store.Config) *database {
 	must(t, s.InsertAccount(t.Context(), nil, &account))
 	d.env = linkspan.Environment{
 		UUID: linkspan.NewUUID(), AccountID: account.ID, Name: "dev", PublicKey: linkspan.NewUUID(),
-		WebhookSigningKey: linkspan.NewSecret(rand.Text()),
+		WebhookSigningKey: linkspan.NewSecret(rand.Text()), Settings: linkspan.EnvironmentSettings{Webhooks: linkspan.DefaultWebhookSettings()},
 	}
 	must(t, s.InsertEnvironment(t.Context(), nil, &d.env))
 	must(t, s.InsertIntegration(t.Context(), nil, &linkspan.Integration{
 		UUID: linkspan.NewUUID(), EnvironmentID: d.env.ID, Key: "acme", Provider: "acme",
 		Secrets: linkspan.IntegrationSecrets{ClientID: "client", ClientSecret: linkspan.NewSecret("client-secret")},
 	}))
+	must(t, s.InsertIntegration(t.Context(), nil, &linkspan.Integration{UUID: linkspan.NewUUID(), EnvironmentID: d.env.ID, Key: "tested", Provider: "keyed"}))
 	return d
 }
 

@@ -57,29 +57,31 @@ func failureOf(err error) webhook.Failure {
 	return f
 }
 
-// popupMessage is what a page that waits is sent (wire contract §6.4).
-type popupMessage struct {
-	Type           string `json:"message_type"`
-	IntegrationKey string `json:"provider_config_key"`
-	Name           string `json:"connection_id"`
-	Pending        *bool  `json:"is_pending,omitempty"`
-	ErrorType      string `json:"error_type,omitempty"`
-	ErrorText      string `json:"error_desc,omitempty"`
-}
-
-// PopupSuccess is the message that tells a waiting page of its connection.
+// PopupSuccess is the message that tells a waiting page of its connection (wire
+// contract §6.4).
 func PopupSuccess(integrationKey, name string) string {
-	return popupMessage{Type: "success", IntegrationKey: integrationKey, Name: name, Pending: new(false)}.text()
+	return popupText(struct {
+		Type           string `json:"message_type"`
+		IntegrationKey string `json:"provider_config_key"`
+		Name           string `json:"connection_id"`
+		Pending        bool   `json:"is_pending"`
+	}{"success", integrationKey, name, false})
 }
 
 // PopupError is the message that tells a waiting page why there is no
 // connection: one of the types of wire contract §8.3, and a text for people.
 func PopupError(integrationKey, name, errorType, description string) string {
-	return popupMessage{Type: "error", IntegrationKey: integrationKey, Name: name, ErrorType: errorType, ErrorText: description}.text()
+	return popupText(struct {
+		Type           string `json:"message_type"`
+		IntegrationKey string `json:"provider_config_key"`
+		Name           string `json:"connection_id"`
+		ErrorType      string `json:"error_type"`
+		ErrorText      string `json:"error_desc"`
+	}{"error", integrationKey, name, errorType, description})
 }
 
-func (m popupMessage) text() string {
-	text, _ := json.Marshal(m) // texts and a truth value always encode
+func popupText(message any) string {
+	text, _ := json.Marshal(message) // texts and truth values always encode
 	return string(text)
 }
 

@@ -39,7 +39,7 @@ type ImportInput struct {
 // tells how; when they fail nothing is stored. Errors: unknown_provider_config,
 // unknown_provider, unsupported_provider, invalid_body, connection_test_failed.
 func (s *Service) Import(ctx context.Context, env linkspan.Environment, in ImportInput) (*upstream.Target, error) {
-	integration, err := s.integration(ctx, nil, env.ID, in.IntegrationKey)
+	integration, err := s.integration(ctx, env.ID, in.IntegrationKey)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, integr
 func (s *Service) change(ctx context.Context, key cacheKey, action linkspan.OperationAction, done string,
 	f func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error,
 ) error {
-	if _, err := s.integration(ctx, nil, key.env, key.integration); err != nil {
+	if _, err := s.integration(ctx, key.env, key.integration); err != nil {
 		return err
 	}
 	var c linkspan.Connection

@@ -79,6 +79,8 @@ type node struct {
 	feed *change.Feed
 	// dead makes everything fail, as for a process that is cut off.
 	dead atomic.Bool
+	// deaf breaks the way to the database after the next commit.
+	deaf atomic.Bool
 	// saveFault and stateFault, if set, decide about SaveCredentials and
 	// SaveRefreshState.
 	saveFault, stateFault atomic.Pointer[func() error]
@@ -114,6 +116,9 @@ func (n *node) InTx(ctx context.Context, f func(context.Context, linkspan.Tx) er
 	}
 	for _, c := range t.changes {
 		n.feed.Local(c)
+	}
+	if n.deaf.CompareAndSwap(true, false) {
+		return errDead
 	}
 	for _, h := range t.hooks {
 		h()

@@ -99,6 +99,27 @@ func TestGrantSurvivesAFailover(t *testing.T) {
 	}
 }
 
+// TestCommitNobodyHeardOf breaks the way to the database at the moment of a
+// commit: first of the grant's, then of the connection's.
+func TestCommitNobodyHeardOf(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		r := w.replicas[0]
+		r.node.deaf.Store(true)
+		if _, err := r.Authorize(t.Context(), granted("open", credential.NewNone())); err != nil {
+			t.Errorf("error = %v", err)
+		}
+		w.wantHeard("creation")
+		w.verifier.during = func() { r.node.deaf.Store(true) }
+		if _, err := r.Authorize(t.Context(), granted("keyed", credential.NewAPIKey("k"))); linkspan.CodeOf(err) != connect.CodePending {
+			t.Errorf("error = %v, want %s", err, connect.CodePending)
+		}
+		w.finishAll(r)
+		w.wantHeard("creation", "creation")
+		w.wantNothingPending()
+	})
+}
+
 // TestJobWaitsForTheProcess has the job come while the provider is slow.
 func TestJobWaitsForTheProcess(t *testing.T) {
 	t.Parallel()
@@ -220,7 +241,7 @@ func TestRefreshFailuresAreTold(t *testing.T) {
 // TestUntellableRefreshFailure is not stored either: both or none.
 func TestUntellableRefreshFailure(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 1, func(t *testing.T, w *world) {
+	inWorld(t, 1, func(_ *testing.T, w *world) {
 		w.importToken(-time.Minute)
 		r := w.replicas[0]
 		broken := func() error { return errDead }

@@ -212,7 +212,7 @@ func (s *Service) live(ctx context.Context, key cacheKey) (*entry, error) {
 
 // read loads a connection and its integration from the database.
 func (s *Service) read(ctx context.Context, key cacheKey) (*entry, error) {
-	integration, err := s.integration(ctx, nil, key.env, key.integration)
+	integration, err := s.integration(ctx, key.env, key.integration)
 	if err != nil {
 		return nil, err
 	}
@@ -223,8 +223,8 @@ func (s *Service) read(ctx context.Context, key cacheKey) (*entry, error) {
 	return s.newEntry(integration, connection)
 }
 
-func (s *Service) integration(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, key string) (linkspan.Integration, error) {
-	i, err := s.store.Integration(ctx, tx, env, key)
+func (s *Service) integration(ctx context.Context, env linkspan.EnvironmentID, key string) (linkspan.Integration, error) {
+	i, err := s.store.Integration(ctx, nil, env, key)
 	if linkspan.KindOf(err) == linkspan.KindNotFound {
 		return i, noIntegration(key, err)
 	}
