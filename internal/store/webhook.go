@@ -74,8 +74,13 @@ func deliveryDest(d *linkspan.WebhookDelivery) []any {
 	e := &d.Event
 	return []any{
 		&d.ID, &d.UUID, &d.EventID, &d.EnvironmentID, &d.URL, &d.Destination, &d.State, &d.Attempts, &d.Attempt, &d.Holder,
-		timeInto{&d.NextAt}, timeInto{&d.LeaseUntil}, &d.LastStatus, &d.LastError, &d.Operation, timeInto{&d.CreatedAt}, timeInto{&d.EndedAt},
-		&e.UUID, &e.Type, &e.Operation, &e.IntegrationKey, &e.Provider, &e.ConnectionName, &e.ConnectionUUID, timeInto{&e.CreatedAt},
+		timeInto{&d.NextAt},
+		timeInto{&d.LeaseUntil},
+		&d.LastStatus, &d.LastError, &d.Operation,
+		timeInto{&d.CreatedAt},
+		timeInto{&d.EndedAt},
+		&e.UUID, &e.Type, &e.Operation, &e.IntegrationKey, &e.Provider, &e.ConnectionName, &e.ConnectionUUID,
+		timeInto{&e.CreatedAt},
 	}
 }
 
@@ -164,7 +169,7 @@ func (s *Store) DueDeliveries(ctx context.Context, tx linkspan.Tx, after linkspa
 // than it returns (a loose index scan): from each row it steps to the next one
 // of the same group that is due, or, when there is none or there were enough, to
 // the first one of the next group, due or not. A row and its predecessor tell
-// how far into the group it is.
+// how far into the group it is; it ends after enough due ones.
 //
 // The clock is read in a subquery, once, or PostgreSQL would not use it to bound
 // the index.
@@ -176,10 +181,11 @@ func (s *Store) dueQuery() string {
 	)
 	now := "(select " + s.dialect.now + ")"
 	skipped := "h.destination in (" + s.dialect.list("$5") + ")"
+	taken := "w.taken + case when h.next_at <= " + now + " and not " + skipped + " then 1 else 0 end"
 	return `
-		with recursive walk(id, n, previous) as (
+		with recursive walk(id, n, previous, taken) as (
 			select (select d.id from webhook_deliveries d where ` + free + ` and (d.destination, d.environment_id) > ($1, $2)` + order + `),
-				cast(0 as bigint), cast(0 as bigint)
+				cast(0 as bigint), cast(0 as bigint), cast(0 as bigint)
 			union all
 			select coalesce(
 				case when ` + rank + ` < $3 and not ` + skipped + ` then (
@@ -187,17 +193,17 @@ func (s *Store) dueQuery() string {
 						and (d.next_at, d.id) > (h.next_at, h.id) and d.next_at <= ` + now + order + `) end,
 				(select d.id from webhook_deliveries d where ` + free + `
 					and (d.destination, d.environment_id) > (h.destination, case when ` + skipped + ` then 9223372036854775807 else h.environment_id end)` + order + `)),
-				` + rank + `, w.id
+				` + rank + `, w.id, ` + taken + `
 			from walk w join webhook_deliveries h on h.id = w.id left join webhook_deliveries p on p.id = w.previous
+			where ` + taken + ` < $4
 		)
 		select 1 as lapsed, id, environment_id, destination, attempt, lease_until from (
 			select h.id, h.environment_id, h.destination, h.attempt, h.lease_until from webhook_deliveries h
 			where h.lease_until is not null and h.lease_until <= ` + now + ` and not ` + skipped + `
 			order by h.lease_until limit $4) as left_behind
 		union all
-		select 0 as lapsed, id, environment_id, destination, attempt, null from (
-			select h.id, h.environment_id, h.destination, h.attempt from walk w join webhook_deliveries h on h.id = w.id
-			where h.next_at <= ` + now + ` and not ` + skipped + ` limit $4) as due
+		select 0 as lapsed, h.id, h.environment_id, h.destination, h.attempt, null
+			from walk w join webhook_deliveries h on h.id = w.id where h.next_at <= ` + now + ` and not ` + skipped + `
 		order by lapsed desc, destination, environment_id, id`
 }
 
