@@ -98,9 +98,8 @@ func openPage(ctx context.Context, url string) error {
 		name, args = "rundll32", []string{"url.dll,FileProtocolHandler", url}
 	default: // the desktops of the others have xdg-open
 	}
-	// The page outlives the command that shows it; ctx would end some browsers.
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), name, args...) //nolint:gosec // three fixed programs; the URL is our own
-	if err := cmd.Run(); err != nil {
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // three fixed programs; the URL is our own
+	if err := cmd.Run(); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("opening a browser with %s: %w", name, err)
 	}
 	return nil
