@@ -28,6 +28,8 @@ const (
 	tagProxy        = "Proxy"
 	tagEnvironments = "Environments"
 	tagLogs         = "Logs"
+	tagConnect      = "Connect"
+	tagWebhooks     = "Webhooks"
 	tagServer       = "Server"
 )
 
@@ -43,6 +45,10 @@ func (s *Server) routes() []httpx.Route {
 		s.environmentRoutes(),
 		s.keyRoutes(),
 		s.logRoutes(),
+		s.connectSessionRoutes(),
+		s.authorizeRoutes(),
+		s.socketRoutes(),
+		s.webhookRoutes(),
 	)
 }
 

@@ -10,13 +10,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/access"
+	"github.com/linkspan/linkspan/internal/authorize"
 	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/environment"
 	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/integration"
@@ -57,12 +60,38 @@ type Docs interface {
 	Logo(w http.ResponseWriter, r *http.Request) error
 }
 
-// Config is what a Server needs. Metrics, Limiter, Docs and Ready may be nil.
+// Authorize is what the API asks of package authorize.
+type Authorize interface {
+	CreateSession(ctx context.Context, env linkspan.Environment, in authorize.SessionInput) (authorize.Session, error)
+	CreateReconnectSession(ctx context.Context, env linkspan.Environment, connectionName, integrationKey string, in authorize.SessionInput) (authorize.Session, error)
+	EndSession(ctx context.Context, p *access.Principal) error
+	Begin(ctx context.Context, p *access.Principal, in authorize.Request) (authorize.Start, error)
+	Callback(ctx context.Context, query url.Values, cookie func(name string) string) authorize.Result
+	FailedStart(p *access.Principal, in authorize.Request, err error) authorize.Result
+	Headless(ctx context.Context, p *access.Principal, in authorize.Request, creds credential.Credentials) (connect.Outcome, error)
+	Wait(ctx context.Context, popupID string) (message string, err error)
+}
+
+// Webhooks shows what was sent to the customer's backend, and sends it again.
+type Webhooks interface {
+	Deliveries(ctx context.Context, f linkspan.DeliveryFilter) ([]linkspan.WebhookDelivery, error)
+	Replay(ctx context.Context, env linkspan.EnvironmentID, uuid string) (linkspan.WebhookDelivery, error)
+}
+
+// Pages makes the page that the provider's window shows at the end.
+type Pages interface {
+	Result(w http.ResponseWriter, r *http.Request, result authorize.Result) error
+}
+
+// Config is what a Server needs. Metrics, Limiter, Docs, Note, Extra and Ready
+// may be nil.
 type Config struct {
 	Log     *slog.Logger
 	Metrics httpx.Metrics
 	// PublicURL is where clients reach this server, without a trailing slash.
 	PublicURL string
+	// ConnectURL is where browsers reach Connect UI.
+	ConnectURL string
 	// BodyLimit is the largest request body in bytes; zero means 75 MB.
 	// ProxyBodyLimit is that of a proxied request; zero means BodyLimit, and a
 	// negative value none.
@@ -76,6 +105,13 @@ type Config struct {
 	Connections  Connections
 	Operations   Operations
 	Proxy        Proxy
+	Authorize    Authorize
+	Webhooks     Webhooks
+	Pages        Pages
+	// Note adds a message to an operation that others began.
+	Note func(linkspan.Message)
+	// Extra are routes of other packages, such as Connect UI's.
+	Extra []httpx.Route
 	// Docs makes the pages and logos of providers.
 	Docs Docs
 	// Ready reports why the server should get no requests now.
@@ -89,21 +125,36 @@ type Server struct {
 	urls    catalog.PublicURLs
 	router  *httpx.Router
 	openAPI func() ([]byte, error)
+	sockets *sockets
+	events  eventBudget
+	// basePath is the path of the public URL, without a slash at the end; secure
+	// says that it is one of https.
+	basePath string
+	secure   bool
 }
 
 // New returns a Server. It panics when the route table contradicts itself, which
 // is a mistake in the code.
 func New(cfg Config) *Server {
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
-	s := &Server{cfg: cfg, urls: catalog.PublicURLs{Base: cfg.PublicURL}}
+	s := &Server{
+		cfg: cfg, urls: catalog.PublicURLs{Base: cfg.PublicURL},
+		basePath: basePath(cfg.PublicURL), secure: strings.HasPrefix(cfg.PublicURL, "https:"),
+		sockets: newSockets(func(ctx context.Context, popupID string) (string, error) { return cfg.Authorize.Wait(ctx, popupID) }, cfg.Log),
+	}
 	s.openAPI = sync.OnceValues(func() ([]byte, error) { return OpenAPI(s.router.Routes()) })
 	s.router = httpx.New(httpx.Config{Guard: s.guard, Log: cfg.Log, Metrics: cfg.Metrics, BodyLimit: cfg.BodyLimit})
 	s.router.Add(s.routes()...)
+	s.router.Add(cfg.Extra...)
 	return s
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.ServeHTTP(w, r) }
+
+// Shutdown ends the WebSockets, which http.Server does not know of, and refuses
+// new ones. It waits until they are closed or ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error { return s.sockets.shutdown(ctx) }
 
 // Routes returns the route table.
 func (s *Server) Routes() []httpx.Route { return s.router.Routes() }
@@ -116,20 +167,41 @@ func (s *Server) guard(w http.ResponseWriter, r *http.Request, route *httpx.Rout
 		return r, nil
 	}
 	wanted := want(route)
-	p, err := s.cfg.Access.Identify(r.Context(), r, wanted)
+	p, err := s.identify(r, wanted)
 	if err != nil {
 		return nil, err
 	}
-	event := httpx.EventFrom(r.Context())
-	event.Principal = string(p.Kind)
-	event.Account, event.Environment, event.Key = p.AccountID, p.Environment.ID, p.KeyID
-	if err := s.cfg.Limiter.Apply(w, r, p.AccountID); err != nil {
+	note(r, p)
+	if err := s.count(w, r, p); err != nil {
 		return nil, err
 	}
 	if err := wanted.Admits(p); err != nil {
 		return nil, err
 	}
 	return r.WithContext(access.WithPrincipal(r.Context(), p)), nil
+}
+
+func (s *Server) identify(r *http.Request, wanted access.Want) (*access.Principal, error) {
+	if wanted.Browser {
+		return s.cfg.Access.Browser(r.Context(), r)
+	}
+	return s.cfg.Access.Identify(r.Context(), r, wanted)
+}
+
+// count counts a call. Those of browsers have a budget of their own: a public
+// key is known to everybody, and must not use up what the backend needs.
+func (s *Server) count(w http.ResponseWriter, r *http.Request, p *access.Principal) error {
+	if p.Kind == access.Session || p.Kind == access.PublicKey {
+		return s.cfg.Limiter.ApplyBrowser(w, p.AccountID)
+	}
+	return s.cfg.Limiter.Apply(w, r, p.AccountID)
+}
+
+// note writes the caller to the log line of the request.
+func note(r *http.Request, p *access.Principal) {
+	event := httpx.EventFrom(r.Context())
+	event.Principal = string(p.Kind)
+	event.Account, event.Environment, event.Key = p.AccountID, p.Environment.ID, p.KeyID
 }
 
 // want translates what a route asks of callers.
@@ -147,6 +219,8 @@ func want(route *httpx.Route) access.Want {
 		w.Environment, w.Account = true, true
 	case httpx.AuthSession:
 		w.Session = true
+	case httpx.AuthBrowser:
+		w.Browser = true
 	}
 	return w
 }

@@ -1,0 +1,147 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/api"
+	"github.com/linkspan/linkspan/internal/httpx"
+)
+
+const (
+	// maxClockSkew is how far the clock of a browser may be off.
+	maxClockSkew = 2 * time.Hour
+	// maxEvents is how many events a session has in the log: a person makes a few
+	// dozen in its 30 minutes.
+	maxEvents = 200
+)
+
+// connectTelemetry writes an event of Connect UI under its session's operation.
+func (s *Server) connectTelemetry(w http.ResponseWriter, r *http.Request) error {
+	body, err := httpx.DecodeBody[api.ConnectEvent](r)
+	if err != nil {
+		return err
+	}
+	if time.Since(body.Timestamp).Abs() > maxClockSkew {
+		return httpx.Invalid("invalid_body", "custom", "The timestamp is more than two hours away from the server's clock", "timestamp")
+	}
+	p, err := s.cfg.Access.SessionByToken(r.Context(), body.Token.Reveal())
+	if err != nil {
+		return err
+	}
+	note(r, p)
+	if err := s.cfg.Limiter.ApplyBrowser(w, p.AccountID); err != nil {
+		return err
+	}
+	if !s.events.take(p.Session.ID, p.Session.ExpiresAt) {
+		return linkspan.E("server.connectTelemetry", linkspan.KindRateLimited, "too_many_request", nil, "The connect session has sent too many events.")
+	}
+	s.record(p.Session, &body)
+	return httpx.WriteNoContent(w)
+}
+
+func (s *Server) record(session *linkspan.ConnectSession, e *api.ConnectEvent) {
+	if session.Operation == "" || s.cfg.Note == nil {
+		return
+	}
+	m := linkspan.Message{
+		OperationID: session.Operation, EnvironmentID: session.EnvironmentID, Type: "log", Source: "user", Level: "info", Text: eventText(e.Event),
+	}
+	switch e.Event {
+	case "view:unknown_error", "view:credentials_error", "popup:blocked_by_browser", "popup:closed_early":
+		m.Level = "warn"
+	}
+	meta := map[string]string{"event": e.Event}
+	if e.Dimensions != nil && e.Dimensions.Integration != nil {
+		meta["integration"] = *e.Dimensions.Integration
+	}
+	m.Meta, _ = json.Marshal(meta) // texts can't fail
+	s.cfg.Note(m)
+}
+
+// eventText says in words what happened in Connect UI.
+func eventText(event string) string {
+	switch event {
+	case "open":
+		return "Connect UI was opened."
+	case "view:list":
+		return "The user saw the list of integrations."
+	case "view:integration":
+		return "The user saw an integration."
+	case "view:unknown_error":
+		return "The user saw an unexpected error."
+	case "view:credentials_error":
+		return "The user saw that the credentials were refused."
+	case "view:success":
+		return "The user saw that the account is connected."
+	case "click:integration":
+		return "The user chose an integration."
+	case "click:doc":
+		return "The user opened the guide."
+	case "click:doc_section":
+		return "The user opened the part of the guide about a field."
+	case "click:connect":
+		return "The user began to connect."
+	case "click:close":
+		return "The user closed Connect UI."
+	case "click:finish":
+		return "The user finished."
+	case "click:outside":
+		return "The user clicked outside of Connect UI, which closed it."
+	case "popup:blocked_by_browser":
+		return "The browser blocked the provider's window."
+	case "popup:closed_early":
+		return "The provider's window was closed before it was done."
+	default:
+		return "Connect UI reported an event."
+	}
+}
+
+// eventBudget counts the events of sessions. What it holds is bounded by the
+// sessions that are alive.
+type eventBudget struct {
+	mu    sync.Mutex
+	spent map[linkspan.ConnectSessionID]*spending
+	swept time.Time
+}
+
+type spending struct {
+	events int
+	until  time.Time
+}
+
+// take counts an event of a session, unless it has had its share.
+func (b *eventBudget) take(id linkspan.ConnectSessionID, until time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sweep(time.Now())
+	of := b.spent[id]
+	if of == nil {
+		of = &spending{until: until}
+		b.spent[id] = of
+	}
+	if of.events >= maxEvents {
+		return false
+	}
+	of.events++
+	return true
+}
+
+// sweep forgets sessions that have expired, once a minute; b.mu is held.
+func (b *eventBudget) sweep(now time.Time) {
+	if b.spent == nil {
+		b.spent = make(map[linkspan.ConnectSessionID]*spending)
+	}
+	if now.Sub(b.swept) < time.Minute {
+		return
+	}
+	b.swept = now
+	for id, of := range b.spent {
+		if now.After(of.until) {
+			delete(b.spent, id)
+		}
+	}
+}
