@@ -216,14 +216,14 @@ func (a *authorization) candidate(ctx context.Context) (*upstream.Target, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkType("connect.Authorize", provider, a.in.Credentials.Type); err != nil {
-		return nil, err
-	}
 	draft, err := a.draft(ctx, integration, a.in)
 	if err != nil {
 		return nil, err
 	}
 	a.describe(draft)
+	if err := checkType("connect.Authorize", provider, a.in.Credentials.Type); err != nil {
+		return nil, err
+	}
 	return &upstream.Target{Provider: provider, Integration: integration, Connection: draft, Credentials: a.in.Credentials}, nil
 }
 
@@ -300,11 +300,7 @@ func (a *authorization) refuse(ctx context.Context, held *lease.Held, why error)
 		if err := a.claim(ctx, tx, held); err != nil {
 			return err
 		}
-		created := a.about.ID == 0 && a.in.reconnect == 0
-		if err := a.announce(ctx, tx, &a.about, authOperation(created), &failure); err != nil {
-			return err
-		}
-		return a.tellPopup(ctx, tx, a.popupError(failure))
+		return a.tellFailure(ctx, tx, failure, popupType(failure.Type))
 	})
 	if err != nil && !errors.Is(err, errSettled) {
 		return a.later(errors.Join(err, why))
@@ -317,15 +313,24 @@ func (a *authorization) refuse(ctx context.Context, held *lease.Held, why error)
 // either its own form was filled in wrongly, or the database is away.
 func (a *authorization) refuseUnstored(ctx context.Context, why error) error {
 	failure := failureOf(why)
-	if err := a.tellPopup(ctx, nil, a.popupError(failure)); err != nil {
+	if err := a.tellPopup(ctx, nil, a.popupError(popupType(failure.Type), failure)); err != nil {
 		a.op.Message(linkspan.Message{Level: "warn", Text: "The page that waits for the result could not be told."})
 	}
 	a.op.Fail(failure.Type, failure.Description)
 	return why
 }
 
-func (a *authorization) popupError(f webhook.Failure) string {
-	return PopupError(a.in.IntegrationKey, a.in.Name, popupType(f.Type), f.Description)
+// tellFailure tells backend and page in the transaction.
+func (a *authorization) tellFailure(ctx context.Context, tx linkspan.Tx, f webhook.Failure, errorType string) error {
+	created := a.about.ID == 0 && a.in.reconnect == 0
+	if err := a.announce(ctx, tx, &a.about, authOperation(created), &f); err != nil {
+		return err
+	}
+	return a.tellPopup(ctx, tx, a.popupError(errorType, f))
+}
+
+func (a *authorization) popupError(errorType string, f webhook.Failure) string {
+	return PopupError(a.in.IntegrationKey, a.in.Name, errorType, f.Description)
 }
 
 // announce has the customer's backend told in the transaction.

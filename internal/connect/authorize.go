@@ -9,6 +9,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/job"
+	"github.com/linkspan/linkspan/internal/webhook"
 )
 
 const (
@@ -105,6 +106,24 @@ func (s *Service) Authorize(ctx context.Context, in Authorized) (Outcome, error)
 	}
 	defer s.releaseAuthorization(ctx, held)
 	return a.finish(ctx, held)
+}
+
+// AuthorizationFailed tells the customer's backend and the page that waits, in
+// one transaction, that an authorization failed before there was a grant: the
+// provider gave none, or did not keep to the protocol. Of in everything counts
+// but what a grant brings. The type is one of wire contract §8.3; both texts are
+// shown to people. The operation of the flow goes on: its end is the caller's.
+func (s *Service) AuthorizationFailed(ctx context.Context, in Authorized, errorType, description string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	a := s.newAuthorization(in)
+	_ = a.complete() // says what is wrong with a grant; there is none
+	if _, err := a.candidate(ctx); err != nil && !isRefusal(err) {
+		return fmt.Errorf("reading whose authorization failed: %w", err)
+	}
+	return a.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		return a.tellFailure(ctx, tx, webhook.Failure{Type: errorType, Description: description}, errorType)
+	})
 }
 
 // FinishAuthorization does what is left to do of an authorization, if anything

@@ -310,6 +310,41 @@ func TestAuthorizeRefusesProviders(t *testing.T) {
 	}
 }
 
+// TestAuthorizationFailedBeforeTheGrant tells of a user who said no.
+func TestAuthorizationFailedBeforeTheGrant(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		r := w.replicas[0]
+		fail := func(change func(*connect.Authorized)) {
+			t.Helper()
+			in := connect.Authorized{Environment: environment(), IntegrationKey: "acme", Name: "c", PopupID: "popup", Tags: map[string]string{"t": "1"}}
+			change(&in)
+			if err := r.AuthorizationFailed(t.Context(), in, "callback_err", "The user said no."); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fail(func(*connect.Authorized) {})
+		w.wantHeard("creation!callback_err")
+		if e := w.db.data.told[0]; e.AuthMode != "OAUTH2" || e.connection.Name != "c" || e.connection.Tags["t"] != "1" || e.Err.Description != "The user said no." {
+			t.Errorf("webhook %+v", e)
+		}
+		w.wantPopup(`{"message_type":"error","provider_config_key":"acme","connection_id":"c","error_type":"callback_err","error_desc":"The user said no."}`)
+		id := w.importToken(time.Hour).Connection.ID
+		fail(func(*connect.Authorized) {})
+		fail(func(in *connect.Authorized) { in.Reconnect = id + 1 })
+		fail(func(in *connect.Authorized) { in.IntegrationKey = "absent" })
+		w.wantHeard("creation!callback_err", "override!callback_err", "override!callback_err", "creation!callback_err")
+		w.want(r, asNeeded, "at-old")
+		if ops := w.records.of(linkspan.ActionCreateConnection); len(ops) != 1 { // of the import
+			t.Errorf("operations %+v were ended here", ops)
+		}
+		r.node.dead.Store(true)
+		if err := r.AuthorizationFailed(t.Context(), granted("acme", credential.NewNone()), "x", "y"); err == nil {
+			t.Error("nobody was told, and nobody knows")
+		}
+	})
+}
+
 // TestIntegrationDeletedWhileTryingOut has nothing to put the connection into.
 func TestIntegrationDeletedWhileTryingOut(t *testing.T) {
 	t.Parallel()
