@@ -396,3 +396,18 @@ func FuzzParseExpiry(f *testing.F) {
 		}
 	})
 }
+
+func TestCapture(t *testing.T) {
+	t.Parallel()
+	raw := map[string]any{
+		"text": "a", "number": json.Number("9007199254740993"), "yes": true, "no": false, "empty": "", "null": nil,
+		"list": []any{"x"}, "nested": map[string]any{"id": "n"}, "with.dot": "d",
+	}
+	paths := []string{"text", "number", "yes", "no", "empty", "null", "list", "list.0", "nested", "nested.id", "with.dot", "absent"}
+	want := map[string]any{
+		"text": "a", "number": "9007199254740993", "yes": true, "no": false, "list.0": "x", "nested.id": "n", "with.dot": "d",
+	}
+	if diff := cmp.Diff(want, credential.Capture(raw, paths)); diff != "" {
+		t.Errorf("captured (-want +got):\n%s", diff)
+	}
+}

@@ -140,8 +140,8 @@ func (q *query) drop(name string) {
 	*q = slices.DeleteFunc(*q, func(p queryParam) bool { return p.name == name })
 }
 
-// encode writes the query; raw names a parameter whose value is not escaped
-// further than keeps it one value.
+// encode writes the query; raw names a parameter whose value is escaped only as
+// far as keeps it one value. For some servers ";" ends one, too.
 func (q query) encode(raw string) string {
 	var b strings.Builder
 	for i, p := range q {
@@ -151,7 +151,7 @@ func (q query) encode(raw string) string {
 		b.WriteString(escape(p.name, unreserved))
 		b.WriteByte('=')
 		if p.name == raw {
-			b.WriteString(escape(p.value, unreserved+"!$'()*+,/:;=?@"))
+			b.WriteString(escape(p.value, unreserved+"!$'()*+,/:=?@"))
 		} else {
 			b.WriteString(escape(p.value, unreserved))
 		}

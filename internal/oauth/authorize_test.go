@@ -262,6 +262,7 @@ func FuzzAuthorizeURL(f *testing.F) {
 		{"a#", "redirect_url", "undefined", "#"},
 		{"..", "x&state", "1&state=2", "%26state=x"},
 		{"redirect_uri", "ſtate", "?", "?state=x"},
+		{"0", "0", "0", ";state=x"},
 		{"\x00", "\n", "\r\nLocation: x", "é"},
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3])

@@ -44,7 +44,7 @@ type Failure struct {
 	Class Class
 	// Code is the provider's OAuth error code (RFC 6749 §5.2), or one of ours:
 	// "network_error", "timeout", "blocked", "http_<status>",
-	// "malformed_response", "misconfigured".
+	// "malformed_response", "misconfigured", "invalid_callback".
 	Code string
 	// Status is the HTTP status. Zero: there was no answer.
 	Status int
