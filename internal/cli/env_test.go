@@ -8,10 +8,12 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/linkspan/linkspan/api"
+	"github.com/linkspan/linkspan/internal/cli"
 )
 
 // fakeKeys are the keys of the environments of the fake server.
@@ -110,6 +112,44 @@ func merge(settings, change map[string]any) {
 			}
 		default:
 			settings[key] = v
+		}
+	}
+}
+
+func TestEnvMistakes(t *testing.T) {
+	t.Parallel()
+	environ := map[string]string{"LINKSPAN_SECRET_KEY_DEV": "key-of-dev", "LINKSPAN_HOST": "http://127.0.0.1:1"}
+	for _, tt := range []struct {
+		args string
+		want []string
+	}{
+		{"set dev webhook.primary_url=x", []string{`there is no setting "webhook.primary_url"; did you mean "webhooks.primary_url"?`, "\n  connect_ui.theme.light.primary\n"}},
+		{"set dev primary_url=x", []string{`did you mean "webhooks.primary_url"?`}},
+		{"set dev zzzzzzzzzzzzzzzz=x", []string{"there is no setting \"zzzzzzzzzzzzzzzz\"\n"}},
+		{"set dev webhooks.on_sync_error=", []string{"webhooks.on_sync_error: the value must be true or false"}},
+		{"set dev callback_url", []string{`"callback_url" is not of the form name=value`}},
+		{"set dev callback_url= callback_url=", []string{"callback_url is given twice"}},
+		{"set dev public_key=x", []string{"public_key can only be read"}},
+		{"set dev otlp_headers=x", []string{"otlp_headers: the value must be JSON"}},
+		{`set dev otlp_headers={"a":1}`, []string{"has not the shape"}},
+		{"set dev", []string{"see linkspan env set --help"}},
+		{"get", []string{"see linkspan env get --help"}},
+		{"get dev webhooks", []string{`there is no setting "webhooks"`}},
+		{"get DEV", []string{`"DEV" is not the name of an environment`}},
+		{"get other", []string{`there is no key for the environment "other": set LINKSPAN_SECRET_KEY_OTHER`}},
+	} {
+		var stdout, stderr strings.Builder
+		code := cli.Run(t.Context(), cli.System{
+			Args: append([]string{"env"}, strings.Fields(tt.args)...), Stdout: &stdout, Stderr: &stderr,
+			Environ: func(name string) string { return environ[name] },
+		}, cli.Server{})
+		if code != 2 || stdout.Len() > 0 {
+			t.Errorf("%s: exit code %d, output %q", tt.args, code, stdout.String())
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(stderr.String(), want) {
+				t.Errorf("%s: %q does not say %q", tt.args, stderr.String(), want)
+			}
 		}
 	}
 }
