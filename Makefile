@@ -16,6 +16,10 @@ build: ## Build the program into bin/
 run: build ## Build and run the server on http://localhost:3003 (ARGS="--rate-limit 200" adds flags)
 	@scripts/run.sh $(ARGS)
 
+.PHONY: demo
+demo: build ## Try everything with a demo provider (ONCE=1 goes through it by itself; ARGS="--no-open" adds flags)
+	@ONCE="$(ONCE)" scripts/demo.sh $(ARGS)
+
 .PHONY: test
 test: ## Every check and every test, installing what is missing
 	@scripts/test.sh

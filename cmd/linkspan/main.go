@@ -30,5 +30,6 @@ func run() int {
 		Serve:      app.Serve,
 		Migrate:    app.Migrate,
 		RotateKeys: app.RotateKeys,
+		Demo:       func(ctx context.Context, d cli.Demo) error { return app.Demo(ctx, app.DemoOptions(d)) },
 	})
 }

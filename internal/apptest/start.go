@@ -11,7 +11,10 @@ import (
 
 // Server is the program's own server, as cmd/linkspan wires it.
 func Server() cli.Server {
-	return cli.Server{Serve: app.Serve, Migrate: app.Migrate, RotateKeys: app.RotateKeys}
+	return cli.Server{
+		Serve: app.Serve, Migrate: app.Migrate, RotateKeys: app.RotateKeys,
+		Demo: func(ctx context.Context, d cli.Demo) error { return app.Demo(ctx, app.DemoOptions(d)) },
+	}
 }
 
 // Start starts an instance in the test's process, by its command line, and

@@ -91,6 +91,18 @@ func seedSubjects() [][3]string {
 		{"Change the address of an open order", "We move on Friday, and it ships on Thursday.", "shipping"},
 		{"Audiobook stops at chapter 7", "On two phones, at the same second.", "downloads"},
 		{"Do you ship to Iceland?", "The form doesn't list it.", "shipping catalogue"},
+		{"Pre-order has disappeared", "It was in my list of orders until yesterday.", "orders"},
+		{"Discount for a reading group", "There are twelve of us, and we read one book a month.", "billing"},
+		{"E-book opens in the wrong language", "The cover is Finnish, the text is Swedish.", "downloads"},
+		{"Please close my account", "And tell me what you keep of it.", "account privacy"},
+		{"Gift wrapping was forgotten", "The birthday is over, so no hurry.", "shipping"},
+		{"Search finds nothing with accents", "Try Čapek, then Capek.", "catalogue"},
+		{"Two parcels for one order", "I paid for shipping twice. Was that on purpose?", "shipping billing"},
+		{"Book signed by the author?", "The listing says so; the copy I got has no signature.", "catalogue return"},
+		{"Can I pay by bank transfer?", "Our school has no credit card.", "billing"},
+		{"Review is still not online", "I wrote it two weeks ago. It was kind.", "account"},
+		{"Missing pages", "Page 112 is followed by page 145.", "return"},
+		{"Pick up in the shop instead", "I'm in town on Saturday anyway.", "shipping"},
 	}
 }
 

@@ -1,0 +1,94 @@
+package app
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/linkspan/linkspan"
+)
+
+// demoSecrets are the keys of the demo. They are kept in the folder, so that a
+// folder can be used again.
+type demoSecrets struct {
+	AccountKey string `json:"account_key"`
+	DevKey     string `json:"dev_key"`
+	ProdKey    string `json:"prod_key"`
+	SigningKey string `json:"webhook_signing_key"`
+	// ClientID and ClientSecret are those of Linkspan at Ticketry.
+	ClientID     string `json:"client_id"`
+	ClientSecret string `json:"client_secret"`
+	APIKey       string `json:"api_key"`
+	Password     string `json:"password"`
+}
+
+const (
+	demoSecretsFile = "demo.json"
+	demoUsername    = "mira.novak@lumen-books.example"
+)
+
+// openDemoSecrets reads the keys of a folder, or makes those of a new one.
+func openDemoSecrets(dir string) (demoSecrets, error) {
+	path := filepath.Join(dir, demoSecretsFile)
+	s, err := readDemoSecrets(path)
+	if err == nil || !errors.Is(err, os.ErrNotExist) {
+		return s, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, keyFile)); err == nil {
+		return s, linkspan.E("app.Demo", linkspan.KindInvalid, "", nil, "%s holds the data of a server, not of a demo.", dir).
+			WithHint("Give a new folder as --data, or none.")
+	}
+	s = newDemoSecrets()
+	return s, writeDemoSecrets(path, s)
+}
+
+func newDemoSecrets() demoSecrets {
+	key := make([]byte, 16)
+	_, _ = rand.Read(key) // never fails: crypto/rand aborts the process instead
+	return demoSecrets{
+		AccountKey: linkspan.NewUUID(), DevKey: linkspan.NewUUID(), ProdKey: linkspan.NewUUID(), SigningKey: linkspan.NewUUID(),
+		ClientID: "linkspan-demo", ClientSecret: "tks_" + rand.Text(),
+		APIKey: "tk_" + hex.EncodeToString(key), Password: strings.ToLower(rand.Text()[:12]),
+	}
+}
+
+func readDemoSecrets(path string) (demoSecrets, error) {
+	var s demoSecrets
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return s, fmt.Errorf("reading the keys of the demo: %w", err)
+	}
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fmt.Errorf("reading the keys of the demo in %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func writeDemoSecrets(path string, s demoSecrets) error {
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding the keys of the demo: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("making the folder of the demo: %w", err)
+	}
+	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("keeping the keys of the demo: %w", err)
+	}
+	return nil
+}
+
+// bootstrapEnviron are the settings that give a new database these keys.
+func (s demoSecrets) bootstrapEnviron(name string) string {
+	return map[string]string{
+		"LINKSPAN_ACCOUNT_KEY":             s.AccountKey,
+		"LINKSPAN_SECRET_KEY_DEV":          s.DevKey,
+		"LINKSPAN_SECRET_KEY_PROD":         s.ProdKey,
+		"LINKSPAN_WEBHOOK_SIGNING_KEY_DEV": s.SigningKey,
+	}[name]
+}
