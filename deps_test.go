@@ -97,14 +97,15 @@ func arrows() map[string]string {
 		"internal/providerdocs": ". catalog",
 
 		// delivery
-		"internal/server": ". api catalog internal/access internal/connect internal/credential internal/environment internal/httpx internal/integration internal/ratelimit internal/upstream",
-		"internal/cli":    ". internal/config internal/obs internal/vault",
-		"internal/app":    "*",
-		"cmd/linkspan":    "internal/app internal/cli",
+		"internal/server":    ". api catalog internal/access internal/authorize internal/connect internal/credential internal/environment internal/httpx internal/integration internal/ratelimit internal/upstream",
+		"internal/connectui": ". catalog internal/access internal/authorize internal/connect internal/credential internal/httpx internal/integration",
+		"internal/cli":       ". api api/client internal/config internal/obs internal/vault",
+		"internal/app":       "*",
+		"cmd/linkspan":       "internal/app internal/cli",
 
 		// for tests only
 		"internal/browsertest":     "",
-		"internal/apptest":         ". internal/app internal/cli internal/store/storetest",
+		"internal/apptest":         ". internal/app internal/cli internal/demo internal/store/storetest",
 		"internal/store/storetest": ". internal/store internal/vault",
 		"e2e":                      "",
 		"e2e/bench":                "",

@@ -10,19 +10,28 @@ import (
 	"github.com/linkspan/linkspan/internal/apptest"
 )
 
+// needNode returns node's path. Without it or the package the test is skipped; on
+// CI it fails.
+func needNode(t *testing.T, packageDir string) string {
+	t.Helper()
+	node, err := exec.LookPath("node")
+	if err == nil {
+		_, err = os.Stat(packageDir)
+	}
+	if err == nil {
+		return node
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("the npm client cannot run, and on CI it must: %v", err)
+	}
+	t.Skipf("the npm client is not installed (run npm ci in e2e): %v", err)
+	return ""
+}
+
 // TestNodeClient drives the server with the published npm client.
 func TestNodeClient(t *testing.T) {
 	t.Parallel()
-	node, err := exec.LookPath("node")
-	if err == nil {
-		_, err = os.Stat(filepath.Join("node_modules", "@nangohq", "node"))
-	}
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("the npm client cannot run, and on CI it must: %v", err)
-		}
-		t.Skipf("the npm client is not installed (run npm ci in e2e): %v", err)
-	}
+	node := needNode(t, filepath.Join("node_modules", "@nangohq", "node"))
 	files, err := filepath.Glob(filepath.Join("node", "*.test.mjs"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("finding the node tests: %d files, %v", len(files), err)

@@ -145,6 +145,14 @@ func (a *App) publicURL() string {
 	return "http://localhost:" + port
 }
 
+// connectURL is where browsers reach Connect UI.
+func (a *App) connectURL() string {
+	if a.cfg.ConnectURL != "" {
+		return a.cfg.ConnectURL
+	}
+	return a.publicURL() + "/connect-ui/"
+}
+
 // ready says why the server should get no requests now.
 func (a *App) ready(context.Context) error {
 	if !a.taking.Load() {

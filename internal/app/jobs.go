@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
-	"github.com/linkspan/linkspan/internal/access"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/job"
 )
@@ -23,6 +22,8 @@ const (
 	purgeTimeout = 10 * time.Minute
 	// refreshTimeout bounds one round of background refreshes.
 	refreshTimeout = 30 * time.Minute
+	// finishTimeout bounds the trying out of one connection's credentials.
+	finishTimeout = 2 * time.Minute
 )
 
 // The jobs' arguments. Their kinds are stored in the queue: renaming one orphans
@@ -34,6 +35,8 @@ type (
 	purgeDeleted     struct{}
 	purgeRateCounts  struct{}
 	refreshDue       struct{}
+	purgeFlows       struct{}
+	purgeWebhooks    struct{}
 )
 
 // Kind implements job.Args.
@@ -54,6 +57,12 @@ func (purgeRateCounts) Kind() string { return "purge_rate_counts" }
 // Kind implements job.Args.
 func (refreshDue) Kind() string { return "refresh_due_connections" }
 
+// Kind implements job.Args.
+func (purgeFlows) Kind() string { return "purge_flows" }
+
+// Kind implements job.Args.
+func (purgeWebhooks) Kind() string { return "purge_webhooks" }
+
 // purger is the storage's side of the housekeeping.
 type purger interface {
 	PurgeOperations(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
@@ -61,14 +70,15 @@ type purger interface {
 	PurgeRateCounts(ctx context.Context, tx linkspan.Tx, before time.Time) error
 }
 
-// registerJobs says what works in the background and when.
-func registerJobs(db purger, keys *access.Service, connections *connect.Service) *job.Registry {
+// registerJobs says what works in the background and when. The features in p may
+// be made later: they are needed once jobs run.
+func registerJobs(db purger, p *parts) *job.Registry {
 	r := job.NewRegistry()
 	purge := job.HandlerOptions{Timeout: purgeTimeout, MaxAttempts: 1} // the next round tries again
 
 	job.Handle(r, purge, func(ctx context.Context, _ purgeSessions) error {
 		return inBatches(ctx, "purging connect sessions", func(ctx context.Context) (int, error) {
-			return keys.PurgeSessions(ctx, purgeBatch)
+			return p.access.PurgeSessions(ctx, purgeBatch)
 		})
 	})
 	job.Every(r, time.Minute, purgeSessions{})
@@ -88,7 +98,7 @@ func registerJobs(db purger, keys *access.Service, connections *connect.Service)
 	job.Every(r, 15*time.Minute, purgeOperations{})
 
 	job.Handle(r, purge, func(ctx context.Context, _ purgeDeleted) error {
-		return connections.PurgeDeleted(ctx)
+		return p.connections.PurgeDeleted(ctx)
 	})
 	job.Every(r, time.Hour, purgeDeleted{})
 
@@ -98,10 +108,39 @@ func registerJobs(db purger, keys *access.Service, connections *connect.Service)
 	job.Every(r, time.Hour, purgeRateCounts{})
 
 	job.Handle(r, job.HandlerOptions{Timeout: refreshTimeout, MaxAttempts: 1}, func(ctx context.Context, _ refreshDue) error {
-		return connections.RefreshDue(ctx)
+		return p.connections.RefreshDue(ctx)
 	})
 	job.Every(r, 10*time.Minute, refreshDue{})
+
+	registerConnecting(r, p)
 	return r
+}
+
+// registerConnecting says what works in the background around the connecting of
+// accounts.
+func registerConnecting(r *job.Registry, p *parts) {
+	purge := job.HandlerOptions{Timeout: purgeTimeout, MaxAttempts: 1}
+	job.Handle(r, job.HandlerOptions{Timeout: finishTimeout, MaxAttempts: 20}, func(ctx context.Context, a connect.FinishAuthorization) error {
+		return p.connections.FinishAuthorization(ctx, a.UUID)
+	})
+	job.Handle(r, purge, func(ctx context.Context, _ purgeFlows) error {
+		if err := inBatches(ctx, "purging authorizations", func(ctx context.Context) (int, error) {
+			return p.authorize.PurgeFlows(ctx, purgeBatch)
+		}); err != nil {
+			return err
+		}
+		return inBatches(ctx, "purging results for waiting pages", func(ctx context.Context) (int, error) {
+			return p.authorize.PurgePopupResults(ctx, purgeBatch)
+		})
+	})
+	job.Every(r, 15*time.Minute, purgeFlows{})
+
+	job.Handle(r, purge, func(ctx context.Context, _ purgeWebhooks) error {
+		return inBatches(ctx, "purging webhooks", func(ctx context.Context) (int, error) {
+			return p.webhooks.Purge(ctx, purgeBatch)
+		})
+	})
+	job.Every(r, 15*time.Minute, purgeWebhooks{})
 }
 
 // inBatches repeats work until a batch is not full.

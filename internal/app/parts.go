@@ -13,9 +13,11 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/access"
+	"github.com/linkspan/linkspan/internal/authorize"
 	"github.com/linkspan/linkspan/internal/change"
 	"github.com/linkspan/linkspan/internal/config"
 	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/connectui"
 	"github.com/linkspan/linkspan/internal/egress"
 	"github.com/linkspan/linkspan/internal/environment"
 	"github.com/linkspan/linkspan/internal/httpx"
@@ -31,6 +33,7 @@ import (
 	"github.com/linkspan/linkspan/internal/server"
 	"github.com/linkspan/linkspan/internal/store"
 	"github.com/linkspan/linkspan/internal/upstream"
+	"github.com/linkspan/linkspan/internal/webhook"
 )
 
 // parts are the features, wired.
@@ -43,9 +46,13 @@ type parts struct {
 	access       *access.Service
 	limiter      *ratelimit.Limiter
 	connections  *connect.Service
+	webhooks     *webhook.Service
+	authorize    *authorize.Service
+	oauth        *oauth.Client
 	upstream     *upstream.Caller
-	jobs         *job.Client // nil unless this replica works in the background
+	jobs         *job.Client
 	handler      http.Handler
+	api          *server.Server // nil unless this replica serves the API
 }
 
 // newParts makes the features and gives them to each other.
@@ -63,27 +70,40 @@ func newParts(a *App, db *store.Store) (*parts, error) {
 	}
 	guard := egress.New(egress.Policy{AllowPrivateNetwork: a.cfg.AllowPrivateNetwork, DeniedHosts: a.cfg.DeniedHosts}, nil)
 	p.upstream = upstream.New(upstream.Config{Guard: guard})
-	p.environments = environment.New(db, db)
+	p.environments = environment.New(db, db, environment.CheckURLs(webhookTargets(guard, a.publicURL())))
 	p.access = access.New(access.Config{Store: db, Feed: p.feed, Log: a.log})
 	if a.cfg.RateLimit > 0 {
 		p.limiter = ratelimit.New(ratelimit.Config{Store: db, Log: a.log, PerMinute: a.cfg.RateLimit})
 	}
-	p.connections = connect.New(connect.Config{
-		Store: db, Tx: db, Providers: p.catalog, Feed: p.feed,
-		Leases:   lease.NewKeeper(db, holder(), a.log),
-		Upstream: p.upstream,
-		OAuth:    oauth.New(oauth.Config{HTTP: guard.Client(egress.ClientOptions{})}),
-		Ops:      p.ops, Log: a.log, CheckURL: webhookTargets(guard, a.publicURL()),
-	})
-	p.catalog.OnChange(p.connections.ProvidersChanged)
-	if a.cfg.Role != config.RoleAPI {
-		if p.jobs, err = newJobs(a, db, p); err != nil {
-			return nil, err
-		}
+	if p.jobs, err = newJobs(a, db, p); err != nil {
+		return nil, err
 	}
+	p.connectAccounts(a, db, guard)
 	p.handler = newHandler(a, db, p)
 	p.expose(a.metrics)
 	return p, nil
+}
+
+// connectAccounts makes what turns people's consent into connections, and tells
+// of it.
+func (p *parts) connectAccounts(a *App, db *store.Store, guard *egress.Guard) {
+	checkURL, name := webhookTargets(guard, a.publicURL()), holder()
+	p.webhooks = webhook.New(webhook.Config{
+		Store: db, Tx: db, Feed: p.feed, HTTP: guard, Ops: p.ops, Log: a.log, CheckURL: checkURL,
+		Holder: name, Version: obs.ReadBuild().Version,
+	})
+	p.oauth = oauth.New(oauth.Config{HTTP: guard.Client(egress.ClientOptions{})})
+	p.connections = connect.New(connect.Config{
+		Store: db, Tx: db, Providers: p.catalog, Feed: p.feed,
+		Leases:   lease.NewKeeper(db, name, a.log),
+		Upstream: p.upstream, OAuth: p.oauth, Webhooks: p.webhooks, Jobs: p.jobs,
+		Ops: p.ops, Log: a.log, CheckURL: checkURL,
+	})
+	p.catalog.OnChange(p.connections.ProvidersChanged)
+	p.authorize = authorize.New(authorize.Config{
+		Store: db, Providers: p.catalog, Feed: p.feed, OAuth: p.oauth, Connections: p.connections, Ops: p.ops, Log: a.log,
+		PublicURL: a.publicURL(), ConnectURL: a.connectURL(), CheckURL: checkURL,
+	})
 }
 
 // webhookTargets returns a check of the URLs that customers have webhooks sent
@@ -116,10 +136,13 @@ func holder() string {
 	return fmt.Sprintf("%s/%d/%s", host, os.Getpid(), linkspan.NewUUID())
 }
 
+// newJobs makes the queue. A replica of the role api only adds to it.
 func newJobs(a *App, db *store.Store, p *parts) (*job.Client, error) {
-	client, err := job.New(job.Config{
-		Pool: db.Pool(), Registry: registerJobs(db, p.access, p.connections), Log: a.log, PollOnly: a.cfg.PollOnly,
-	})
+	c := job.Config{Pool: db.Pool(), Registry: registerJobs(db, p), Log: a.log, PollOnly: a.cfg.PollOnly}
+	if a.cfg.Role == config.RoleAPI {
+		c.Workers = -1
+	}
+	client, err := job.New(c)
 	if err != nil {
 		return nil, fmt.Errorf("making the queue: %w", err)
 	}
@@ -134,13 +157,18 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 		obs.RegisterHealth(mux, a.isReady)
 		return mux
 	}
-	return server.New(server.Config{
-		Log: a.log, Metrics: a.metrics, PublicURL: a.publicURL(),
+	integrations := integration.New(db, db, p.catalog)
+	ui := connectui.New(connectui.Config{
+		Access: p.access, Authorize: p.authorize, Catalog: p.catalog, Integrations: integrations, PublicURL: a.publicURL(), Log: a.log,
+	})
+	p.api = server.New(server.Config{
+		Log: a.log, Metrics: a.metrics, PublicURL: a.publicURL(), ConnectURL: a.connectURL(),
 		BodyLimit: a.cfg.MaxBody, ProxyBodyLimit: cmp.Or(a.cfg.MaxProxyBody, -1),
 		Access: p.access, Limiter: p.limiter, Catalog: p.catalog, Environments: p.environments,
-		Integrations: integration.New(db, db, p.catalog),
-		Connections:  p.connections,
-		Operations:   db,
+		Integrations: integrations, Connections: p.connections, Authorize: p.authorize, Webhooks: p.webhooks,
+		Pages: ui, Extra: ui.Routes(),
+		Operations: db,
+		Note:       func(m linkspan.Message) { p.ops.Attach(m.OperationID, m.EnvironmentID).Message(m) },
 		Proxy: proxy.New(proxy.Config{
 			Fresh: p.connections.Fresh, Upstream: p.upstream, Ops: p.ops, Log: a.log, Observe: observe(a.metrics),
 			Override: proxy.OverridePolicy(a.cfg.BaseURLOverride),
@@ -148,6 +176,7 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 		Docs:  providerdocs.New(p.catalog, a.publicURL()),
 		Ready: a.ready,
 	})
+	return p.api
 }
 
 // observe counts proxied calls and completes the log line of their requests.

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/linkspan/linkspan/internal/config"
 	"github.com/linkspan/linkspan/internal/obs"
 )
 
@@ -52,6 +53,7 @@ func (a *App) Run(ctx context.Context) error {
 	a.taking.Store(false)
 	a.log.InfoContext(alive, "stopping")
 	err = errors.Join(err, a.drain(alive, servers, cutOff), a.stopJobs(alive), loops.stop(), ops.stop())
+	a.parts.oauth.Close()
 	a.parts.upstream.CloseIdleConnections()
 	a.log.InfoContext(alive, "stopped")
 	return err
@@ -65,6 +67,9 @@ func (a *App) loops() []func(context.Context) error {
 		p.access.Run,
 		p.connections.Run,
 		func(ctx context.Context) error { p.catalog.Watch(ctx); return nil },
+	}
+	if a.cfg.Role != config.RoleAPI {
+		loops = append(loops, p.webhooks.Run)
 	}
 	if p.limiter != nil {
 		loops = append(loops, p.limiter.Run)
@@ -159,6 +164,9 @@ func (a *App) drain(ctx context.Context, s *servers, cutOff context.CancelFunc) 
 		cutOff()
 		err = s.public.Close()
 	}
+	if a.parts.api != nil { // after the requests: they may have something to tell
+		err = errors.Join(err, a.parts.api.Shutdown(wait))
+	}
 	if s.admin != nil { // last, so that the drain can be watched
 		err = errors.Join(err, s.admin.Close())
 	}
@@ -171,9 +179,6 @@ func (a *App) drain(ctx context.Context, s *servers, cutOff context.CancelFunc) 
 
 // startJobs starts the background work, if this replica does any.
 func (a *App) startJobs(ctx context.Context) error {
-	if a.parts.jobs == nil {
-		return nil
-	}
 	a.working = true
 	return a.parts.jobs.Start(ctx)
 }
