@@ -98,7 +98,7 @@ func arrows() map[string]string {
 
 		// delivery
 		"internal/server":    ". api catalog internal/access internal/authorize internal/connect internal/credential internal/environment internal/httpx internal/integration internal/ratelimit internal/upstream",
-		"internal/connectui": ". catalog internal/access internal/authorize internal/connect internal/credential internal/httpx internal/integration",
+		"internal/connectui": ". catalog internal/access internal/authorize internal/connect internal/credential internal/httpx",
 		"internal/cli":       ". api api/client internal/config internal/obs internal/vault",
 		"internal/app":       "*",
 		"cmd/linkspan":       "internal/app internal/cli",
