@@ -1,0 +1,426 @@
+package webhook
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/oplog"
+)
+
+// wait lets the bubble's time pass.
+func wait(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func TestSchedule(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["bad.example"] = answers(http.StatusBadGateway)
+		d := w.add(t, 1, "bad.example", 1)[0]
+		stop := run(t, w.service("me"))
+		defer stop()
+		wait(100 * time.Hour)
+		hits := w.hitsOf("bad.example")
+		pauses := []time.Duration{
+			0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour,
+			20 * time.Hour, 24 * time.Hour,
+		}
+		if len(hits) != len(pauses) {
+			t.Fatalf("%d attempts", len(hits))
+		}
+		last := d.CreatedAt
+		for i, h := range hits {
+			// A tenth either way, and a second until the next look.
+			if got, want := h.at.Sub(last), pauses[i]; got < want*9/10 || got > want*11/10+time.Second {
+				t.Errorf("attempt %d came %v after the one before, want %v", i+1, got, want)
+			}
+			if h.id != hits[0].id {
+				t.Errorf("attempt %d has the id %s, the first one %s", i+1, h.id, hits[0].id)
+			}
+			last = h.at
+		}
+		if got := w.row(d.ID); got.State != linkspan.DeliveryFailed || got.Attempts != 10 || got.LastStatus != 502 {
+			t.Fatalf("in the end: %+v", got)
+		}
+	})
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		receiver receiverFunc
+		want     linkspan.DeliveryState
+		status   int
+		problem  string
+		// next is when the second attempt comes at the earliest; 0: none does.
+		next time.Duration
+	}{
+		"200":                   {answers(200), linkspan.DeliveryDelivered, 200, "", 0},
+		"204":                   {answers(204), linkspan.DeliveryDelivered, 204, "", 0},
+		"a dripping answer":     {drips, linkspan.DeliveryDelivered, 200, "", 0},
+		"410":                   {answers(410), linkspan.DeliveryGone, 410, "410", 0},
+		"404":                   {answers(404), linkspan.DeliveryPending, 404, "404", 4 * time.Second},
+		"a redirect":            {answers(302, "Location", "https://evil.example/"), linkspan.DeliveryPending, 302, "302", 4 * time.Second},
+		"an endless answer":     {floods, linkspan.DeliveryPending, 500, "500", 4 * time.Second},
+		"no answer":             {hangs, linkspan.DeliveryPending, 0, "in time", 24 * time.Second},
+		"Retry-After":           {answers(503, "Retry-After", "600"), linkspan.DeliveryPending, 503, "503", 10 * time.Minute},
+		"an early Retry-After":  {answers(503, "Retry-After", "1"), linkspan.DeliveryPending, 503, "503", 4 * time.Second},
+		"a far Retry-After":     {answers(429, "Retry-After", strings.Repeat("9", 40)), linkspan.DeliveryPending, 429, "429", 24 * time.Hour},
+		"a negative one":        {answers(503, "Retry-After", "-5"), linkspan.DeliveryPending, 503, "503", 4 * time.Second},
+		"a hostile one":         {answers(503, "Retry-After", "\x00\xff1e9"), linkspan.DeliveryPending, 503, "503", 4 * time.Second},
+		"a date as Retry-After": {answers(503, "Retry-After", "Sat, 01 Jan 2000 02:00:00 GMT"), linkspan.DeliveryPending, 503, "503", 2 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { // which begins at midnight, 1 January 2000
+				w := newTestWorld()
+				w.receivers["r.example"] = test.receiver
+				w.receivers["evil.example"] = answers(200)
+				d := w.add(t, 1, "r.example", 1)[0]
+				defer run(t, w.service("me"))()
+				wait(21 * time.Second)
+				if test.next > 0 && test.next < 10*time.Second {
+					if n := len(w.hitsOf("r.example")); n != 2 {
+						t.Fatalf("%d attempts", n)
+					}
+				} else if n := len(w.hitsOf("r.example")); n != 1 {
+					t.Fatalf("%d attempts", n)
+				}
+				got := w.row(d.ID)
+				if got.State != test.want || got.LastStatus != test.status || !strings.Contains(got.LastError, test.problem) || (got.LastError == "") != (test.problem == "") {
+					t.Fatalf("after the first attempt: %+v", got)
+				}
+				wait(time.Hour + test.next)
+				hits := w.hitsOf("r.example")
+				switch {
+				case test.next == 0 && len(hits) != 1:
+					t.Fatalf("%d attempts", len(hits))
+				case test.next > 0 && (hits[1].at.Sub(hits[0].at) < test.next || hits[1].at.Sub(hits[0].at) > test.next+3*time.Second):
+					t.Fatalf("the second attempt came after %v", hits[1].at.Sub(hits[0].at))
+				}
+				if len(w.hitsOf("evil.example")) > 0 {
+					t.Fatal("a redirect was followed")
+				}
+			})
+		})
+	}
+}
+
+func TestBlocked(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.log = oplog.New(w.memory, discard(), oplog.Options{})
+		var ids []linkspan.WebhookDeliveryID
+		for _, host := range []string{"127.0.0.1", "169.254.169.254", "r.example:22", "%zz"} {
+			ids = append(ids, w.add(t, 1, host, 1)[0].ID)
+		}
+		defer run(t, w.service("me"))()
+		runLog(t, w.log)
+		wait(time.Hour)
+		for _, id := range ids {
+			got := w.row(id)
+			if got.State != linkspan.DeliveryBlocked || got.Attempts != 1 || got.LastError == "" {
+				t.Errorf("%s: %+v", got.URL, got)
+			}
+			if op := w.operation(got.Operation); op.State != linkspan.StateFailed || op.Error.Code != "webhook_blocked" {
+				t.Errorf("%s: the operation is %+v", got.URL, op)
+			}
+		}
+		if len(w.hitsOf("")) != 0 {
+			t.Fatalf("sent: %v", w.hitsOf(""))
+		}
+		for _, m := range w.messages() {
+			if m.Level != "warn" || !strings.Contains(m.Text, "may not be called") {
+				t.Errorf("message: %+v", m)
+			}
+		}
+	})
+}
+
+// TestNobodyIsHeldUp has receivers of every bad kind, each with a backlog.
+func TestNobodyIsHeldUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		begin := time.Now()
+		w.receivers["500.example"] = receiverFunc(func(r *http.Request) (*http.Response, error) {
+			if time.Since(begin) < time.Hour {
+				return answers(500)(r)
+			}
+			return answers(200)(r)
+		})
+		w.receivers["good.example"] = answers(200)
+		w.add(t, 1, "500.example", 300)
+		bad := map[string]receiverFunc{"slow": hangs, "dripping": drips, "endless": floods}
+		for name, f := range bad {
+			for i := range 20 {
+				host := fmt.Sprintf("%s%d.example", name, i)
+				w.receivers[host] = f
+				w.add(t, 2, host, 20)
+			}
+		}
+		s := w.service("me")
+		defer run(t, s)()
+		wait(time.Minute)
+		for round := range 10 {
+			before := len(w.hitsOf("good.example"))
+			w.add(t, 3, "good.example", 50)
+			s.WebhooksDue()
+			wait(2 * time.Second)
+			if n := len(w.hitsOf("good.example")) - before; n != 50 {
+				t.Fatalf("round %d: %d of 50 arrived in two seconds", round, n)
+			}
+			wait(10 * time.Minute)
+		}
+		wait(3 * time.Hour)
+		if n := w.count("https://500.example", linkspan.DeliveryDelivered); n != 300 {
+			t.Errorf("%d of 300 arrived once the receiver worked", n)
+		}
+	})
+}
+
+// TestFairness has one environment flood a receiver that several share.
+func TestFairness(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["r.example"] = receiverFunc(func(r *http.Request) (*http.Response, error) {
+			<-time.After(time.Second)
+			return answers(200)(r)
+		})
+		first := w.add(t, 1, "r.example", 1000)
+		var others []linkspan.WebhookDelivery
+		defer run(t, w.service("me"))()
+		wait(10 * time.Second)
+		others = append(w.add(t, 2, "r.example", 5), w.add(t, 3, "r.example", 5)...)
+		wait(10 * time.Second)
+		for _, d := range others {
+			if got := w.row(d.ID); got.State != linkspan.DeliveryDelivered {
+				t.Errorf("environment %d waits behind another one's backlog", got.EnvironmentID)
+			}
+		}
+		if got := w.row(first[len(first)-1].ID); got.State != linkspan.DeliveryPending {
+			t.Error("the backlog was sent faster than four at a time")
+		}
+		wait(time.Hour)
+		if n := w.count("https://r.example", linkspan.DeliveryDelivered); n != 1010 {
+			t.Errorf("%d of 1010 arrived", n)
+		}
+	})
+}
+
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["bad.example"] = answers(500)
+		w.add(t, 1, "bad.example", 3)
+		defer run(t, w.service("me"))()
+		wait(time.Minute)
+		before := w.looked()
+		wait(100 * time.Second)
+		if n := w.looked() - before; n > 101 {
+			t.Fatalf("%d looks in 100 seconds", n)
+		}
+	})
+}
+
+// TestDrain stops a process while a receiver keeps it waiting.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["slow.example"] = receiverFunc(hangs)
+		w.receivers["fair.example"] = receiverFunc(func(r *http.Request) (*http.Response, error) {
+			<-time.After(3 * time.Second)
+			return answers(200)(r)
+		})
+		slow, fair := w.add(t, 1, "slow.example", 1)[0], w.add(t, 1, "fair.example", 1)[0]
+		stop := run(t, w.service("first"))
+		wait(time.Second)
+		asked := time.Now()
+		stop()
+		if took := time.Since(asked); took > 6*time.Second {
+			t.Fatalf("stopping took %v", took)
+		}
+		if got := w.row(fair.ID); got.State != linkspan.DeliveryDelivered {
+			t.Errorf("what would have ended in time was broken off: %+v", got)
+		}
+		if got := w.row(slow.ID); got.State != linkspan.DeliveryPending || got.Attempts != 0 || !got.LeaseUntil.IsZero() {
+			t.Errorf("what was broken off: %+v", got)
+		}
+		w.receivers["slow.example"] = answers(200)
+		defer run(t, w.service("second"))()
+		wait(time.Second)
+		hits := w.hitsOf("slow.example")
+		if len(hits) != 2 || hits[0].id != hits[1].id {
+			t.Fatalf("the next process sent %+v", hits)
+		}
+	})
+}
+
+// TestKilled takes over from a process that died in the middle of an attempt.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["r.example"] = answers(200)
+		d := w.add(t, 1, "r.example", 1)[0]
+		claimed, err := w.ClaimDeliveries(t.Context(), nil, []linkspan.WebhookDeliveryID{d.ID}, "dead", ttl)
+		if err != nil || len(claimed) != 1 {
+			t.Fatal(claimed, err)
+		}
+		defer run(t, w.service("me"))()
+		wait(14 * time.Second)
+		if len(w.hitsOf("")) != 0 {
+			t.Fatal("it was taken over before the claim lapsed")
+		}
+		wait(2 * time.Second)
+		if hits := w.hitsOf("r.example"); len(hits) != 1 || hits[0].id != claimed[0].Event.UUID {
+			t.Fatalf("sent: %+v", hits)
+		}
+	})
+}
+
+// TestTakenOver has somebody else take a delivery over while we are at it: our
+// attempt ends and does not count.
+func TestTakenOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["slow.example"] = receiverFunc(hangs)
+		d := w.add(t, 1, "slow.example", 1)[0]
+		s := w.service("me")
+		defer run(t, s)()
+		wait(time.Second)
+		unlock := w.lock(nil)
+		w.deliveries[d.ID].Attempt++
+		w.deliveries[d.ID].Holder = "you"
+		w.deliveries[d.ID].LeaseUntil = time.Now().Add(time.Hour)
+		unlock()
+		wait(time.Hour - time.Minute)
+		if got := w.row(d.ID); got.Attempts != 0 || got.Holder != "you" || len(w.hitsOf("")) != 1 {
+			t.Fatalf("%d requests, %+v", len(w.hitsOf("")), got)
+		}
+	})
+}
+
+// TestTogether has several processes send slowly: nothing is sent by two at once.
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		var mu sync.Mutex
+		flying := make(map[string]bool)
+		for i := range 5 {
+			w.receivers[fmt.Sprintf("%d.example", i)] = receiverFunc(func(r *http.Request) (*http.Response, error) {
+				id := r.Header.Get("Webhook-Id")
+				mu.Lock()
+				if flying[id] {
+					t.Errorf("%s is sent by two at once", id)
+				}
+				flying[id] = true
+				mu.Unlock()
+				<-time.After(19 * time.Second) // longer than a claim lasts
+				mu.Lock()
+				flying[id] = false
+				mu.Unlock()
+				return answers(200)(r)
+			})
+			w.add(t, 1, fmt.Sprintf("%d.example", i), 30)
+		}
+		for _, holder := range []string{"a", "b", "c"} {
+			defer run(t, w.service(holder))()
+		}
+		wait(time.Hour)
+		if len(w.hitsOf("")) != 150 {
+			t.Errorf("%d requests for 150 messages", len(w.hitsOf("")))
+		}
+	})
+}
+
+// TestOutage takes the database away for a while.
+func TestOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["r.example"] = receiverFunc(func(r *http.Request) (*http.Response, error) {
+			<-time.After(2 * time.Second)
+			return answers(200)(r)
+		})
+		w.add(t, 1, "r.example", 10)
+		defer run(t, w.service("me"))()
+		wait(time.Second)
+		w.setDown(true)
+		wait(10 * time.Second)
+		w.setDown(false)
+		wait(time.Minute)
+		if n := w.count("https://r.example", linkspan.DeliveryDelivered); n != 10 || len(w.hitsOf("")) != 10 {
+			t.Fatalf("%d of 10 arrived in %d requests", n, len(w.hitsOf("")))
+		}
+	})
+}
+
+// TestRecord looks at what customers can look up of a delivery.
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.log = oplog.New(w.memory, discard(), oplog.Options{})
+		fails := true
+		w.receivers["r.example"] = receiverFunc(func(r *http.Request) (*http.Response, error) {
+			if fails {
+				fails = false
+				return answers(500, "Set-Cookie", "hidden-cookie", "X-Echo", "signing-key")(r)
+			}
+			return answers(200)(r)
+		})
+		d := w.add(t, 1, "r.example", 1)[0]
+		defer run(t, w.service("me"))()
+		runLog(t, w.log)
+		wait(2 * time.Second)
+		if op := w.operation(d.Operation); op.State != linkspan.StateWaiting || op.Action != linkspan.ActionConnectionCreateHook || op.ConnectionName != "c1" {
+			t.Fatalf("meanwhile the operation is %+v", op)
+		}
+		wait(time.Minute)
+		if op := w.operation(d.Operation); op.State != linkspan.StateSuccess || op.EndedAt.IsZero() {
+			t.Fatalf("in the end the operation is %+v", op)
+		}
+		msgs := w.messages()
+		if len(msgs) != 2 || msgs[0].Level != "warn" || msgs[0].Response.Code != 500 || msgs[1].Response.Code != 200 {
+			t.Fatalf("messages: %+v", msgs)
+		}
+		text := fmt.Sprintf("%+v %+v %+v %+v", w.operation(d.Operation), msgs, msgs[0].Request, msgs[0].Response)
+		header := w.hitsOf("")[0].header
+		for _, secret := range []string{
+			"hidden-token", "hidden-cookie", "signing-key", `{"a":1}`, header.Get("X-Nango-Hmac-Sha256"), header.Get("Webhook-Signature"),
+		} {
+			if strings.Contains(text, secret) {
+				t.Errorf("the log holds %q", secret)
+			}
+		}
+	})
+}
+
+// TestDeletedEnvironment has an environment deleted with messages to send.
+func TestDeletedEnvironment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		d := w.add(t, 9, "r.example", 1)[0]
+		defer run(t, w.service("me"))()
+		wait(time.Second)
+		if got := w.row(d.ID); got.State != linkspan.DeliveryFailed || len(w.hitsOf("")) != 0 {
+			t.Fatalf("%+v, %+v", got, w.hitsOf(""))
+		}
+	})
+}
