@@ -190,7 +190,7 @@ func (a *arrival) answered(ctx context.Context) (f failure, failed bool) {
 		return f, true
 	}
 	if a.query.Get(oauth.CodeParam(a.provider)) == "" {
-		f := fail(CodeCallback, a.provider.DisplayName+" sent you back without what is needed to connect.", "Try again. If it happens again, tell whoever sent you here.")
+		f := fail(CodeCallback, a.provider.DisplayName+" sent you back without what is needed to connect.", tryAgain)
 		f.detail = "Did not get an authorization code in the callback. " + providerDetail(a.query)
 		return f, true
 	}

@@ -3,9 +3,7 @@ package authorize
 import (
 	"context"
 	"fmt"
-	"net/http"
 
-	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/access"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/credential"
@@ -35,11 +33,7 @@ func (s *Service) Headless(ctx context.Context, p *access.Principal, in Request,
 	if p.Session != nil {
 		grant.Tags, grant.EndUser = p.Session.Tags, p.Session.EndUser
 	}
-	out, err := s.connections.Authorize(ctx, grant)
-	if err != nil {
-		return connect.Outcome{}, headlessError(err)
-	}
-	return out, nil
+	return s.connections.Authorize(ctx, grant)
 }
 
 // refuseHeadless records credentials that were not even tried.
@@ -48,16 +42,4 @@ func (s *Service) refuseHeadless(ctx context.Context, pl *plan, op *oplog.Op, er
 	op.Fail(f.code, f.text())
 	s.log.InfoContext(ctx, "credentials of a user were refused", "code", f.code,
 		"environment_id", int64(pl.env()), "principal", string(pl.principal.Kind), "operation", string(op.ID()))
-}
-
-// headlessError gives what a connection was refused for the status of wire
-// contract §7.
-func headlessError(err error) error {
-	switch linkspan.CodeOf(err) {
-	case "connection_test_failed", "connection_validation_failed", "invalid_connection":
-	default:
-		return err
-	}
-	e, _ := asError(err)
-	return e.WithStatus(http.StatusBadRequest)
 }

@@ -2,7 +2,6 @@ package authorize
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -103,6 +102,3 @@ func scalarText(v any) (text string, ok bool) {
 		return "", false
 	}
 }
-
-// asError returns the error that callers are told of, if there is one.
-func asError(err error) (*linkspan.Error, bool) { return errors.AsType[*linkspan.Error](err) }

@@ -33,6 +33,8 @@ const (
 	maxShown     = 30
 	maxShownText = 400
 	redacted     = "[redacted]"
+
+	tryAgain = "Try again. If it happens again, tell whoever sent you here."
 )
 
 // Result is how an authorization ended, for the page in the popup.
@@ -92,11 +94,14 @@ func fail(code, message, hint string) failure {
 func failureOf(err error) failure {
 	e, ok := errors.AsType[*linkspan.Error](err)
 	if !ok || e.Code == "" && e.Kind == linkspan.KindInternal {
-		f := fail(CodeUnknown, "Something went wrong on the server.", "Try again. If it happens again, tell whoever sent you here.")
+		f := fail(CodeUnknown, "Something went wrong on the server.", tryAgain)
 		f.status = http.StatusInternalServerError
 		return f
 	}
 	f := fail(e.Code, e.Msg, e.Hint)
+	if f.hint == "" {
+		f.hint = tryAgain
+	}
 	if f.code == "" {
 		f.code = string(e.Kind)
 	}
@@ -111,7 +116,7 @@ func failureOf(err error) failure {
 
 // tokenFailure makes a failure of what the token endpoint said.
 func tokenFailure(p *catalog.Provider, err error) failure {
-	f := fail(CodeToken, p.DisplayName+" did not complete the connection.", "Try again. If it happens again, tell whoever sent you here.")
+	f := fail(CodeToken, p.DisplayName+" did not complete the connection.", tryAgain)
 	o, ok := errors.AsType[*oauth.Failure](err)
 	if !ok {
 		return f
@@ -131,7 +136,7 @@ func tokenFailure(p *catalog.Provider, err error) failure {
 // §4.1.2.1, OpenID Connect Core §3.1.2.6) into plain words.
 func providerFailure(p *catalog.Provider, code string) failure {
 	const tellSender = "Tell whoever sent you here: the connection to this provider has to be set up differently."
-	f := fail(CodeCallback, p.DisplayName+" reported an error.", "Try again. If it happens again, tell whoever sent you here.")
+	f := fail(CodeCallback, p.DisplayName+" reported an error.", tryAgain)
 	f.reason = strings.ToLower(code)
 	switch f.reason {
 	case "access_denied", "user_denied", "user_cancelled", "user_cancelled_login", "user_cancelled_authorize", "consent_denied", "cancelled":
