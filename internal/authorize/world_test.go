@@ -100,6 +100,8 @@ type world struct {
 	now        time.Time
 	logged     *bytes.Buffer
 	settle     func()
+	ops        *oplog.Log
+	logger     *slog.Logger
 
 	mu sync.Mutex
 	// exchanges and authorized are the calls that came, in order.
@@ -138,8 +140,20 @@ func newWorld(t testing.TB) *world {
 	ops := oplog.New(w.store, logger, oplog.Options{})
 	w.feed = change.NewFeed(w.store, logger)
 	w.store.OnLocalChange(w.feed.Local)
-	w.Service = authorize.New(authorize.Config{
-		Store: w.store, Providers: w, Feed: w.feed, OAuth: w, Connections: w, Ops: ops, Log: logger,
+	w.ops, w.logger = ops, logger
+	w.Service = w.service(nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = ops.Run(ctx) })
+	w.settle = sync.OnceFunc(func() { cancel(); running.Wait() })
+	t.Cleanup(w.settle)
+	return w
+}
+
+// service returns one more service over the database.
+func (w *world) service(change func(*authorize.Config)) *authorize.Service {
+	c := authorize.Config{
+		Store: w.store, Providers: w, Feed: w.feed, OAuth: w, Connections: w, Ops: w.ops, Log: w.logger,
 		PublicURL: "https://api.example.com", ConnectURL: "https://connect.example.com/ui",
 		CheckURL: func(u *url.URL) error {
 			if u.Hostname() == "10.0.0.1" {
@@ -148,13 +162,11 @@ func newWorld(t testing.TB) *world {
 			return nil
 		},
 		Now: func() time.Time { return w.now },
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { _ = ops.Run(ctx) })
-	w.settle = sync.OnceFunc(func() { cancel(); running.Wait() })
-	t.Cleanup(w.settle)
-	return w
+	}
+	if change != nil {
+		change(&c)
+	}
+	return authorize.New(c)
 }
 
 func (w *world) newEnvironment(name string) linkspan.Environment {
