@@ -17,6 +17,7 @@ func request(r *rig, route httpx.Route, env linkspan.Environment, op linkspan.Op
 	for name, value := range map[string]string{
 		"provider": "test-key", "unique_key": "seeded", "connection_id": "c1", "environment_uuid": env.UUID, "environment": env.UUID,
 		"operation_id": string(op), "key_uuid": keyUUID, "name": "test-key", "file": "test-key.svg",
+		"provider_config_key": "seeded", "delivery_id": keyUUID,
 	} {
 		path = strings.ReplaceAll(path, "{"+name+"}", value)
 	}
@@ -36,24 +37,37 @@ func request(r *rig, route httpx.Route, env linkspan.Environment, op linkspan.Op
 func TestEveryRouteAsksForAKey(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
-	open := map[string]bool{
-		"/health": true, "/ready": true, "/openapi.json": true, "/providers.json": true,
-		"/docs/providers": true, "/docs/providers/{name}": true, "/images/template-logos/{file}": true,
+	// What needs no key, and what it answers to a caller with nothing to say.
+	open := map[string]int{
+		"/health": 200, "/ready": 200, "/openapi.json": 200, "/providers.json": 200,
+		"/docs/providers": 200, "/docs/providers/{name}": 200, "/images/template-logos/{file}": 200,
+		"/": 302, "/oauth/callback": 400, "/app-auth/connect": 400, "/connect/telemetry": 400,
+		"/oauth/client-metadata/{environment_uuid}/{provider_config_key}": 404,
 	}
 	for _, route := range r.server.Routes() {
 		method, path := request(r, route, r.dev, "0123456789abcdefghijklmn", linkspan.NewUUID())
 		got := r.call("", method, path, "")
-		if open[route.Pattern] {
-			if got.status != http.StatusOK {
-				t.Errorf("%s %s without a key: %d, want 200", method, path, got.status)
+		if want, ok := open[route.Pattern]; ok {
+			if route.Pattern == "/oauth/callback" && method == http.MethodPost {
+				want = http.StatusUnsupportedMediaType
+			}
+			if got.status != want || route.Auth != httpx.AuthNone {
+				t.Errorf("%s %s without a key: %d, want %d", method, path, got.status, want)
 			}
 			continue
 		}
-		if got.status != http.StatusUnauthorized || got.err(t).Error.Code != "missing_auth_header" {
+		missing, unknown := "missing_auth_header", "unknown_account"
+		switch route.Auth {
+		case httpx.AuthSession:
+			unknown = "invalid_connect_session_token_format"
+		case httpx.AuthBrowser: // keys are for backends
+			missing, unknown = "missing_public_key", "missing_public_key"
+		}
+		if got.status != http.StatusUnauthorized || got.code(t) != missing {
 			t.Errorf("%s %s without a key: %d %s", method, path, got.status, got.body)
 		}
 		got = r.call(linkspan.NewUUID(), method, path, "")
-		if got.status != http.StatusUnauthorized || got.err(t).Error.Code != "unknown_account" {
+		if got.status != http.StatusUnauthorized || got.code(t) != unknown {
 			t.Errorf("%s %s with an unknown key: %d %s", method, path, got.status, got.body)
 		}
 	}
@@ -99,6 +113,12 @@ func TestEveryRouteAsksForItsScope(t *testing.T) {
 			continue
 		}
 		method, path := request(r, route, r.dev, "0123456789abcdefghijklmn", linkspan.NewUUID())
+		if route.Auth == httpx.AuthSession || route.Auth == httpx.AuthBrowser {
+			if got := r.call(devKey, method, path, ""); got.status != http.StatusUnauthorized {
+				t.Errorf("%s %s with an environment key: %d %s", method, path, got.status, got.body)
+			}
+			continue
+		}
 		environment := route.Auth != httpx.AuthAccount
 		account := route.Auth == httpx.AuthAccount || route.Auth == httpx.AuthEnvironmentOrAccount
 		if environment {
@@ -128,12 +148,13 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 	op := r.operation(r.prod, time.Now(), nil)
 	keys, err := r.access.Keys(t.Context(), r.account.ID, r.prod.ID, "")
 	check(t, err)
+	delivery := r.deliver(r.prod, nil)
 
 	// What a key of dev gets for the things of prod.
 	want := map[string]int{
 		"GET /config/{unique_key}": 400, "GET /connections/{connection_id}": 400, "GET /connection/{connection_id}": 400,
 		"PATCH /connections/{connection_id}": 400, "DELETE /connections/{connection_id}": 400, "DELETE /connection/{connection_id}": 400,
-		"POST /connection": 400,
+		"POST /connection": 400, "POST /connect/sessions": 400, "POST /connect/sessions/reconnect": 400,
 	}
 	bodies := map[string]string{
 		"PATCH /integrations/{unique_key}":                `{"display_name":"x"}`,
@@ -148,6 +169,8 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 		"PATCH /connection/{connection_id}/metadata":      `{"a":1}`,
 		"PATCH /environments/{environment_uuid}/settings": `{"hmac_enabled":true}`,
 		"PUT /environments/{environment_uuid}/variables":  `{"variables":[]}`,
+		"POST /connect/sessions":                          `{"tags":{},"allowed_integrations":["seeded"]}`,
+		"POST /connect/sessions/reconnect":                `{"connection_id":"c1","integration_id":"seeded"}`,
 	}
 	// Routes that name nothing of an environment: what they show is checked
 	// below, and what they make is made in dev.
@@ -155,7 +178,7 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 		"GET /providers": true, "GET /providers/{provider}": true, "GET /providers/{provider}/templates": true, "GET /integrations": true,
 		"POST /integrations": true, "POST /integrations/quickstart": true, "GET /scripts/config": true, "GET /connections": true,
 		"GET /connection": true, "GET /environment-variables": true, "POST /environment/webhook-signing-key/rotate": true,
-		"GET /logs/operations": true, " /proxy/": true,
+		"GET /logs/operations": true, " /proxy/": true, "GET /webhooks/deliveries": true,
 	}
 	before := r.dump(r.prod)
 	for _, route := range r.server.Routes() {
@@ -163,7 +186,14 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 		if route.Auth == httpx.AuthNone || route.Auth == httpx.AuthAccount || unnamed[name] {
 			continue
 		}
-		method, path := request(r, route, r.prod, op, keys[0].UUID)
+		if route.Auth == httpx.AuthSession || route.Auth == httpx.AuthBrowser {
+			continue // see TestBrowsersAreIsolated
+		}
+		named := keys[0].UUID
+		if strings.Contains(route.Pattern, "{delivery_id}") {
+			named = delivery
+		}
+		method, path := request(r, route, r.prod, op, named)
 		if strings.Contains(route.Pattern, "connection_id") {
 			path += "?provider_config_key=seeded"
 		}
@@ -178,6 +208,7 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 	for path, empty := range map[string]string{
 		"/integrations": `{"data":[]}`, "/connections": `{"connections":[]}`, "/connection?connectionId=c1": `{"connections":[]}`,
 		"/environment-variables": `[]`, "/logs/operations": `{"data":[],"next_cursor":null}`,
+		"/webhooks/deliveries": `{"data":[],"next_cursor":null}`,
 	} {
 		if got := r.call(devKey, "GET", path, ""); got.body != empty {
 			t.Errorf("GET %s shows %s, want %s", path, got.body, empty)

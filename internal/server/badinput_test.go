@@ -30,7 +30,9 @@ func (r *rig) dump(env linkspan.Environment) string {
 	for i := range connections {
 		connections[i].LastFetchedAt = connections[i].CreatedAt
 	}
-	text, err := json.Marshal([]any{integrations, connections, vars, keys, envs})
+	deliveries, err := r.webhooks.Deliveries(ctx, linkspan.DeliveryFilter{EnvironmentID: env.ID})
+	check(r.t, err)
+	text, err := json.Marshal([]any{integrations, connections, vars, keys, envs, deliveries})
 	check(r.t, err)
 	return string(text)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/linkspan/linkspan/api"
 	"github.com/linkspan/linkspan/api/client"
+	"github.com/linkspan/linkspan/internal/httpx"
 )
 
 // patterns notes which routes were called and succeeded.
@@ -49,11 +50,13 @@ func TestClientKnowsEveryRoute(t *testing.T) {
 	op := string(r.operation(r.dev, time.Now(), nil))
 	useLogs(t, connect(devKey), op)
 	useProxy(t, connect(devKey))
+	useSessions(t, connect)
+	useDeliveries(t, connect(devKey), r.deliver(r.dev, nil), r.deliver(r.dev, nil))
 
 	for _, route := range r.server.Routes() {
 		name := route.Method + " " + route.Pattern
-		page := strings.HasPrefix(route.Pattern, "/docs/") || strings.HasPrefix(route.Pattern, "/images/")
-		if page || route.Deprecated || route.Pattern == "/openapi.json" {
+		forBrowsers := route.Auth == httpx.AuthBrowser || route.Pattern == "/connect/telemetry"
+		if unlisted(route) || forBrowsers || route.Deprecated || route.Pattern == "/openapi.json" {
 			continue
 		}
 		ok, called := seen.seen[name]
@@ -220,6 +223,48 @@ func useLogs(t *testing.T, c *client.Client, op string) {
 	}
 	if o, err := c.Operation(ctx, op, api.OperationQuery{}); err != nil || len(o.Data.Messages) != 1 {
 		t.Errorf("operation: %+v, %v", o, err)
+	}
+}
+
+func useSessions(t *testing.T, connect func(key string) *client.Client) {
+	t.Helper()
+	ctx := t.Context()
+	made, err := connect(devKey).CreateConnectSession(ctx, api.CreateConnectSession{
+		AllowedIntegrations: []string{"key"}, ConnectSessionOptions: api.ConnectSessionOptions{
+			EndUser: &api.EndUserInput{ID: "u1"}, Organization: &api.OrganizationInput{ID: "o1"}, WebhookURLOverride: api.Some("https://hooks.example"),
+			IntegrationsConfigDefaults: map[string]api.IntegrationDefaults{"key": {ConnectionConfig: map[string]any{"region": "eu"}}},
+			Overrides:                  map[string]api.IntegrationOverrides{"key": {DocsConnect: new("https://docs.example")}},
+		},
+	})
+	if err != nil || !strings.Contains(made.ConnectLink.Reveal(), made.Token.Reveal()) || time.Until(made.ExpiresAt.Time) <= 0 {
+		t.Errorf("created %+v, %v", made, err)
+	}
+	browser := connect(made.Token.Reveal())
+	if got, err := browser.ConnectSession(ctx); err != nil || got.EndUser.Organization.ID != "o1" || *got.Overrides["key"].DocsConnect != "https://docs.example" {
+		t.Errorf("session: %+v, %v", got, err)
+	}
+	check(t, browser.EndConnectSession(ctx))
+	if err := browser.EndConnectSession(ctx); !client.HasCode(err, "unknown_connect_session_token") {
+		t.Errorf("ended twice: %v", err)
+	}
+	if _, err := connect(devKey).CreateReconnectSession(ctx, api.CreateReconnectSession{ConnectionID: "c0", IntegrationID: "key"}); err != nil {
+		t.Errorf("reconnect: %v", err)
+	}
+}
+
+func useDeliveries(t *testing.T, c *client.Client, older, newer string) {
+	t.Helper()
+	ctx := t.Context()
+	var walked []string
+	for d, err := range c.AllWebhookDeliveries(ctx, api.WebhookDeliveriesQuery{Limit: new(1), State: []string{"pending", "failed"}, Type: new("auth")}) {
+		check(t, err)
+		walked = append(walked, d.ID)
+	}
+	if strings.Join(walked, " ") != newer+" "+older {
+		t.Errorf("walked %q", walked)
+	}
+	if again, err := c.ReplayWebhookDelivery(ctx, newer); err != nil || again.State != "pending" {
+		t.Errorf("replayed %+v, %v", again, err)
 	}
 }
 

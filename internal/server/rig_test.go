@@ -1,9 +1,11 @@
 package server_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +20,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/access"
+	"github.com/linkspan/linkspan/internal/authorize"
 	"github.com/linkspan/linkspan/internal/change"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/egress"
@@ -32,6 +35,7 @@ import (
 	"github.com/linkspan/linkspan/internal/store"
 	"github.com/linkspan/linkspan/internal/upstream"
 	"github.com/linkspan/linkspan/internal/vault"
+	"github.com/linkspan/linkspan/internal/webhook"
 )
 
 // The keys of the account that every rig has.
@@ -40,6 +44,7 @@ const (
 	prodKey    = "00000000-0000-4000-8000-000000000002"
 	accountKey = "00000000-0000-4000-8000-000000000003"
 	publicURL  = "https://link.example"
+	connectURL = "https://connect.example/ui/"
 )
 
 // rig is the API over the real services and a real database. Only the proxy and
@@ -53,6 +58,11 @@ type rig struct {
 	dev     linkspan.Environment
 	prod    linkspan.Environment
 	proxied atomic.Int64
+	// authorize and webhooks are those of the server, notes what it added to
+	// operations.
+	authorize *authorize.Service
+	webhooks  *webhook.Service
+	notes     chan linkspan.Message
 	// outside answers what the services send to providers.
 	outside *httptest.Server
 }
@@ -65,6 +75,8 @@ type rigOptions struct {
 	log slog.Handler
 	// answer is what the world outside answers; nil answers 200 {}.
 	answer http.HandlerFunc
+	// publicURL replaces the usual one.
+	publicURL string
 }
 
 func newRig(t *testing.T, o rigOptions) *rig {
@@ -73,7 +85,8 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	if o.log != nil {
 		log = slog.New(o.log)
 	}
-	r := &rig{t: t}
+	r := &rig{t: t, notes: make(chan linkspan.Message, 1000)}
+	o.publicURL = cmp.Or(o.publicURL, publicURL)
 	if o.answer == nil {
 		o.answer = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) }
 	}
@@ -96,15 +109,22 @@ func newRig(t *testing.T, o rigOptions) *rig {
 	r.bootstrap(environments)
 	r.access = access.New(access.Config{Store: r.store, Feed: feed, Log: log})
 	guard := egress.New(egress.Policy{AllowPrivateNetwork: true}, nil)
+	exchanger := oauth.New(oauth.Config{HTTP: guard.Client(egress.ClientOptions{})})
+	t.Cleanup(exchanger.Close)
+	r.webhooks = webhook.New(webhook.Config{Store: r.store, Tx: r.store, HTTP: guard, Log: log, Holder: "test"})
 	connections := connect.New(connect.Config{
 		Store: r.store, Tx: r.store, Providers: cat, Feed: feed,
 		Leases:   lease.NewKeeper(r.store, "test", log),
 		Upstream: upstream.New(upstream.Config{Guard: guard}),
-		OAuth:    oauth.New(oauth.Config{HTTP: guard.Client(egress.ClientOptions{})}),
-		Log:      log,
+		OAuth:    exchanger, Webhooks: r.webhooks, Log: log,
+	})
+	r.authorize = authorize.New(authorize.Config{
+		Store: r.store, Providers: cat, Feed: feed, OAuth: exchanger, Connections: connections, Log: log,
+		PublicURL: o.publicURL, ConnectURL: connectURL,
 	})
 	r.server = server.New(server.Config{
-		Log: log, Metrics: o.metrics, PublicURL: publicURL, BodyLimit: 1 << 20,
+		Log: log, Metrics: o.metrics, PublicURL: o.publicURL, ConnectURL: connectURL, BodyLimit: 1 << 20,
+		Authorize: r.authorize, Webhooks: r.webhooks, Pages: fakePages{}, Note: func(m linkspan.Message) { r.notes <- m },
 		Access: r.access, Limiter: ratelimit.New(ratelimit.Config{Store: r.store, Log: log, PerMinute: o.rateLimit}),
 		Catalog: cat, Environments: environments, Integrations: integration.New(r.store, r.store, cat),
 		Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
@@ -204,6 +224,18 @@ func (p fakeProxy) Serve(w http.ResponseWriter, r *http.Request, env linkspan.En
 	return err
 }
 
+// fakePages shows a result as lines of text.
+type fakePages struct{}
+
+// Result implements server.Pages.
+func (fakePages) Result(w http.ResponseWriter, _ *http.Request, res authorize.Result) error {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(res.Status)
+	_, err := fmt.Fprintf(w, "page success=%t code=%s integration=%s connection=%s lang=%s: %s", res.Success, res.Code,
+		res.IntegrationKey, res.ConnectionName, res.Lang, html.EscapeString(res.Message))
+	return err
+}
+
 // reply is an answer of the API.
 type reply struct {
 	status int
@@ -265,6 +297,16 @@ func (got reply) err(t *testing.T) errorBody {
 	return b
 }
 
+// code is the code of an error, in the envelope or on a page.
+func (got reply) code(t *testing.T) string {
+	t.Helper()
+	if _, rest, page := strings.Cut(got.body, "page success=false code="); page {
+		code, _, _ := strings.Cut(rest, " ")
+		return code
+	}
+	return got.err(t).Error.Code
+}
+
 // expect fails unless the answer is this error; issues are matched by their
 // "code message" when they are given.
 func (r *rig) expect(got reply, status int, code string, issues ...string) {
@@ -300,6 +342,36 @@ func (r *rig) seed(key string) {
 	r.t.Helper()
 	r.must(key, "POST", "/integrations", `{"provider":"test-key","unique_key":"seeded"}`)
 	r.must(key, "POST", "/connections", `{"provider_config_key":"seeded","connection_id":"c1","credentials":{"type":"API_KEY","apiKey":"k-1"}}`)
+}
+
+// session makes a connect session of an environment, of an end user.
+func (r *rig) session(env linkspan.Environment, change func(*authorize.SessionInput)) string {
+	r.t.Helper()
+	in := authorize.SessionInput{Tags: map[string]string{"user": "u1"}}
+	if change != nil {
+		change(&in)
+	}
+	made, err := r.authorize.CreateSession(r.t.Context(), env, in)
+	check(r.t, err)
+	return made.Token.Reveal()
+}
+
+// deliver stores an event of an environment with one delivery.
+func (r *rig) deliver(env linkspan.Environment, change func(*linkspan.WebhookEvent, *linkspan.WebhookDelivery)) string {
+	r.t.Helper()
+	e := linkspan.WebhookEvent{
+		UUID: linkspan.NewUUID(), EnvironmentID: env.ID, Type: "auth", Operation: "creation", IntegrationKey: "seeded", Provider: "test-key",
+		ConnectionName: "c1", ConnectionUUID: linkspan.NewUUID(), Body: linkspan.NewSecret("{}"),
+	}
+	d := linkspan.WebhookDelivery{
+		UUID: linkspan.NewUUID(), EnvironmentID: env.ID, URL: "https://me:pw@hooks.example/in?token=hush#x", Destination: "https://hooks.example",
+		State: linkspan.DeliveryPending,
+	}
+	if change != nil {
+		change(&e, &d)
+	}
+	check(r.t, r.store.InsertWebhook(r.t.Context(), nil, &e, []linkspan.WebhookDelivery{d}))
+	return d.UUID
 }
 
 // operation stores an operation with a message in an environment.

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/server"
 )
 
@@ -481,9 +482,23 @@ func TestOpenAPI(t *testing.T) {
 		t.Errorf("%s is not current: run go test ./internal/server -run TestOpenAPI -update\n%s", golden, cmp.Diff(string(want), string(doc)))
 	}
 	for _, route := range r.server.Routes() {
-		page := strings.HasPrefix(route.Pattern, "/docs/") || strings.HasPrefix(route.Pattern, "/images/")
-		if !page && (route.Summary == "" || route.Tag == "") {
+		if !unlisted(route) && (route.Summary == "" || route.Tag == "") {
 			t.Errorf("%s %s is not described", route.Method, route.Pattern)
 		}
+	}
+}
+
+// unlisted reports whether a route is none that programs call: pages and
+// pictures, where providers send browsers, and what is always refused.
+func unlisted(route httpx.Route) bool {
+	switch first, _, _ := strings.Cut(strings.TrimPrefix(route.Pattern, "/"), "/"); first {
+	case "", "docs", "images", "app-auth", "oauth2":
+		return true
+	case "oauth":
+		return !strings.HasPrefix(route.Pattern, "/oauth/connect/")
+	case "auth":
+		return !strings.HasPrefix(route.Pattern, "/auth/unauthenticated/")
+	default:
+		return false
 	}
 }

@@ -332,3 +332,25 @@ func addrPort(t *testing.T, text string) netip.AddrPort {
 	check(t, err)
 	return a
 }
+
+func dialSocket(t *testing.T, address string) *websocket.Conn {
+	t.Helper()
+	conn, _, err := websocket.Dial(t.Context(), address, nil)
+	check(t, err)
+	t.Cleanup(func() { _ = conn.CloseNow() })
+	return conn
+}
+
+func readSocket(t *testing.T, conn *websocket.Conn) map[string]any {
+	t.Helper()
+	_, text, err := conn.Read(t.Context())
+	check(t, err)
+	var v map[string]any
+	check(t, json.Unmarshal(text, &v))
+	return v
+}
+
+func contextWithin(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(t.Context(), d)
+}
