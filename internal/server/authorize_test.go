@@ -27,7 +27,7 @@ func provider(w http.ResponseWriter, r *http.Request) {
 }
 
 // newFlowRig has the integrations oauth, key and basic in dev.
-func newFlowRig(t *testing.T, o rigOptions) *rig {
+func newFlowRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	o.answer = provider
 	r := newRig(t, o)
@@ -381,4 +381,32 @@ func TestModesThatAreNotThere(t *testing.T) {
 		r.expect(r.call("", "POST", route+provider+query, `{"client_id":"x"}`), http.StatusBadRequest, "unsupported_provider")
 		r.expect(r.call("", "POST", route+"key"+query, ""), http.StatusBadRequest, "invalid_auth_mode")
 	}
+}
+
+// Whatever stands in a query, the answer is a redirect to the provider or a page
+// that says what is wrong.
+func FuzzBrowserQuery(f *testing.F) {
+	for _, seed := range []string{
+		"", "params[a]=b", "params%5Ba%5D=b", "params[]=x", "params[a][b][c][d][e][f]=x", "params=1&params[a]=2", "=&&=", "credentials[oauth_client_id_override]=",
+		"connection_id=%ff", "user_scope=a,b", "ws_client_id=00000000-0000-4000-8000-000000000000", "lang=<script>", "authorization_params[prompt]=undefined",
+		"params[\x00]=1", "params[a]=%", "state=x&code=y&error=<script>", "hmac=1&hmac=2",
+	} {
+		f.Add(seed)
+	}
+	r := newFlowRig(f, rigOptions{})
+	known := []string{"connect_session_token=" + r.session(r.dev, nil) + "&", "public_key=" + r.dev.PublicKey + "&"}
+	f.Fuzz(func(t *testing.T, query string) {
+		for _, who := range known {
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/oauth/connect/oauth", nil)
+			req.URL.RawQuery = who + query
+			w := httptest.NewRecorder()
+			r.server.ServeHTTP(w, req)
+			to := w.Header().Get("Location")
+			begins := w.Code == http.StatusFound && strings.HasPrefix(to, r.outside.URL+"/authorize?")
+			refused := w.Code == http.StatusBadRequest && to == "" && strings.HasPrefix(w.Body.String(), "page success=false code=")
+			if !begins && !refused || strings.Contains(w.Body.String(), "<script") {
+				t.Errorf("%q: %d %q %s", query, w.Code, to, w.Body)
+			}
+		}
+	})
 }

@@ -50,7 +50,7 @@ const (
 // rig is the API over the real services and a real database. Only the proxy and
 // the world outside are fakes.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	server  *server.Server
 	store   *store.Store
 	access  *access.Service
@@ -79,7 +79,7 @@ type rigOptions struct {
 	publicURL string
 }
 
-func newRig(t *testing.T, o rigOptions) *rig {
+func newRig(t testing.TB, o rigOptions) *rig {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	if o.log != nil {
@@ -146,7 +146,7 @@ func (r *rig) bootstrap(environments *environment.Service) {
 
 // runFeed runs the feed for the time of the test and waits until caches may be
 // trusted.
-func runFeed(t *testing.T, feed *change.Feed) {
+func runFeed(t testing.TB, feed *change.Feed) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -168,7 +168,7 @@ func runFeed(t *testing.T, feed *change.Feed) {
 }
 
 // writeProviders writes the providers of the tests, which call base.
-func writeProviders(t *testing.T, base string) string {
+func writeProviders(t testing.TB, base string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -288,7 +288,7 @@ type errorBody struct {
 	} `json:"error"`
 }
 
-func (got reply) err(t *testing.T) errorBody {
+func (got reply) err(t testing.TB) errorBody {
 	t.Helper()
 	var b errorBody
 	if err := json.Unmarshal([]byte(got.body), &b); err != nil {
@@ -298,7 +298,7 @@ func (got reply) err(t *testing.T) errorBody {
 }
 
 // code is the code of an error, in the envelope or on a page.
-func (got reply) code(t *testing.T) string {
+func (got reply) code(t testing.TB) string {
 	t.Helper()
 	if _, rest, page := strings.Cut(got.body, "page success=false code="); page {
 		code, _, _ := strings.Cut(rest, " ")
@@ -393,7 +393,7 @@ func (r *rig) operation(env linkspan.Environment, at time.Time, change func(*lin
 	return op.ID
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -408,7 +408,7 @@ func errorOf(errs []error) error {
 }
 
 // at walks a decoded JSON value by keys.
-func at(t *testing.T, v any, keys ...string) any {
+func at(t testing.TB, v any, keys ...string) any {
 	t.Helper()
 	for _, k := range keys {
 		m, ok := v.(map[string]any)

@@ -156,6 +156,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.router.Se
 // new ones. It waits until they are closed or ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error { return s.sockets.shutdown(ctx) }
 
+// Sockets returns how many pages wait for the result of a popup.
+func (s *Server) Sockets() int { return s.sockets.count() }
+
 // Routes returns the route table.
 func (s *Server) Routes() []httpx.Route { return s.router.Routes() }
 

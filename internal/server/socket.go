@@ -247,6 +247,13 @@ func socketHost(remote string) (host netip.Prefix, counted bool) {
 	return host, err == nil
 }
 
+// count returns how many are open.
+func (s *sockets) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.total
+}
+
 // shutdown refuses new sockets, ends those there are with the status 1001, and
 // waits until they are gone or ctx ends.
 func (s *sockets) shutdown(ctx context.Context) error {

@@ -230,6 +230,9 @@ func TestSocketsEndWithTheServer(t *testing.T) {
 			conn, _ := r.open(anAddress)
 			conns = append(conns, conn)
 		}
+		if got := r.server.Sockets(); got != 3 {
+			t.Errorf("%d sockets are counted", got)
+		}
 		done := make(chan error)
 		go func() { done <- r.server.Shutdown(t.Context()) }()
 		for _, conn := range conns {
@@ -238,6 +241,9 @@ func TestSocketsEndWithTheServer(t *testing.T) {
 			}
 		}
 		check(t, <-done)
+		if got := r.server.Sockets(); got != 0 {
+			t.Errorf("%d sockets are left", got)
+		}
 		_, res, err := r.dial(anAddress)
 		if err == nil || res.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("a new one after the end: %v", err)
