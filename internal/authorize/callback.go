@@ -38,14 +38,20 @@ func (s *Service) Callback(ctx context.Context, query url.Values, cookie func(na
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callbackTimeout)
 	defer cancel()
 	a := &arrival{Service: s, query: query}
-	state := query.Get("state")
-	if state == "" {
-		state = query.Get("payload")
-	}
-	if f, ok := a.take(ctx, state, cookie); !ok {
+	if f, ok := a.take(ctx, stateOf(query), cookie); !ok {
 		return a.page(f)
 	}
 	return a.finish(ctx)
+}
+
+// stateOf returns the state wherever a provider puts it (provider semantics §3.1).
+func stateOf(query url.Values) string {
+	for _, name := range []string{"state", "payload", "customField"} {
+		if state := query.Get(name); state != "" {
+			return state
+		}
+	}
+	return ""
 }
 
 // take finds the authorization and takes it, if it is this browser's. Otherwise

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -86,14 +87,14 @@ func TestCallbackRefuses(t *testing.T) {
 		"code injected into another authorization": {
 			// The attacker's own code and state, in the browser of a user who has
 			// an authorization under way.
-			func(w *world, q url.Values, _ browser) browser {
+			func(w *world, _ url.Values, _ browser) browser {
 				victim := browser{}
 				w.begin(w.session(authorize.SessionInput{}), acme(), victim)
 				return victim
 			}, authorize.CodeStateCookie, false, "another browser",
 		},
 		"cookie of another authorization": {
-			func(w *world, q url.Values, b browser) browser {
+			func(w *world, _ url.Values, b browser) browser {
 				other := browser{}
 				w.begin(w.session(authorize.SessionInput{}), acme(), other)
 				for name := range b {
@@ -188,6 +189,19 @@ func TestForeignBrowserSpoilsNothing(t *testing.T) {
 	}
 }
 
+// Some providers have names of their own for the state.
+func TestStateByOtherNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"payload", "customField"} {
+		b := browser{}
+		page := w.begin(w.session(authorize.SessionInput{}), acme(), b)
+		if r := w.Callback(t.Context(), url.Values{name: page["state"], "code": {code}}, b.cookie); !r.Success {
+			t.Errorf("%s: result %+v", name, r)
+		}
+	}
+}
+
 func TestStateWorksOnce(t *testing.T) {
 	t.Parallel()
 	w, b := newWorld(t), browser{}
@@ -265,9 +279,7 @@ func TestCallbackFailures(t *testing.T) {
 			query := back(w.begin(w.session(authorize.SessionInput{}), in, b))
 			if tt.query != nil {
 				query = url.Values{"state": query["state"]}
-				for name, values := range tt.query {
-					query[name] = values
-				}
+				maps.Copy(query, tt.query)
 			}
 			r := w.Callback(t.Context(), query, b.cookie)
 			if r.Success || r.Code != tt.code || r.Reason != tt.reason || !strings.Contains(r.Message, tt.message) || !strings.Contains(r.Detail, tt.detail) {
@@ -307,8 +319,8 @@ func TestCallbackFailures(t *testing.T) {
 	}
 }
 
-// A session that is taken over from an older one goes on being one operation;
-// an attempt after a failed one gets its own.
+// The first attempt of a session ends the session's operation; one after that
+// has failed gets an operation of its own.
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -36,13 +36,13 @@ func (p *problems) add(code, message string, path ...any) {
 	*p = append(*p, issue(code, message, path...))
 }
 
-// text checks the length of a text, in characters.
-func (p *problems) text(s string, least, most int, path ...any) {
+// text checks the length of a text that describes an end user, in characters.
+func (p *problems) text(s string, least int, path ...any) {
 	switch n := utf8.RuneCountInString(s); {
 	case n < least:
 		p.add("too_small", fmt.Sprintf("Too small: expected string to have >=%d characters", least), path...)
-	case n > most:
-		p.add("too_big", fmt.Sprintf("Too big: expected string to have <=%d characters", most), path...)
+	case n > maxEndUser:
+		p.add("too_big", fmt.Sprintf("Too big: expected string to have <=%d characters", maxEndUser), path...)
 	}
 }
 

@@ -221,14 +221,14 @@ func (p *problems) endUser(u *linkspan.EndUser) {
 	if u == nil {
 		return
 	}
-	p.text(u.ID, 1, maxEndUser, "end_user", "id")
-	p.text(u.DisplayName, 0, maxEndUser, "end_user", "display_name")
+	p.text(u.ID, 1, "end_user", "id")
+	p.text(u.DisplayName, 0, "end_user", "display_name")
 	if u.Email != "" {
-		p.text(u.Email, minEmail, maxEndUser, "end_user", "email")
+		p.text(u.Email, minEmail, "end_user", "email")
 	}
 	if o := u.Organization; o != nil {
-		p.text(o.ID, 0, maxEndUser, "organization", "id")
-		p.text(o.DisplayName, 0, maxEndUser, "organization", "display_name")
+		p.text(o.ID, 0, "organization", "id")
+		p.text(o.DisplayName, 0, "organization", "display_name")
 	}
 }
 
