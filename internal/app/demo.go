@@ -21,7 +21,7 @@ const (
 	demoProviderPort = "3004"
 	demoReceiverPort = "3005"
 	// onceTimeout bounds a demo that nobody watches.
-	onceTimeout = time.Minute
+	onceTimeout = 2 * time.Minute
 	// openTimeout bounds the start of a browser.
 	openTimeout = 10 * time.Second
 )
@@ -177,9 +177,12 @@ func (d *demonstration) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.screen.section("Keys of this demo:\n")
+	d.screen.fact("API key of dev", d.secret.DevKey)
+	d.screen.fact("Account key", d.secret.AccountKey)
+	d.screen.fact("Webhook signing key of dev", d.secret.SigningKey)
 	link := session.ConnectLink.Reveal()
-	opened := d.open(ctx, link)
-	if opened {
+	if d.open(ctx, link) {
 		d.screen.section("A page to connect an account is opening in your browser. If not, open this link:")
 	} else {
 		d.screen.section("Open this link in a browser to connect an account:")
@@ -195,19 +198,25 @@ func (d *demonstration) show(ctx context.Context) error {
 			return err
 		case a := <-d.world.receiver.arrivals:
 			d.screen.arrival(a)
-			if !a.connected() {
-				continue
-			}
-			if detail, err := d.call(ctx, a.ProviderConfigKey, a.ConnectionID); err != nil {
-				d.screen.failed("A call through the new connection", err)
-			} else {
-				d.screen.done("A call through the new connection", detail)
-			}
-			if !told {
-				d.screen.commands(d.commands(a.ProviderConfigKey, a.ConnectionID))
+			if a.connected() {
+				d.tryOut(ctx, a, !told)
 				told = true
 			}
 		}
+	}
+}
+
+// tryOut makes a call through a new connection. What goes wrong is told and no
+// reason to end. The first time it tells how to go on, too.
+func (d *demonstration) tryOut(ctx context.Context, a arrival, first bool) {
+	detail, err := d.call(ctx, a.ProviderConfigKey, a.ConnectionID)
+	if err != nil {
+		d.screen.failed("A call through the new connection", err)
+		return
+	}
+	d.screen.done("A call through the new connection", detail)
+	if first {
+		d.screen.commands(d.commands(a.ProviderConfigKey, a.ConnectionID))
 	}
 }
 

@@ -25,15 +25,18 @@ const (
 
 // arrival is a webhook that came, as far as the demo reads it.
 type arrival struct {
-	At                time.Time `json:"-"`
-	Type              string    `json:"type"`
-	Operation         string    `json:"operation"`
-	Success           *bool     `json:"success"`
-	ConnectionID      string    `json:"connectionId"`
-	ProviderConfigKey string    `json:"providerConfigKey"`
-	Error             *struct {
-		Description string `json:"description"`
-	} `json:"error"`
+	At                time.Time     `json:"-"`
+	Type              string        `json:"type"`
+	Operation         string        `json:"operation"`
+	Success           *bool         `json:"success"`
+	ConnectionID      string        `json:"connectionId"`
+	ProviderConfigKey string        `json:"providerConfigKey"`
+	Error             *arrivalError `json:"error"`
+}
+
+// arrivalError says why something failed.
+type arrivalError struct {
+	Description string `json:"description"`
 }
 
 // connected reports whether somebody has connected an account.

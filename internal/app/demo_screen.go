@@ -54,6 +54,9 @@ func (s *screen) mark(style, mark, what, detail string) {
 	s.line("  %s %s%s", s.paint(style, mark), what, s.paint(styleDim, printable(detail)))
 }
 
+// fact tells a name and its value.
+func (s *screen) fact(name, value string) { s.line("    %-28s%s", name, s.paint(styleCyan, value)) }
+
 func (s *screen) section(text string) { s.line("\n  %s", text) }
 
 func (s *screen) link(url string) { s.line("\n    %s\n", s.paint(styleCyan, url)) }
