@@ -62,6 +62,7 @@ func TestEveryRouteAsksForAKey(t *testing.T) {
 			unknown = "invalid_connect_session_token_format"
 		case httpx.AuthBrowser: // keys are for backends
 			missing, unknown = "missing_public_key", "missing_public_key"
+		default:
 		}
 		if got.status != http.StatusUnauthorized || got.code(t) != missing {
 			t.Errorf("%s %s without a key: %d %s", method, path, got.status, got.body)

@@ -114,7 +114,7 @@ func (s *Server) oauthCallback(w http.ResponseWriter, r *http.Request) error {
 		return c.Value
 	})
 	if result.ClearCookie != "" {
-		done := authorize.Start{CookieName: result.ClearCookie, Secure: s.secure}.Cookie()
+		done := authorize.Start{CookieName: result.ClearCookie, Secure: s.secure}.Cookie() //nolint:gosec // Cookie sets the attributes
 		done.MaxAge = -1
 		http.SetCookie(w, done)
 	}

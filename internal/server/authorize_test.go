@@ -297,9 +297,18 @@ func TestBrowsersAreIsolated(t *testing.T) {
 	token := r.session(r.prod, nil)
 	for _, who := range []string{"connect_session_token=" + token, "public_key=" + r.prod.PublicKey} {
 		for _, c := range []struct{ path, body string }{
-			{"/api-auth/api-key/key", `{"apiKey":"good"}`}, {"/api-auth/basic/basic", `{"username":"u","password":"p"}`}, {"/auth/unauthenticated/key", ""},
-			{"/auth/jwt/key", ""}, {"/auth/two-step/key", ""}, {"/auth/tba/key", ""}, {"/auth/bill/key", ""}, {"/auth/signature/key", ""},
-			{"/auth/aws-sigv4/key", ""}, {"/auth/oauth-outbound/key", ""}, {"/oauth2/auth/key", ""}, {"/oauth/connect/oauth", ""},
+			{"/api-auth/api-key/key", `{"apiKey":"good"}`},
+			{"/api-auth/basic/basic", `{"username":"u","password":"p"}`},
+			{"/auth/unauthenticated/key", ""},
+			{"/auth/jwt/key", ""},
+			{"/auth/two-step/key", ""},
+			{"/auth/tba/key", ""},
+			{"/auth/bill/key", ""},
+			{"/auth/signature/key", ""},
+			{"/auth/aws-sigv4/key", ""},
+			{"/auth/oauth-outbound/key", ""},
+			{"/oauth2/auth/key", ""},
+			{"/oauth/connect/oauth", ""},
 		} {
 			method, status, code := "POST", http.StatusNotFound, "unknown_provider_config"
 			switch {

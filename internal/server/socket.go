@@ -91,7 +91,7 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request) error {
 	defer leave()
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true, CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
-		return nil //nolint:nilerr // it has been answered; the request's log line has the status
+		return nil // it has been answered; the request's log line has the status
 	}
 	conn.SetReadLimit(maxFrame)
 	s.talk(r.Context(), conn)
