@@ -100,6 +100,14 @@ func NewPerson(t testing.TB) *Person {
 	return &Person{http: &http.Client{Jar: jar, Timeout: callTimeout, Transport: transport}}
 }
 
+// StepByStep returns the same person with a browser that follows no redirect, so
+// that a test can step in between.
+func (p *Person) StepByStep() *Person {
+	by := *p.http
+	by.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Person{http: &by}
+}
+
 // Get opens an address. An error means that the server is gone.
 func (p *Person) Get(t testing.TB, address string) (*http.Response, error) {
 	t.Helper()
