@@ -178,7 +178,7 @@ func (w *demoWorld) fail(err error) {
 // runServer starts the server and waits until it takes work.
 func (w *demoWorld) runServer(ctx context.Context) error {
 	var running context.Context
-	running, w.stopServer = context.WithCancel(w.alive)
+	running, w.stopServer = context.WithCancel(context.WithoutCancel(ctx))
 	w.wg.Go(func() {
 		defer close(w.served)
 		if err := w.app.Run(running); err != nil {

@@ -111,14 +111,13 @@ type filter struct {
 func (d *desk) page(f filter) (tickets []Ticket, next string) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	start, found := 0, false
+	start, _ := slices.BinarySearchFunc(d.order, f.since, changedAt)
 	if !f.after.IsZero() {
-		if start, found = slices.BinarySearchFunc(d.order, f.after, changedAt); found {
-			start++
+		next, found := slices.BinarySearchFunc(d.order, f.after, changedAt)
+		if found {
+			next++
 		}
-	}
-	if since, _ := slices.BinarySearchFunc(d.order, f.since, changedAt); since > start {
-		start = since
+		start = max(start, next)
 	}
 	tickets = []Ticket{}
 	for _, t := range d.order[start:] {

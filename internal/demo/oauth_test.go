@@ -123,7 +123,7 @@ func TestClientAuthentication(t *testing.T) {
 	t.Parallel()
 	f := start(t, nil)
 	basic := func(user, password, body string) reply {
-		r, err := http.NewRequest(http.MethodGet, "/", nil) //nolint:noctx // only to encode the header
+		r, err := http.NewRequest(http.MethodGet, "/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
