@@ -270,7 +270,7 @@ func TestBeginRefuses(t *testing.T) {
 		},
 		"renewed connection gone": {
 			func(w *world) *access.Principal {
-				c := w.newConnection("acme", "c", nil, credential.NewNone())
+				c := w.newConnection("acme", linkspan.NewUUID(), nil, credential.NewNone())
 				p := w.reconnect(c, authorize.SessionInput{})
 				must(w.t, w.store.DeleteConnection(w.t.Context(), nil, &c))
 				return p
@@ -278,7 +278,7 @@ func TestBeginRefuses(t *testing.T) {
 		},
 		"renewed connection of another environment": {
 			func(w *world) *access.Principal {
-				p := w.reconnect(w.newConnection("acme", "c", nil, credential.NewNone()), authorize.SessionInput{})
+				p := w.reconnect(w.newConnection("acme", linkspan.NewUUID(), nil, credential.NewNone()), authorize.SessionInput{})
 				w.newIntegration(w.other, "acme", "acme")
 				p.Environment = w.other
 				return p
@@ -298,41 +298,48 @@ func TestBeginRefuses(t *testing.T) {
 			}, func(in *authorize.Request) { in.HMAC = sign("acme") }, "invalid_hmac", nil,
 		},
 	}
+	w := newWorld(t)
+	failed := make(map[string]int) // by code, in the environment of most
 	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w, in := newWorld(t), acme()
-			tt.change(&in)
-			p := tt.principal(w)
-			_, err := w.Begin(t.Context(), p, in)
-			if linkspan.CodeOf(err) != tt.code || (err != nil) != (tt.code != "") {
-				t.Fatalf("error %v, want code %q", err, tt.code)
+		w.logged.Reset()
+		in, p := acme(), tt.principal(w)
+		tt.change(&in)
+		_, err := w.Begin(t.Context(), p, in)
+		if linkspan.CodeOf(err) != tt.code || (err != nil) != (tt.code != "") {
+			t.Errorf("%s: error %v, want code %q", name, err, tt.code)
+			continue
+		}
+		if err == nil {
+			continue
+		}
+		if tt.path != nil {
+			e, _ := errors.AsType[*linkspan.Error](err)
+			if len(e.Issues) == 0 || !cmp.Equal(e.Issues[0].Path, tt.path) || e.Msg == "" {
+				t.Errorf("%s: issues %+v of %q, want path %v", name, e.Issues, e.Msg, tt.path)
 			}
-			if err == nil {
-				return
-			}
-			if tt.path != nil {
-				e, _ := errors.AsType[*linkspan.Error](err)
-				if len(e.Issues) == 0 || !cmp.Equal(e.Issues[0].Path, tt.path) || e.Msg == "" {
-					t.Errorf("issues %+v of %q, want path %v", e.Issues, e.Msg, tt.path)
-				}
-			}
-			if message := w.popup(in.PopupID); !strings.Contains(message, `"error_type":"`+tt.code+`"`) {
-				t.Errorf("the waiting page is told %q", message)
-			}
-			if r := w.FailedStart(p, in, err); r.Code != tt.code || r.Status != http.StatusBadRequest && r.Status != http.StatusNotFound || r.Message == "" {
-				t.Errorf("page %+v", r)
-			}
-			if !strings.Contains(w.logged.String(), `"code":"`+tt.code+`"`) {
-				t.Errorf("not logged:\n%s", w.logged)
-			}
-			if p.Environment.ID != w.env.ID {
-				return
-			}
-			if ops, _ := w.operations(); ops[0].State != linkspan.StateFailed || ops[0].Error.Code != tt.code {
-				t.Errorf("operation %+v", ops[0])
-			}
-		})
+		}
+		if message := w.popup(in.PopupID); !strings.Contains(message, `"error_type":"`+tt.code+`"`) {
+			t.Errorf("%s: the waiting page is told %q", name, message)
+		}
+		if r := w.FailedStart(p, in, err); r.Code != tt.code || r.Status != http.StatusBadRequest && r.Status != http.StatusNotFound || r.Message == "" {
+			t.Errorf("%s: page %+v", name, r)
+		}
+		if !strings.Contains(w.logged.String(), `"code":"`+tt.code+`"`) {
+			t.Errorf("%s: not logged:\n%s", name, w.logged)
+		}
+		if p.Environment.ID == w.env.ID {
+			failed[tt.code]++
+		}
+	}
+	recorded := make(map[string]int)
+	ops, _ := w.operations()
+	for _, op := range ops {
+		if op.State == linkspan.StateFailed {
+			recorded[op.Error.Code]++
+		}
+	}
+	if diff := cmp.Diff(failed, recorded); diff != "" {
+		t.Errorf("operations by code (-want +got):\n%s", diff)
 	}
 }
 

@@ -137,7 +137,7 @@ func newWorld(t testing.TB) *world {
 	w.newIntegration(w.other, "elsewhere", "acme")
 	w.newIntegration(w.env, "bare", "acme", func(i *linkspan.Integration) { i.Secrets = linkspan.IntegrationSecrets{} })
 
-	ops := oplog.New(w.store, logger, oplog.Options{})
+	ops := oplog.New(steady{w.store}, logger, oplog.Options{})
 	w.feed = change.NewFeed(w.store, logger)
 	w.store.OnLocalChange(w.feed.Local)
 	w.ops, w.logger = ops, logger
@@ -148,6 +148,15 @@ func newWorld(t testing.TB) *world {
 	w.settle = sync.OnceFunc(func() { cancel(); running.Wait() })
 	t.Cleanup(w.settle)
 	return w
+}
+
+// steady finishes a write of operations that was under way when the log is told
+// to stop.
+type steady struct{ *store.Store }
+
+// SaveOperations implements oplog.Store.
+func (s steady) SaveOperations(ctx context.Context, tx linkspan.Tx, ops []linkspan.Operation, msgs []linkspan.Message) error {
+	return s.Store.SaveOperations(context.WithoutCancel(ctx), tx, ops, msgs)
 }
 
 // service returns one more service over the database.
