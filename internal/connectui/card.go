@@ -114,7 +114,7 @@ func (s subject) name() string {
 		return s.integration.DisplayName
 	}
 	if s.provider != nil {
-		return s.provider.DisplayName
+		return shortName(s.provider.DisplayName)
 	}
 	return s.integration.Key
 }
@@ -222,23 +222,19 @@ func (u *UI) start(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return v.failed(s, err)
 	}
-	http.SetCookie(w, u.flowCookie(begun))
+	http.SetCookie(w, flowCookie(begun))
 	// Not a redirect: browsers apply form-action to where a form's answer leads,
 	// and that would have to name every provider.
 	return v.write(w, r, http.StatusOK, leaving(v.frame, s.name(), s.integration.Provider, begun.URL))
 }
 
-// flowSeconds is how long a browser keeps the cookie of an authorization.
-const flowSeconds = 3600
-
-// flowCookie binds an authorization to the browser that began it. Only the
-// callback gets it.
-func (u *UI) flowCookie(begun authorize.Start) *http.Cookie {
+// flowCookie binds an authorization to the browser that began it.
+func flowCookie(begun authorize.Start) *http.Cookie {
 	c := &http.Cookie{
-		Name: begun.CookieName, Value: begun.CookieValue, Path: u.api.EscapedPath() + "/oauth/callback", MaxAge: flowSeconds,
+		Name: begun.CookieName, Value: begun.CookieValue, Path: "/", MaxAge: authorize.CookieLifetime,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
-	if u.api.Scheme == "https" {
+	if begun.Secure {
 		// Providers that answer with a form need it in a request of another site.
 		c.Secure, c.SameSite = true, http.SameSiteNoneMode
 	}

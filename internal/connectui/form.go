@@ -90,6 +90,9 @@ type field struct {
 	Name, ID, Label, Help, Placeholder, Prefix, Suffix, Value string
 	Pattern, Format                                           string
 	Secret, Required                                          bool
+	// Optional says so beside the label. Credentials never do: whether a user
+	// name may be empty depends on the account.
+	Optional bool
 	Choices                                                   []catalog.Choice
 	// When names the input whose value decides whether this one is shown, and
 	// Equals the value it must have. Empty: always.
@@ -120,7 +123,7 @@ func (f form) fields(w *words, in entered) []field {
 	add := func(prefix string, list catalog.Fields) {
 		for i := range list {
 			if list[i].Asked() {
-				out = append(out, f.field(w, prefix, &list[i], in))
+				out = append(out, f.field(prefix, &list[i], in))
 			}
 		}
 	}
@@ -128,8 +131,8 @@ func (f form) fields(w *words, in entered) []field {
 	add(prefixCredential, f.credentials)
 	if f.ownClient {
 		out = append(out,
-			field{Name: inputOwnClientID, Label: w.OwnClientID, Help: w.OwnClientHelp, Value: in.values[inputOwnClientID]},
-			field{Name: inputOwnSecret, Label: w.OwnClientSecret, Help: w.OwnClientHelp, Secret: true})
+			field{Name: inputOwnClientID, Label: w.OwnClientID, Help: w.OwnClientHelp, Value: in.values[inputOwnClientID], Optional: true},
+			field{Name: inputOwnSecret, Label: w.OwnClientSecret, Help: w.OwnClientHelp, Secret: true, Optional: true})
 	}
 	for i := range out {
 		out[i].ID = "f" + strings.NewReplacer(".", "-", "_", "-", " ", "-").Replace(out[i].Name)
@@ -138,12 +141,13 @@ func (f form) fields(w *words, in entered) []field {
 	return out
 }
 
-func (f form) field(_ *words, prefix string, from *catalog.Field, in entered) field {
+func (f form) field(prefix string, from *catalog.Field, in entered) field {
 	out := field{
 		Name: prefix + from.Name, Label: f.label(prefix, from), Help: from.Help, Placeholder: from.Example,
 		Prefix: from.Prefix, Suffix: from.Suffix, Pattern: from.Pattern.String(), Format: from.Format,
 		Secret: from.Secret, Required: from.Required && from.Default == nil, Choices: from.Choices,
 	}
+	out.Optional = !out.Required && prefix == prefixSetting
 	if value, ok := in.values[out.Name]; ok && !from.Secret {
 		out.Value = value // secrets are not sent back; the script puts them in again
 	} else if !ok && from.Default != nil {

@@ -121,6 +121,7 @@ func (u *UI) items(r *http.Request, v *visit) ([]item, error) {
 			items = append(items, newItem(&integrations[i], byName))
 		}
 	}
+	shorten(items)
 	slices.SortStableFunc(items, func(a, b item) int {
 		if a.NotReady != b.NotReady {
 			return compareBool(a.NotReady, b.NotReady)
@@ -140,6 +141,28 @@ func newItem(i *linkspan.Integration, providers map[string]catalog.Summary) item
 		name = i.Key
 	}
 	return item{Key: i.Key, Name: name, Provider: i.Provider, NotReady: !known || s.Unsupported}
+}
+
+// shortName leaves out what is in brackets at the end of a provider's name: people
+// know "GitHub", not "GitHub (User OAuth)".
+func shortName(name string) string {
+	if at := strings.LastIndex(name, " ("); at > 0 && strings.HasSuffix(name, ")") {
+		return name[:at]
+	}
+	return name
+}
+
+// shorten gives items their short names where these tell them apart.
+func shorten(items []item) {
+	count := map[string]int{}
+	for _, i := range items {
+		count[shortName(i.Name)]++
+	}
+	for n := range items {
+		if short := shortName(items[n].Name); count[short] == 1 {
+			items[n].Name = short
+		}
+	}
 }
 
 func compareBool(a, b bool) int {

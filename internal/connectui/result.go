@@ -56,7 +56,7 @@ func (u *UI) resultView(r *http.Request, result authorize.Result) resultView {
 	}
 	f = f.withSettings(result.Look, "")
 	v := resultView{
-		frame: f, Success: result.Success, Provider: result.Provider, Name: result.ProviderName, Code: result.Code, Query: result.Query,
+		frame: f, Success: result.Success, Provider: result.Provider, Name: shortName(result.ProviderName), Code: result.Code, Query: result.Query,
 		origin: u.api.Scheme + "://" + u.api.Host,
 	}
 	if v.Name == "" {

@@ -6,6 +6,7 @@ const { base, api, lang, theme } = document.body.dataset;
 const flag = (name) => name in document.body.dataset;
 const root = document.documentElement;
 const view = document.getElementById("view");
+const sheet = document.getElementById("sheet");
 const embedded = window.parent !== window;
 const detectClosed = flag("detect");
 
@@ -133,7 +134,7 @@ const focusOn = (now) => {
   const heading = now.querySelector("h1");
   // A page of its own must not take the focus as it loads.
   if (!first || embedded) (bad ?? (search || heading))?.focus({ preventScroll: !bad });
-  if (!bad) view.scrollTop = 0;
+  if (!bad) sheet.scrollTop = 0;
 };
 
 const finished = (data) => {
@@ -539,9 +540,9 @@ const arrows = (e, at) => {
 
 root.toggleAttribute("data-embedded", embedded);
 if (embedded) {
-  view.setAttribute("role", "dialog");
-  view.setAttribute("aria-modal", "true");
-  view.setAttribute("aria-labelledby", "title");
+  sheet.setAttribute("role", "dialog");
+  sheet.setAttribute("aria-modal", "true");
+  sheet.setAttribute("aria-labelledby", "title");
 }
 
 const address = new URL(location.href);
