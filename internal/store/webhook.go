@@ -148,8 +148,8 @@ func (s *Store) ReplayDelivery(ctx context.Context, tx linkspan.Tx, env linkspan
 // limit, and then at most limit of those that are due: at most perGroup of each
 // pair of destination and environment, in the order of these pairs, from behind
 // that of after. Destinations in without are passed over. Only ID,
-// EnvironmentID, Destination, Attempt and LeaseUntil are filled in; LeaseUntil
-// is zero unless a lease lapsed.
+// EnvironmentID, Destination, Attempts, Attempt and LeaseUntil are filled in;
+// LeaseUntil is zero unless a lease lapsed.
 func (s *Store) DueDeliveries(ctx context.Context, tx linkspan.Tx, after linkspan.WebhookDelivery, without []string, perGroup, limit int) ([]linkspan.WebhookDelivery, error) {
 	if without == nil {
 		without = []string{}
@@ -160,7 +160,7 @@ func (s *Store) DueDeliveries(ctx context.Context, tx linkspan.Tx, after linkspa
 	}
 	list, err := all(ctx, s.read(tx), func(r scanner) (d linkspan.WebhookDelivery, err error) {
 		var lapsed int
-		return d, r.Scan(&lapsed, &d.ID, &d.EnvironmentID, &d.Destination, &d.Attempt, timeInto{&d.LeaseUntil})
+		return d, r.Scan(&lapsed, &d.ID, &d.EnvironmentID, &d.Destination, &d.Attempts, &d.Attempt, timeInto{&d.LeaseUntil})
 	}, s.dueQuery(), after.Destination, int64(after.EnvironmentID), perGroup, limit, skip)
 	return list, wrap("DueDeliveries", err)
 }
@@ -197,12 +197,12 @@ func (s *Store) dueQuery() string {
 			from walk w join webhook_deliveries h on h.id = w.id left join webhook_deliveries p on p.id = w.previous
 			where ` + taken + ` < $4
 		)
-		select 1 as lapsed, id, environment_id, destination, attempt, lease_until from (
-			select h.id, h.environment_id, h.destination, h.attempt, h.lease_until from webhook_deliveries h
+		select 1 as lapsed, id, environment_id, destination, attempts, attempt, lease_until from (
+			select h.id, h.environment_id, h.destination, h.attempts, h.attempt, h.lease_until from webhook_deliveries h
 			where h.lease_until is not null and h.lease_until <= ` + now + ` and not ` + skipped + `
 			order by h.lease_until limit $4) as left_behind
 		union all
-		select 0 as lapsed, h.id, h.environment_id, h.destination, h.attempt, null
+		select 0 as lapsed, h.id, h.environment_id, h.destination, h.attempts, h.attempt, null
 			from walk w join webhook_deliveries h on h.id = w.id where h.next_at <= ` + now + ` and not ` + skipped + `
 		order by lapsed desc, destination, environment_id, id`
 }

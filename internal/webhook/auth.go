@@ -95,10 +95,11 @@ func (s *Service) AddAuth(ctx context.Context, tx linkspan.Tx, e AuthEvent) erro
 		return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error { return s.AddAuth(ctx, tx, e) })
 	}
 	env, err := s.store.WebhookEnvironment(ctx, tx, e.EnvironmentID)
-	if linkspan.KindOf(err) == linkspan.KindNotFound && err != nil {
-		return nil // it is being deleted with everything in it: nobody is left to tell
-	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case linkspan.KindOf(err) == linkspan.KindNotFound:
+		return nil // it was deleted with everything in it: nobody is left to tell
+	default:
 		return fmt.Errorf("reading where webhooks go: %w", err)
 	}
 	wanted, err := e.wanted(env.Settings.Webhooks)

@@ -196,11 +196,11 @@ func arrayIndex(key []uint16) int64 {
 func (c *canonicalizer) text() ([]uint16, error) {
 	var units []uint16
 	for c.pos++; c.pos < len(c.in); {
-		switch b := c.in[c.pos]; {
-		case b == '"':
+		switch c.in[c.pos] {
+		case '"':
 			c.pos++
 			return units, nil
-		case b == '\\':
+		case '\\':
 			u, err := c.escape()
 			if err != nil {
 				return nil, err

@@ -113,7 +113,7 @@ func (d *dispatcher) loop(ctx context.Context) {
 	renew := time.NewTicker(renewEvery)
 	defer renew.Stop()
 	for {
-		look := false
+		var look bool
 		select {
 		case <-ctx.Done():
 			return
@@ -276,10 +276,7 @@ func (d *dispatcher) choose(found []linkspan.WebhookDelivery) []linkspan.Webhook
 			break
 		}
 		f := &found[c.index]
-		r := d.receivers[f.Destination]
-		if r == nil {
-			r = &receiver{}
-		}
+		r := d.receiver(f)
 		if _, mine := d.flights[f.ID]; mine || r.inFlight+taken[f.Destination] >= d.room(r) {
 			continue
 		}
@@ -293,6 +290,15 @@ func (d *dispatcher) choose(found []linkspan.WebhookDelivery) []linkspan.Webhook
 		chosen = append(chosen, *f)
 	}
 	return chosen
+}
+
+// receiver returns what is known of a delivery's receiver. Of a new one the
+// delivery tells whether it has failed before.
+func (d *dispatcher) receiver(f *linkspan.WebhookDelivery) *receiver {
+	if r := d.receivers[f.Destination]; r != nil {
+		return r
+	}
+	return &receiver{poor: f.Attempts > 0}
 }
 
 func groupOf(d *linkspan.WebhookDelivery) group { return group{d.Destination, d.EnvironmentID} }
@@ -361,7 +367,7 @@ func (d *dispatcher) remember(chosen []linkspan.WebhookDelivery) {
 }
 
 // start begins the attempts of what was claimed.
-func (d *dispatcher) start(ctx context.Context, claimed []linkspan.WebhookDelivery) {
+func (d *dispatcher) start(ctx context.Context, claimed []linkspan.WebhookDelivery) { //nolint:contextcheck // attempts outlive Run's context by the time of draining
 	signers := make(map[linkspan.EnvironmentID]keys)
 	for i := range claimed {
 		delivery := claimed[i]
@@ -370,18 +376,15 @@ func (d *dispatcher) start(ctx context.Context, claimed []linkspan.WebhookDelive
 			k = d.keys(ctx, delivery.EnvironmentID)
 			signers[delivery.EnvironmentID] = k
 		}
-		r := d.receivers[delivery.Destination]
-		if r == nil {
-			r = &receiver{}
-			d.receivers[delivery.Destination] = r
-		}
+		r := d.receiver(&delivery)
+		d.receivers[delivery.Destination] = r
 		r.inFlight++
 		if r.poor {
 			d.poor++
 		}
 		attemptCtx, cancel := context.WithCancel(d.sending)
 		d.flights[delivery.ID] = &flight{delivery: delivery, poor: r.poor, cancel: cancel}
-		d.working.Go(func() { //nolint:contextcheck // attempts outlive Run's context by the time of draining
+		d.working.Go(func() {
 			d.done <- d.attempt(attemptCtx, delivery, k) // never blocks: there is room for all
 		})
 	}

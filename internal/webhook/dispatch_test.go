@@ -162,15 +162,15 @@ func TestNobodyIsHeldUp(t *testing.T) {
 		w.add(t, 1, "500.example", 300)
 		bad := map[string]receiverFunc{"slow": hangs, "dripping": drips, "endless": floods}
 		for name, f := range bad {
-			for i := range 20 {
+			for i := range 80 { // more than there are slots
 				host := fmt.Sprintf("%s%d.example", name, i)
 				w.receivers[host] = f
-				w.add(t, 2, host, 20)
+				w.add(t, 2, host, 8)
 			}
 		}
 		s := w.service("me")
 		defer run(t, s)()
-		wait(time.Minute)
+		wait(5 * time.Minute)
 		for round := range 10 {
 			before := len(w.hitsOf("good.example"))
 			w.add(t, 3, "good.example", 50)
@@ -297,7 +297,11 @@ func TestTakenOver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newTestWorld()
-		w.receivers["slow.example"] = receiverFunc(hangs)
+		var brokenOff time.Time
+		w.receivers["slow.example"] = receiverFunc(func(r *http.Request) (*http.Response, error) {
+			defer func() { brokenOff = time.Now() }()
+			return hangs(r)
+		})
 		d := w.add(t, 1, "slow.example", 1)[0]
 		s := w.service("me")
 		defer run(t, s)()
@@ -310,6 +314,9 @@ func TestTakenOver(t *testing.T) {
 		wait(time.Hour - time.Minute)
 		if got := w.row(d.ID); got.Attempts != 0 || got.Holder != "you" || len(w.hitsOf("")) != 1 {
 			t.Fatalf("%d requests, %+v", len(w.hitsOf("")), got)
+		}
+		if after := brokenOff.Sub(d.CreatedAt); after > 6*time.Second {
+			t.Fatalf("the attempt went on for %v", after)
 		}
 	})
 }
