@@ -70,6 +70,12 @@ func TestEveryRouteNeedsItsKey(t *testing.T) {
 			continue
 		}
 		call := func(c apptest.Client) apptest.Reply { return c.Do(t, r.method, r.target(), nil) }
+		if code := r.sessionError(); code != "" {
+			for _, c := range []apptest.Client{i.Anonymous(t), i.Dev(t), i.Account(t), i.Anonymous(t).WithKey("not-a-key")} {
+				wantSessionError(t, call(c), c.Key, code)
+			}
+			continue
+		}
 		call(i.Anonymous(t)).WantError(t, http.StatusUnauthorized, "missing_auth_header")
 		call(i.Anonymous(t).WithKey("not-a-key")).WantError(t, http.StatusUnauthorized, "invalid_secret_key_format")
 		call(i.Anonymous(t).WithKey("0f6a5e0c-3a4b-4c5d-8e6f-0123456789ab")).WantError(t, http.StatusUnauthorized, "unknown_account")
@@ -93,6 +99,37 @@ func TestEveryRouteNeedsItsKey(t *testing.T) {
 	}
 	if after := db.State(t); after != before {
 		t.Errorf("refused calls changed the database:\n--- before\n%s\n--- after\n%s", before, after)
+	}
+}
+
+// sessionError is the error of the routes for end users' browsers when they come
+// without a connect session. Empty: the route is not for browsers.
+func (r route) sessionError() string {
+	switch {
+	case r.path == "/connect/session":
+		return "invalid_connect_session_token_format"
+	case r.path == "/connect/telemetry":
+		return "invalid_body" // the token is in the body
+	case strings.HasPrefix(r.path, "/oauth/connect/"), strings.HasPrefix(r.path, "/api-auth/"), strings.HasPrefix(r.path, "/auth/"):
+		return "missing_public_key"
+	default:
+		return ""
+	}
+}
+
+// wantSessionError checks the answer to a call without a session, with an API key
+// or none.
+func wantSessionError(t *testing.T, r apptest.Reply, key, code string) {
+	t.Helper()
+	switch {
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "text/html"):
+		wantRefusal(t, r, http.StatusUnauthorized, code)
+	case key == "" && code == "invalid_connect_session_token_format":
+		r.WantError(t, http.StatusUnauthorized, "missing_auth_header")
+	case code == "invalid_body":
+		r.WantError(t, http.StatusBadRequest, code)
+	default:
+		r.WantError(t, http.StatusUnauthorized, code)
 	}
 }
 
@@ -130,6 +167,8 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 			world := apptest.NewWorld(t)
 			i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
 			dev, prod := i.Dev(t), i.Prod(t)
+			sink := apptest.NewSink(t)
+			i.SendTo(t, sink.URL)
 			world.Integrate(t, dev, apptest.ProviderNone, "mine")
 			world.Integrate(t, dev, apptest.ProviderNone, "shared")
 			world.Integrate(t, prod, apptest.ProviderNone, "shared")
@@ -139,6 +178,8 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 			operation := anyOperation(t, dev)
 			key := makeKey(t, i, i.DevUUID(t), "dev key")
 			keyPath := func(environment string) string { return "/environments/" + environment + "/api-keys/" + key.UUID }
+			mine := deliveryOf(t, dev)
+			session := "?connect_session_token=" + sessionOf(t, prod)
 			before := db.State(t)
 
 			covered := map[string]bool{}
@@ -163,6 +204,13 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 				{"/connection/{connectionId}/metadata", "POST", "/connection/c/metadata?provider_config_key=shared", map[string]any{"a": 1}, 404},
 				{"/connection/{connectionId}/metadata", "PATCH", "/connection/c/metadata?provider_config_key=shared", map[string]any{"a": 1}, 404},
 				{"/logs/operations/{operationId}", "GET", "/logs/operations/" + operation, nil, 404},
+				{"/webhooks/deliveries/{deliveryId}/replay", "POST", "/webhooks/deliveries/" + mine + "/replay", nil, 404},
+				{"/connect/sessions", "POST", "/connect/sessions", object{"tags": object{"a": "b"}, "allowed_integrations": []string{"mine"}}, 400},
+				{"/connect/sessions/reconnect", "POST", "/connect/sessions/reconnect", object{"connection_id": "c", "integration_id": "shared"}, 400},
+				{"/oauth/connect/{providerConfigKey}", "GET", "/oauth/connect/mine" + session, nil, 400},
+				{"/api-auth/api-key/{providerConfigKey}", "POST", "/api-auth/api-key/mine" + session, object{"apiKey": "k"}, 404},
+				{"/api-auth/basic/{providerConfigKey}", "POST", "/api-auth/basic/mine" + session, object{"username": "u", "password": "p"}, 404},
+				{"/auth/unauthenticated/{providerConfigKey}", "POST", "/auth/unauthenticated/mine" + session, nil, 404},
 			} {
 				covered[placeholder.ReplaceAllString(c.route, "{}")] = true
 				prod.Do(t, c.method, c.path, c.body).Want(t, c.status)
@@ -184,10 +232,11 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 			apptest.Proxy(t, prod, http.MethodGet, "shared", "c", "/stolen", nil).Want(t, http.StatusBadRequest)
 			apptest.Proxy(t, prod, http.MethodGet, "mine", "c", "/stolen", nil).Want(t, http.StatusNotFound)
 
-			var list struct{ Connections []any }
+			var list struct{ Connections, Data []any }
 			prod.Do(t, http.MethodGet, "/connections", nil).Want(t, http.StatusOK).Into(t, &list)
-			if len(list.Connections) != 0 {
-				t.Errorf("prod lists connections of dev: %v", list.Connections)
+			prod.Do(t, http.MethodGet, "/webhooks/deliveries?limit=100", nil).Want(t, http.StatusOK).Into(t, &list)
+			if len(list.Connections) != 0 || len(list.Data) != 0 {
+				t.Errorf("prod lists what is in dev: %v", list)
 			}
 			for _, r := range world.SaaS.Requests() {
 				if r.Target == "/stolen" {
@@ -199,6 +248,28 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 			}
 		})
 	}
+}
+
+// deliveryOf waits until the webhook of an environment is delivered, and returns
+// the id of the delivery.
+func deliveryOf(t *testing.T, c apptest.Client) string {
+	t.Helper()
+	c.Do(t, http.MethodDelete, "/connections/c?provider_config_key=mine", nil).Want(t, http.StatusOK)
+	apptest.Import(t, c, "mine", "c", map[string]any{"type": "NONE"})
+	var page struct{ Data []struct{ ID, State string } }
+	apptest.Poll(t, 200, "the webhook is delivered", func() bool {
+		c.Do(t, http.MethodGet, "/webhooks/deliveries", nil).Want(t, http.StatusOK).Into(t, &page)
+		return len(page.Data) > 0 && !slices.ContainsFunc(page.Data, func(d struct{ ID, State string }) bool { return d.State != "delivered" })
+	})
+	return page.Data[0].ID
+}
+
+// sessionOf makes a connect session and returns its token.
+func sessionOf(t *testing.T, c apptest.Client) string {
+	t.Helper()
+	var reply struct{ Data struct{ Token string } }
+	c.Do(t, http.MethodPost, "/connect/sessions", object{"tags": object{"team": "a"}}).Want(t, http.StatusCreated).Into(t, &reply)
+	return reply.Data.Token
 }
 
 func metadataOf(connection, integration string) map[string]any {
