@@ -168,15 +168,21 @@ func (a *arrival) connect(ctx context.Context) (out connect.Outcome, f failure, 
 	maps.Copy(config, grant.Captured)
 	// The connection ends the operation, so what is known of it goes first.
 	a.op.Publish()
-	out, err = a.connections.Authorize(ctx, connect.Authorized{
-		Environment: a.env, IntegrationKey: integration.Key, Name: a.row.ConnectionName, Reconnect: a.flow.Reconnect,
-		Credentials: grant.Credentials, ConnectionConfig: overlay(config, a.flow.Given), Tags: a.flow.Tags, EndUser: a.flow.EndUser,
-		WebhookURLOverride: a.flow.WebhookURL, PopupID: a.row.PopupID, Operation: a.row.Operation,
-	})
-	if err != nil {
+	in := a.authorized()
+	in.Credentials, in.ConnectionConfig = grant.Credentials, overlay(config, a.flow.Given)
+	if out, err = a.connections.Authorize(ctx, in); err != nil {
 		return out, a.authorizeFailure(ctx, err), false
 	}
 	return out, failure{}, true
+}
+
+// authorized is what is known of the connection without a grant.
+func (a *arrival) authorized() connect.Authorized {
+	return connect.Authorized{
+		Environment: a.env, IntegrationKey: a.row.IntegrationKey, Name: a.row.ConnectionName, Reconnect: a.flow.Reconnect,
+		Tags: a.flow.Tags, EndUser: a.flow.EndUser, WebhookURLOverride: a.flow.WebhookURL,
+		PopupID: a.row.PopupID, Operation: a.row.Operation,
+	}
 }
 
 // answered judges the provider's answer before anything is done with it.
@@ -269,16 +275,30 @@ func (a *arrival) internal(ctx context.Context, doing string, err error) failure
 	return failureOf(err)
 }
 
-// end ends an authorization that failed: operation, waiting page and popup are
-// told.
+// end ends an authorization that failed: the customer's backend, operation,
+// waiting page and popup are told.
 func (a *arrival) end(ctx context.Context, f failure) Result {
 	if !f.told {
 		a.op.Fail(f.code, f.text())
-		a.tellPopup(ctx, a.row.PopupID, a.row.IntegrationKey, a.row.ConnectionName, f)
+		a.tell(ctx, f)
 		a.log.InfoContext(ctx, "an authorization failed", "code", f.code, "environment_id", int64(a.row.EnvironmentID),
 			"integration", a.row.IntegrationKey, "operation", string(a.row.Operation))
 	}
 	return a.page(f)
+}
+
+// tell has the customer's backend and the waiting page told, or at least the
+// latter.
+func (a *arrival) tell(ctx context.Context, f failure) {
+	if a.env.ID != 0 {
+		err := a.connections.AuthorizationFailed(ctx, a.authorized(), f.code, f.text())
+		if err == nil {
+			return
+		}
+		a.log.WarnContext(ctx, "telling the backend of a failed authorization failed", "error", err,
+			"environment_id", int64(a.env.ID), "operation", string(a.row.Operation))
+	}
+	a.tellPopup(ctx, a.row.PopupID, a.row.IntegrationKey, a.row.ConnectionName, f)
 }
 
 // page is the page in the popup. What it says of the authorization it says to

@@ -299,6 +299,9 @@ func TestCallbackFailures(t *testing.T) {
 					t.Errorf("the waiting page is told %s", message)
 				}
 			}
+			if told := cmp.Equal(w.failed, []string{tt.code}); told != tt.told {
+				t.Errorf("the backend is told %v", w.failed)
+			}
 			ops, messages := w.operations()
 			if tt.told && (ops[0].State != linkspan.StateFailed || ops[0].Error.Code != tt.code || !strings.Contains(ops[0].Message, tt.detail)) {
 				t.Errorf("operation %+v", ops[0])
@@ -316,6 +319,18 @@ func TestCallbackFailures(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The page that waits is told although the backend can't be.
+func TestBackendOutOfReach(t *testing.T) {
+	t.Parallel()
+	w, in, b := newWorld(t), acme(), browser{}
+	w.failedErr = errors.New("away")
+	page := w.begin(w.session(authorize.SessionInput{}), in, b)
+	w.Callback(t.Context(), url.Values{"state": page["state"], "error": {"access_denied"}}, b.cookie)
+	if w.popup(in.PopupID) == "" || !strings.Contains(w.logged.String(), "telling the backend of a failed authorization failed") {
+		t.Errorf("not told, or not logged:\n%s", w.logged)
 	}
 }
 

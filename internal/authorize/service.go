@@ -93,7 +93,12 @@ type OAuth interface {
 
 // Connections makes connections of grants; *connect.Service does.
 type Connections interface {
+	// Authorize also ends the operation and tells the page that waits, whether it
+	// succeeds or not.
 	Authorize(ctx context.Context, in connect.Authorized) (connect.Outcome, error)
+	// AuthorizationFailed tells the customer's backend and the page that waits
+	// that there was no grant.
+	AuthorizationFailed(ctx context.Context, in connect.Authorized, errorType, description string) error
 }
 
 // Config holds what a Service needs.

@@ -107,9 +107,11 @@ type world struct {
 	// exchanges and authorized are the calls that came, in order.
 	exchanges  []oauth.ExchangeRequest
 	authorized []connect.Authorized
+	// failed are the types of failures that the backend was told.
+	failed []string
 	// what the next calls are answered with.
-	exchangeErr, issuerErr, authorizeErr error
-	grant                                oauth.Grant
+	exchangeErr, issuerErr, authorizeErr, failedErr error
+	grant                                           oauth.Grant
 	// during runs while a code is exchanged.
 	during func(ctx context.Context)
 }
@@ -254,6 +256,19 @@ func (w *world) Authorize(_ context.Context, in connect.Authorized) (connect.Out
 		return connect.Outcome{}, w.authorizeErr
 	}
 	return connect.Outcome{IntegrationKey: in.IntegrationKey, Name: in.Name, Created: true}, nil
+}
+
+// AuthorizationFailed implements authorize.Connections.
+func (w *world) AuthorizationFailed(ctx context.Context, in connect.Authorized, errorType, description string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failed = append(w.failed, errorType)
+	if w.failedErr != nil || in.Environment.ID != w.env.ID || in.Operation == "" {
+		return errors.Join(errors.New("not told"), w.failedErr)
+	}
+	return w.store.InsertPopupResult(ctx, nil, linkspan.PopupResult{
+		PopupID: in.PopupID, Message: connect.PopupError(in.IntegrationKey, in.Name, errorType, description),
+	})
 }
 
 // session makes a connect session and the principal that its token stands for.
