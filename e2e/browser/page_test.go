@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -69,14 +68,14 @@ type customer struct {
 	client []byte
 }
 
-// newCustomer starts the site on another site than the server's: the one is
-// localhost, the other an address.
+// newCustomer starts the site, which is another one than the server's: that is
+// localhost, this is an address.
 func newCustomer(t testing.TB) *customer {
 	t.Helper()
 	c := &customer{client: bundle(t)}
 	s := httptest.NewServer(c)
 	t.Cleanup(s.Close)
-	c.URL = strings.Replace(s.URL, "127.0.0.1", "localhost", 1)
+	c.URL = s.URL
 	return c
 }
 

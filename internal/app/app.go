@@ -25,6 +25,8 @@ const (
 	// to stop, stopTimeout how long jobs may.
 	drainTimeout = 15 * time.Second
 	stopTimeout  = 10 * time.Second
+	// socketTimeout is how long pages get to hear that the server stops.
+	socketTimeout = 5 * time.Second
 )
 
 // Options configure an App.

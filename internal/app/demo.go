@@ -104,10 +104,10 @@ func (d *demonstration) run(ctx context.Context) (err error) {
 // setUp does what a customer does once: where webhooks go, which providers there
 // are.
 func (d *demonstration) setUp(ctx context.Context) (err error) {
-	if d.dev, err = client.New(d.world.url, api.Secret(d.secret.DevKey)); err != nil {
+	if d.dev, err = client.New(d.world.url, d.secret.DevKey); err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
-	if d.account, err = client.New(d.world.url, api.Secret(d.secret.AccountKey)); err != nil {
+	if d.account, err = client.New(d.world.url, d.secret.AccountKey); err != nil {
 		return fmt.Errorf("making a client: %w", err)
 	}
 	if err := d.setWebhook(ctx); err != nil {
@@ -152,7 +152,7 @@ func (d *demonstration) integrate(ctx context.Context, provider string) error {
 	in := api.CreateIntegration{Provider: provider, UniqueKey: provider}
 	if provider == demo.ProviderOAuth {
 		in.Credentials = api.NewIntegrationCredentials(api.OAuthApp{
-			Type: "OAUTH2", ClientID: d.secret.ClientID, ClientSecret: api.Secret(d.secret.ClientSecret),
+			Type: "OAUTH2", ClientID: d.secret.ClientID, ClientSecret: d.secret.ClientSecret,
 		})
 	}
 	_, err = d.dev.CreateIntegration(ctx, in)
@@ -178,9 +178,9 @@ func (d *demonstration) show(ctx context.Context) error {
 		return err
 	}
 	d.screen.section("Keys of this demo:\n")
-	d.screen.fact("API key of dev", d.secret.DevKey)
-	d.screen.fact("Account key", d.secret.AccountKey)
-	d.screen.fact("Webhook signing key of dev", d.secret.SigningKey)
+	d.screen.fact("API key of dev", d.secret.DevKey.Reveal())
+	d.screen.fact("Account key", d.secret.AccountKey.Reveal())
+	d.screen.fact("Webhook signing key of dev", d.secret.SigningKey.Reveal())
 	link := session.ConnectLink.Reveal()
 	if d.open(ctx, link) {
 		d.screen.section("A page to connect an account is opening in your browser. If not, open this link:")
@@ -240,7 +240,7 @@ func (d *demonstration) open(ctx context.Context, link string) bool {
 
 // commands are what a person can go on with by hand.
 func (d *demonstration) commands(integration, connection string) []command {
-	auth := "-H 'Authorization: Bearer " + d.secret.DevKey + "'"
+	auth := "-H 'Authorization: Bearer " + d.secret.DevKey.Reveal() + "'"
 	through := fmt.Sprintf("%s \\\n    -H 'Provider-Config-Key: %s' -H 'Connection-Id: %s'", auth, integration, connection)
 	return []command{
 		{"Call the provider's API. Your code never sees the token:", fmt.Sprintf("curl '%s/proxy/tickets?limit=3' %s", d.world.url, through)},

@@ -11,20 +11,21 @@ import (
 	"strings"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/api"
 )
 
 // demoSecrets are the keys of the demo. They are kept in the folder, so that a
 // folder can be used again.
 type demoSecrets struct {
-	AccountKey string `json:"account_key"`
-	DevKey     string `json:"dev_key"`
-	ProdKey    string `json:"prod_key"`
-	SigningKey string `json:"webhook_signing_key"`
+	AccountKey api.Secret `json:"account_key"`
+	DevKey     api.Secret `json:"dev_key"`
+	ProdKey    api.Secret `json:"prod_key"`
+	SigningKey api.Secret `json:"webhook_signing_key"`
 	// ClientID and ClientSecret are those of Linkspan at Ticketry.
 	ClientID     string `json:"client_id"`
-	ClientSecret string `json:"client_secret"`
-	APIKey       string `json:"api_key"`
-	Password     string `json:"password"`
+	ClientSecret api.Secret `json:"client_secret"`
+	APIKey       api.Secret `json:"api_key"`
+	Password     api.Secret `json:"password"`
 }
 
 const (
@@ -51,11 +52,13 @@ func newDemoSecrets() demoSecrets {
 	key := make([]byte, 16)
 	_, _ = rand.Read(key) // never fails: crypto/rand aborts the process instead
 	return demoSecrets{
-		AccountKey: linkspan.NewUUID(), DevKey: linkspan.NewUUID(), ProdKey: linkspan.NewUUID(), SigningKey: linkspan.NewUUID(),
-		ClientID: "linkspan-demo", ClientSecret: "tks_" + rand.Text(),
-		APIKey: "tk_" + hex.EncodeToString(key), Password: strings.ToLower(rand.Text()[:12]),
+		AccountKey: newSecretUUID(), DevKey: newSecretUUID(), ProdKey: newSecretUUID(), SigningKey: newSecretUUID(),
+		ClientID: "linkspan-demo", ClientSecret: api.Secret("tks_" + rand.Text()),
+		APIKey: api.Secret("tk_" + hex.EncodeToString(key)), Password: api.Secret(strings.ToLower(rand.Text()[:12])),
 	}
 }
+
+func newSecretUUID() api.Secret { return api.Secret(linkspan.NewUUID()) }
 
 func readDemoSecrets(path string) (demoSecrets, error) {
 	var s demoSecrets
@@ -85,10 +88,10 @@ func writeDemoSecrets(path string, s demoSecrets) error {
 
 // bootstrapEnviron are the settings that give a new database these keys.
 func (s demoSecrets) bootstrapEnviron(name string) string {
-	return map[string]string{
+	return map[string]api.Secret{
 		"LINKSPAN_ACCOUNT_KEY":             s.AccountKey,
 		"LINKSPAN_SECRET_KEY_DEV":          s.DevKey,
 		"LINKSPAN_SECRET_KEY_PROD":         s.ProdKey,
 		"LINKSPAN_WEBHOOK_SIGNING_KEY_DEV": s.SigningKey,
-	}[name]
+	}[name].Reveal()
 }

@@ -125,7 +125,7 @@ func folderOf(story string) string {
 		return ""
 	}
 	for _, path := range found {
-		if s, err := readDemoSecrets(path); err == nil && strings.Contains(story, s.DevKey) {
+		if s, err := readDemoSecrets(path); err == nil && strings.Contains(story, s.DevKey.Reveal()) {
 			return filepath.Dir(path)
 		}
 	}

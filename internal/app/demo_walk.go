@@ -214,7 +214,7 @@ func (d *demonstration) stepKey(ctx context.Context, w *walker) (string, error) 
 	var made struct {
 		ConnectionID string `json:"connectionId"`
 	}
-	if err := w.post(ctx, target, map[string]string{"apiKey": d.secret.APIKey}, &made); err != nil {
+	if err := w.post(ctx, target, map[string]string{"apiKey": d.secret.APIKey.Reveal()}, &made); err != nil {
 		return "", err
 	}
 	if made.ConnectionID == "" {

@@ -62,7 +62,7 @@ func startDemoWorld(ctx context.Context, d *demonstration) (_ *demoWorld, err er
 	if err := w.openServer(ctx, d); err != nil {
 		return nil, err
 	}
-	w.receiver = newReceiver(d.secret.SigningKey)
+	w.receiver = newReceiver(d.secret.SigningKey.Reveal())
 	w.serveRest(d, provider, hooks)
 	return w, w.runServer(ctx)
 }
@@ -143,10 +143,10 @@ func (w *demoWorld) serveRest(d *demonstration, provider, hooks net.Listener) {
 	ticketry := demo.New(demo.Config{
 		BaseURL: w.providerURL,
 		Client: demo.Client{
-			ID: d.secret.ClientID, Secret: d.secret.ClientSecret, Name: "Linkspan demo",
+			ID: d.secret.ClientID, Secret: d.secret.ClientSecret.Reveal(), Name: "Linkspan demo",
 			RedirectURIs: []string{w.url + "/oauth/callback"},
 		},
-		APIKey: d.secret.APIKey, Username: demoUsername, Password: d.secret.Password,
+		APIKey: d.secret.APIKey.Reveal(), Username: demoUsername, Password: d.secret.Password.Reveal(),
 		HTTP: new(http.Client), Log: d.Log,
 	})
 	w.wg.Go(func() {

@@ -168,7 +168,7 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 		Integrations: integrations, Connections: p.connections, Authorize: p.authorize, Webhooks: p.webhooks,
 		Pages: ui, Extra: ui.Routes(),
 		Operations: db,
-		Note:       func(m linkspan.Message) { p.ops.Attach(m.OperationID, m.EnvironmentID).Message(m) },
+		Note:       p.note,
 		Proxy: proxy.New(proxy.Config{
 			Fresh: p.connections.Fresh, Upstream: p.upstream, Ops: p.ops, Log: a.log, Observe: observe(a.metrics),
 			Override: proxy.OverridePolicy(a.cfg.BaseURLOverride),
@@ -177,6 +177,13 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 		Ready: a.ready,
 	})
 	return p.api
+}
+
+// note adds a message to an operation that others began.
+func (p *parts) note(m linkspan.Message) {
+	op := p.ops.Attach(m.OperationID, m.EnvironmentID)
+	op.Message(m)
+	op.Publish()
 }
 
 // observe counts proxied calls and completes the log line of their requests.
@@ -199,6 +206,10 @@ func (p *parts) expose(m *obs.Metrics) {
 		func() float64 { return float64(p.ops.Dropped()) })
 	m.Gauge("operations_waiting", "Operations and messages that wait to be written.",
 		func() float64 { return float64(p.ops.Waiting()) })
+	if p.api != nil {
+		m.Gauge("waiting_pages", "Pages that wait for an authorization in another window.",
+			func() float64 { return float64(p.api.Sockets()) })
+	}
 	m.Gauge("caches_fresh", "1 while the caches may be trusted, 0 after the database could not be read for five seconds.",
 		func() float64 {
 			if p.feed.Fresh() {

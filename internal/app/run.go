@@ -153,6 +153,14 @@ func (s *servers) run(server *http.Server, l net.Listener, fail func(error)) {
 
 func (a *App) isReady() bool { return a.ready(context.Background()) == nil }
 
+// endSockets tells the pages that wait for a result that there will be none from
+// here.
+func (a *App) endSockets(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, socketTimeout)
+	defer cancel()
+	return a.parts.api.Shutdown(ctx)
+}
+
 // drain stops accepting and waits for the requests that are being answered, but
 // not for ever.
 func (a *App) drain(ctx context.Context, s *servers, cutOff context.CancelFunc) error {
@@ -165,7 +173,7 @@ func (a *App) drain(ctx context.Context, s *servers, cutOff context.CancelFunc) 
 		err = s.public.Close()
 	}
 	if a.parts.api != nil { // after the requests: they may have something to tell
-		err = errors.Join(err, a.parts.api.Shutdown(wait))
+		err = errors.Join(err, a.endSockets(ctx))
 	}
 	if s.admin != nil { // last, so that the drain can be watched
 		err = errors.Join(err, s.admin.Close())
