@@ -22,7 +22,7 @@ type demoSecrets struct {
 	ProdKey    api.Secret `json:"prod_key"`
 	SigningKey api.Secret `json:"webhook_signing_key"`
 	// ClientID and ClientSecret are those of Linkspan at Ticketry.
-	ClientID     string `json:"client_id"`
+	ClientID     string     `json:"client_id"`
 	ClientSecret api.Secret `json:"client_secret"`
 	APIKey       api.Secret `json:"api_key"`
 	Password     api.Secret `json:"password"`
