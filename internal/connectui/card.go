@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
@@ -34,12 +35,16 @@ type cardView struct {
 	Code, Detail string
 }
 
+// maxHeadingApp is how long the name of the customer's product may be, in
+// characters, to be part of a heading.
+const maxHeadingApp = 30
+
 // title says what the card is for.
 func (v cardView) title() string {
 	switch {
 	case v.Reconnect:
 		return v.say(v.W.ReconnectTitle, v.Name)
-	case v.App != "":
+	case v.App != "" && utf8.RuneCountInString(v.App) <= maxHeadingApp:
 		return v.say(v.W.CardTitleApp, v.Name)
 	}
 	return v.say(v.W.CardTitle, v.Name)

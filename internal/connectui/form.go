@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
@@ -33,13 +34,14 @@ type form struct {
 	credentials catalog.Fields
 	settings    catalog.Fields
 	ownClient   bool
+	provider    string
 	labels      map[string]string // of base fields that the provider leaves to us
 }
 
 // newForm makes the form of a provider. What the session's defaults decide is
 // not asked for.
 func newForm(w *words, p *catalog.Provider, defaults linkspan.IntegrationDefaults) form {
-	f := form{labels: map[string]string{}}
+	f := form{labels: map[string]string{}, provider: p.DisplayName}
 	for _, base := range baseFields(p.Auth.Mode) {
 		switch base.Name {
 		case "apiKey":
@@ -93,7 +95,7 @@ type field struct {
 	// Optional says so beside the label. Credentials never do: whether a user
 	// name may be empty depends on the account.
 	Optional bool
-	Choices                                                   []catalog.Choice
+	Choices  []catalog.Choice
 	// When names the input whose value decides whether this one is shown, and
 	// Equals the value it must have. Empty: always.
 	When, Equals string
@@ -147,6 +149,9 @@ func (f form) field(prefix string, from *catalog.Field, in entered) field {
 		Prefix: from.Prefix, Suffix: from.Suffix, Pattern: from.Pattern.String(), Format: from.Format,
 		Secret: from.Secret, Required: from.Required && from.Default == nil, Choices: from.Choices,
 	}
+	if f.addsNothing(out.Help, out.Label) {
+		out.Help = ""
+	}
 	out.Optional = !out.Required && prefix == prefixSetting
 	if value, ok := in.values[out.Name]; ok && !from.Secret {
 		out.Value = value // secrets are not sent back; the script puts them in again
@@ -157,6 +162,13 @@ func (f form) field(prefix string, from *catalog.Field, in entered) field {
 		out.When, out.Equals = prefix+from.VisibleWhen.Field, from.VisibleWhen.Equals
 	}
 	return out
+}
+
+// addsNothing reports whether a help text only repeats the label and the
+// provider's name.
+func (f form) addsNothing(help, label string) bool {
+	rest := strings.NewReplacer(strings.ToLower(label), "", strings.ToLower(f.provider), "").Replace(strings.ToLower(help))
+	return !strings.ContainsFunc(rest, unicode.IsLetter)
 }
 
 // label prefers the provider's own title to ours to the bare name.

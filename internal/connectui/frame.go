@@ -25,7 +25,7 @@ func (f frame) path(key, action string) string {
 
 // documentTitle names the document. The script keeps it in step with the view.
 func (f frame) documentTitle() string {
-	if f.App == "" {
+	if f.App == "" || len(f.App) > maxHeadingApp {
 		return f.W.ListTitle
 	}
 	return f.say(f.W.ListTitleApp, "")

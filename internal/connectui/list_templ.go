@@ -51,7 +51,7 @@ func listPageView(v listView) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if v.App != "" {
+		if v.App != "" && len(v.App) <= maxHeadingApp {
 			var templ_7745c5c3_Var2 string
 			templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinStringErrs(v.say(v.W.ListTitleApp, ""))
 			if templ_7745c5c3_Err != nil {

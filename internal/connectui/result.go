@@ -13,12 +13,12 @@ import (
 // resultView is the page that the provider's window ends on.
 type resultView struct {
 	frame
-	Success               bool
-	Title, Text, Next     string
-	Name, Provider        string
-	Code                  string
-	Details               []string
-	Query                 []authorize.QueryParam
+	Success                bool
+	Title, Text, Next      string
+	Name, Provider         string
+	Code                   string
+	Details                []string
+	Query                  []authorize.QueryParam
 	payloadMessage, origin string
 }
 

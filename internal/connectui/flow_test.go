@@ -1,0 +1,191 @@
+package connectui
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/authorize"
+	"github.com/linkspan/linkspan/internal/browsertest"
+	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/credential"
+)
+
+// open opens Connect UI in an iframe of a page of another site.
+func (r *rig) open(t *testing.T, b *browsertest.Browser, token, query string) (page, frame *browsertest.Page) {
+	t.Helper()
+	page = b.Open(t, strings.Replace(r.URL, "127.0.0.1", "localhost", 1)+"/host?token="+token+"&query="+query, browsertest.View{})
+	page.Until(t, `heard.some(m => m.type === "ready")`)
+	frame = page.Frame(t, "/connect-ui/")
+	frame.See(t, "[data-view]:not([data-view=loading]) h1")
+	return page, frame
+}
+
+// heard returns what the page around was told of a type.
+func heard(t *testing.T, page *browsertest.Page, kind string) map[string]any {
+	t.Helper()
+	page.Until(t, `heard.some(m => m.type === "`+kind+`")`)
+	var message struct{ Payload map[string]any }
+	page.Eval(t, `heard.find(m => m.type === "`+kind+`")`, &message)
+	return message.Payload
+}
+
+func TestFlows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("drives a browser")
+	}
+	t.Parallel()
+	b := browsertest.Start(t)
+	r := newRig(t)
+	r.session("oauth", acme(), linkspan.ConnectSession{}, integrations("github", "datadog", "zendesk")...)
+	r.session("key", acme(), linkspan.ConnectSession{AllowedIntegrations: []string{"datadog"}}, integrations("datadog")...)
+	r.session("one", acme(), linkspan.ConnectSession{AllowedIntegrations: []string{"zendesk"}}, integrations("zendesk")...)
+
+	t.Run("granted in a window", func(t *testing.T) {
+		page, frame := r.open(t, b, "oauth", "")
+		frame.Click(t, `[data-integration=github]`)
+		popup := page.Popup(t, func() { frame.Click(t, "button[type=submit]") })
+		popup.Until(t, `document.title === "Provider"`)
+		frame.See(t, "[data-reopen]")
+		popup.Click(t, "#yes")
+		frame.See(t, "[data-view=done]")
+		got := heard(t, page, "connect")
+		if diff := cmp.Diff(map[string]any{"providerConfigKey": "github", "connectionId": "c1"}, got); diff != "" {
+			t.Errorf("the page heard (-want +got):\n%s", diff)
+		}
+		heard(t, page, "close") // after three seconds, by itself
+	})
+	t.Run("denied in a window", func(t *testing.T) {
+		page, frame := r.open(t, b, "oauth", "")
+		frame.Click(t, `[data-integration=github]`)
+		popup := page.Popup(t, func() { frame.Click(t, "button[type=submit]") })
+		popup.Click(t, "#no")
+		frame.See(t, "[data-view=problem]")
+		if text := frame.Text(t, "h1"); text != english().Denied.Title {
+			t.Errorf("the page says %q", text)
+		}
+		if got := heard(t, page, "error"); got["errorType"] != "callback_err" {
+			t.Errorf("the page heard %v", got)
+		}
+		frame.Click(t, ".button.main")
+		frame.See(t, "[data-view=card]")
+	})
+	t.Run("window closed", func(t *testing.T) {
+		page, frame := r.open(t, b, "oauth", "detectClosedAuthWindow=true")
+		frame.Click(t, `[data-integration=github]`)
+		popup := page.Popup(t, func() { frame.Click(t, "button[type=submit]") })
+		popup.Until(t, `document.title === "Provider"`)
+		popup.Close(t)
+		frame.See(t, "[data-view=problem]")
+		if got := heard(t, page, "error"); got["errorType"] != "window_closed" {
+			t.Errorf("the page heard %v", got)
+		}
+	})
+	t.Run("window blocked", func(t *testing.T) {
+		page, frame := r.open(t, b, "oauth", "")
+		frame.Do(t, `const open = window.open; window.open = () => { window.open = open; return null }`)
+		frame.Click(t, `[data-integration=github]`)
+		frame.Click(t, "button[type=submit]")
+		frame.See(t, "[data-direct]")
+		if got := heard(t, page, "error"); got["errorType"] != "blocked_by_browser" {
+			t.Errorf("the page heard %v", got)
+		}
+		tab := page.Popup(t, func() { frame.Click(t, "[data-direct]") })
+		tab.Click(t, "#yes")
+		frame.See(t, "[data-view=done]")
+	})
+	t.Run("in the same tab", func(t *testing.T) {
+		p := b.Open(t, r.URL+"/connect-ui/?session_token=one", browsertest.View{Width: 390})
+		if url := p.URL(t); strings.Contains(url, "session_token") {
+			t.Errorf("the address still holds the token: %s", url)
+		}
+		p.Do(t, `window.open = () => null`)
+		p.Type(t, "input[name='s.subdomain']", "https://acme.zendesk.com/agent")
+		p.Click(t, "button[type=submit]")
+		p.Click(t, "[data-direct]")
+		p.Until(t, `document.title === "Provider"`)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if got := r.begun[len(r.begun)-1].Params; got["subdomain"] != "acme" {
+			t.Errorf("the settings are %v", got)
+		}
+	})
+	t.Run("wrong key, then right", func(t *testing.T) {
+		page, frame := r.open(t, b, "key", "lang=de")
+		r.answer(func(in authorize.Request, c credential.Credentials) (connect.Outcome, error) {
+			if c.APIKey.Reveal() != strings.Repeat("b", 32) {
+				return connect.Outcome{}, linkspan.E("rig", linkspan.KindInvalid, codeTestFailed, nil, "Datadog refused the key.")
+			}
+			return connect.Outcome{IntegrationKey: in.IntegrationKey, Name: "conn-7"}, nil
+		})
+		frame.Do(t, `document.querySelector("select").selectedIndex = 2`)
+		frame.Type(t, "input[name='s.applicationKey']", "app")
+		frame.Type(t, "input[name='c.apiKey']", strings.Repeat("a", 32))
+		frame.Click(t, "button[type=submit]")
+		frame.See(t, "#alert b")
+		var at struct{ Name, Value, Other string }
+		frame.Eval(t, `(i => ({name: i.name, value: i.value, other: document.querySelector("input[name='s.applicationKey']").value}))(document.activeElement)`, &at)
+		if at.Name != "c.apiKey" || at.Value != strings.Repeat("a", 32) || at.Other != "app" {
+			t.Errorf("after the refusal the focus and values are %+v", at)
+		}
+		if got := heard(t, page, "error"); got["errorType"] != codeTestFailed {
+			t.Errorf("the page heard %v", got)
+		}
+		frame.Do(t, `document.querySelector("input[name='c.apiKey']").value = "`+strings.Repeat("b", 32)+`"`)
+		frame.Click(t, "button[type=submit]")
+		frame.See(t, "[data-view=done]")
+		if got := heard(t, page, "connect"); got["connectionId"] != "conn-7" {
+			t.Errorf("the page heard %v", got)
+		}
+	})
+	t.Run("keyboard only", func(t *testing.T) {
+		page, frame := r.open(t, b, "oauth", "")
+		frame.Do(t, `document.querySelector("input[type=search]").focus()`)
+		frame.Keys(t, kb.ArrowDown)
+		frame.Until(t, `document.activeElement.dataset.integration === "datadog"`)
+		frame.Keys(t, kb.ArrowDown)
+		frame.Keys(t, kb.Enter)
+		frame.See(t, "[data-view=card]")
+		frame.Until(t, `document.activeElement.tagName === "H1"`)
+		frame.Keys(t, kb.Escape)
+		heard(t, page, "close")
+	})
+	t.Run("a click outside", func(t *testing.T) {
+		page, frame := r.open(t, b, "oauth", "")
+		frame.Do(t, `for (const e of ["pointerdown", "pointerup"]) document.getElementById("stage").dispatchEvent(new PointerEvent(e, {bubbles: true}))`)
+		heard(t, page, "close")
+	})
+	t.Run("without scripts", func(t *testing.T) {
+		p := b.Open(t, r.URL+"/connect-ui/?session_token=oauth", browsertest.View{Width: 390, NoScript: true})
+		p.Click(t, `[data-integration=github]`)
+		p.See(t, ".card h1")
+		if url := p.URL(t); strings.Contains(url, "oauth") {
+			t.Errorf("the address holds the token: %s", url)
+		}
+		p.Click(t, "button[type=submit]")
+		p.See(t, "#yes")
+	})
+	t.Run("counted", func(t *testing.T) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, want := range []string{
+			"open", "view:list", "view:integration", "view:success", "view:credentials_error", "view:unknown_error", "click:integration",
+			"click:connect", "click:close", "click:finish", "click:outside", "popup:blocked_by_browser", "popup:closed_early",
+		} {
+			if !slices.Contains(r.events, want) {
+				t.Errorf("%s was never counted", want)
+			}
+		}
+	})
+}
+
+// answer changes what the provider makes of credentials.
+func (r *rig) answer(f func(authorize.Request, credential.Credentials) (connect.Outcome, error)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.headless = f
+}
