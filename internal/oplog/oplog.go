@@ -257,14 +257,13 @@ func newestOnly(ops []linkspan.Operation) []linkspan.Operation {
 	return out
 }
 
+// save writes one batch. The end of ctx does not break off a write that has
+// begun, whose batch would be lost; it only ends the waiting between tries.
 func (l *Log) save(ctx context.Context, ops []linkspan.Operation, msgs []linkspan.Message) error {
 	var err error
 	for try := range saveTries {
-		saveCtx, cancel := context.WithTimeout(ctx, saveTimeout)
-		err = l.store.SaveOperations(saveCtx, nil, ops, msgs)
-		cancel()
-		if err == nil || ctx.Err() != nil {
-			return err
+		if err = l.saveOnce(ctx, ops, msgs); err == nil {
+			return nil
 		}
 		wait := time.NewTimer(time.Duration(100<<try) * time.Millisecond)
 		select {
@@ -272,11 +271,14 @@ func (l *Log) save(ctx context.Context, ops []linkspan.Operation, msgs []linkspa
 		case <-ctx.Done():
 			// The process is stopping: one last try without further waiting.
 			wait.Stop()
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
-			err = l.store.SaveOperations(last, nil, ops, msgs)
-			cancel()
-			return err
+			return l.saveOnce(ctx, ops, msgs)
 		}
 	}
 	return err
+}
+
+func (l *Log) saveOnce(ctx context.Context, ops []linkspan.Operation, msgs []linkspan.Message) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	return l.store.SaveOperations(ctx, nil, ops, msgs)
 }

@@ -212,6 +212,26 @@ func TestStopWritesTheRest(t *testing.T) {
 	}
 }
 
+// A write under way when the process is told to stop is finished, not broken off.
+func TestStopFinishesTheWriteUnderWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &memory{block: make(chan struct{})}
+		l := New(m, quiet(), Options{FlushEvery: time.Second, Batch: 100})
+		stop := start(t, l)
+		l.Start(linkspan.Operation{}).Succeed("")
+		pass(time.Second) // the write has begun
+		go func() {
+			pass(time.Second)
+			close(m.block)
+		}()
+		stop()
+		if len(m.ops) != 1 || l.Dropped() != 0 {
+			t.Fatalf("stored %d, dropped %d", len(m.ops), l.Dropped())
+		}
+	})
+}
+
 func TestAttachWritesMessagesOnly(t *testing.T) {
 	t.Parallel()
 	m := &memory{}
