@@ -151,7 +151,7 @@ func TestAuthFails(t *testing.T) {
 		settled(t, p).wantError(t, "blocked_by_browser")
 	})
 	for what, c := range map[string]struct{ call, kind string }{
-		"a wrong key":            {`.auth("desk-key", {credentials: {apiKey: "tick_nobody-has-this-key-0000"}})`, "connection_test_failed"},
+		"a wrong key":            {`.auth("desk-key", {credentials: {apiKey: "tk_00000000000000000000000000000000"}})`, "connection_test_failed"},
 		"a wrong password":       {`.auth("desk-basic", {credentials: {username: "ada", password: "guess"}})`, "connection_test_failed"},
 		"an unknown integration": {`.auth("nope", {credentials: {apiKey: "x"}})`, "unknown_provider_config"},
 		"another mode":           {`.auth("desk", {credentials: {apiKey: "x"}})`, "invalid_auth_mode"},

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/demo"
 )
 
@@ -40,7 +41,7 @@ func NewDesk(t testing.TB) *Desk {
 	t.Helper()
 	d := &Desk{
 		ClientID: "client-" + strings.ToLower(rand.Text()), ClientSecret: "client-secret-" + rand.Text(),
-		APIKey: "tick_" + strings.ToLower(rand.Text()), Username: "ada", Password: "password-" + rand.Text(),
+		APIKey: "tk_" + strings.ReplaceAll(linkspan.NewUUID(), "-", ""), Username: "ada", Password: "password-" + rand.Text(),
 	}
 	d.site = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if d.Before != nil {
