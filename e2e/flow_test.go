@@ -57,14 +57,16 @@ func watch(desk *apptest.Desk, sink *apptest.Sink) *connecting {
 	return w
 }
 
-// keep remembers a secret.
+// keep remembers a secret, under the first name that it is given.
 func (w *connecting) keep(what, secret string) {
 	if secret == "" {
 		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.secrets[secret] = what
+	if w.secrets[secret] == "" {
+		w.secrets[secret] = what
+	}
 }
 
 // session makes a connect session of dev and returns its token.
