@@ -114,7 +114,7 @@ func (c rgb) until(ratio, step float64, others ...rgb) rgb {
 		return true
 	}
 	at := c.oklch()
-	for !enough(c) && at.l > 0 && at.l < 1 {
+	for !enough(c) && (step < 0 && at.l > 0 || step > 0 && at.l < 1) {
 		at.l = min(max(at.l+step, 0), 1)
 		// What is sent is rounded to bytes, so that is what must be enough.
 		c, _ = parseHex(at.rgb().hex())

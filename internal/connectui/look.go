@@ -3,8 +3,6 @@ package connectui
 import (
 	"encoding/json"
 	"fmt"
-
-	"github.com/linkspan/linkspan"
 )
 
 // Contrasts that WCAG 2.2 AA asks for, with a little to spare for rounding.
@@ -104,13 +102,15 @@ func (t tones) vars(theme string) string {
 		theme, t.Accent, t.Hover, t.On, t.Text, t.Edge)
 }
 
-// themeOf chooses "light", "dark" or "system": what the page's address asks for,
-// else what the environment has set.
-func themeOf(asked string, settings linkspan.ConnectUISettings) string {
-	for _, theme := range []string{asked, settings.DefaultTheme} {
-		if theme == "light" || theme == "dark" || theme == "system" {
+// themeOf chooses a theme: what the page's address asks for, else what the
+// environment has set, else the system's.
+func themeOf(asked, set string) string {
+	for _, theme := range []string{asked, set} {
+		if isTheme(theme) {
 			return theme
 		}
 	}
 	return "system"
 }
+
+func isTheme(text string) bool { return text == "light" || text == "dark" || text == "system" }

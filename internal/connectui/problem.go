@@ -191,6 +191,9 @@ func (u *UI) problem(w http.ResponseWriter, r *http.Request) error {
 		return v.failed(s, err)
 	}
 	code, message := v.form.Get("code"), v.form.Get("message")
+	if !isCode(code) {
+		code = authorize.CodeUnknown
+	}
 	reason := ""
 	if code == authorize.CodeCallback && strings.Contains(message, codeDenied) {
 		reason = codeDenied
@@ -198,6 +201,14 @@ func (u *UI) problem(w http.ResponseWriter, r *http.Request) error {
 	view := v.problemOf(s, code, reason, "")
 	view.Detail = strings.ToValidUTF8(message[:min(len(message), maxMessage)], "")
 	return v.render(w, r, http.StatusOK, problemPage(view))
+}
+
+// isCode reports whether a text has the shape of our codes.
+func isCode(text string) bool {
+	const longest = 64
+	return text != "" && len(text) <= longest && !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_'
+	})
 }
 
 // doneView says that an account is connected.

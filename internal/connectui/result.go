@@ -54,7 +54,7 @@ func (u *UI) resultView(r *http.Request, result authorize.Result) resultView {
 		W:    pickWords(u.langs, result.Lang, r.Header.Get("Accept-Language")),
 		Base: u.base, API: u.api.String(), Nonce: rand.Text(), Assets: u.assets,
 	}
-	f = f.withSettings(result.Look, "")
+	f = f.withSettings(result.Look)
 	v := resultView{
 		frame: f, Success: result.Success, Provider: result.Provider, Name: shortName(result.ProviderName), Code: result.Code, Query: result.Query,
 		origin: u.api.Scheme + "://" + u.api.Host,

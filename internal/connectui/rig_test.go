@@ -137,7 +137,7 @@ func (r *rig) result(w http.ResponseWriter, req *http.Request) error {
 	case "stale":
 		known = authorize.Result{Lang: lang, Code: authorize.CodeState, Message: "This authorization is unknown or has expired.", Status: 400}
 	case "leaving":
-		f := r.ui.newFrame(req, req.URL.Query()).withSettings(acme(), "")
+		f := r.ui.newFrame(req, req.URL.Query()).withSettings(acme())
 		w.Header().Set("Content-Type", "text/html")
 		return leaving(f, "GitHub", "github", r.URL+"/result/done").Render(req.Context(), strip{w})
 	}

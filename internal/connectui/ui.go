@@ -121,9 +121,10 @@ type frame struct {
 	Preview  bool
 	// App is the name of the customer's product, or "".
 	App, AppLogo string
-	Theme        string
-	Look         look
-	Watermark    bool
+	// AskedTheme is the theme that the page's address asks for, or "".
+	Theme, AskedTheme string
+	Look              look
+	Watermark         bool
 	// Nonce allows the one style element of a document.
 	Nonce  string
 	Assets *assets
@@ -147,8 +148,8 @@ func (f frame) logo(provider string) string {
 }
 
 // withSettings dresses a frame in the look of an environment.
-func (f frame) withSettings(s linkspan.ConnectUISettings, askedTheme string) frame {
-	f.App, f.Theme, f.Watermark = s.AppName, themeOf(askedTheme, s), !s.HideWatermark
+func (f frame) withSettings(s linkspan.ConnectUISettings) frame {
+	f.App, f.Theme, f.Watermark = s.AppName, themeOf(f.AskedTheme, s.DefaultTheme), !s.HideWatermark
 	f.Look = newLook(s.LightPrimary, s.DarkPrimary)
 	if logo, err := url.Parse(s.AppLogoURL); err == nil && logo.Scheme == "https" {
 		f.AppLogo = s.AppLogoURL
@@ -166,7 +167,10 @@ func (u *UI) newFrame(r *http.Request, from url.Values) frame {
 		Detect:   isYes(from.Get("detectClosedAuthWindow")),
 		Preview:  isYes(from.Get("preview")),
 	}
-	return f.withSettings(linkspan.ConnectUISettings{}, from.Get("theme"))
+	if asked := from.Get("theme"); isTheme(asked) {
+		f.AskedTheme = asked
+	}
+	return f.withSettings(linkspan.ConnectUISettings{})
 }
 
 func isYes(text string) bool { return text == "true" || text == "1" }
@@ -204,7 +208,7 @@ func (u *UI) open(r *http.Request) (*visit, error) {
 		return v, fmt.Errorf("finding the connect session: %w", err)
 	}
 	v.principal, v.session = p, p.Session
-	v.frame = v.withSettings(p.Environment.Settings.ConnectUI, v.form.Get("theme"))
+	v.frame = v.withSettings(p.Environment.Settings.ConnectUI)
 	return v, nil
 }
 

@@ -30,7 +30,7 @@ type words struct {
 
 	APIKey, Username, Password, OwnClientID, OwnClientSecret, OwnClientHelp string
 
-	Optional, WhereFind, Choose, Show, Hide, NewTab string
+	Optional, WhereFind, Choose, Show, NewTab string
 
 	Required, BadChoice, BadHost, BadURL, BadUUID, BadEmail, BadPattern, TooLong, Example, CheckFields string
 
@@ -39,7 +39,7 @@ type words struct {
 	DoneTitle, DoneAgainTitle, DoneText, DoneCloses, DoneStandalone, DoneWindow string
 
 	Denied, Refused, WrongDetails, Down, WindowClosed, Blocked, Expired, NoToken, Stale,
-	NotSetUp, NotOffered, Unsupported, Gone, Unknown, Offline, NoScript problemWords
+	NotSetUp, NotOffered, Unsupported, Gone, Unknown, Offline problemWords
 
 	OpenProvider, GoBack, Code, ForDevelopers, ProviderSaid, Secured string
 }

@@ -24,7 +24,7 @@ func german() *words {
 		APIKey: "API-Schlüssel", Username: "Benutzername", Password: "Passwort",
 		OwnClientID: "OAuth-Client-ID", OwnClientSecret: "OAuth-Client-Secret", OwnClientHelp: "Nur, wenn Sie eine eigene OAuth-App verwenden.",
 
-		Optional: "optional", WhereFind: "Wo finde ich das?", Choose: "Bitte wählen …", Show: "{field} anzeigen", Hide: "{field} verbergen", NewTab: "öffnet sich in einem neuen Tab",
+		Optional: "optional", WhereFind: "Wo finde ich das?", Choose: "Bitte wählen …", Show: "{field} anzeigen", NewTab: "öffnet sich in einem neuen Tab",
 
 		Required: "Bitte füllen Sie dieses Feld aus.", BadChoice: "Wählen Sie einen der angebotenen Werte.", BadHost: "Geben Sie einen Hostnamen ein, ohne https:// und ohne Pfad.",
 		BadURL: "Geben Sie eine vollständige Adresse ein, die mit https:// beginnt.", BadUUID: "Geben Sie eine ID der Form 123e4567-e89b-42d3-a456-426614174000 ein.",
@@ -52,7 +52,6 @@ func german() *words {
 		Gone:         problemWords{"Diese Verbindung gibt es nicht mehr", "Sie wurde inzwischen gelöscht. Öffnen Sie {app} und verbinden Sie {provider} neu."},
 		Unknown:      problemWords{"{provider} konnte nicht verbunden werden", "Versuchen Sie es erneut. Wenn es wieder geschieht, wenden Sie sich an die Betreiber und nennen Sie den Code. Betroffen ist {app}."},
 		Offline:      problemWords{"Keine Verbindung", "Der Server ist nicht zu erreichen. Prüfen Sie Ihre Internetverbindung und versuchen Sie es erneut."},
-		NoScript:     problemWords{"JavaScript ist ausgeschaltet", "Ohne JavaScript funktioniert diese Seite nur als Link. Schalten Sie es ein, damit {app} Ihr Konto verbinden kann."},
 
 		OpenProvider: "{provider} öffnen", GoBack: "Schließen Sie dieses Fenster, öffnen Sie {app} und versuchen Sie es erneut.", Code: "Code",
 		ForDevelopers: "Für Entwickler", ProviderSaid: "Was {provider} gesendet hat", Secured: "Gesichert durch Linkspan",

@@ -24,7 +24,7 @@ func english() *words {
 		APIKey: "API key", Username: "User name", Password: "Password",
 		OwnClientID: "OAuth client ID", OwnClientSecret: "OAuth client secret", OwnClientHelp: "Only if you bring an OAuth app of your own.",
 
-		Optional: "optional", WhereFind: "Where do I find this?", Choose: "Choose…", Show: "Show {field}", Hide: "Hide {field}", NewTab: "opens in a new tab",
+		Optional: "optional", WhereFind: "Where do I find this?", Choose: "Choose…", Show: "Show {field}", NewTab: "opens in a new tab",
 
 		Required: "Fill in this field.", BadChoice: "Choose one of the listed values.", BadHost: "Enter a host name, without https:// and without a path.",
 		BadURL: "Enter a full address, starting with https://.", BadUUID: "Enter an ID of the form 123e4567-e89b-42d3-a456-426614174000.",
@@ -52,7 +52,6 @@ func english() *words {
 		Gone:         problemWords{"This connection no longer exists", "It was deleted in the meantime. Go back to {app} and connect {provider} anew."},
 		Unknown:      problemWords{"{provider} could not be connected", "Try again. If it happens again, tell the people who run {app} and name the code below."},
 		Offline:      problemWords{"No connection", "The server could not be reached. Check your internet connection and try again."},
-		NoScript:     problemWords{"JavaScript is off", "Without it this page works as a link only. Ask {app} for one, or turn JavaScript on."},
 
 		OpenProvider: "Open {provider}", GoBack: "Close this window, go back to {app} and try again.", Code: "Code",
 		ForDevelopers: "For developers", ProviderSaid: "What {provider} sent", Secured: "Secured by Linkspan",

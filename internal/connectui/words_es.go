@@ -24,7 +24,7 @@ func spanish() *words {
 		APIKey: "Clave de API", Username: "Nombre de usuario", Password: "Contraseña",
 		OwnClientID: "ID de cliente OAuth", OwnClientSecret: "Secreto de cliente OAuth", OwnClientHelp: "Solo si utiliza su propia aplicación OAuth.",
 
-		Optional: "opcional", WhereFind: "¿Dónde encuentro esto?", Choose: "Elegir…", Show: "Mostrar: {field}", Hide: "Ocultar: {field}", NewTab: "se abre en una pestaña nueva",
+		Optional: "opcional", WhereFind: "¿Dónde encuentro esto?", Choose: "Elegir…", Show: "Mostrar: {field}", NewTab: "se abre en una pestaña nueva",
 
 		Required: "Rellene este campo.", BadChoice: "Elija uno de los valores de la lista.", BadHost: "Escriba un nombre de host, sin https:// y sin ruta.",
 		BadURL: "Escriba una dirección completa que empiece por https://.", BadUUID: "Escriba un ID con la forma 123e4567-e89b-42d3-a456-426614174000.",
@@ -52,7 +52,6 @@ func spanish() *words {
 		Gone:         problemWords{"Esta conexión ya no existe", "Se eliminó mientras tanto. Vuelva a {app} y conecte {provider} de nuevo."},
 		Unknown:      problemWords{"No se pudo conectar {provider}", "Inténtelo de nuevo. Si vuelve a ocurrir, avise a los responsables de {app} e indique el código de abajo."},
 		Offline:      problemWords{"Sin conexión", "No se pudo contactar con el servidor. Revise su conexión a internet e inténtelo de nuevo."},
-		NoScript:     problemWords{"JavaScript está desactivado", "Sin JavaScript, esta página solo funciona como enlace. Actívelo para que {app} pueda conectar su cuenta."},
 
 		OpenProvider: "Abrir {provider}", GoBack: "Cierre esta ventana, vuelva a {app} e inténtelo de nuevo.", Code: "Código",
 		ForDevelopers: "Para desarrolladores", ProviderSaid: "Lo que envió {provider}", Secured: "Protegido por Linkspan",

@@ -24,7 +24,7 @@ func french() *words {
 		APIKey: "Clé d’API", Username: "Nom d’utilisateur", Password: "Mot de passe",
 		OwnClientID: "Identifiant client OAuth", OwnClientSecret: "Secret client OAuth", OwnClientHelp: "Seulement si vous utilisez votre propre application OAuth.",
 
-		Optional: "facultatif", WhereFind: "Où trouver cette information ?", Choose: "Choisir…", Show: "Afficher : {field}", Hide: "Masquer : {field}", NewTab: "s’ouvre dans un nouvel onglet",
+		Optional: "facultatif", WhereFind: "Où trouver cette information ?", Choose: "Choisir…", Show: "Afficher : {field}", NewTab: "s’ouvre dans un nouvel onglet",
 
 		Required: "Remplissez ce champ.", BadChoice: "Choisissez une des valeurs proposées.", BadHost: "Saisissez un nom d’hôte, sans https:// ni chemin.",
 		BadURL: "Saisissez une adresse complète commençant par https://.", BadUUID: "Saisissez un identifiant de la forme 123e4567-e89b-42d3-a456-426614174000.",
@@ -52,7 +52,6 @@ func french() *words {
 		Gone:         problemWords{"Cette connexion n’existe plus", "Elle a été supprimée entre-temps. Revenez à {app} et connectez {provider} à nouveau."},
 		Unknown:      problemWords{"{provider} n’a pas pu être connecté", "Réessayez. Si cela se reproduit, prévenez les responsables en citant le code ci-dessous. Cela concerne {app}."},
 		Offline:      problemWords{"Pas de connexion", "Le serveur est injoignable. Vérifiez votre connexion internet et réessayez."},
-		NoScript:     problemWords{"JavaScript est désactivé", "Sans JavaScript, cette page ne fonctionne que comme lien. Activez-le pour que {app} puisse connecter votre compte."},
 
 		OpenProvider: "Ouvrir {provider}", GoBack: "Fermez cette fenêtre, revenez à {app} et réessayez.", Code: "Code",
 		ForDevelopers: "Pour les développeurs", ProviderSaid: "Réponse de {provider}", Secured: "Sécurisé par Linkspan",

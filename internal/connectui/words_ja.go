@@ -24,7 +24,7 @@ func japanese() *words {
 		APIKey: "API キー", Username: "ユーザー名", Password: "パスワード",
 		OwnClientID: "OAuth クライアント ID", OwnClientSecret: "OAuth クライアントシークレット", OwnClientHelp: "ご自身の OAuth アプリを使う場合のみ入力してください。",
 
-		Optional: "任意", WhereFind: "どこで確認できますか？", Choose: "選択してください", Show: "{field} を表示", Hide: "{field} を隠す", NewTab: "新しいタブで開きます",
+		Optional: "任意", WhereFind: "どこで確認できますか？", Choose: "選択してください", Show: "{field} を表示", NewTab: "新しいタブで開きます",
 
 		Required: "この項目を入力してください。", BadChoice: "一覧から選んでください。", BadHost: "ホスト名を入力してください（https:// やパスは不要です）。",
 		BadURL: "https:// で始まる完全なアドレスを入力してください。", BadUUID: "123e4567-e89b-42d3-a456-426614174000 の形式の ID を入力してください。",
@@ -52,7 +52,6 @@ func japanese() *words {
 		Gone:         problemWords{"この接続は存在しません", "すでに削除されています。{app} に戻って {provider} を新しく接続してください。"},
 		Unknown:      problemWords{"{provider} を接続できませんでした", "もう一度お試しください。繰り返す場合は、下のコードを {app} の運営者にお伝えください。"},
 		Offline:      problemWords{"接続がありません", "サーバーに接続できませんでした。インターネット接続を確認して、もう一度お試しください。"},
-		NoScript:     problemWords{"JavaScript が無効です", "JavaScript が無効の場合、このページはリンクとしてのみ動作します。{app} にアカウントを接続するには有効にしてください。"},
 
 		OpenProvider: "{provider} を開く", GoBack: "このウィンドウを閉じて {app} に戻り、もう一度お試しください。", Code: "コード",
 		ForDevelopers: "開発者向け", ProviderSaid: "{provider} からの応答", Secured: "Linkspan による保護",

@@ -24,7 +24,7 @@ func portuguese() *words {
 		APIKey: "Chave de API", Username: "Nome de usuário", Password: "Senha",
 		OwnClientID: "ID do cliente OAuth", OwnClientSecret: "Segredo do cliente OAuth", OwnClientHelp: "Somente se você usa seu próprio aplicativo OAuth.",
 
-		Optional: "opcional", WhereFind: "Onde encontro isto?", Choose: "Escolher…", Show: "Mostrar: {field}", Hide: "Ocultar: {field}", NewTab: "abre em uma nova aba",
+		Optional: "opcional", WhereFind: "Onde encontro isto?", Choose: "Escolher…", Show: "Mostrar: {field}", NewTab: "abre em uma nova aba",
 
 		Required: "Preencha este campo.", BadChoice: "Escolha um dos valores da lista.", BadHost: "Informe um nome de host, sem https:// e sem caminho.",
 		BadURL: "Informe um endereço completo que comece com https://.", BadUUID: "Informe um ID no formato 123e4567-e89b-42d3-a456-426614174000.",
@@ -46,13 +46,12 @@ func portuguese() *words {
 		Expired:      problemWords{"Esta sessão expirou", "Para sua segurança, contas só podem ser conectadas por um curto período. Abra {app} e comece de novo."},
 		NoToken:      problemWords{"Este link está incompleto", "Volte ao aplicativo que trouxe você aqui e comece de novo."},
 		Stale:        problemWords{"Este login não pode mais ser concluído", "Ele demorou demais, já foi concluído ou começou em outro navegador. Comece de novo."},
-		NotSetUp:     problemWords{"{provider} não está totalmente configurado", "Isto precisa ser resolvido por quem cuida de {app}. Conte o que você vê aqui."},
-		NotOffered:   problemWords{"Esta integração não é oferecida aqui", "Volte e escolha outra, ou avise quem cuida de {app}."},
+		NotSetUp:     problemWords{"{provider} não está totalmente configurado", "Isto precisa ser resolvido pelos responsáveis por {app}. Conte a eles o que você vê aqui."},
+		NotOffered:   problemWords{"Esta integração não é oferecida aqui", "Volte e escolha outra, ou avise os responsáveis por {app}."},
 		Unsupported:  problemWords{"{provider} ainda não pode ser conectado", "{app} lista o serviço, mas esta versão não consegue conectá-lo."},
 		Gone:         problemWords{"Esta conexão não existe mais", "Ela foi excluída nesse meio-tempo. Abra {app} e conecte {provider} de novo."},
-		Unknown:      problemWords{"Não foi possível conectar {provider}", "Tente novamente. Se acontecer de novo, avise quem cuida de {app} e informe o código abaixo."},
+		Unknown:      problemWords{"Não foi possível conectar {provider}", "Tente novamente. Se acontecer de novo, avise os responsáveis por {app} e informe o código abaixo."},
 		Offline:      problemWords{"Sem conexão", "Não foi possível acessar o servidor. Confira sua internet e tente novamente."},
-		NoScript:     problemWords{"O JavaScript está desativado", "Sem ele, esta página só funciona como link. Ative-o para que {app} possa conectar sua conta."},
 
 		OpenProvider: "Abrir {provider}", GoBack: "Feche esta janela, abra {app} e tente novamente.", Code: "Código",
 		ForDevelopers: "Para desenvolvedores", ProviderSaid: "O que {provider} enviou", Secured: "Protegido por Linkspan",

@@ -53,7 +53,7 @@ const preview = async (settings) => {
   const colours = new URLSearchParams();
   for (const name of ["light", "dark"]) colours.set(name, settings.theme?.[name]?.primary ?? "");
   const answer = await fetch(`${base}/look?${colours}`);
-  if (answer.ok) dress(await answer.json(), theme !== "system" ? theme : settings.defaultTheme, settings.showWatermark !== false);
+  if (answer.ok) dress(await answer.json(), theme || settings.defaultTheme, settings.showWatermark !== false);
 };
 
 // dress applies the colours that the server derived, and the theme.
@@ -86,7 +86,7 @@ document.addEventListener("htmx:configRequest", (e) => {
   if (token) e.detail.headers.Authorization = "Bearer " + token;
   for (const name of ["session_token", "theme"]) delete e.detail.parameters[name];
   e.detail.parameters.lang = lang;
-  if (theme !== "system") e.detail.parameters.theme = theme;
+  if (theme) e.detail.parameters.theme = theme;
 });
 
 for (const failure of ["htmx:sendError", "htmx:timeout"]) {
@@ -149,7 +149,6 @@ const announce = (text) => {
 const found = () => {
   const results = document.getElementById("results");
   announce(results.dataset.found);
-  if (results.dataset.focus) return;
   if (shownBefore) [...results.querySelectorAll(".items:last-of-type > li > .item")][shownBefore]?.focus();
   shownBefore = 0;
 };
@@ -338,9 +337,10 @@ const startFlow = (form) => {
 // was entered is ever part of an address.
 const send = (of, id, target) => {
   if (of !== flow) return;
-  const values = { session_token: token, lang, theme: root.dataset.theme, ws_client_id: id };
+  const values = { session_token: token, lang, theme, ws_client_id: id };
   const added = Object.entries(values).map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   of.form.append(...added);
+  of.sent = true;
   of.form.target = target;
   HTMLFormElement.prototype.submit.call(of.form);
   of.form.removeAttribute("target");
@@ -399,7 +399,7 @@ const popupSaid = (data) => {
 // for windows of their own, so it counts only when nothing else can tell.
 try {
   new BroadcastChannel("nango-oauth-callback").onmessage = (e) => {
-    if (flow && !flow.socket && flow.sent && e.data?.type?.startsWith("nango_oauth_callback_")) popupSaid(e.data);
+    if (flow?.sent && !flow.socket && e.data?.type?.startsWith("nango_oauth_callback_")) popupSaid(e.data);
   };
 } catch {
   // Storage is off: the socket and the window are left.
