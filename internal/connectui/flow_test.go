@@ -159,6 +159,25 @@ func TestFlows(t *testing.T) {
 		frame.Do(t, `for (const e of ["pointerdown", "pointerup"]) document.getElementById("stage").dispatchEvent(new PointerEvent(e, {bubbles: true}))`)
 		heard(t, page, "close")
 	})
+	t.Run("session ends meanwhile", func(t *testing.T) {
+		r.session("short", acme(), linkspan.ConnectSession{AllowedIntegrations: []string{"github"}}, integrations("github")...)
+		page, frame := r.open(t, b, "short", "")
+		r.mu.Lock()
+		delete(r.sessions, "short")
+		r.mu.Unlock()
+		page.Popup(t, func() { frame.Click(t, "button[type=submit]") })
+		frame.See(t, "[data-view=problem]")
+		if text := frame.Text(t, "h1"); text != english().Expired.Title {
+			t.Errorf("the page says %q", text)
+		}
+	})
+	t.Run("more of a long list", func(t *testing.T) {
+		r.session("long", acme(), linkspan.ConnectSession{}, everything(t)...)
+		p := b.Open(t, r.URL+"/connect-ui/?session_token=long", browsertest.View{})
+		p.Click(t, "[data-more]")
+		p.Until(t, `document.querySelectorAll(".items:last-of-type .item").length > 60`)
+		p.Until(t, `document.activeElement === document.querySelectorAll(".items:last-of-type .item")[50]`)
+	})
 	t.Run("without scripts", func(t *testing.T) {
 		p := b.Open(t, r.URL+"/connect-ui/?session_token=oauth", browsertest.View{Width: 390, NoScript: true})
 		p.Click(t, `[data-integration=github]`)

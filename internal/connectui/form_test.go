@@ -89,15 +89,19 @@ inputs:
 		{"nothing", url.Values{}, map[string]string{"c.password": w.Required}, map[string]string{"kind": "cloud"}},
 		{"hidden by its condition", url.Values{"s.kind": {"cloud"}, "s.host": {"!"}, "c.password": {" 00ff "}}, map[string]string{}, map[string]string{"kind": "cloud"}},
 		{
-			"wrong everywhere", url.Values{"s.kind": {"server"}, "s.host": {"a b"}, "c.password": {"zz"}},
-			map[string]string{"s.host": w.BadHost, "c.password": w.BadPattern}, map[string]string{"kind": "server", "host": "a b"},
+			"wrong everywhere",
+			url.Values{"s.kind": {"server"}, "s.host": {"a b"}, "c.password": {"zz"}},
+			map[string]string{"s.host": w.BadHost, "c.password": w.BadPattern},
+			map[string]string{"kind": "server", "host": "a b"},
 		},
 		{
 			"no choice", url.Values{"s.kind": {"moon"}, "c.password": {"00ff"}}, map[string]string{"s.kind": w.BadChoice}, map[string]string{"kind": "moon"},
 		},
 		{
-			"pasted", url.Values{"s.kind": {"server"}, "s.host": {"https://my.host"}, "c.password": {"00ff"}, "s.decided": {"mine"}, "s.filled": {"mine"}, "c.username": {"mine"}},
-			map[string]string{}, map[string]string{"kind": "server", "host": "my.host"},
+			"pasted",
+			url.Values{"s.kind": {"server"}, "s.host": {"https://my.host"}, "c.password": {"00ff"}, "s.decided": {"mine"}, "s.filled": {"mine"}, "c.username": {"mine"}},
+			map[string]string{},
+			map[string]string{"kind": "server", "host": "my.host"},
 		},
 	}
 	for _, test := range tests {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/authorize"
+	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/httpx"
 )
 
@@ -77,6 +78,8 @@ func explain(w *words, code, reason string, kind linkspan.Kind) problemKind {
 		return problemKind{w.NoToken, false, true}
 	case authorize.CodeState, authorize.CodeStateCookie:
 		return problemKind{w.Stale, true, true}
+	case connect.CodePending:
+		return problemKind{w.Pending, false, true}
 	case codeNotAllowed:
 		return problemKind{w.NotOffered, false, false}
 	case "invalid_connection":

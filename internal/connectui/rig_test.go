@@ -180,7 +180,7 @@ func (r *rig) socket(w http.ResponseWriter, req *http.Request) error {
 	r.mu.Unlock()
 	ctx := c.CloseRead(req.Context())
 	if err := c.Write(ctx, websocket.MessageText, []byte(`{"message_type":"connection_ack","ws_client_id":"`+id+`"}`)); err != nil {
-		return nil //nolint:nilerr // the page is gone
+		return nil // the page is gone
 	}
 	select {
 	case message := <-results:

@@ -22,9 +22,8 @@ type state struct {
 	name  string
 	token string
 	lang  string
-	// host is what the iframe's address says; embedded states are seen in one.
+	// Embedded states are seen in an iframe of another site.
 	embedded bool
-	query    string
 	path     string // instead of the shell
 	act      func(t *testing.T, p *browsertest.Page)
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -216,15 +217,7 @@ func isFragment(r *http.Request) bool { return r.Header.Get("Hx-Request") == "tr
 
 // allows reports whether the session may connect an integration.
 func (v *visit) allows(key string) bool {
-	if len(v.session.AllowedIntegrations) == 0 {
-		return true
-	}
-	for _, allowed := range v.session.AllowedIntegrations {
-		if allowed == key {
-			return true
-		}
-	}
-	return false
+	return len(v.session.AllowedIntegrations) == 0 || slices.Contains(v.session.AllowedIntegrations, key)
 }
 
 // reconnects reports whether the session renews a connection.

@@ -39,7 +39,7 @@ type words struct {
 	DoneTitle, DoneAgainTitle, DoneText, DoneCloses, DoneStandalone, DoneWindow string
 
 	Denied, Refused, WrongDetails, Down, WindowClosed, Blocked, Expired, NoToken, Stale,
-	NotSetUp, NotOffered, Unsupported, Gone, Unknown, Offline problemWords
+	NotSetUp, NotOffered, Unsupported, Gone, Unknown, Pending, Offline problemWords
 
 	OpenProvider, GoBack, Code, ForDevelopers, ProviderSaid, Secured string
 }

@@ -51,6 +51,7 @@ func german() *words {
 		Unsupported:  problemWords{"{provider} lässt sich noch nicht verbinden", "{app} führt den Dienst auf, doch diese Version kann ihn noch nicht verbinden."},
 		Gone:         problemWords{"Diese Verbindung gibt es nicht mehr", "Sie wurde inzwischen gelöscht. Öffnen Sie {app} und verbinden Sie {provider} neu."},
 		Unknown:      problemWords{"{provider} konnte nicht verbunden werden", "Versuchen Sie es erneut. Wenn es wieder geschieht, wenden Sie sich an die Betreiber und nennen Sie den Code. Betroffen ist {app}."},
+		Pending:      problemWords{"{provider} wird verbunden", "Das dauert etwas länger als sonst. Sie müssen nichts tun: {app} erfährt davon, sobald es geschehen ist."},
 		Offline:      problemWords{"Keine Verbindung", "Der Server ist nicht zu erreichen. Prüfen Sie Ihre Internetverbindung und versuchen Sie es erneut."},
 
 		OpenProvider: "{provider} öffnen", GoBack: "Schließen Sie dieses Fenster, öffnen Sie {app} und versuchen Sie es erneut.", Code: "Code",

@@ -51,6 +51,7 @@ func english() *words {
 		Unsupported:  problemWords{"{provider} can't be connected yet", "{app} lists it, but this version can't connect it."},
 		Gone:         problemWords{"This connection no longer exists", "It was deleted in the meantime. Go back to {app} and connect {provider} anew."},
 		Unknown:      problemWords{"{provider} could not be connected", "Try again. If it happens again, tell the people who run {app} and name the code below."},
+		Pending:      problemWords{"{provider} is being connected", "This takes a little longer than usual. You need not do anything: {app} is told as soon as it is done."},
 		Offline:      problemWords{"No connection", "The server could not be reached. Check your internet connection and try again."},
 
 		OpenProvider: "Open {provider}", GoBack: "Close this window, go back to {app} and try again.", Code: "Code",

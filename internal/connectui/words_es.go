@@ -51,6 +51,7 @@ func spanish() *words {
 		Unsupported:  problemWords{"{provider} aún no se puede conectar", "{app} lo incluye en la lista, pero esta versión no puede conectarlo."},
 		Gone:         problemWords{"Esta conexión ya no existe", "Se eliminó mientras tanto. Vuelva a {app} y conecte {provider} de nuevo."},
 		Unknown:      problemWords{"No se pudo conectar {provider}", "Inténtelo de nuevo. Si vuelve a ocurrir, avise a los responsables de {app} e indique el código de abajo."},
+		Pending:      problemWords{"{provider} se está conectando", "Tarda un poco más de lo habitual. No tiene que hacer nada: {app} recibirá el aviso en cuanto termine."},
 		Offline:      problemWords{"Sin conexión", "No se pudo contactar con el servidor. Revise su conexión a internet e inténtelo de nuevo."},
 
 		OpenProvider: "Abrir {provider}", GoBack: "Cierre esta ventana, vuelva a {app} e inténtelo de nuevo.", Code: "Código",

@@ -51,6 +51,7 @@ func french() *words {
 		Unsupported:  problemWords{"{provider} ne peut pas encore être connecté", "{app} le propose, mais cette version ne sait pas encore le connecter."},
 		Gone:         problemWords{"Cette connexion n’existe plus", "Elle a été supprimée entre-temps. Revenez à {app} et connectez {provider} à nouveau."},
 		Unknown:      problemWords{"{provider} n’a pas pu être connecté", "Réessayez. Si cela se reproduit, prévenez les responsables en citant le code ci-dessous. Cela concerne {app}."},
+		Pending:      problemWords{"{provider} est en cours de connexion", "Cela prend un peu plus de temps que d’habitude. Vous n’avez rien à faire : {app} recevra un avis dès que ce sera terminé."},
 		Offline:      problemWords{"Pas de connexion", "Le serveur est injoignable. Vérifiez votre connexion internet et réessayez."},
 
 		OpenProvider: "Ouvrir {provider}", GoBack: "Fermez cette fenêtre, revenez à {app} et réessayez.", Code: "Code",

@@ -51,6 +51,7 @@ func japanese() *words {
 		Unsupported:  problemWords{"{provider} はまだ接続できません", "{app} の一覧にありますが、このバージョンでは接続できません。"},
 		Gone:         problemWords{"この接続は存在しません", "すでに削除されています。{app} に戻って {provider} を新しく接続してください。"},
 		Unknown:      problemWords{"{provider} を接続できませんでした", "もう一度お試しください。繰り返す場合は、下のコードを {app} の運営者にお伝えください。"},
+		Pending:      problemWords{"{provider} を接続しています", "通常より少し時間がかかっています。操作は不要です。完了すると {app} に通知されます。"},
 		Offline:      problemWords{"接続がありません", "サーバーに接続できませんでした。インターネット接続を確認して、もう一度お試しください。"},
 
 		OpenProvider: "{provider} を開く", GoBack: "このウィンドウを閉じて {app} に戻り、もう一度お試しください。", Code: "コード",

@@ -51,6 +51,7 @@ func portuguese() *words {
 		Unsupported:  problemWords{"{provider} ainda não pode ser conectado", "{app} lista o serviço, mas esta versão não consegue conectá-lo."},
 		Gone:         problemWords{"Esta conexão não existe mais", "Ela foi excluída nesse meio-tempo. Abra {app} e conecte {provider} de novo."},
 		Unknown:      problemWords{"Não foi possível conectar {provider}", "Tente novamente. Se acontecer de novo, avise os responsáveis por {app} e informe o código abaixo."},
+		Pending:      problemWords{"{provider} está sendo conectado", "Está demorando um pouco mais que o normal. Você não precisa fazer nada: {app} recebe o aviso assim que terminar."},
 		Offline:      problemWords{"Sem conexão", "Não foi possível acessar o servidor. Confira sua internet e tente novamente."},
 
 		OpenProvider: "Abrir {provider}", GoBack: "Feche esta janela, abra {app} e tente novamente.", Code: "Código",

@@ -16,7 +16,7 @@ func texts(w *words) map[string]string {
 	v := reflect.ValueOf(*w)
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Name
-		if about, ok := v.Field(i).Interface().(problemWords); ok {
+		if about, ok := reflect.TypeAssert[problemWords](v.Field(i)); ok {
 			all[name+".Title"], all[name+".Text"] = about.Title, about.Text
 			continue
 		}

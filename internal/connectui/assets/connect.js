@@ -124,9 +124,15 @@ const entered = () => {
   if (!first) now.dataset.enter = "";
   focusOn(now);
   first = false;
-  if (data.error && data.view !== "loading") tell({ type: "error", payload: { errorType: data.error, errorMessage: data.message ?? "" } });
+  if (data.error && window.name.startsWith("connect-")) sayToOpener(data);
+  if (data.error) tell({ type: "error", payload: { errorType: data.error, errorMessage: data.message ?? "" } });
   if (data.view === "done") finished(data);
 };
+
+// sayToOpener tells the page that waits for this window that it got no further
+// than a page of ours.
+const sayToOpener = ({ error, message }) =>
+  window.opener?.postMessage({ type: "nango_oauth_callback_error", payload: { errorType: error, message: message ?? "" } }, "*");
 
 const focusOn = (now) => {
   const bad = now.querySelector("[aria-invalid=true]");
@@ -159,7 +165,7 @@ let shownBefore = 0;
 // prepare makes a view work with scripts: the token leaves the page, inputs check
 // themselves, secrets can be shown.
 const prepare = (now) => {
-  for (const input of now.querySelectorAll("[data-carried]")) input.remove();
+  for (const input of now.querySelectorAll("[data-carried]")) if (!input.form.elements.ws_client_id) input.remove();
   for (const button of now.querySelectorAll("[data-reveal]")) {
     const input = document.getElementById(button.dataset.reveal);
     input.dataset.revealOf = "";
@@ -294,7 +300,7 @@ document.addEventListener(
     if (e.target.querySelector("[aria-busy=true]") || !valid(e.target)) {
       e.preventDefault();
       e.stopPropagation();
-    } else if ("popup" in e.target.dataset) {
+    } else if ("popup" in e.target.dataset && !e.target.elements.ws_client_id) {
       e.preventDefault();
       startFlow(e.target);
     }
@@ -391,6 +397,7 @@ const popupSaid = (data) => {
   if (data.type === "nango_oauth_callback_error") {
     of.told = true;
     const { errorType, message } = data.payload ?? {};
+    if (errorType === "authorization_pending" && of.socket) return; // the socket tells the end
     setTimeout(() => fail(of, errorType ?? "unknown_err", message ?? ""), of.socket ? 500 : 0);
   }
 };
@@ -552,6 +559,9 @@ if (token) {
   address.searchParams.delete("session_token");
   history.replaceState(null, "", address);
   count("open");
+}
+if (!view.querySelector("[data-view=loading]")) {
+  token ||= document.querySelector("input[name=session_token]")?.value ?? "";
   entered();
 } else if (embedded) {
   entered();
