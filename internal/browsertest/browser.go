@@ -323,10 +323,15 @@ func (p *Page) Type(t testing.TB, selector, text string) {
 	p.run(t, "typing into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text, chromedp.NodeVisible))
 }
 
-// Keys sends keystrokes to whatever has the focus.
+// Keys sends keystrokes to whatever has the focus. They may close the page.
 func (p *Page) Keys(t testing.TB, keys string) {
 	t.Helper()
-	p.run(t, "pressing keys", chromedp.KeyEvent(keys))
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	err := chromedp.Do(ctx, chromedp.KeyEvent(keys))
+	if err != nil && !strings.Contains(err.Error(), "target detached") {
+		t.Fatalf("pressing keys: %v\n%s", err, p.Said())
+	}
 }
 
 // See waits until the selector finds a visible element.
@@ -347,29 +352,45 @@ func (p *Page) URL(t testing.TB) string {
 	return value(t, p, "reading the address", chromedp.Location())
 }
 
-// Frame returns the page inside the first frame that the selector finds, once it
-// is there. Frames of other sites are targets of their own.
+// Frame returns the page inside a frame of another site, whose address holds
+// urlPart, once it is there. Such frames are targets of their own.
 func (p *Page) Frame(t testing.TB, urlPart string) *Page {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		all, err := chromedp.CallBrowser(p.ctx, target.GetTargets, target.GetTargetsParams{})
-		if err != nil {
-			t.Fatalf("listing targets: %v", err)
-		}
-		for _, i := range all.TargetInfos {
-			if i.Type == "iframe" && strings.Contains(i.URL, urlPart) {
-				f := p.browser.attach(t, p.ctx, chromedp.WithTargetID(i.TargetID))
-				return f
-			}
+		if id := p.frame(t, urlPart); id != "" {
+			return p.browser.attach(t, p.ctx, chromedp.WithTargetID(id))
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("there is no frame of %s\n%s", urlPart, p.Said())
 		}
 		<-tick.C
 	}
+}
+
+// frame looks for the frame among those of the page's own profile: the browser
+// lists the targets of all.
+func (p *Page) frame(t testing.TB, urlPart string) target.ID {
+	t.Helper()
+	all, err := chromedp.CallBrowser(p.ctx, target.GetTargets, target.GetTargetsParams{})
+	if err != nil {
+		t.Fatalf("listing targets: %v", err)
+	}
+	own := chromedp.FromContext(p.ctx).Target.TargetID
+	profile := cdp.BrowserContextID("")
+	for _, i := range all.TargetInfos {
+		if i.TargetID == own {
+			profile = i.BrowserContextID
+		}
+	}
+	for _, i := range all.TargetInfos {
+		if i.Type == "iframe" && i.BrowserContextID == profile && strings.Contains(i.URL, urlPart) {
+			return i.TargetID
+		}
+	}
+	return ""
 }
 
 // Close closes the page, as a person closes a window.
