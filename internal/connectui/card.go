@@ -22,6 +22,8 @@ type cardView struct {
 	// OAuth integrations continue in another window.
 	OAuth bool
 	None  bool
+	// Verified is whether credentials are tried out at the provider.
+	Verified bool
 	// Guide explains where the values come from.
 	Guide  string
 	Scopes []string
@@ -58,7 +60,10 @@ func (v cardView) facts() []fact {
 	case v.None:
 		return []fact{{"circle-check", v.say(v.W.FactNone, v.Name)}}
 	}
-	return []fact{{"lock", v.say(v.W.FactKey, v.Name)}}
+	if v.Verified {
+		return []fact{{"lock", v.say(v.W.FactKey, v.Name)}}
+	}
+	return []fact{{"lock", v.say(v.W.FactStored, v.Name)}}
 }
 
 type fact struct{ Icon, Text string }
@@ -146,7 +151,8 @@ func (u *UI) cardView(v *visit, s subject, in entered) cardView {
 		frame: v.frame, Key: key, Name: s.name(), Provider: s.integration.Provider,
 		Reconnect: v.reconnects(), Back: len(v.session.AllowedIntegrations) != 1,
 		OAuth: s.provider.Auth.Mode == catalog.ModeOAuth2, None: s.provider.Auth.Mode == catalog.ModeNone,
-		Guide: v.session.Overrides[key].DocsConnect, Fields: s.form.fields(v.W, in), Popup: v.form.Get("ws_client_id"),
+		Verified: s.provider.API != nil && s.provider.API.Verify != nil,
+		Guide:    v.session.Overrides[key].DocsConnect, Fields: s.form.fields(v.W, in), Popup: v.form.Get("ws_client_id"),
 	}
 	if view.Guide == "" {
 		view.Guide = u.api.String() + "/docs/providers/" + s.integration.Provider

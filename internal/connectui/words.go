@@ -24,7 +24,7 @@ type words struct {
 	Nothing, NothingText, More, NotReady string
 
 	CardTitle, CardTitleApp, ReconnectTitle, ReconnectText string
-	FactSignIn, FactRevoke, FactKey, FactNone              string
+	FactSignIn, FactRevoke, FactKey, FactStored, FactNone  string
 	Permissions, PermissionsText                           string
 	Connect, Reconnect, Continue, Checking, Opening        string
 
