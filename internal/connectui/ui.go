@@ -209,6 +209,9 @@ func (u *UI) open(r *http.Request) (*visit, error) {
 		return v, fmt.Errorf("finding the connect session: %w", err)
 	}
 	v.principal, v.session = p, p.Session
+	event := httpx.EventFrom(r.Context())
+	event.Principal, event.Account, event.Environment = string(p.Kind), p.AccountID, p.Environment.ID
+	event.Integration = r.PathValue("key")
 	v.frame = v.withSettings(p.Environment.Settings.ConnectUI)
 	return v, nil
 }
