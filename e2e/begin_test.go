@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -43,6 +44,8 @@ func wantShut(t *testing.T, d door, r apptest.Reply, status int, code string) {
 }
 
 // TestWhoMayConnect tries to connect accounts without the right to.
+//
+//nolint:tparallel // the cases share one log, which each reads from where it begins
 func TestWhoMayConnect(t *testing.T) {
 	t.Parallel()
 	w := newConnecting(t, apptest.NewSQLite(t))
@@ -53,10 +56,7 @@ func TestWhoMayConnect(t *testing.T) {
 		return url.Values{"connect_session_token": {reply.Data.Token}}
 	}
 	with := func(query url.Values, more ...string) url.Values {
-		all := url.Values{}
-		for name, values := range query {
-			all[name] = values
-		}
+		all := maps.Clone(query)
 		for i := 0; i+1 < len(more); i += 2 {
 			all.Set(more[i], more[i+1])
 		}

@@ -127,6 +127,7 @@ func (w *connecting) consent(t *testing.T, f flow) flow {
 	if err != nil {
 		t.Fatalf("opening the consent page: %v", err)
 	}
+	defer page.Body.Close()
 	answer, err := person.Consent(t, page, true)
 	if err != nil {
 		t.Fatalf("agreeing: %v", err)

@@ -42,6 +42,7 @@ func listen(t *testing.T, i *apptest.Instance) *socket {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), socketPatience)
 	defer cancel()
+	//nolint:bodyclose // the answer to a WebSocket has none
 	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(i.URL, "http")+"/", &websocket.DialOptions{
 		HTTPHeader: http.Header{"Origin": {"https://customer.example"}},
 	})

@@ -22,6 +22,7 @@ func authorize(t *testing.T, i *apptest.Instance, token string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer page.Body.Close()
 	last, err := person.Consent(t, page, true)
 	if err != nil {
 		return 0, err

@@ -52,7 +52,12 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, pooled.stop()) }()
-	if err := b.writeProvider(upstream.address); err != nil {
+	authority, err := startPart(ctx, b.self, "-child=authority")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, authority.stop()) }()
+	if err := b.writeProviders(upstream.address, authority.address); err != nil {
 		return err
 	}
 	t := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', 0)
@@ -76,8 +81,10 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err := b.proxy(ctx, t, program, plain, pooled); err != nil {
 		return err
 	}
-	if err := b.connection(ctx, t, program); err != nil {
-		return err
+	for _, measure := range []func(context.Context, io.Writer, *process) error{b.connection, b.browsers, b.webhooks} {
+		if err := measure(ctx, t, program); err != nil {
+			return err
+		}
 	}
 	now, peak, err := program.memory()
 	if err != nil {
@@ -255,13 +262,14 @@ func milliseconds(d time.Duration) string {
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/(1<<20)) }
 
-// writeProvider writes the provider file that points at the upstream.
-func (b *bench) writeProvider(upstream string) error {
+// writeProviders writes the provider files that point at the upstream and at the
+// authority.
+func (b *bench) writeProviders(upstream, authority string) error {
 	dir := filepath.Join(b.dir, "providers")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("writing the provider: %w", err)
+		return fmt.Errorf("writing the providers: %w", err)
 	}
-	text := `name: bench
+	for name, text := range map[string]string{"bench": `name: bench
 display_name: Bench
 categories: [other]
 auth:
@@ -279,16 +287,41 @@ inputs:
       help: Any text.
       required: true
       secret: true
-`
-	if err := os.WriteFile(filepath.Join(dir, "bench.yaml"), []byte(text), 0o600); err != nil {
-		return fmt.Errorf("writing the provider: %w", err)
+`, "bench-oauth": `name: bench-oauth
+display_name: Bench OAuth
+categories: [other]
+auth:
+  mode: OAUTH2
+  authorize:
+    url:
+      - http://` + authority + `/authorize
+    issuer: http://` + authority + `
+  token:
+    url:
+      - http://` + authority + `/token
+api:
+  base_url:
+    - http://` + authority + `
+  verify:
+    paths:
+      - /me
+`} {
+		if err := os.WriteFile(filepath.Join(dir, name+".yaml"), []byte(text), 0o600); err != nil {
+			return fmt.Errorf("writing the providers: %w", err)
+		}
 	}
 	return nil
 }
 
-// prepare creates the integration and the connection that the load uses.
+// prepare creates the integrations and the connection that the load uses.
 func prepare(ctx context.Context, address string) error {
 	if err := post(ctx, address, "/integrations", map[string]any{"provider": "bench", "unique_key": "bench"}); err != nil {
+		return err
+	}
+	if err := post(ctx, address, "/integrations", map[string]any{
+		"provider": "bench-oauth", "unique_key": "bench-oauth",
+		"credentials": map[string]any{"type": "OAUTH2", "client_id": "bench", "client_secret": "secret"},
+	}); err != nil {
 		return err
 	}
 	return post(ctx, address, "/connections", map[string]any{

@@ -1,8 +1,9 @@
 // Command bench measures the program and prints a table: start-up, idle
-// memory, proxied calls against httputil.ReverseProxy in the same run, and
-// reads of a connection. Everything runs on this machine, each part in a
-// process of its own: the program, the plain proxy, the upstream, and the load
-// generator. Numbers are printed, never judged.
+// memory, proxied calls against httputil.ReverseProxy in the same run, reads of a
+// connection, authorizations, Connect UI and webhooks. Everything runs on this
+// machine, each part in a process of its own: the program, the plain proxy, the
+// upstream, the authorization server, and the load generator, which receives the
+// webhooks, too. Numbers are printed, never judged.
 package main
 
 import (
@@ -54,7 +55,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	flags.StringVar(&o.database, "database", "", "URL of an empty PostgreSQL database; SQLite when empty")
 	flags.DurationVar(&o.duration, "duration", 3*time.Second, "how long each load lasts")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often each load is repeated; the median counts")
-	flags.StringVar(&o.child, "child", "", "be a part of the benchmark: upstream or reverseproxy")
+	flags.StringVar(&o.child, "child", "", "be a part of the benchmark: upstream, authority or reverseproxy")
 	flags.StringVar(&o.target, "target", "", "where the reverseproxy sends its calls")
 	flags.BoolVar(&o.pooled, "pooled", false, "give the reverseproxy a pool of buffers")
 	if err := flags.Parse(args); err != nil {
@@ -67,6 +68,8 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	case "":
 	case "upstream":
 		return serveUpstream(ctx, stdin, stdout)
+	case "authority":
+		return serveAuthority(ctx, stdin, stdout)
 	case "reverseproxy":
 		return serveReverseProxy(ctx, stdin, stdout, o.target, o.pooled)
 	default:
