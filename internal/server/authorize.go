@@ -4,10 +4,11 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
@@ -69,6 +70,12 @@ func (s *Server) beginOAuth(w http.ResponseWriter, r *http.Request) error {
 	if err := notHead(w, r); err != nil {
 		return err
 	}
+	if home, ok := s.homeOf(r); ok {
+		pageHeaders(w.Header())
+		w.Header().Set("Location", home)
+		w.WriteHeader(http.StatusFound)
+		return nil
+	}
 	in, err := browserQuery(r)
 	if err != nil {
 		return &startError{caller(r), in, err}
@@ -83,6 +90,23 @@ func (s *Server) beginOAuth(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Location", start.URL)
 	w.WriteHeader(http.StatusFound)
 	return nil
+}
+
+// homeOf returns where to begin instead when the browser came by another name of
+// this machine than the callback has, such as 127.0.0.1 for localhost: the cookie
+// that binds the authorization to the browser would not come back.
+func (s *Server) homeOf(r *http.Request) (string, bool) {
+	host, port, err := net.SplitHostPort(r.Host)
+	if err != nil || host == s.home.Hostname() || port != s.home.Port() || !isLoopback(host) || !isLoopback(s.home.Hostname()) ||
+		caller(r).Environment.Settings.CallbackURL != "" {
+		return "", false
+	}
+	return s.home.Scheme + "://" + s.home.Host + s.basePath + r.URL.RequestURI(), true
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // notHead refuses HEAD where the answer to GET can be given only once. Scanners
@@ -317,11 +341,12 @@ func (s *Server) root(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// basePath is the path of a URL without a slash at the end.
-func basePath(text string) string {
+// parsePublic parses the public URL, which the configuration has checked. What is
+// not a URL has no host and no path.
+func parsePublic(text string) url.URL {
 	u, err := url.Parse(text)
 	if err != nil {
-		return ""
+		return url.URL{}
 	}
-	return strings.TrimRight(u.EscapedPath(), "/")
+	return *u
 }

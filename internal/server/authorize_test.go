@@ -419,3 +419,19 @@ func FuzzBrowserQuery(f *testing.F) {
 		}
 	})
 }
+
+// A browser that came by another name of this machine begins at the one that the
+// callback has: the cookie would not come back otherwise.
+func TestBeginsWhereTheCallbackIs(t *testing.T) {
+	t.Parallel()
+	r := newFlowRig(t, rigOptions{publicURL: "http://localhost:3003"})
+	path := "/oauth/connect/oauth?connect_session_token=" + r.session(r.dev, nil) + "&params%5Bsub%5D=a+b"
+	for host, home := range map[string]bool{
+		"127.0.0.1:3003": true, "[::1]:3003": true, "localhost:3003": false, "127.0.0.1:3004": false, "evil.example:3003": false, "10.0.0.1:3003": false,
+	} {
+		got := r.call("", "GET", path, "", "Host", host)
+		if location := got.header.Get("Location"); got.status != http.StatusFound || (location == "http://localhost:3003"+path) != home {
+			t.Errorf("%s: %d %s", host, got.status, location)
+		}
+	}
+}

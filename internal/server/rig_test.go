@@ -258,6 +258,9 @@ func (r *rig) call(key, method, path, body string, headers ...string) reply {
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
+	}
 	w := httptest.NewRecorder()
 	r.server.ServeHTTP(w, req)
 	return reply{status: w.Code, header: w.Header(), body: w.Body.String()}

@@ -127,8 +127,9 @@ type Server struct {
 	openAPI func() ([]byte, error)
 	sockets *sockets
 	events  eventBudget
-	// basePath is the path of the public URL, without a slash at the end; secure
+	// home is the public URL, basePath its path without a slash at the end; secure
 	// says that it is one of https.
+	home     url.URL
 	basePath string
 	secure   bool
 }
@@ -137,9 +138,10 @@ type Server struct {
 // is a mistake in the code.
 func New(cfg Config) *Server {
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")
+	home := parsePublic(cfg.PublicURL)
 	s := &Server{
 		cfg: cfg, urls: catalog.PublicURLs{Base: cfg.PublicURL},
-		basePath: basePath(cfg.PublicURL), secure: strings.HasPrefix(cfg.PublicURL, "https:"),
+		home: home, basePath: strings.TrimRight(home.EscapedPath(), "/"), secure: home.Scheme == "https",
 		sockets: newSockets(func(ctx context.Context, popupID string) (string, error) { return cfg.Authorize.Wait(ctx, popupID) }, cfg.Log),
 	}
 	s.openAPI = sync.OnceValues(func() ([]byte, error) { return OpenAPI(s.router.Routes()) })
