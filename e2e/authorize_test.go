@@ -284,11 +284,17 @@ inputs:
 		"//evil.example/oauth/connect/desk", "/oauth/connect/desk/..//evil.example", "//evil.example/", "/%2f%2fevil.example", `/\evil.example`,
 		"/oauth/connect///evil.example", "/oauth/callback//evil.example", "/oauth/callback/%2e%2e//evil.example/..", "/connect-ui//evil.example/", "/connect-ui/../../evil.example",
 	} {
-		r := w.Anonymous(t).Raw(t, http.MethodGet, target)
+		r := w.browser(t).Raw(t, http.MethodGet, target)
 		to := r.Header.Get("Location")
 		if u, err := url.Parse(to); err != nil || u.Host != "" || strings.HasPrefix(to, "//") || strings.HasPrefix(to, `/\`) {
 			t.Errorf("%s leads to %s", target, to)
 		}
+	}
+	// Browsers that come by another name of this machine are sent to the one that
+	// the callback has, and nowhere else.
+	target := "/oauth/connect/desk?connect_session_token=" + token + "&next=//evil.example"
+	if to := w.Anonymous(t).Do(t, http.MethodGet, target, nil).Want(t, http.StatusFound).Header.Get("Location"); to != w.PublicURL()+target {
+		t.Errorf("another name of this machine leads to %s", to)
 	}
 	if all := names(t, w.Dev(t)); len(all) != 0 {
 		t.Errorf("there are connections %v", all)

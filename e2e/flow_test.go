@@ -98,10 +98,17 @@ type flow struct {
 	back *url.URL
 }
 
+// browser returns a client that calls the instance by the name that browsers know
+// it by.
+func (w *connecting) browser(t *testing.T) apptest.Client {
+	t.Helper()
+	return apptest.NewClient(t, w.PublicURL(), "")
+}
+
 // open asks to begin an authorization, in query or path as the caller writes it.
 func (w *connecting) open(t *testing.T, target string) apptest.Reply {
 	t.Helper()
-	return w.show(w.Anonymous(t).Do(t, http.MethodGet, target, nil))
+	return w.show(w.browser(t).Do(t, http.MethodGet, target, nil))
 }
 
 // begin begins an authorization of the integration "desk".
@@ -164,7 +171,7 @@ func (w *connecting) arrive(t *testing.T, f flow, cookies string, changes ...str
 	if cookies != "" {
 		headers = []string{"Cookie", cookies}
 	}
-	return w.show(w.Anonymous(t).Do(t, http.MethodGet, "/oauth/callback?"+query.Encode(), nil, headers...))
+	return w.show(w.browser(t).Do(t, http.MethodGet, "/oauth/callback?"+query.Encode(), nil, headers...))
 }
 
 // keepTokens remembers the tokens of every connection of "desk".

@@ -97,7 +97,7 @@ func (w *connecting) connectEveryWay(t *testing.T) {
 	f := w.consent(t, w.begin(t, own))
 	w.arrive(t, f, f.cookie).Want(t, http.StatusOK)
 	settings(t, w.Instance, object{"hmac_enabled": true})
-	w.show(w.Anonymous(t).Do(t, http.MethodGet, "/oauth/connect/desk?public_key="+key+"&hmac=0123", nil)).Want(t, http.StatusBadRequest)
+	w.open(t, "/oauth/connect/desk?public_key="+key+"&hmac=0123").Want(t, http.StatusBadRequest)
 
 	var rotated struct {
 		Data struct {

@@ -166,7 +166,7 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 			db := open(t)
 			world := apptest.NewWorld(t)
 			i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
-			dev, prod := i.Dev(t), i.Prod(t)
+			dev, prod := i.Dev(t), apptest.NewClient(t, i.PublicURL(), i.Keys.Prod)
 			sink := apptest.NewSink(t)
 			i.SendTo(t, sink.URL)
 			world.Integrate(t, dev, apptest.ProviderNone, "mine")

@@ -82,8 +82,10 @@ type browser struct {
 	received  atomic.Int64
 }
 
+// newBrowser returns a browser that knows the program by the name in its
+// callback, so that its cookies would come back.
 func newBrowser(address string) *browser {
-	c := &browser{address: address}
+	c := &browser{address: strings.Replace(address, "127.0.0.1", "localhost", 1)}
 	c.transport = &http.Transport{
 		MaxIdleConnsPerHost: 64, DisableCompression: true,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
