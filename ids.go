@@ -28,9 +28,9 @@ type (
 	// AuthorizationID identifies a finished authorization that is not yet a
 	// connection.
 	AuthorizationID int64
-	// WebhookEventID identifies a webhook to send, WebhookDeliveryID the
-	// sending of it to one URL.
-	WebhookEventID    int64
+	// WebhookEventID identifies a webhook to send.
+	WebhookEventID int64
+	// WebhookDeliveryID identifies the sending of a webhook to one URL.
 	WebhookDeliveryID int64
 )
 
