@@ -206,16 +206,26 @@ func authorizeQuery(in AuthorizeRequest, s *settings) (string, error) {
 // ours reports whether a parameter belongs to the protocol, so that no caller may
 // touch it: with one of these, whoever made up a link could choose where the code
 // goes. It includes what a provider calls them, and the containers of RFC 9101,
-// which outrank all others. Case does not count, as it does not for some servers.
+// which outrank all others. Case does not count, as it does not for some servers,
+// and neither do spellings: some drop spaces, read "[" as the beginning of an
+// index, and put "_" for characters that their variables can't have.
 func ours(name string, r *catalog.Rewrite) bool {
 	protocol := []string{
 		"response_type", "response_mode", "client_id", "client_secret", "redirect_uri", "state",
 		"code_challenge", "code_challenge_method", "request", "request_uri",
 	}
-	is := func(s string) bool { return strings.EqualFold(s, name) }
+	name = strings.TrimSpace(name)
+	base, _, _ := strings.Cut(name, "[")
+	readAs := []string{name, mangled.Replace(base), mangled.Replace(name)}
+	is := func(s string) bool {
+		return slices.ContainsFunc(readAs, func(read string) bool { return strings.EqualFold(s, read) })
+	}
 	return slices.ContainsFunc(protocol, is) ||
 		slices.ContainsFunc(r.Replace, func(c catalog.Replacement) bool { return is(c.Find) || is(c.With) })
 }
+
+// mangled writes a name as PHP does for the variables it makes of parameters.
+var mangled = strings.NewReplacer(".", "_", " ", "_", "[", "_")
 
 // rewrite joins page and query in the form that the provider wants: the steps
 // come in the order of [catalog.Rewrite].

@@ -96,6 +96,12 @@ func TestAuthorizeURL(t *testing.T) {
 			want: plainHead + "&scope=a%20b%20c&state=s1" + plainTail,
 		},
 		{
+			name: "nor in a spelling that servers read as theirs",
+			change: params(" redirect_uri", "x", "redirect_uri ", "x", "\tstate", "x", "redirect.uri", "x", "redirect uri", "x", "redirect[uri", "x",
+				"redirect_uri[]", "x", "state[a][b]", "x", "Client.ID", "x", "response type[", "x"),
+			want: plainHead + "&scope=a%20b%20c&state=s1" + plainTail,
+		},
+		{
 			name: "nor can it remove them", change: params("state", "undefined", "code_challenge", "undefined", "redirect_uri", "undefined"),
 			want: plainHead + "&scope=a%20b%20c&state=s1" + plainTail,
 		},
