@@ -216,7 +216,7 @@ func ours(name string, r *catalog.Rewrite) bool {
 	}
 	name = strings.TrimSpace(name)
 	base, _, _ := strings.Cut(name, "[")
-	readAs := []string{name, mangled.Replace(base), mangled.Replace(name)}
+	readAs := []string{name, mangled(base), mangled(name)}
 	is := func(s string) bool {
 		return slices.ContainsFunc(readAs, func(read string) bool { return strings.EqualFold(s, read) })
 	}
@@ -224,8 +224,15 @@ func ours(name string, r *catalog.Rewrite) bool {
 		slices.ContainsFunc(r.Replace, func(c catalog.Replacement) bool { return is(c.Find) || is(c.With) })
 }
 
-// mangled writes a name as PHP does for the variables it makes of parameters.
-var mangled = strings.NewReplacer(".", "_", " ", "_", "[", "_")
+// mangled is a name as PHP writes it for the variable that it makes of a parameter.
+func mangled(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(". [", r) {
+			return '_'
+		}
+		return r
+	}, name)
+}
 
 // rewrite joins page and query in the form that the provider wants: the steps
 // come in the order of [catalog.Rewrite].
