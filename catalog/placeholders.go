@@ -105,6 +105,7 @@ func eachTemplate(p *Provider, visit func(path string, where place, t *Template)
 	v.one("auth.authorize.issuer", consentPlace(), a.Authorize.Issuer)
 	v.token(&a.Token)
 	v.one("auth.refresh.url", tokenPlace(), a.Refresh.URL)
+	v.one("auth.token.introspection_url", tokenPlace(), a.Token.IntrospectionURL)
 	v.params("auth.refresh.params", tokenPlace(), a.Refresh.Params)
 	v.params("auth.refresh.headers", tokenPlace(), a.Refresh.Headers)
 	if s := a.Signing; s != nil {

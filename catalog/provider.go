@@ -161,6 +161,9 @@ type Token struct {
 	// RefreshMarginS is how many seconds before its end a token is refreshed;
 	// nil means 900.
 	RefreshMarginS *int `yaml:"refresh_margin_s"`
+	// IntrospectionURL is where the end of a token is asked for (RFC 7662), at
+	// providers whose token responses do not tell it. Nil elsewhere.
+	IntrospectionURL *Template `yaml:"introspection_url"`
 	// NextSteps are the calls that follow the first one in TWO_STEP.
 	NextSteps []TokenStep `yaml:"next_steps"`
 }

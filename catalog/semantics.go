@@ -92,8 +92,6 @@ func (p *Provider) Unsupported() (reason string, unsupported bool) {
 		return "Installation that starts at the provider is not available in this version.", true
 	case p.CodeFacts.TokenClient != "":
 		return "The provider needs a token client of its own, which is not available in this version.", true
-	case p.CodeFacts.ExpiryByIntrospection:
-		return "The provider's tokens expire by introspection, which is not available in this version.", true
 	case p.Hooks.VerifyCredentials != "":
 		return "The provider verifies credentials with code of its own, which is not available in this version.", true
 	}

@@ -188,7 +188,7 @@ func (r *refresh) run(ctx context.Context) (out *entry, stored bool, err error) 
 	}
 	fresh, err := r.refresher.Refresh(ctx, oauth.RefreshRequest{
 		Provider: t.Provider, Integration: t.Integration.Secrets, ConnectionConfig: t.Connection.Config,
-		Credentials: t.Credentials, Trace: r.op.Message,
+		Credentials: t.Credentials, MayExtend: r.mode == modeDue, Trace: r.op.Message,
 	})
 	if err != nil {
 		return r.failed(ctx, asFailure(err))

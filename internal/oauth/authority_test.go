@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/linkspan/linkspan/catalog"
 )
@@ -191,7 +193,11 @@ func (a *authority) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		body = a.token(r, text)
+		if a.asksForEnd(r) {
+			body = a.end(r, text)
+		} else {
+			body = a.token(r, text)
+		}
 	}
 	if err := json.NewEncoder(answer).Encode(body); err != nil {
 		return nil, err
@@ -298,6 +304,25 @@ func (a *authority) authenticate(r *http.Request, params map[string]any) {
 	}
 }
 
+// asksForEnd reports whether a request is to the introspection endpoint.
+func (a *authority) asksForEnd(r *http.Request) bool {
+	template := a.p.Auth.Token.IntrospectionURL
+	if template == nil {
+		return false
+	}
+	address, ok := a.fill(template.String())
+	return ok && r.URL.String() == address
+}
+
+// end is the answer of the introspection endpoint: tokens live for an hour.
+func (a *authority) end(r *http.Request, body []byte) map[string]any {
+	params := a.tokenParams(r, body)
+	if params["client_id"] != flowID || params["client_secret"] == nil || !strings.HasPrefix(fmt.Sprint(params["token"]), "access-") {
+		a.t.Errorf("the end of a token is asked for with %v", slices.Sorted(maps.Keys(params)))
+	}
+	return map[string]any{"active": true, "exp": now().Add(time.Hour).Unix()}
+}
+
 // tokens is the token response in the provider's shape.
 func (a *authority) tokens(refresh bool) map[string]any {
 	lifetime := 3600
@@ -307,6 +332,9 @@ func (a *authority) tokens(refresh bool) map[string]any {
 	tokens := map[string]any{"access_token": "access-1", "refresh_token": "refresh-1", "expires_in": lifetime}
 	if refresh {
 		tokens = map[string]any{"access_token": "access-2", "expires_in": lifetime}
+	}
+	if a.p.Auth.Token.IntrospectionURL != nil {
+		delete(tokens, "expires_in")
 	}
 	answer := tokens
 	if path := a.p.Auth.Token.Response.AlternateTokenPath; path != "" {

@@ -99,6 +99,9 @@ func (c *Client) Exchange(ctx context.Context, in ExchangeRequest) (Grant, error
 	fresh.ClientID, fresh.ClientSecret = in.ClientIDOverride, in.ClientSecretOverride
 	captured := credential.Capture(raw, in.Provider.Auth.Capture.TokenResponse)
 	maps.Copy(captured, redirected)
+	fresh = c.withExpiry(ctx, introspection{
+		provider: in.Provider, integration: in.Integration, config: withSettings(captured, in.ConnectionConfig), credentials: fresh, trace: in.Trace,
+	})
 	return Grant{Credentials: fresh, Captured: captured}, nil
 }
 

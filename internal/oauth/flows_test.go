@@ -129,7 +129,7 @@ func sampleValue(t *testing.T, f *catalog.Field) string {
 	candidates := []string{
 		f.Example, "acme", "ACME1", "1234567890", "com", "acme.example.com", "https://acme.example.com",
 		"0f7b1a52-6a4e-4c3e-9d2e-0123456789ab", "acme.my.workfront.com", "ehr.practicefusion.com/api",
-		"https://accounts.zoho.eu", "someone@example.com", strings.Repeat("a1", 16),
+		"https://accounts.zoho.eu", "https://acme.my.salesforce.com", "someone@example.com", strings.Repeat("a1", 16),
 	}
 	for _, c := range candidates {
 		if c != "" && f.Validate(c) == nil {

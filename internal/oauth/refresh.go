@@ -20,17 +20,29 @@ type RefreshRequest struct {
 	ConnectionConfig map[string]any
 	// Credentials hold the refresh token.
 	Credentials credential.Credentials
-	// Trace gets the HTTP exchange as a message without secrets. Optional.
+	// MayExtend says that a new access token is wanted only because the old one
+	// is about to end. Where the provider tells that it lives on after all, the
+	// same credentials are returned with their later end.
+	MayExtend bool
+	// Trace gets the HTTP exchanges as messages without secrets. Optional.
 	Trace func(linkspan.Message)
 }
 
 // Refresh exchanges a refresh token for new credentials in one HTTP exchange
 // (RFC 6749 §6). The new credentials keep the old refresh token when the
-// provider sends none, and the connection's own OAuth client. Every error is a
-// *Failure.
+// provider sends none, and the connection's own OAuth client. Providers whose
+// tokens end by introspection are asked for the end. Every error is a *Failure.
 func (c *Client) Refresh(ctx context.Context, in RefreshRequest) (credential.Credentials, error) {
 	if in.Credentials.RefreshToken.IsZero() {
 		return credential.Credentials{}, misconfigured("There is no refresh token.", nil)
+	}
+	ask := introspection{
+		provider: in.Provider, integration: in.Integration, config: in.ConnectionConfig, credentials: in.Credentials, trace: in.Trace,
+	}
+	if in.MayExtend {
+		if extended, ok := c.extended(ctx, ask); ok {
+			return extended, nil
+		}
 	}
 	request, err := newRefresh(ctx, in)
 	if err != nil {
@@ -50,7 +62,8 @@ func (c *Client) Refresh(ctx context.Context, in RefreshRequest) (credential.Cre
 		fresh.RefreshToken = in.Credentials.RefreshToken
 	}
 	fresh.ClientID, fresh.ClientSecret = in.Credentials.ClientID, in.Credentials.ClientSecret
-	return fresh, nil
+	ask.credentials = fresh
+	return c.withExpiry(ctx, ask), nil
 }
 
 // newRefresh builds the request. Its error is a *Failure.

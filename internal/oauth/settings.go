@@ -39,9 +39,17 @@ func templateVars(config map[string]any) *catalog.Scope {
 func (s *settings) check() error {
 	a := &s.provider.Auth
 	refs := slices.Concat(a.Authorize.URL.Refs(), a.Token.URL.Refs())
-	if a.Refresh.URL != nil {
-		refs = append(refs, a.Refresh.URL.Refs()...)
+	for _, u := range []*catalog.Template{a.Refresh.URL, a.Token.IntrospectionURL} {
+		if u != nil {
+			refs = append(refs, u.Refs()...)
+		}
 	}
+	return s.checkRefs(refs)
+}
+
+// checkRefs holds the settings that the variables name against the rules of their
+// fields.
+func (s *settings) checkRefs(refs []string) error {
 	for _, ref := range refs {
 		field := s.field(ref)
 		if field == nil {
