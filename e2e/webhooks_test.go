@@ -138,37 +138,52 @@ func TestSignatures(t *testing.T) {
 	}
 	hook := sink.Want(t, 1)[0]
 
-	check := func(key string, headers http.Header) map[string]bool {
-		plain := make(map[string]string)
-		for name := range headers {
-			plain[strings.ToLower(name)] = headers.Get(name)
-		}
-		in, err := json.Marshal(map[string]any{"key": key, "body": string(hook.Body), "headers": plain})
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.CommandContext(t.Context(), node, filepath.Join("node", "verify.mjs"))
-		cmd.Stdin = bytes.NewReader(in)
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("running the published clients: %v", err)
-		}
-		var said map[string]bool
-		if err := json.Unmarshal(out, &said); err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return said
-	}
 	key, _ := i.Dev(t).Do(t, http.MethodGet, "/environments/current/settings", nil).Want(t, http.StatusOK).
 		Map(t)["data"].(map[string]any)["webhook_signing_key"].(string)
-	for what, valid := range check(key, hook.Header) {
+	for what, valid := range verdicts(t, node, key, hook) {
 		if want := !strings.HasSuffix(what, "Changed"); valid != want {
 			t.Errorf("%s: the published client says %v", what, valid)
 		}
 	}
-	for what, valid := range check("another key", hook.Header) {
+	for what, valid := range verdicts(t, node, "another key", hook) {
 		if valid {
 			t.Errorf("%s: the published client accepts another key", what)
 		}
 	}
+
+	// While keys change, whoever knows only the old one accepts what Standard
+	// Webhooks signs.
+	i.Dev(t).Do(t, http.MethodPost, "/environment/webhook-signing-key/rotate", nil).Want(t, http.StatusOK)
+	if status, err := authorize(t, i, i.Session(t, nil)); err != nil || status != http.StatusOK {
+		t.Fatalf("connecting: %d %v", status, err)
+	}
+	for what, valid := range verdicts(t, node, key, sink.Want(t, 2)[1]) {
+		if want := what == "standard"; valid != want {
+			t.Errorf("%s with the key before the last: the published client says %v", what, valid)
+		}
+	}
+}
+
+// verdicts are what the published clients say of a webhook.
+func verdicts(t *testing.T, node, key string, hook apptest.Hook) map[string]bool {
+	t.Helper()
+	plain := make(map[string]string)
+	for name := range hook.Header {
+		plain[strings.ToLower(name)] = hook.Header.Get(name)
+	}
+	in, err := json.Marshal(map[string]any{"key": key, "body": string(hook.Body), "headers": plain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), node, filepath.Join("node", "verify.mjs"))
+	cmd.Stdin = bytes.NewReader(in)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("running the published clients: %v", err)
+	}
+	var said map[string]bool
+	if err := json.Unmarshal(out, &said); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return said
 }
