@@ -22,10 +22,9 @@ const (
 // is refused with deprecated_authentication where the environment wants connect
 // sessions.
 func (s *Service) Browser(ctx context.Context, r *http.Request) (*Principal, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, linkspan.E("access.Browser", linkspan.KindInvalid, "invalid_query_params", err, "The query string is malformed.")
-	}
+	// Clients send values as their users typed them, with a bare "%" or ";". Other
+	// parameters are no reason to refuse a caller.
+	query, _ := url.ParseQuery(r.URL.RawQuery)
 	if token := query.Get(sessionParameter); token != "" {
 		return s.SessionByToken(ctx, token)
 	}

@@ -46,7 +46,8 @@ func TestBrowserRefuses(t *testing.T) {
 			{"token of another shape", "connect_session_token=x", "", "invalid_connect_session_token_format"},
 			{"unknown token", "connect_session_token=nango_connect_session_" + strings.Repeat("0", 64), "", "unknown_connect_session_token"},
 			{"expired token", "connect_session_token=" + expired, "", "unknown_connect_session_token"},
-			{"malformed", "public_key=%zz", "", "invalid_query_params"},
+			{"malformed", "public_key=%zz", "", "missing_public_key"},
+			{"other parameters as typed", "params[a]=50%&params[b]=x;y&public_key=" + open, access.PublicKey, ""},
 		} {
 			p, err := s.Browser(t.Context(), browserRequest(tt.query))
 			if linkspan.CodeOf(err) != tt.code || (err != nil) != (tt.code != "") {

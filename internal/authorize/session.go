@@ -94,7 +94,9 @@ func (s *Service) create(ctx context.Context, env linkspan.Environment, in Sessi
 }
 
 // connectLink is the address of Connect UI with a token. The path ends with a
-// slash, as clients expect.
+// slash, as clients expect. A Connect UI that is served elsewhere is told where
+// this server is: others made for the contract would take the token to the
+// address they have built in (wire contract §9.1).
 func (s *Service) connectLink(token linkspan.Secret) (string, error) {
 	u, err := url.Parse(s.connectURL)
 	if err != nil {
@@ -104,6 +106,9 @@ func (s *Service) connectLink(token linkspan.Secret) (string, error) {
 		u.Path, u.RawPath = u.Path+"/", ""
 	}
 	u.RawQuery = url.Values{"session_token": {token.Reveal()}}.Encode()
+	if !strings.HasPrefix(s.connectURL, s.publicURL+"/") {
+		u.RawQuery += "&" + url.Values{"apiURL": {s.publicURL}}.Encode()
+	}
 	return u.String(), nil
 }
 

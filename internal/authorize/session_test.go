@@ -30,7 +30,7 @@ func TestCreateSession(t *testing.T) {
 	if want := w.now.Add(30 * time.Minute); !made.ExpiresAt.Equal(want) {
 		t.Errorf("expires at %s, want %s", made.ExpiresAt, want)
 	}
-	if want := "https://connect.example.com/ui/?session_token=" + made.Token.Reveal(); made.ConnectLink != want {
+	if want := "https://connect.example.com/ui/?session_token=" + made.Token.Reveal() + "&apiURL=https%3A%2F%2Fapi.example.com"; made.ConnectLink != want {
 		t.Errorf("link %s", made.ConnectLink)
 	}
 	p := w.principal(made)
@@ -241,6 +241,10 @@ func TestConnectLink(t *testing.T) {
 		u, err := url.Parse(made.ConnectLink)
 		must(t, err)
 		if u.Query().Get("session_token") != made.Token.Reveal() {
+			t.Errorf("%s: link %s", given, made.ConnectLink)
+		}
+		elsewhere := !strings.HasPrefix(want, "https://api.example.com/")
+		if api := u.Query().Get("apiURL"); u.Query().Has("apiURL") != elsewhere || elsewhere && api != "https://api.example.com" {
 			t.Errorf("%s: link %s", given, made.ConnectLink)
 		}
 		if u.RawQuery = ""; u.String() != want {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
@@ -165,10 +166,9 @@ func callbackAnswer(r *http.Request) (url.Values, error) {
 	if len(raw) > maxCallback {
 		return nil, linkspan.E("server.oauthCallback", linkspan.KindTooLarge, "request_too_large", nil, "The provider's answer is too long.")
 	}
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, linkspan.E("server.oauthCallback", linkspan.KindInvalid, "invalid_query_params", nil, "The provider's answer is malformed.")
-	}
+	// Some providers leave ";" as it is. Parts that can't be decoded are left out:
+	// what remains says better than we could what is missing.
+	values, _ := url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B"))
 	return values, nil
 }
 

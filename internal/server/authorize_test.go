@@ -153,8 +153,22 @@ func TestCallbackByForm(t *testing.T) {
 	form := url.Values{"code": {"c-1"}, "state": {b.at.Get("state")}}.Encode()
 	r.page(post(b, form, "text/plain"), http.StatusUnsupportedMediaType, "success=false code=invalid_content_type")
 	r.page(post(b, form+strings.Repeat("&x=y", 20_000), "application/x-www-form-urlencoded"), http.StatusRequestEntityTooLarge, "success=false code=request_too_large")
-	r.page(post(b, "%zz", "application/x-www-form-urlencoded"), http.StatusBadRequest, "success=false code=invalid_query_params")
+	r.page(post(b, "%zz", "application/x-www-form-urlencoded"), http.StatusBadRequest, "success=false code=state_err")
 	r.page(post(b, form, "application/x-www-form-urlencoded; charset=utf-8"), http.StatusOK, "success=true")
+}
+
+// What is not encoded as it should be costs nobody a connection.
+func TestSloppyQueries(t *testing.T) {
+	t.Parallel()
+	r := newFlowRig(t, rigOptions{})
+	token := "connect_session_token=" + r.session(r.dev, nil)
+	b := r.begin("/oauth/connect/oauth?" + token + "&params[sub]=50%&params[other]=a;b")
+	sloppy := "code=c;1&error_note=100%&state=" + b.at.Get("state")
+	r.page(r.call("", "GET", "/oauth/callback?"+sloppy, "", "Cookie", b.cookie.Name+"="+b.cookie.Value), http.StatusOK, "success=true")
+	got := r.call("", "POST", "/api-auth/api-key/key?"+token+"&params[sub]=50%", `{"apiKey":"good"}`)
+	if got.status != http.StatusOK {
+		t.Errorf("headless: %d %s", got.status, got.body)
+	}
 }
 
 // What a provider, or anybody else, sends to the callback never comes back as

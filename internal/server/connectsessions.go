@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
@@ -191,11 +192,19 @@ func connectUILook(look *linkspan.ConnectUISettings) api.ConnectUILook {
 	}
 }
 
-// originOf is the scheme and authority of a URL, as browsers write an Origin.
+// originOf is the scheme and authority of a URL, as browsers write an Origin:
+// in lower case, without the port that the scheme has anyway.
 func originOf(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
 		return ""
 	}
-	return u.Scheme + "://" + u.Host
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	}
+	return u.Scheme + "://" + host
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func TestConnectSessionShapes(t *testing.T) {
 	check(t, json.Unmarshal([]byte(got.body), &made))
 	d := made.Data
 	if got.status != http.StatusCreated || !regexp.MustCompile(`^nango_connect_session_[0-9a-f]{64}$`).MatchString(d.Token) ||
-		d.Link != connectURL+"?session_token="+d.Token || time.Until(d.ExpiresAt).Round(time.Minute) != 30*time.Minute || got.header.Get("Cache-Control") != "no-store" {
+		d.Link != connectURL+"?session_token="+d.Token+"&apiURL="+url.QueryEscape(publicURL) || time.Until(d.ExpiresAt).Round(time.Minute) != 30*time.Minute || got.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
 	want := `{"data":{"endUser":{"id":"u1","display_name":"A","email":"a@b.co","tags":{"plan":"pro"},"organization":{"id":"o1","display_name":null}},` +

@@ -44,7 +44,7 @@ const (
 	prodKey    = "00000000-0000-4000-8000-000000000002"
 	accountKey = "00000000-0000-4000-8000-000000000003"
 	publicURL  = "https://link.example"
-	connectURL = "https://connect.example/ui/"
+	connectURL = "https://Connect.example:443/ui/" // as an operator may write it
 )
 
 // rig is the API over the real services and a real database. Only the proxy and
