@@ -28,6 +28,9 @@ const (
 	maxAnswer = 64 << 10
 	// maxAnswerHeader bounds its head.
 	maxAnswerHeader = 64 << 10
+	// awayPause is how long a delivery waits when it could not be sent because the
+	// database was away.
+	awayPause = 5 * time.Second
 	// answerGrace is how long an answer may go on after its head has said all
 	// that matters.
 	answerGrace = 2 * time.Second
@@ -60,6 +63,8 @@ type outcome struct {
 	slow bool
 	// released means that the attempt was broken off and does not count.
 	released bool
+	// ours means that the receiver was not asked.
+	ours bool
 }
 
 // keys are what signs an environment's messages.
@@ -68,12 +73,38 @@ type keys struct {
 	older   []linkspan.Secret
 	// problem says why there are none.
 	problem string
-	// deleted means that the environment is gone.
-	deleted bool
+	// deleted means that the environment is gone, away that the database is.
+	deleted, away bool
+}
+
+// keys reads an environment's present signing keys.
+func (s *Service) keys(ctx context.Context, env linkspan.EnvironmentID) keys {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	e, err := s.store.WebhookEnvironment(ctx, nil, env)
+	switch kind := linkspan.KindOf(err); {
+	case err == nil:
+	case kind == linkspan.KindNotFound:
+		return keys{deleted: true}
+	case ctx.Err() != nil, kind == linkspan.KindUnavailable:
+		return keys{away: true}
+	default:
+		s.log.WarnContext(ctx, "reading the keys that sign webhooks failed", "environment_id", int64(env), "error", err)
+		return keys{problem: "The signing key can't be read; the server's log has the details."}
+	}
+	if e.WebhookSigningKey.IsZero() {
+		return keys{problem: "The environment has no signing key."}
+	}
+	k := keys{present: e.WebhookSigningKey}
+	if !e.PreviousSigningKey.IsZero() && e.PreviousSigningKeyUntil.After(s.now()) {
+		k.older = []linkspan.Secret{e.PreviousSigningKey}
+	}
+	return k
 }
 
 // attempt makes one attempt and says what becomes of the delivery.
-func (s *Service) attempt(ctx context.Context, d linkspan.WebhookDelivery, k keys) outcome {
+func (s *Service) attempt(ctx context.Context, d linkspan.WebhookDelivery) outcome {
+	k := s.keys(ctx, d.EnvironmentID)
 	began := s.now()
 	var (
 		a      answer
@@ -81,6 +112,8 @@ func (s *Service) attempt(ctx context.Context, d linkspan.WebhookDelivery, k key
 	)
 	switch {
 	case k.deleted:
+	case k.away: // our fault: it costs the delivery nothing
+		return outcome{delivery: d, retryIn: awayPause, ours: true, released: ctx.Err() != nil}
 	case k.problem != "":
 		a.problem = k.problem
 	case d.Event.Body.IsZero():
@@ -89,13 +122,20 @@ func (s *Service) attempt(ctx context.Context, d linkspan.WebhookDelivery, k key
 		header = s.header(&d.Event, k, began)
 		a = s.post(ctx, &d, header)
 	}
-	took := s.now().Sub(began)
 	if a.gaveUp {
 		return outcome{delivery: d, released: true}
 	}
+	o := outcome{slow: s.now().Sub(began) >= slowAfter, ours: header == nil}
 	d.Attempts++
 	d.LastStatus, d.LastError = a.status, a.problem
-	o := outcome{slow: took >= slowAfter}
+	s.judge(&o, &d, k, a)
+	o.delivery = d
+	s.record(&o, k, header, a, began)
+	return o
+}
+
+// judge says what an answer means for the delivery.
+func (s *Service) judge(o *outcome, d *linkspan.WebhookDelivery, k keys, a answer) {
 	switch {
 	case k.deleted:
 		d.State, d.LastError = linkspan.DeliveryFailed, "The environment was deleted."
@@ -115,9 +155,6 @@ func (s *Service) attempt(ctx context.Context, d linkspan.WebhookDelivery, k key
 			o.retryIn = max(pause(d.UUID, d.Attempts), retryAfter(a.header, s.now()))
 		}
 	}
-	o.delivery = d
-	s.record(&o, k, header, a, began)
-	return o
 }
 
 // header returns the request's headers.

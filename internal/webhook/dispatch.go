@@ -85,7 +85,10 @@ type dispatcher struct {
 	// longest come first.
 	served map[group]int64
 	turn   int64
-	// more means that the last look saw what it could not take.
+	// behind is the group behind which the next look begins.
+	behind group
+	// more means that the last turn saw what it could not take, or did not see
+	// everything.
 	more bool
 	// failing means that the last call of the store failed, which was logged.
 	failing bool
@@ -163,7 +166,7 @@ func (d *dispatcher) land(o outcome) {
 	if f.poor {
 		d.poor--
 	}
-	if !o.released {
+	if !o.released && !o.ours {
 		r.poor = o.slow || o.delivery.State == linkspan.DeliveryPending || o.delivery.State == linkspan.DeliveryFailed
 	}
 	if r.inFlight == 0 && (!r.poor || len(d.receivers) > remembered) {
@@ -174,30 +177,60 @@ func (d *dispatcher) land(o outcome) {
 
 // work stores what has ended and starts what is due.
 func (d *dispatcher) work(ctx context.Context, look bool) {
-	if !look {
+	switch {
+	case !look:
 		d.report(ctx, d.step(ctx, nil))
-		return
+	case len(d.flights) >= inAll:
+		d.more = true // it is not known: look again when there is room
+		d.report(ctx, d.step(ctx, nil))
+	default:
+		d.report(ctx, d.goRound(ctx))
 	}
+}
+
+// goRound looks through what is due, from where the last turn stopped, and
+// starts what there is room for. A turn that can't see everything leaves the rest
+// to the next one, so that those who come late in the order get theirs however
+// many wait before them.
+func (d *dispatcher) goRound(ctx context.Context) error {
+	began := d.now()
 	d.more = false
-	var after linkspan.WebhookDelivery
 	for range looksPerTurn {
-		found, err := d.look(ctx, after)
+		begin := d.behind
+		found, err := d.look(ctx)
 		if err != nil {
-			d.report(ctx, err)
-			return
+			return err
 		}
 		chosen := d.choose(found)
 		if err := d.step(ctx, chosen); err != nil {
-			d.report(ctx, err)
-			return
+			return err
 		}
 		d.more = d.more || len(chosen) < len(found)
-		if len(found) < perLook || len(d.flights) >= inAll {
+		if d.behind = nextGroup(found); d.behind == (group{}) && begin == (group{}) {
+			return nil // that was all
+		}
+		// A slow database must not keep the claims from being renewed.
+		if len(d.flights) >= inAll || d.now().Sub(began) >= renewEvery {
 			break
 		}
-		after = found[len(found)-1]
 	}
-	d.report(ctx, nil)
+	d.more = true
+	return nil
+}
+
+// nextGroup returns behind which group to go on looking; none if there is
+// nothing further.
+func nextGroup(found []linkspan.WebhookDelivery) group {
+	due := 0
+	for i := range found {
+		if found[i].LeaseUntil.IsZero() {
+			due++
+		}
+	}
+	if due < perLook {
+		return group{}
+	}
+	return groupOf(&found[len(found)-1])
 }
 
 // report logs the first of a row of failures, and that they are over.
@@ -212,12 +245,8 @@ func (d *dispatcher) report(ctx context.Context, err error) {
 	}
 }
 
-// look reads what is due, from behind a group.
-func (d *dispatcher) look(ctx context.Context, after linkspan.WebhookDelivery) ([]linkspan.WebhookDelivery, error) {
-	if len(d.flights) >= inAll {
-		d.more = true // it is not known: look again when there is room
-		return nil, nil
-	}
+// look reads what is due, from where the last look ended.
+func (d *dispatcher) look(ctx context.Context) ([]linkspan.WebhookDelivery, error) {
 	var full []string
 	for name, r := range d.receivers {
 		if r.inFlight >= d.room(r) {
@@ -227,6 +256,7 @@ func (d *dispatcher) look(ctx context.Context, after linkspan.WebhookDelivery) (
 	d.more = d.more || len(full) > 0
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	after := linkspan.WebhookDelivery{Destination: d.behind.destination, EnvironmentID: d.behind.env}
 	found, err := d.store.DueDeliveries(ctx, nil, after, full, perGroup, perLook)
 	if err != nil {
 		return nil, fmt.Errorf("looking for due webhooks: %w", err)
@@ -331,7 +361,7 @@ func (d *dispatcher) step(ctx context.Context, chosen []linkspan.WebhookDelivery
 	d.remember(chosen)
 	// What others were faster to claim may have more behind it.
 	d.more = d.more || len(claimed) < len(chosen)
-	d.start(ctx, claimed)
+	d.start(claimed) //nolint:contextcheck // attempts outlive Run's context by the time of draining
 	return nil
 }
 
@@ -367,49 +397,21 @@ func (d *dispatcher) remember(chosen []linkspan.WebhookDelivery) {
 }
 
 // start begins the attempts of what was claimed.
-func (d *dispatcher) start(ctx context.Context, claimed []linkspan.WebhookDelivery) { //nolint:contextcheck // attempts outlive Run's context by the time of draining
-	signers := make(map[linkspan.EnvironmentID]keys)
+func (d *dispatcher) start(claimed []linkspan.WebhookDelivery) {
 	for i := range claimed {
 		delivery := claimed[i]
-		k, ok := signers[delivery.EnvironmentID]
-		if !ok {
-			k = d.keys(ctx, delivery.EnvironmentID)
-			signers[delivery.EnvironmentID] = k
-		}
 		r := d.receiver(&delivery)
 		d.receivers[delivery.Destination] = r
 		r.inFlight++
 		if r.poor {
 			d.poor++
 		}
-		attemptCtx, cancel := context.WithCancel(d.sending)
+		ctx, cancel := context.WithCancel(d.sending)
 		d.flights[delivery.ID] = &flight{delivery: delivery, poor: r.poor, cancel: cancel}
 		d.working.Go(func() {
-			d.done <- d.attempt(attemptCtx, delivery, k) // never blocks: there is room for all
+			d.done <- d.attempt(ctx, delivery) // never blocks: there is room for all
 		})
 	}
-}
-
-// keys reads an environment's present signing keys.
-func (d *dispatcher) keys(ctx context.Context, env linkspan.EnvironmentID) keys {
-	// What is claimed is sent even if Run's context ends now.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
-	defer cancel()
-	e, err := d.store.WebhookEnvironment(ctx, nil, env)
-	switch {
-	case err != nil && linkspan.KindOf(err) == linkspan.KindNotFound:
-		return keys{deleted: true}
-	case err != nil:
-		d.log.WarnContext(ctx, "reading the keys that sign webhooks failed", "environment_id", int64(env), "error", err)
-		return keys{problem: "The signing key can't be read; the server's log has the details."}
-	case e.WebhookSigningKey.IsZero():
-		return keys{problem: "The environment has no signing key."}
-	}
-	k := keys{present: e.WebhookSigningKey}
-	if !e.PreviousSigningKey.IsZero() && e.PreviousSigningKeyUntil.After(d.now()) {
-		k.older = []linkspan.Secret{e.PreviousSigningKey}
-	}
-	return k
 }
 
 // renew keeps the claims alive and ends the attempts whose claim was lost.
@@ -421,9 +423,9 @@ func (d *dispatcher) renew(ctx context.Context) {
 	for _, f := range d.flights {
 		held = append(held, f.delivery)
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	storeCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	kept, err := d.store.RenewDeliveries(ctx, nil, held, ttl)
+	kept, err := d.store.RenewDeliveries(storeCtx, nil, held, ttl)
 	if err != nil {
 		d.report(ctx, fmt.Errorf("renewing the claims on deliveries: %w", err))
 		return

@@ -188,6 +188,31 @@ func TestNobodyIsHeldUp(t *testing.T) {
 	})
 }
 
+// TestLastInLine starts a process that knows nothing of a thousand receivers that
+// are down, all of them due, in front of one that works.
+func TestLastInLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["works.example"] = answers(200)
+		for i := range 1000 {
+			host := fmt.Sprintf("down%d.example", i)
+			w.receivers[host] = receiverFunc(hangs)
+			for _, d := range w.add(t, 1, host, 5) {
+				unlock := w.lock(nil)
+				w.deliveries[d.ID].Attempts = 1 // by the process before
+				unlock()
+			}
+		}
+		w.add(t, 2, "works.example", 20)
+		defer run(t, w.service("me"))()
+		wait(5 * time.Second)
+		if n := w.count("https://works.example", linkspan.DeliveryDelivered); n != 20 {
+			t.Fatalf("%d of 20 arrived in five seconds", n)
+		}
+	})
+}
+
 // TestFairness has one environment flood a receiver that several share.
 func TestFairness(t *testing.T) {
 	t.Parallel()
@@ -373,6 +398,28 @@ func TestOutage(t *testing.T) {
 		wait(time.Minute)
 		if n := w.count("https://r.example", linkspan.DeliveryDelivered); n != 10 || len(w.hitsOf("")) != 10 {
 			t.Fatalf("%d of 10 arrived in %d requests", n, len(w.hitsOf("")))
+		}
+	})
+}
+
+// TestKeysAway takes the database away between a claim and the reading of the
+// signing key: that costs no attempt, and the receiver is not blamed.
+func TestKeysAway(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["r.example"] = answers(200)
+		d := w.add(t, 1, "r.example", 1)[0]
+		w.setKeysDown(true)
+		defer run(t, w.service("me"))()
+		wait(time.Hour)
+		if got := w.row(d.ID); got.State != linkspan.DeliveryPending || got.Attempts != 0 || got.LastError != "" {
+			t.Fatalf("while the database was away: %+v", got)
+		}
+		w.setKeysDown(false)
+		wait(10 * time.Second)
+		if got := w.row(d.ID); got.State != linkspan.DeliveryDelivered || got.Attempts != 1 {
+			t.Fatalf("afterwards: %+v", got)
 		}
 	})
 }

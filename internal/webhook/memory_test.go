@@ -28,6 +28,7 @@ type memory struct {
 	ops        map[linkspan.OperationID]linkspan.Operation
 	msgs       []linkspan.Message
 	down       bool
+	keysDown   bool
 	looks      int
 }
 
@@ -90,8 +91,17 @@ func (m *memory) setDown(down bool) {
 	m.down = down
 }
 
+// setKeysDown has only the reading of environments fail.
+func (m *memory) setKeysDown(down bool) {
+	defer m.lock(nil)()
+	m.keysDown = down
+}
+
 func (m *memory) WebhookEnvironment(_ context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) (linkspan.Environment, error) {
 	defer m.lock(tx)()
+	if m.keysDown {
+		return linkspan.Environment{}, linkspan.E("memory", linkspan.KindUnavailable, "", errDown, "The database is not available.")
+	}
 	e, ok := m.envs[env]
 	if !ok {
 		return e, linkspan.E("memory", linkspan.KindNotFound, "", nil, "It does not exist.")
