@@ -30,6 +30,18 @@ func run() int {
 		Serve:      app.Serve,
 		Migrate:    app.Migrate,
 		RotateKeys: app.RotateKeys,
-		Demo:       func(ctx context.Context, d cli.Demo) error { return app.Demo(ctx, app.DemoOptions(d)) },
+		Demo:       demo,
 	})
+}
+
+// demo runs the demo. It ends in order when its terminal or the reader of its
+// story goes away, too: its folder holds keys.
+func demo(ctx context.Context, d cli.Demo) error {
+	ends := []os.Signal{syscall.SIGPIPE}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		ends = append(ends, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(ctx, ends...)
+	defer stop()
+	return app.Demo(ctx, app.DemoOptions(d))
 }

@@ -36,7 +36,8 @@ func newDemo(sys System, server Server) *cobra.Command {
 		Short: "Try everything on this machine, with a demo provider to connect to",
 		Long: `Starts a server, Ticketry (a small ticketing service to connect to) and a
 receiver of webhooks, all on this machine only; sets up three integrations; and
-opens a page to connect an account. Ctrl-C ends and removes all of it.
+opens a page to connect an account. Ctrl-C ends and removes all of it; a folder
+given with --data stays.
 
 With --once nothing waits for a person: it connects an account by itself, checks
 each step, and exits with 0 if all is well.`,
@@ -51,7 +52,7 @@ each step, and exits with 0 if all is well.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		log, err := obs.NewLogger(sys.Stderr, "text", *level)
 		if err != nil {
-			return &usageError{err}
+			return &usageError{fmt.Errorf("--log-level: %q is not one of debug, info, warn, error", *level)}
 		}
 		d := Demo{DataDir: *data, Once: *once, Out: sys.Stdout, Log: log}
 		person := isTerminal(sys.Stdout)

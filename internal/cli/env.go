@@ -36,7 +36,7 @@ func newEnvGet(sys System) *cobra.Command {
 		Use:   "get ENVIRONMENT [NAME]",
 		Short: "Print the settings of an environment, or one of them",
 		Long: `Prints the settings of an environment as name=value lines, or the value of one.
-Secrets are masked.
+Secrets are masked; webhook_signing_key is shown to keys that may replace it.
 
 ` + remoteHelp + "\n\nThe names:\n" + indented(names(readable())),
 		Example: "  linkspan env get dev\n  linkspan env get prod webhooks.primary_url",
