@@ -3,6 +3,8 @@ package authorize
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -12,26 +14,40 @@ import (
 	"github.com/linkspan/linkspan/internal/connect"
 )
 
-// pollPopup is how often a waiting page's result is looked for when nothing
-// announced it.
-const pollPopup = time.Second
+const (
+	// pollPopups is how often the results of all waiting pages are looked for, in
+	// one query, should nothing have announced them. It is a safety net: the feed
+	// names every result, or says that it has lost some.
+	pollPopups = 5 * time.Second
+	// retryPopup is when a result is fetched again that could not be.
+	retryPopup = time.Second
+)
 
-// waiting knows which pages wait here for results.
+// waiting knows which pages wait here for results. One of the waiting, whoever
+// has the turn, looks for the results of all: nobody asks the database on their
+// own, and there is no goroutine when nobody waits.
 type waiting struct {
 	mu    sync.Mutex
 	pages map[string]map[chan struct{}]struct{}
+	// lost asks for a look at once.
+	lost chan struct{}
+	// turn holds a value as long as somebody has it. looked is when the last look
+	// was and belongs to whoever has the turn.
+	turn   chan struct{}
+	looked time.Time
 }
 
 // follow wakes those whose result the feed announces. Results for pages that do
 // not wait here cost one look into a map.
 func (w *waiting) follow(f *change.Feed) {
 	w.pages = make(map[string]map[chan struct{}]struct{})
+	w.lost, w.turn = make(chan struct{}, 1), make(chan struct{}, 1)
 	f.Subscribe(func(c linkspan.Change) {
 		switch c.Kind {
 		case linkspan.ChangePopupResult:
 			w.wake(c.Key)
 		case linkspan.ChangeLost:
-			w.wakeAll()
+			signal(w.lost)
 		default:
 		}
 	})
@@ -64,14 +80,11 @@ func (w *waiting) wake(popupID string) {
 	}
 }
 
-func (w *waiting) wakeAll() {
+// ids are the pages that wait.
+func (w *waiting) ids() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, page := range w.pages {
-		for ch := range page {
-			signal(ch)
-		}
-	}
+	return slices.Collect(maps.Keys(w.pages))
 }
 
 // signal never blocks: a value that waits already says the same.
@@ -88,24 +101,72 @@ func signal(ch chan<- struct{}) {
 func (s *Service) Wait(ctx context.Context, popupID string) (message string, err error) {
 	woken, leave := s.waiting.join(popupID)
 	defer leave()
-	tick := time.NewTicker(pollPopup)
-	defer tick.Stop()
 	failing := false
 	for {
 		p, err := s.store.TakePopupResult(ctx, nil, popupID)
 		if err == nil {
 			return p.Message, nil
 		}
-		if ctx.Err() == nil && linkspan.KindOf(err) != linkspan.KindNotFound && !failing {
-			failing = true
-			s.log.WarnContext(ctx, "looking for the result of an authorization failed; it is tried again", "error", err)
+		var retry <-chan time.Time
+		if ctx.Err() == nil && linkspan.KindOf(err) != linkspan.KindNotFound {
+			retry = time.After(retryPopup)
+			if !failing {
+				failing = true
+				s.log.WarnContext(ctx, "looking for the result of an authorization failed; it is tried again", "error", err)
+			}
 		}
+		if err := s.await(ctx, woken, retry); err != nil {
+			return "", fmt.Errorf("waiting for the result of an authorization: %w", err)
+		}
+	}
+}
+
+// await returns when there may be a result for a page that waits. Meanwhile it
+// looks for those of all pages, if nobody else does.
+func (s *Service) await(ctx context.Context, woken <-chan struct{}, retry <-chan time.Time) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-woken:
+		return nil
+	case <-retry:
+		return nil
+	case s.waiting.turn <- struct{}{}:
+	}
+	defer func() { <-s.waiting.turn }()
+	for {
+		next := time.NewTimer(time.Until(s.waiting.looked.Add(pollPopups)))
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("waiting for the result of an authorization: %w", context.Cause(ctx))
 		case <-woken:
-		case <-tick.C:
+		case <-retry:
+		case <-s.waiting.lost:
+			s.look(ctx)
+			next.Stop()
+			continue
+		case <-next.C:
+			s.look(ctx)
+			continue
 		}
+		next.Stop()
+		return context.Cause(ctx)
+	}
+}
+
+// look wakes the pages whose results are there. Whoever calls it has the turn.
+func (s *Service) look(ctx context.Context) {
+	ready, err := s.store.PopupResultsFor(ctx, nil, s.waiting.ids())
+	if ctx.Err() != nil {
+		signal(s.waiting.lost) // the next one looks instead
+		return
+	}
+	s.waiting.looked = time.Now()
+	if err != nil {
+		s.log.WarnContext(ctx, "looking for the results of authorizations failed; it is tried again", "error", err)
+		return
+	}
+	for _, id := range ready {
+		s.waiting.wake(id)
 	}
 }
 

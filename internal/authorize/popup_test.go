@@ -20,8 +20,21 @@ type results struct {
 
 	mu      sync.Mutex
 	message string
-	asked   int
 	fail    error
+	// asked and looked are how often one page's result and those of all were
+	// asked for, most how many pages at a time.
+	asked, looked, most int
+}
+
+func (r *results) PopupResultsFor(_ context.Context, _ linkspan.Tx, ids []string) ([]string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.looked++
+	r.most = max(r.most, len(ids))
+	if r.fail != nil || r.message == "" {
+		return nil, r.fail
+	}
+	return ids, nil
 }
 
 func (r *results) TakePopupResult(context.Context, linkspan.Tx, string) (linkspan.PopupResult, error) {
@@ -62,11 +75,11 @@ func TestWait(t *testing.T) {
 			r.set("hello", nil)
 			f.Local(linkspan.Change{Kind: linkspan.ChangeLost})
 		}, 0},
-		"unannounced": {func(r *results, _ *change.Feed) { r.set("hello", nil) }, time.Second},
+		"unannounced": {func(r *results, _ *change.Feed) { r.set("hello", nil) }, 5 * time.Second},
 		"for others": {func(r *results, f *change.Feed) {
 			f.Local(linkspan.Change{Kind: linkspan.ChangePopupResult, Key: "other"})
 			r.set("hello", nil)
-		}, time.Second},
+		}, 5 * time.Second},
 		"after a failure of the database": {func(r *results, f *change.Feed) {
 			r.set("", errors.New("away"))
 			f.Local(announce)
@@ -98,24 +111,69 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// However many pages wait, one asks for all of them, and when it leaves another.
+func TestWaitAsksOnceForAll(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := new(results)
+		s, feed := waiter(store)
+		const pages = 50
+		var done sync.WaitGroup
+		var mu sync.Mutex
+		told := 0
+		for i := range pages {
+			// They leave one after the other, whoever is asking included.
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour+time.Duration(i)*time.Second)
+			defer cancel()
+			done.Go(func() {
+				message, err := s.Wait(ctx, linkspan.NewUUID())
+				if mu.Lock(); err == nil && message == "hello" {
+					told++
+				} else if !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%q, %v", message, err)
+				}
+				mu.Unlock()
+			})
+		}
+		synctest.Wait()
+		<-time.After(time.Hour - time.Second)
+		if store.asked != pages || store.most != pages || store.looked < 700 || store.looked > 720 {
+			t.Errorf("in an hour %d pages asked %d times each, and %d times for %d", pages, store.asked/pages, store.looked, store.most)
+		}
+		before := store.looked
+		<-time.After(11 * time.Second) // ten have left
+		if more := store.looked - before; more < 2 || more > 3 {
+			t.Errorf("they went on to ask %d times", more)
+		}
+		store.set("hello", nil)
+		before = store.looked
+		feed.Local(linkspan.Change{Kind: linkspan.ChangeLost})
+		done.Wait()
+		if told != pages-10 && told != pages-11 || store.looked-before > 2 {
+			t.Errorf("%d were told by %d looks", told, store.looked-before)
+		}
+	})
+}
+
 func TestWaitEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := new(results)
 		s, feed := waiter(store)
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, err := s.Wait(ctx, "p"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
-		asked := store.asked
-		if asked < 10 || asked > 12 {
-			t.Errorf("asked %d times in ten seconds", asked)
+		asked, looked := store.asked, store.looked
+		if asked != 1 || looked < 10 || looked > 13 {
+			t.Errorf("asked %d times and looked %d times in a minute", asked, looked)
 		}
 		// Nobody waits any more, so nobody is woken.
 		feed.Local(linkspan.Change{Kind: linkspan.ChangePopupResult, Key: "p"})
-		synctest.Wait()
-		if store.asked != asked {
+		feed.Local(linkspan.Change{Kind: linkspan.ChangeLost})
+		<-time.After(time.Minute)
+		if store.asked != asked || store.looked != looked {
 			t.Error("it goes on asking")
 		}
 	})

@@ -72,6 +72,8 @@ type Store interface {
 	// TakePopupResult returns the result for a page and removes it; it only reads
 	// as long as there is none.
 	TakePopupResult(ctx context.Context, tx linkspan.Tx, popupID string) (linkspan.PopupResult, error)
+	// PopupResultsFor returns those of the ids for which there are results.
+	PopupResultsFor(ctx context.Context, tx linkspan.Tx, popupIDs []string) ([]string, error)
 	PurgePopupResults(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
 }
 

@@ -57,8 +57,12 @@ func scanOAuthSession(sc scanner) (r oauthSessionRow, err error) {
 // for the browser that began it, before it expires. A taken one is marked as
 // used and its payload is wiped; one that is not taken comes without its payload
 // and unchanged, for the caller to see why. Authorizations of deleted
-// environments do not exist.
+// environments do not exist. A state that is unknown costs a look: anybody may
+// make one up, and should not hold up those who write.
 func (s *Store) TakeOAuthSession(ctx context.Context, tx linkspan.Tx, state, browser [32]byte, now time.Time) (o linkspan.OAuthSession, taken bool, err error) {
+	if _, err := one(ctx, s.read(tx), value[int64], "select 1 from oauth_sessions where state_hash = $1", state[:]); err != nil {
+		return linkspan.OAuthSession{}, false, wrap("TakeOAuthSession", err)
+	}
 	err = s.write(ctx, tx, func(ctx context.Context, t *txn) error {
 		o, taken = linkspan.OAuthSession{}, false
 		r, err := one(ctx, t, scanOAuthSession, `

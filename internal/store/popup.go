@@ -39,6 +39,20 @@ func (s *Store) TakePopupResult(ctx context.Context, tx linkspan.Tx, popupID str
 	return p, wrap(op, err)
 }
 
+// PopupResultsFor returns those of the ids of waiting pages for which there are
+// results. It only reads.
+func (s *Store) PopupResultsFor(ctx context.Context, tx linkspan.Tx, popupIDs []string) ([]string, error) {
+	if len(popupIDs) == 0 {
+		return nil, nil
+	}
+	c := &conditions{}
+	if err := c.in(s.dialect, "popup_id", popupIDs); err != nil {
+		return nil, wrap("PopupResultsFor", err)
+	}
+	found, err := all(ctx, s.read(tx), value[string], "select popup_id from popup_results where "+c.where(), c.args...)
+	return found, wrap("PopupResultsFor", err)
+}
+
 // PurgePopupResults removes at most limit results from before the given time,
 // which nobody fetched, and returns how many it removed.
 func (s *Store) PurgePopupResults(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error) {

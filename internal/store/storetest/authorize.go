@@ -95,8 +95,13 @@ func testOAuthSessions(t *testing.T, w *world) {
 	unpaid := o
 	unpaid.Payload = linkspan.Secret{}
 
-	_, _, err := w.TakeOAuthSession(ctx, nil, newHash(), o.BrowserHash, now)
-	wantKind(t, err, linkspan.KindNotFound)
+	w.inTx(t, func(context.Context, linkspan.Tx) {
+		// Made-up states do not wait for those who write.
+		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		_, _, err := w.TakeOAuthSession(ctx, nil, newHash(), o.BrowserHash, now)
+		wantKind(t, err, linkspan.KindNotFound)
+	})
 	for name, try := range map[string]struct {
 		browser [32]byte
 		at      time.Time
@@ -172,6 +177,12 @@ func testPopupResults(t *testing.T, w *world) {
 		must(t, w.InsertPopupResult(ctx, tx, late))
 		must(t, w.InsertPopupResult(ctx, tx, linkspan.PopupResult{PopupID: linkspan.NewUUID(), Message: "other"}))
 	})
+	for _, ids := range [][]string{{linkspan.NewUUID(), p.PopupID, "'"}, {linkspan.NewUUID()}, nil} {
+		there, err := w.PopupResultsFor(ctx, nil, ids)
+		must(t, err)
+		wantEqual(t, "results there", slices.Contains(there, p.PopupID), len(ids) == 3)
+		wantEqual(t, "how many", len(there), len(ids)/3)
+	}
 	got, err := w.TakePopupResult(ctx, nil, p.PopupID)
 	must(t, err)
 	if diff := cmp.Diff(p, got, cmpopts.IgnoreFields(linkspan.PopupResult{}, "CreatedAt")); diff != "" {
