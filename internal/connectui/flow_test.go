@@ -142,6 +142,99 @@ func TestFlows(t *testing.T) {
 			t.Errorf("the page heard %v", got)
 		}
 	})
+	t.Run("the server restarts meanwhile", func(t *testing.T) {
+		page, frame := r.open(t, b, "oauth", "")
+		frame.Click(t, `[data-integration=github]`)
+		popup := page.Popup(t, func() { frame.Click(t, "button[type=submit]") })
+		popup.Until(t, `document.title === "Provider"`)
+		r.with(func() { r.cut() })
+		// Only the socket can tell: the provider cuts the window off.
+		popup.Do(t, `window.opener = null; window.BroadcastChannel = undefined`)
+		popup.Click(t, "#yes")
+		frame.See(t, "[data-view=done]")
+		if got := heard(t, page, "connect"); got["connectionId"] != "c1" {
+			t.Errorf("the page heard %v", got)
+		}
+	})
+	t.Run("no WebSockets in this network", func(t *testing.T) {
+		r.with(func() { r.noSockets = true })
+		defer r.with(func() { r.noSockets = false })
+		page, frame := r.open(t, b, "oauth", "")
+		frame.Click(t, `[data-integration=github]`)
+		popup := page.Popup(t, func() { frame.Click(t, "button[type=submit]") })
+		popup.Click(t, "#yes")
+		frame.See(t, "[data-view=done]")
+		if got := heard(t, page, "connect"); got["connectionId"] != "c1" || got["providerConfigKey"] != "github" {
+			t.Errorf("the page heard %v", got)
+		}
+	})
+	t.Run("told once", func(t *testing.T) {
+		page, frame := r.open(t, b, "oauth", "")
+		frame.Click(t, `[data-integration=github]`)
+		popup := page.Popup(t, func() { frame.Click(t, "button[type=submit]") })
+		popup.Click(t, "#yes")
+		heard(t, page, "close")
+		var times int
+		if page.Eval(t, `heard.filter(m => m.type === "connect").length`, &times); times != 1 {
+			t.Errorf("the page heard of the connection %d times", times)
+		}
+	})
+	t.Run("something else answers", func(t *testing.T) {
+		_, frame := r.open(t, b, "key", "")
+		frame.Do(t, `document.querySelector("select").selectedIndex = 2`)
+		frame.Type(t, "input[name='s.applicationKey']", "app")
+		frame.Type(t, "input[name='c.apiKey']", strings.Repeat("c", 32))
+		r.with(func() { r.down = true })
+		frame.Click(t, "button[type=submit]")
+		frame.See(t, "#alert b")
+		r.with(func() { r.down = false })
+		if text := frame.Text(t, "#alert b"); text != english().Offline.Title {
+			t.Errorf("the page says %q", text)
+		}
+		var key string
+		if frame.Eval(t, `document.querySelector("input[name='c.apiKey']").value`, &key); key != strings.Repeat("c", 32) {
+			t.Errorf("the key that was entered became %q", key)
+		}
+		var idle bool
+		if frame.Eval(t, `!document.querySelector("[aria-busy=true], button[type=submit]:disabled")`, &idle); !idle {
+			t.Error("the button can't be pressed again")
+		}
+	})
+	t.Run("the list can't be had", func(t *testing.T) {
+		_, frame := r.open(t, b, "oauth", "")
+		r.with(func() { r.down = true })
+		frame.Click(t, `[data-integration=github]`)
+		frame.See(t, "[data-retry]")
+		r.with(func() { r.down = false })
+		frame.Click(t, "[data-retry]")
+		frame.See(t, "[data-view=list]")
+	})
+	t.Run("what goes wrong is read out", func(t *testing.T) {
+		_, frame := r.open(t, b, "key", "")
+		frame.Type(t, "input[name='c.apiKey']", "short\t")
+		frame.Until(t, `document.getElementById("status").textContent === "API Key: " + document.getElementById("fc-apiKey-error").textContent`)
+		frame.Click(t, "button[type=submit]")
+		// The focus goes to the first input at fault, which its problem describes.
+		frame.Until(t, `document.activeElement.name === "s.siteParameter" && document.getElementById(document.activeElement.getAttribute("aria-describedby").split(" ")[0]).textContent.startsWith("Choose a value")`)
+	})
+	t.Run("a search moves nothing", func(t *testing.T) {
+		_, frame := r.open(t, b, "oauth", "")
+		at := `Math.round(document.querySelector("input[type=search]").getBoundingClientRect().top)`
+		var before, after int
+		frame.Eval(t, at, &before)
+		frame.Type(t, "input[type=search]", "zzz")
+		frame.See(t, ".none")
+		if frame.Eval(t, at, &after); before != after {
+			t.Errorf("the search moved from %d to %d px", before, after)
+		}
+	})
+	t.Run("a stranger offers a session", func(t *testing.T) {
+		_, frame := r.open(t, b, "key", "")
+		frame.Do(t, `for (const from of [window, document.body.appendChild(document.createElement("iframe")).contentWindow])
+			window.dispatchEvent(new MessageEvent("message", {source: from, data: {type: "session_token", sessionToken: "oauth"}}))`)
+		frame.Do(t, `new Promise(done => setTimeout(done, 300))`)
+		frame.See(t, "[data-view=card]")
+	})
 	t.Run("keyboard only", func(t *testing.T) {
 		page, frame := r.open(t, b, "oauth", "")
 		frame.Do(t, `document.querySelector("input[type=search]").focus()`)
@@ -200,6 +293,13 @@ func TestFlows(t *testing.T) {
 			}
 		}
 	})
+}
+
+// with changes the rig.
+func (r *rig) with(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
 }
 
 // answer changes what the provider makes of credentials.

@@ -238,7 +238,7 @@ func (f form) validate(w *words, in entered) error {
 			if !list[i].Asked() || !list.Visible(list[i].Name, values) {
 				continue
 			}
-			problem, err := check(w, &list[i], values[list[i].Name])
+			problem, err := check(w, f.label(prefix, &list[i]), &list[i], values[list[i].Name])
 			if err != nil {
 				return err
 			}
@@ -250,7 +250,8 @@ func (f form) validate(w *words, in entered) error {
 	if (in.values[inputOwnClientID] == "") != (in.values[inputOwnSecret] == "") {
 		for _, name := range []string{inputOwnClientID, inputOwnSecret} {
 			if in.values[name] == "" {
-				in.problems[name] = w.Required
+				label := map[string]string{inputOwnClientID: w.OwnClientID, inputOwnSecret: w.OwnClientSecret}[name]
+				in.problems[name] = say(w.Required, "field", label)
 			}
 		}
 	}
@@ -272,8 +273,8 @@ func (f form) valuesOf(prefix string, list catalog.Fields, in entered) map[strin
 	return values
 }
 
-// check says in words what is wrong with a value.
-func check(w *words, f *catalog.Field, value string) (string, error) {
+// check says in words what is wrong with the value of the field with a label.
+func check(w *words, label string, f *catalog.Field, value string) (string, error) {
 	if len([]rune(value)) > maxValue {
 		return say(w.TooLong, "max", "1024"), nil
 	}
@@ -285,20 +286,28 @@ func check(w *words, f *catalog.Field, value string) (string, error) {
 	if !ok {
 		return "", err
 	}
-	return describe(w, f, refused.Rule), nil
+	return describe(w, label, f, refused.Rule), nil
 }
 
 // describe puts a broken rule into words.
-func describe(w *words, f *catalog.Field, rule string) string {
+func describe(w *words, label string, f *catalog.Field, rule string) string {
 	switch rule {
 	case "required":
-		return w.Required
+		return requiredWords(w, label, len(f.Choices) > 0)
 	case "choices":
 		return w.BadChoice
 	case "format":
 		return formatWords(w, f.Format)
 	}
 	return patternWords(w, f.Example)
+}
+
+// requiredWords ask for the value of the field with a label.
+func requiredWords(w *words, label string, choice bool) string {
+	if choice {
+		return say(w.RequiredChoice, "field", label)
+	}
+	return say(w.Required, "field", label)
 }
 
 func formatWords(w *words, format string) string {

@@ -86,7 +86,7 @@ inputs:
 		problems map[string]string
 		params   map[string]string
 	}{
-		{"nothing", url.Values{}, map[string]string{"c.password": w.Required}, map[string]string{"kind": "cloud"}},
+		{"nothing", url.Values{}, map[string]string{"c.password": "Enter your API token."}, map[string]string{"kind": "cloud"}},
 		{"hidden by its condition", url.Values{"s.kind": {"cloud"}, "s.host": {"!"}, "c.password": {" 00ff "}}, map[string]string{}, map[string]string{"kind": "cloud"}},
 		{
 			"wrong everywhere",

@@ -88,7 +88,7 @@ func (in field) common(f frame) templ.Attributes {
 	}
 	if in.Required {
 		attributes["required"] = true
-		attributes["data-required"] = f.W.Required
+		attributes["data-required"] = requiredWords(f.W, in.Label, len(in.Choices) > 0)
 	}
 	if in.Error != "" {
 		attributes["aria-invalid"] = "true"

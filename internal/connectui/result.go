@@ -13,12 +13,14 @@ import (
 // resultView is the page that the provider's window ends on.
 type resultView struct {
 	frame
-	Success                bool
-	Title, Text, Next      string
-	Name, Provider         string
-	Code                   string
-	Details                []string
-	Query                  []authorize.QueryParam
+	Success           bool
+	Title, Text, Next string
+	Name, Provider    string
+	Code              string
+	Details           []string
+	Query             []authorize.QueryParam
+	// Key and Connection name what is connected, for the page that waits.
+	Key, Connection        string
 	payloadMessage, origin string
 }
 
@@ -57,7 +59,7 @@ func (u *UI) resultView(r *http.Request, result authorize.Result) resultView {
 	f = f.withSettings(result.Look)
 	v := resultView{
 		frame: f, Success: result.Success, Provider: result.Provider, Name: shortName(result.ProviderName), Code: result.Code, Query: result.Query,
-		origin: u.api.Scheme + "://" + u.api.Host,
+		Key: result.IntegrationKey, Connection: result.ConnectionName, origin: u.api.Scheme + "://" + u.api.Host,
 	}
 	if v.Name == "" {
 		v.Name = result.IntegrationKey
@@ -98,16 +100,16 @@ func payloadMessage(result authorize.Result) string {
 // script tells the opener and whoever listens on the channel. Success closes the
 // window after a moment, an acknowledgement at once.
 func (v resultView) script() string {
-	type payload struct {
-		Message   string `json:"message"`
-		ErrorType string `json:"errorType"`
-	}
 	message := struct {
-		Type    string   `json:"type"`
-		Payload *payload `json:"payload,omitempty"`
+		Type    string            `json:"type"`
+		Payload map[string]string `json:"payload,omitempty"`
 	}{Type: "nango_oauth_callback_success"}
-	if !v.Success {
-		message.Type, message.Payload = "nango_oauth_callback_error", &payload{v.payloadMessage, v.Code}
+	switch {
+	case !v.Success:
+		message.Type, message.Payload = "nango_oauth_callback_error", map[string]string{"message": v.payloadMessage, "errorType": v.Code}
+	case v.Connection != "":
+		// Connect UI needs the names where no WebSocket gets through.
+		message.Payload = map[string]string{"providerConfigKey": v.Key, "connectionId": v.Connection}
 	}
 	text, err := json.Marshal(message) // escapes <, > and & so that no element ends early
 	if err != nil {

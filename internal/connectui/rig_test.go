@@ -36,6 +36,11 @@ type rig struct {
 	granted  []credential.Credentials
 	events   []string
 	sockets  map[string]chan string
+	// noSockets refuses WebSockets as some networks do; cut ends the last one.
+	noSockets bool
+	cut       func()
+	// down makes the program stand still: something in front answers for it.
+	down bool
 }
 
 func newRig(t testing.TB) *rig {
@@ -49,7 +54,16 @@ func newRig(t testing.TB) *rig {
 		return connect.Outcome{IntegrationKey: in.IntegrationKey, Name: "conn-1", Created: true}, nil
 	}
 	var handler http.Handler
-	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { handler.ServeHTTP(w, req) }))
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.mu.Lock()
+		down := r.down
+		r.mu.Unlock()
+		if down {
+			http.Error(w, "502 Bad Gateway", http.StatusBadGateway)
+			return
+		}
+		handler.ServeHTTP(w, req)
+	}))
 	t.Cleanup(r.Close)
 	r.ui = New(Config{Access: r, Authorize: r, Catalog: cat, Integrations: r, PublicURL: r.URL, Log: slog.New(slog.DiscardHandler)})
 	router := httpx.New(httpx.Config{Log: slog.New(slog.DiscardHandler)})
@@ -112,7 +126,7 @@ func (r *rig) callback(w http.ResponseWriter, req *http.Request) error {
 	}
 	message := `{"message_type":"error","provider_config_key":"github","connection_id":"c1","error_type":"callback_err","error_desc":"declined (access_denied)"}`
 	if q.Get("yes") != "" {
-		result = authorize.Result{Success: true, IntegrationKey: "github", Provider: "github", ProviderName: "GitHub", Status: 200}
+		result = authorize.Result{Success: true, IntegrationKey: "github", ConnectionName: "c1", Provider: "github", ProviderName: "GitHub", Status: 200}
 		message = `{"message_type":"success","provider_config_key":"github","connection_id":"c1","is_pending":false}`
 	}
 	if waiting != nil {
@@ -173,12 +187,26 @@ func (r *rig) socket(w http.ResponseWriter, req *http.Request) error {
 		return err
 	}
 	defer func() { _ = c.CloseNow() }()
-	results := make(chan string, 1)
 	r.mu.Lock()
-	id := linkspan.NewUUID()
-	r.sockets[id] = results
+	id := req.URL.Query().Get("ws_client_id")
+	if id == "" {
+		id = linkspan.NewUUID()
+	}
+	results := r.sockets[id]
+	if results == nil {
+		results = make(chan string, 1)
+		r.sockets[id] = results
+	}
+	refused := r.noSockets
 	r.mu.Unlock()
-	ctx := c.CloseRead(req.Context())
+	if refused {
+		return nil
+	}
+	ctx, end := context.WithCancel(c.CloseRead(req.Context()))
+	defer end()
+	r.mu.Lock()
+	r.cut = end
+	r.mu.Unlock()
 	if err := c.Write(ctx, websocket.MessageText, []byte(`{"message_type":"connection_ack","ws_client_id":"`+id+`"}`)); err != nil {
 		return nil // the page is gone
 	}

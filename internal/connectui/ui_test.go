@@ -193,6 +193,10 @@ func TestResult(t *testing.T) {
 			t.Errorf("the page of a success lacks %s", want)
 		}
 	}
+	if _, named := page(authorize.Result{Success: true, IntegrationKey: "github", ConnectionName: "</script>", Status: 200}); !strings.Contains(named,
+		`"payload":{"connectionId":"\u003c/script\u003e","providerConfigKey":"github"}`) {
+		t.Error("the page of a success does not name the connection")
+	}
 	policy := w.Header().Get("Content-Security-Policy")
 	if !strings.HasPrefix(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") {
 		t.Errorf("the policy is %s", policy)

@@ -32,7 +32,7 @@ type words struct {
 
 	Optional, WhereFind, Choose, Show, NewTab string
 
-	Required, BadChoice, BadHost, BadURL, BadUUID, BadEmail, BadPattern, TooLong, Example, CheckFields string
+	Required, RequiredChoice, BadChoice, BadHost, BadURL, BadUUID, BadEmail, BadPattern, TooLong, Example, CheckFields string
 
 	WaitTitle, WaitText, WaitClosed, Reopen string
 

@@ -9,7 +9,7 @@ func german() *words {
 		Search: "Suche", SearchHint: "Nach Namen suchen", SearchButton: "Suchen",
 		Popular: "Beliebt", All: "Alle", Found: "{count} gefunden", FoundOne: "1 gefunden",
 		NothingFound: "Nichts gefunden für „{query}“", NothingFoundText: "Prüfen Sie die Schreibweise oder suchen Sie nach einem kürzeren Wort.",
-		Nothing: "Noch nichts zu verbinden", NothingText: "{app} hat noch keine Integration eingerichtet. Bitte wenden Sie sich an den Betreiber.",
+		Nothing: "Noch nichts zu verbinden", NothingText: "{app} hat noch keine Integration eingerichtet. Bitte wenden Sie sich an das Team dahinter.",
 		More: "Mehr anzeigen", NotReady: "Noch nicht verfügbar",
 
 		CardTitle: "{provider} verbinden", CardTitleApp: "{provider} mit {app} verbinden",
@@ -27,7 +27,7 @@ func german() *words {
 
 		Optional: "optional", WhereFind: "Wo finde ich das?", Choose: "Bitte wählen …", Show: "{field} anzeigen", NewTab: "öffnet sich in einem neuen Tab",
 
-		Required: "Bitte füllen Sie dieses Feld aus.", BadChoice: "Wählen Sie einen der angebotenen Werte.", BadHost: "Geben Sie einen Hostnamen ein, ohne https:// und ohne Pfad.",
+		Required: "Geben Sie „{field}“ ein.", RequiredChoice: "Wählen Sie einen Wert für „{field}“.", BadChoice: "Wählen Sie einen der angebotenen Werte.", BadHost: "Geben Sie einen Hostnamen ein, ohne https:// und ohne Pfad.",
 		BadURL: "Geben Sie eine vollständige Adresse ein, die mit https:// beginnt.", BadUUID: "Geben Sie eine ID der Form 123e4567-e89b-42d3-a456-426614174000 ein.",
 		BadEmail: "Geben Sie eine E-Mail-Adresse ein.", BadPattern: "Die Eingabe hat nicht die erwartete Form.", TooLong: "Die Eingabe ist zu lang: höchstens {max} Zeichen.",
 		Example: "Beispiel: {example}", CheckFields: "Prüfen Sie die markierten Felder.",
@@ -47,11 +47,11 @@ func german() *words {
 		Expired:      problemWords{"Diese Sitzung ist abgelaufen", "Zu Ihrer Sicherheit lassen sich Konten nur für kurze Zeit verbinden. Öffnen Sie {app} und beginnen Sie von vorn."},
 		NoToken:      problemWords{"Dieser Link ist unvollständig", "Gehen Sie zurück zu der App, aus der Sie kommen, und beginnen Sie von vorn."},
 		Stale:        problemWords{"Diese Anmeldung lässt sich nicht mehr abschließen", "Sie hat zu lange gedauert, ist schon abgeschlossen oder wurde in einem anderen Browser begonnen. Beginnen Sie von vorn."},
-		NotSetUp:     problemWords{"{provider} ist nicht vollständig eingerichtet", "Das können nur die Betreiber beheben. Teilen Sie ihnen mit, was Sie hier sehen. Betroffen ist {app}."},
-		NotOffered:   problemWords{"Diese Integration wird hier nicht angeboten", "Gehen Sie zurück und wählen Sie eine andere, oder wenden Sie sich an die Betreiber. Betroffen ist {app}."},
+		NotSetUp:     problemWords{"{provider} ist nicht vollständig eingerichtet", "Das kann nur das Team beheben, das {app} betreibt. Teilen Sie ihm mit, was Sie hier sehen."},
+		NotOffered:   problemWords{"Diese Integration wird hier nicht angeboten", "Gehen Sie zurück und wählen Sie eine andere, oder wenden Sie sich an das Team, das {app} betreibt."},
 		Unsupported:  problemWords{"{provider} lässt sich noch nicht verbinden", "{app} führt den Dienst auf, doch diese Version kann ihn noch nicht verbinden."},
 		Gone:         problemWords{"Diese Verbindung gibt es nicht mehr", "Sie wurde inzwischen gelöscht. Öffnen Sie {app} und verbinden Sie {provider} neu."},
-		Unknown:      problemWords{"{provider} konnte nicht verbunden werden", "Versuchen Sie es erneut. Wenn es wieder geschieht, wenden Sie sich an die Betreiber und nennen Sie den Code. Betroffen ist {app}."},
+		Unknown:      problemWords{"{provider} konnte nicht verbunden werden", "Versuchen Sie es erneut. Wenn es wieder geschieht, wenden Sie sich an das Team, das {app} betreibt, und nennen Sie den Code unten."},
 		Pending:      problemWords{"{provider} wird verbunden", "Das dauert etwas länger als sonst. Sie müssen nichts tun: {app} erfährt davon, sobald es geschehen ist."},
 		Offline:      problemWords{"Keine Verbindung", "Der Server ist nicht zu erreichen. Prüfen Sie Ihre Internetverbindung und versuchen Sie es erneut."},
 

@@ -27,7 +27,7 @@ func english() *words {
 
 		Optional: "optional", WhereFind: "Where do I find this?", Choose: "Choose…", Show: "Show {field}", NewTab: "opens in a new tab",
 
-		Required: "Fill in this field.", BadChoice: "Choose one of the listed values.", BadHost: "Enter a host name, without https:// and without a path.",
+		Required: "Enter your {field}.", RequiredChoice: "Choose a value for {field}.", BadChoice: "Choose one of the listed values.", BadHost: "Enter a host name, without https:// and without a path.",
 		BadURL: "Enter a full address, starting with https://.", BadUUID: "Enter an ID of the form 123e4567-e89b-42d3-a456-426614174000.",
 		BadEmail: "Enter an e-mail address.", BadPattern: "This does not have the expected form.", TooLong: "This is too long: {max} characters at most.",
 		Example: "Example: {example}", CheckFields: "Check the marked fields.",

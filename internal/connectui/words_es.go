@@ -27,7 +27,7 @@ func spanish() *words {
 
 		Optional: "opcional", WhereFind: "¿Dónde encuentro esto?", Choose: "Elegir…", Show: "Mostrar: {field}", NewTab: "se abre en una pestaña nueva",
 
-		Required: "Rellene este campo.", BadChoice: "Elija uno de los valores de la lista.", BadHost: "Escriba un nombre de host, sin https:// y sin ruta.",
+		Required: "Introduzca «{field}».", RequiredChoice: "Elija un valor para «{field}».", BadChoice: "Elija uno de los valores de la lista.", BadHost: "Escriba un nombre de host, sin https:// y sin ruta.",
 		BadURL: "Escriba una dirección completa que empiece por https://.", BadUUID: "Escriba un ID con la forma 123e4567-e89b-42d3-a456-426614174000.",
 		BadEmail: "Escriba una dirección de correo electrónico.", BadPattern: "El valor no tiene la forma esperada.", TooLong: "El valor es demasiado largo: {max} caracteres como máximo.",
 		Example: "Ejemplo: {example}", CheckFields: "Revise los campos marcados.",

@@ -27,7 +27,7 @@ func french() *words {
 
 		Optional: "facultatif", WhereFind: "Où trouver cette information ?", Choose: "Choisir…", Show: "Afficher : {field}", NewTab: "s’ouvre dans un nouvel onglet",
 
-		Required: "Remplissez ce champ.", BadChoice: "Choisissez une des valeurs proposées.", BadHost: "Saisissez un nom d’hôte, sans https:// ni chemin.",
+		Required: "Saisissez « {field} ».", RequiredChoice: "Choisissez une valeur pour « {field} ».", BadChoice: "Choisissez une des valeurs proposées.", BadHost: "Saisissez un nom d’hôte, sans https:// ni chemin.",
 		BadURL: "Saisissez une adresse complète commençant par https://.", BadUUID: "Saisissez un identifiant de la forme 123e4567-e89b-42d3-a456-426614174000.",
 		BadEmail: "Saisissez une adresse e-mail.", BadPattern: "La valeur n’a pas la forme attendue.", TooLong: "La valeur est trop longue : {max} caractères au plus.",
 		Example: "Exemple : {example}", CheckFields: "Vérifiez les champs signalés.",
@@ -47,11 +47,11 @@ func french() *words {
 		Expired:      problemWords{"Cette session a expiré", "Pour votre sécurité, un compte ne peut être connecté que pendant un court moment. Revenez à {app} et recommencez."},
 		NoToken:      problemWords{"Ce lien est incomplet", "Revenez à l’application qui vous a envoyé ici et recommencez."},
 		Stale:        problemWords{"Cette identification ne peut plus aboutir", "Elle a duré trop longtemps, est déjà terminée ou a commencé dans un autre navigateur. Recommencez."},
-		NotSetUp:     problemWords{"{provider} n’est pas entièrement configuré", "Seuls les responsables peuvent y remédier, pour {app}. Dites-leur ce que vous voyez ici."},
-		NotOffered:   problemWords{"Cette intégration n’est pas proposée ici", "Revenez en arrière et choisissez-en une autre, ou prévenez les responsables. Cela concerne {app}."},
+		NotSetUp:     problemWords{"{provider} n’est pas entièrement configuré", "Seule l’équipe qui gère {app} peut y remédier. Dites-lui ce que vous voyez ici."},
+		NotOffered:   problemWords{"Cette intégration n’est pas proposée ici", "Revenez en arrière et choisissez-en une autre, ou prévenez l’équipe qui gère {app}."},
 		Unsupported:  problemWords{"{provider} ne peut pas encore être connecté", "{app} le propose, mais cette version ne sait pas encore le connecter."},
 		Gone:         problemWords{"Cette connexion n’existe plus", "Elle a été supprimée entre-temps. Revenez à {app} et connectez {provider} à nouveau."},
-		Unknown:      problemWords{"{provider} n’a pas pu être connecté", "Réessayez. Si cela se reproduit, prévenez les responsables en citant le code ci-dessous. Cela concerne {app}."},
+		Unknown:      problemWords{"{provider} n’a pas pu être connecté", "Réessayez. Si cela se reproduit, prévenez l’équipe qui gère {app} en citant le code ci-dessous."},
 		Pending:      problemWords{"{provider} est en cours de connexion", "Cela prend un peu plus de temps que d’habitude. Vous n’avez rien à faire : {app} recevra un avis dès que ce sera terminé."},
 		Offline:      problemWords{"Pas de connexion", "Le serveur est injoignable. Vérifiez votre connexion internet et réessayez."},
 

@@ -27,7 +27,7 @@ func japanese() *words {
 
 		Optional: "任意", WhereFind: "どこで確認できますか？", Choose: "選択してください", Show: "{field} を表示", NewTab: "新しいタブで開きます",
 
-		Required: "この項目を入力してください。", BadChoice: "一覧から選んでください。", BadHost: "ホスト名を入力してください（https:// やパスは不要です）。",
+		Required: "「{field}」を入力してください。", RequiredChoice: "「{field}」を選択してください。", BadChoice: "一覧から選んでください。", BadHost: "ホスト名を入力してください（https:// やパスは不要です）。",
 		BadURL: "https:// で始まる完全なアドレスを入力してください。", BadUUID: "123e4567-e89b-42d3-a456-426614174000 の形式の ID を入力してください。",
 		BadEmail: "メールアドレスを入力してください。", BadPattern: "入力の形式が正しくありません。", TooLong: "長すぎます。{max} 文字以内で入力してください。",
 		Example: "例: {example}", CheckFields: "印の付いた項目を確認してください。",

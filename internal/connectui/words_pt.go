@@ -27,7 +27,7 @@ func portuguese() *words {
 
 		Optional: "opcional", WhereFind: "Onde encontro isto?", Choose: "Escolher…", Show: "Mostrar: {field}", NewTab: "abre em uma nova aba",
 
-		Required: "Preencha este campo.", BadChoice: "Escolha um dos valores da lista.", BadHost: "Informe um nome de host, sem https:// e sem caminho.",
+		Required: "Preencha “{field}”.", RequiredChoice: "Escolha um valor para “{field}”.", BadChoice: "Escolha um dos valores da lista.", BadHost: "Informe um nome de host, sem https:// e sem caminho.",
 		BadURL: "Informe um endereço completo que comece com https://.", BadUUID: "Informe um ID no formato 123e4567-e89b-42d3-a456-426614174000.",
 		BadEmail: "Informe um endereço de e-mail.", BadPattern: "O valor não tem o formato esperado.", TooLong: "O valor é longo demais: no máximo {max} caracteres.",
 		Example: "Exemplo: {example}", CheckFields: "Confira os campos marcados.",

@@ -94,12 +94,18 @@ func (s *sockets) serve(w http.ResponseWriter, r *http.Request) error {
 		return nil // it has been answered; the request's log line has the status
 	}
 	conn.SetReadLimit(maxFrame)
-	s.talk(r.Context(), conn)
+	// A page that lost its connection, because we restarted or a line was cut,
+	// comes back under the name that it had.
+	popupID := strings.ToLower(r.URL.Query().Get("ws_client_id"))
+	if !linkspan.IsUUIDv4(popupID) {
+		popupID = linkspan.NewUUID()
+	}
+	s.talk(r.Context(), conn, popupID)
 	return nil
 }
 
-// talk holds one conversation and closes the connection.
-func (s *sockets) talk(ctx context.Context, conn *websocket.Conn) {
+// talk holds one conversation with a page and closes the connection.
+func (s *sockets) talk(ctx context.Context, conn *websocket.Conn, popupID string) {
 	// Reading and writing end with the connection, not with the conversation:
 	// a context that ends closes it, without a word.
 	alive := context.WithoutCancel(ctx)
@@ -120,7 +126,6 @@ func (s *sockets) talk(ctx context.Context, conn *websocket.Conn) {
 		}
 	})
 
-	popupID := linkspan.NewUUID()
 	if send(alive, conn, ack(popupID)) != nil {
 		return
 	}

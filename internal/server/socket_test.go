@@ -102,13 +102,17 @@ func newSocketRig(t *testing.T) *socketRig {
 
 // dial opens a WebSocket from an address. status is that of the answer.
 func (r *socketRig) dial(from string) (conn *websocket.Conn, status int, err error) {
+	return r.dialPath(from, "/")
+}
+
+func (r *socketRig) dialPath(from, path string) (conn *websocket.Conn, status int, err error) {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
 		here, there := net.Pipe()
 		r.net.conns <- pipeEnd{there, net.TCPAddrFromAddrPort(addrPort(r.t, from))}
 		return here, nil
 	}}
 	defer transport.CloseIdleConnections()
-	conn, res, err := websocket.Dial(r.t.Context(), "ws://x/", &websocket.DialOptions{ //nolint:bodyclose // the library does
+	conn, res, err := websocket.Dial(r.t.Context(), "ws://x"+path, &websocket.DialOptions{ //nolint:bodyclose // the library does
 		HTTPClient: &http.Client{Transport: transport}, HTTPHeader: http.Header{"Origin": {"https://elsewhere.example"}},
 	})
 	if res != nil {
@@ -175,6 +179,25 @@ func TestSocketTellsTheResult(t *testing.T) {
 		}
 		if got := r.ended(conn); got != websocket.StatusNormalClosure {
 			t.Errorf("closed with %v", got)
+		}
+	})
+}
+
+// TestSocketResumes comes back under the name that a page had, and under a new
+// one when the name is none of ours.
+func TestSocketResumes(t *testing.T) {
+	bubble(t, func(t *testing.T, r *socketRig) {
+		const had = "6f1c2a34-9a0b-4c7d-8e21-0123456789ab"
+		for path, kept := range map[string]bool{"/?ws_client_id=" + had: true, "/?ws_client_id=mine": false, "/?ws_client_id=": false} {
+			conn, _, err := r.dialPath(anAddress, path)
+			check(t, err)
+			_, text, err := conn.Read(t.Context())
+			check(t, err)
+			waiting := <-r.ids
+			if !strings.Contains(string(text), waiting) || (waiting == had) != kept || !linkspan.IsUUIDv4(waiting) {
+				t.Errorf("%s: the server greets with %s and waits for %s", path, text, waiting)
+			}
+			check(t, conn.CloseNow())
 		}
 	})
 }

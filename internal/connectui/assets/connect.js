@@ -14,6 +14,7 @@ let token = "";
 let first = true;
 let kept = new Map(); // secrets of a form that comes back with problems
 let flow = null; // the authorization in another window
+let reported = ""; // the connection that the page around was told of
 
 // ---- The page around -------------------------------------------------------
 
@@ -52,8 +53,12 @@ window.addEventListener("message", (e) => {
 const preview = async (settings) => {
   const colours = new URLSearchParams();
   for (const name of ["light", "dark"]) colours.set(name, settings.theme?.[name]?.primary ?? "");
-  const answer = await fetch(`${base}/look?${colours}`);
-  if (answer.ok) dress(await answer.json(), theme || settings.defaultTheme, settings.showWatermark !== false);
+  try {
+    const answer = await fetch(`${base}/look?${colours}`);
+    if (answer.ok) dress(await answer.json(), theme || settings.defaultTheme, settings.showWatermark !== false);
+  } catch {
+    // The next change of the settings tries again.
+  }
 };
 
 // dress applies the colours that the server derived, and the theme.
@@ -68,10 +73,15 @@ const dress = (look, chosen, secured) => {
 
 // ---- Views -------------------------------------------------------------------
 
-const load = (path, values) =>
-  htmx.ajax("POST", base + path, { target: view, swap: "innerHTML", source: document.body, values: values ?? {} });
+const load = (path, values) => {
+  again = () => load(path, values);
+  return htmx.ajax("POST", base + path, { target: view, swap: "innerHTML", source: document.body, values: values ?? {} });
+};
+let again = () => load("");
 
 const begin = (given) => {
+  if (given === token) return; // told twice
+  endFlow();
   token = given;
   count("open");
   load("");
@@ -89,15 +99,28 @@ document.addEventListener("htmx:configRequest", (e) => {
   if (theme) e.detail.parameters.theme = theme;
 });
 
-for (const failure of ["htmx:sendError", "htmx:timeout"]) {
-  document.addEventListener(failure, () => {
-    if (view.querySelector("[data-view=card],[data-view=list]")) {
-      busy(view.querySelector("[aria-busy]"), false);
-      announce(document.getElementById("offline").content.querySelector("h1").textContent);
-    }
-    show("offline");
-  });
-}
+// offline says that the server did not answer. What was entered stays.
+const offline = (e) => {
+  if (e.target.id !== "connect") return show("offline");
+  busy(view.querySelector("[aria-busy=true]"), false);
+  const from = document.getElementById("offline").content;
+  const text = (tag, selector) => Object.assign(document.createElement(tag), { textContent: from.querySelector(selector).textContent });
+  const words = document.createElement("div");
+  words.append(text("b", "h1"), text("p", ".lead"));
+  const alert = document.getElementById("alert");
+  alert.replaceChildren(from.querySelector(".badge .icon").cloneNode(true), words);
+  alert.hidden = false;
+  alert.focus();
+};
+
+for (const failure of ["htmx:sendError", "htmx:timeout"]) document.addEventListener(failure, offline);
+
+// While a server restarts, something in front of it may answer in its place.
+document.addEventListener("htmx:beforeSwap", (e) => {
+  if (/ class="view[ "]| id="results"/.test(e.detail.serverResponse)) return;
+  e.detail.shouldSwap = false;
+  offline(e.detail.requestConfig?.elt ? { target: e.detail.requestConfig.elt } : e);
+});
 
 document.addEventListener("htmx:beforeRequest", (e) => {
   const form = e.target.closest?.("form#connect");
@@ -105,6 +128,9 @@ document.addEventListener("htmx:beforeRequest", (e) => {
     kept = new Map([...form.querySelectorAll("input[data-reveal-of], input[type=password]")].map((i) => [i.name, i.value]));
     busy(form.querySelector("button[type=submit]"), true);
   }
+  // The sheet keeps its height while results change, so that nothing moves
+  // under the hands of somebody who types.
+  if (e.detail.target?.id === "results") sheet.style.setProperty("--kept", `${sheet.offsetHeight}px`);
 });
 
 document.addEventListener("htmx:afterSwap", (e) => {
@@ -117,6 +143,7 @@ const entered = () => {
   const now = view.querySelector(".view");
   if (!now) return;
   const data = now.dataset;
+  sheet.style.removeProperty("--kept");
   if (data.look) dress(JSON.parse(data.look), data.theme, "secured" in data);
   prepare(now);
   count(data.event, data.integration);
@@ -143,8 +170,15 @@ const focusOn = (now) => {
   if (!bad) sheet.scrollTop = 0;
 };
 
+// connected tells the page around, once for each connection.
+const connected = (providerConfigKey, connectionId) => {
+  if (!connectionId || reported === `${providerConfigKey} ${connectionId}`) return;
+  reported = `${providerConfigKey} ${connectionId}`;
+  tell({ type: "connect", payload: { providerConfigKey, connectionId } });
+};
+
 const finished = (data) => {
-  if (data.connection) tell({ type: "connect", payload: { providerConfigKey: data.integration, connectionId: data.connection } });
+  connected(data.integration, data.connection);
   if (embedded) setTimeout(() => view.querySelector("[data-view=done]") && close("click:finish"), 3000);
 };
 
@@ -214,7 +248,7 @@ const check = (control) => {
     const value = tidy(control.value, control.dataset);
     if (value !== control.value) control.value = value;
   }
-  mark(control, problemOf(control));
+  return mark(control, problemOf(control));
 };
 
 const mark = (control, problem) => {
@@ -262,7 +296,10 @@ const busy = (button, on) => {
 };
 
 document.addEventListener("focusout", (e) => {
-  if (e.target.matches?.(".field input, .field select") && e.target.value) check(e.target);
+  if (!e.target.matches?.(".field input, .field select") || !e.target.value) return;
+  const problem = check(e.target);
+  // The focus is elsewhere by now, so that nobody reads out what appeared here.
+  if (problem) announce(`${e.target.labels[0]?.firstChild.textContent.trim()}: ${problem}`);
 });
 
 document.addEventListener("change", (e) => {
@@ -321,13 +358,15 @@ const step = (name) => {
   view.querySelector(`[data-step=${name}] h1`)?.focus();
 };
 
+const patience = 3600e3; // how long a lost socket is replaced, in milliseconds
+
 // startFlow must open the window before anything else: browsers allow it only in
 // answer to a click.
 const startFlow = (form) => {
   endFlow();
   const name = "connect-" + Math.random().toString(36).slice(2);
   const popup = window.open("", name, features(540, 680));
-  flow = { form, key: view.querySelector(".view").dataset.integration, popup, name };
+  flow = { form, key: view.querySelector(".view").dataset.integration, popup, name, until: performance.now() + patience };
   if (!popup || popup.closed) {
     count("popup:blocked_by_browser", flow.key);
     tell({ type: "error", payload: { errorType: "blocked_by_browser", errorMessage: view.querySelector("[data-step=blocked] h1").textContent } });
@@ -357,48 +396,56 @@ const send = (of, id, target) => {
 // result must go to. Without a socket the window itself has to tell.
 const listen = (of) =>
   new Promise((resolve) => {
-    const giveUp = setTimeout(() => resolve(""), 8000);
-    const address = new URL(api + "/");
-    address.protocol = address.protocol.replace("http", "ws");
-    let socket;
-    try {
-      socket = of.socket = new WebSocket(address);
-    } catch {
-      clearTimeout(giveUp);
-      resolve("");
-      return;
-    }
-    socket.onmessage = (e) => {
-      const message = JSON.parse(e.data);
-      if (message.message_type === "connection_ack") {
-        clearTimeout(giveUp);
-        resolve(message.ws_client_id);
-      }
-      if (message.message_type === "success") succeed(of, message.connection_id);
-      if (message.message_type === "error") fail(of, message.error_type, message.error_desc);
-    };
-    socket.onclose = socket.onerror = () => {
-      clearTimeout(giveUp);
-      of.socket = null;
-      resolve("");
-    };
+    setTimeout(() => resolve(""), 8000);
+    dial(of, resolve);
   });
+
+const dial = (of, named) => {
+  const address = new URL(api + "/");
+  address.protocol = address.protocol.replace("http", "ws");
+  if (of.id) address.searchParams.set("ws_client_id", of.id);
+  try {
+    of.socket = new WebSocket(address);
+  } catch {
+    named("");
+    return;
+  }
+  of.socket.onmessage = (e) => {
+    const message = JSON.parse(e.data);
+    if (message.message_type === "connection_ack") {
+      of.id ??= message.ws_client_id;
+      of.tries = 0;
+      named(of.id);
+    }
+    if (message.message_type === "success") succeed(of, message.connection_id);
+    if (message.message_type === "error") fail(of, message.error_type, message.error_desc);
+  };
+  of.socket.onclose = () => {
+    of.socket = null;
+    named("");
+    // The server restarts, or the line was cut: the result waits under our name.
+    if (of !== flow || !of.id || performance.now() > of.until) return;
+    of.tries = (of.tries ?? 0) + 1;
+    of.redial = setTimeout(() => dial(of, named), Math.min(500 * 2 ** of.tries, 20000));
+  };
+};
 
 // popupSaid hears the page that the window ends on. The socket says more, so it
 // is given a moment.
 const popupSaid = (data) => {
   const of = flow;
-  const wait = of.socket ? 3000 : 0;
   if (data.type === "nango_oauth_callback_success") {
     of.popup?.postMessage({ type: "nango_oauth_callback_ack" }, "*");
     of.told = true;
-    setTimeout(() => succeed(of, ""), wait);
+    const { providerConfigKey, connectionId } = data.payload ?? {};
+    if (providerConfigKey === of.key && typeof connectionId === "string") succeed(of, connectionId);
+    else setTimeout(() => succeed(of, ""), of.id ? 3000 : 0);
   }
   if (data.type === "nango_oauth_callback_error") {
     of.told = true;
     const { errorType, message } = data.payload ?? {};
-    if (errorType === "authorization_pending" && of.socket) return; // the socket tells the end
-    setTimeout(() => fail(of, errorType ?? "unknown_err", message ?? ""), of.socket ? 500 : 0);
+    if (errorType === "authorization_pending" && of.id) return; // the socket tells the end
+    setTimeout(() => fail(of, errorType ?? "unknown_err", message ?? ""), of.id ? 500 : 0);
   }
 };
 
@@ -406,7 +453,7 @@ const popupSaid = (data) => {
 // for windows of their own, so it counts only when nothing else can tell.
 try {
   new BroadcastChannel("nango-oauth-callback").onmessage = (e) => {
-    if (flow?.sent && !flow.socket && e.data?.type?.startsWith("nango_oauth_callback_")) popupSaid(e.data);
+    if (flow?.sent && !flow.id && e.data?.type?.startsWith("nango_oauth_callback_")) popupSaid(e.data);
   };
 } catch {
   // Storage is off: the socket and the window are left.
@@ -434,6 +481,7 @@ const watch = (of) => {
 const succeed = (of, connection) => {
   if (of !== flow) return;
   endFlow(500);
+  connected(of.key, connection);
   load(`/integrations/${encodeURIComponent(of.key)}/done`, { connection_id: connection });
 };
 
@@ -445,9 +493,10 @@ const fail = (of, code, message) => {
 
 const endFlow = (delay = 0) => {
   if (!flow) return;
-  const { popup, socket, timer } = flow;
+  const { popup, socket, timer, redial } = flow;
   flow = null;
   clearInterval(timer);
+  clearTimeout(redial);
   if (socket) {
     socket.onclose = socket.onmessage = socket.onerror = null;
     socket.close();
@@ -500,7 +549,7 @@ document.addEventListener("click", (e) => {
     endFlow();
     step("form");
   }
-  if (hit("[data-retry]")) token ? load("") : location.reload();
+  if (hit("[data-retry]")) token ? again() : location.reload();
 });
 
 // A click beside the modal closes it, if it also began there.
@@ -510,6 +559,7 @@ document.addEventListener("pointerdown", (e) => (pressedOutside = isOutside(e)))
 document.addEventListener("pointerup", (e) => pressedOutside && isOutside(e) && close("click:outside"));
 
 document.addEventListener("keydown", (e) => {
+  if (e.isComposing) return; // these keys choose characters
   if (e.key === "Escape" && embedded && !(e.target.type === "search" && e.target.value)) close("click:close");
   if (e.key === "Tab" && embedded) trap(e);
   const item = e.target.closest?.(".item, input[type=search]");
