@@ -59,6 +59,8 @@ func TestPrecedence(t *testing.T) {
 			Params: map[string]string{
 				"subdomain": "shop", "team": "browser", "extra": "1", "oauth_scopes_override": "browser-scope", "user_scope": "browser-param",
 				"webhook_url": "https://evil.example",
+				// The provider says these, but for what people are asked for.
+				"api_domain": "https://evil.example", "shard": "evil.example", "site": "typed",
 			},
 			AuthorizationParams: map[string]string{
 				"prompt": "login", "login_hint": "me", "redirect_uri": "https://evil.example", "state": "mine", "scope": "admin",
@@ -76,7 +78,7 @@ func TestPrecedence(t *testing.T) {
 			principal: func(w *world) *access.Principal { return w.publicKey() },
 			query:     map[string]string{"scope": "admin", "prompt": "login", "login_hint": "me", "user_scope": "browser-user"},
 			config: map[string]any{
-				"subdomain": "shop", "region": "eu", "team": "browser", "extra": "1", "oauth_scopes_override": "browser-scope", "user_scope": "browser-user",
+				"subdomain": "shop", "region": "eu", "team": "said", "site": "typed", "extra": "1", "oauth_scopes_override": "browser-scope", "user_scope": "browser-user",
 			},
 		},
 		"public key with scopes": {
@@ -84,13 +86,13 @@ func TestPrecedence(t *testing.T) {
 			change:    func(in *authorize.Request) { in.AuthorizationParams = nil },
 			query:     map[string]string{"scope": "browser-scope", "prompt": "consent"},
 			config: map[string]any{
-				"subdomain": "shop", "region": "eu", "team": "browser", "extra": "1", "oauth_scopes_override": "browser-scope", "user_scope": "browser-user",
+				"subdomain": "shop", "region": "eu", "team": "said", "site": "typed", "extra": "1", "oauth_scopes_override": "browser-scope", "user_scope": "browser-user",
 			},
 		},
 		"session": {
 			principal: func(w *world) *access.Principal { return w.session(authorize.SessionInput{}) },
 			query:     map[string]string{"scope": "read write", "prompt": "login", "login_hint": "me", "user_scope": ""},
-			config:    map[string]any{"subdomain": "shop", "region": "eu", "team": "browser", "extra": "1"},
+			config:    map[string]any{"subdomain": "shop", "region": "eu", "team": "said", "site": "typed", "extra": "1"},
 		},
 		"session that decides": {
 			principal: func(w *world) *access.Principal {
@@ -106,7 +108,7 @@ func TestPrecedence(t *testing.T) {
 			},
 			query: map[string]string{"scope": "one two", "prompt": "", "audience": "a", "login_hint": "", "user_scope": "backend-user"},
 			config: map[string]any{
-				"subdomain": "shop", "region": "eu", "team": "backend", "extra": "1", "oauth_scopes_override": "one,two", "n": jsonNumber("7"),
+				"subdomain": "shop", "region": "eu", "team": "backend", "site": "typed", "extra": "1", "oauth_scopes_override": "one,two", "n": jsonNumber("7"),
 				"user_scope": "backend-user",
 			},
 			webhookURL: "https://hooks.example.com/x",
@@ -118,13 +120,14 @@ func TestPrecedence(t *testing.T) {
 			},
 			change: func(in *authorize.Request) { in.Params = map[string]string{"team": "", "extra": "2"} },
 			query:  map[string]string{"scope": "read write"},
-			config: map[string]any{"subdomain": "shop", "kept": true, "team": "before", "extra": "2", "region": "eu"},
+			config: map[string]any{"subdomain": "shop", "kept": true, "team": "said", "site": "redirected", "extra": "2", "region": "eu"},
 		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, in, b := newWorld(t), request(), browser{}
+			w.grant.Captured = map[string]any{"team": "said", "site": "redirected"}
 			if tt.change != nil {
 				tt.change(&in)
 			}
@@ -237,6 +240,7 @@ func TestBeginRefuses(t *testing.T) {
 		"missing field":              {session, func(in *authorize.Request) { in.Params = nil }, authorize.CodeURLParam, []any{"params", "subdomain"}},
 		"host escape":                {session, func(in *authorize.Request) { in.Params["subdomain"] = "evil.example/" }, authorize.CodeURLParam, []any{"params", "subdomain"}},
 		"no choice":                  {session, func(in *authorize.Request) { in.Params["region"] = "mars" }, authorize.CodeURLParam, []any{"params", "region"}},
+		"field that nobody sees":     {session, func(in *authorize.Request) { in.Params["zone"] = "evil.example/" }, authorize.CodeURLParam, []any{"params", "zone"}},
 		"field that became visible":  {session, func(in *authorize.Request) { in.Params["region"] = "us" }, authorize.CodeURLParam, []any{"params", "zone"}},
 		"oversized parameter":        {session, func(in *authorize.Request) { in.Params["x"] = strings.Repeat("x", 8<<10+1) }, "invalid_query_params", []any{"params"}},
 		"oversized authorization parameter": {

@@ -56,8 +56,10 @@ type Request struct {
 // With a connect session the backend decides: the scopes, the parameters of the
 // consent page if it gives any, every setting that it gives, and where webhooks
 // go. The browser may add settings. With the public key, which nobody has to
-// prove anything for, the browser decides all of that but the webhooks. The
-// connection of a reconnect session keeps its name and its settings as a base.
+// prove anything for, the browser decides all of that but the webhooks. What the
+// provider says of an account, such as the address of its API, no browser says
+// instead. The connection of a reconnect session keeps its name and its settings
+// as a base.
 type plan struct {
 	principal   *access.Principal
 	integration linkspan.Integration
@@ -225,6 +227,7 @@ func (pl *plan) decide(in Request) {
 		browser[name] = value
 	}
 	delete(browser, keyWebhookURL)
+	maps.DeleteFunc(browser, func(name string, _ any) bool { return pl.saidByProvider(name) })
 	session := pl.principal.Session
 	if session == nil {
 		if in.UserScope != "" {
@@ -346,10 +349,10 @@ func (pl *plan) checkFields() error {
 	var issues problems
 	for i := range fields {
 		f := &fields[i]
-		if !fields.Visible(f.Name, values) {
+		value := values[f.Name]
+		if value == "" && !fields.Visible(f.Name, values) {
 			continue
 		}
-		value := values[f.Name]
 		if value == "" && f.Default != nil && *f.Default != "" {
 			value = *f.Default
 			pl.given[f.Name], values[f.Name] = value, value
@@ -377,6 +380,19 @@ func (pl *plan) checkFields() error {
 func (pl *plan) brought(name string) bool {
 	c := &pl.provider.Auth.Capture
 	return slices.Contains(c.CallbackQuery, name) || slices.Contains(c.TokenResponse, name)
+}
+
+// saidByProvider reports whether a setting is the provider's to say: it comes
+// with the token, or with the redirect and no person is asked for it. Calls go to
+// the address in some of these, so a link that brings one would lead the token of
+// whoever follows it to the link's author.
+func (pl *plan) saidByProvider(name string) bool {
+	c := &pl.provider.Auth.Capture
+	if slices.Contains(c.TokenResponse, name) {
+		return true
+	}
+	f := pl.provider.Inputs.ConnectionConfig.Lookup(name)
+	return slices.Contains(c.CallbackQuery, name) && (f == nil || !f.Asked())
 }
 
 // unchanged reports whether a setting is one of before.

@@ -44,13 +44,16 @@ auth:
   token:
     url: ["https://${connectionConfig.subdomain}.acme.example/token"]
   capture:
-    token_response: [team]
+    callback_query: [site, shard]
+    token_response: [team, api_domain]
 inputs:
   connection_config:
     - {name: subdomain, title: Subdomain, required: true, pattern: "^[a-z0-9-]+$"}
     - {name: region, title: Region, default: eu, choices: [{value: eu}, {value: us}]}
-    - {name: zone, title: Zone, required: true, visible_when: {field: region, equals: us}}
+    - {name: zone, title: Zone, required: true, pattern: "^[a-z]+$", visible_when: {field: region, equals: us}}
     - {name: team, title: Team}
+    - {name: shard, system: true}
+    - {name: site, title: Site}
 `,
 	"keyed": `
 name: keyed
