@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/linkspan/linkspan"
@@ -98,6 +99,9 @@ func (s *Store) WebhookDeliveries(ctx context.Context, tx linkspan.Tx, f linkspa
 	if len(f.States) > 0 {
 		if err := c.in(s.dialect, "d.state", texts(f.States)); err != nil {
 			return nil, wrap("WebhookDeliveries", err)
+		}
+		if !slices.Contains(f.States, linkspan.DeliveryDelivered) {
+			c.add("d.state <> 'delivered'") // says the same, as the index does
 		}
 	}
 	for _, equal := range []struct{ column, value string }{

@@ -127,6 +127,15 @@ func testWebhooks(t *testing.T, w *world) {
 	if got.State != linkspan.DeliveryDelivered || got.EndedAt.IsZero() || !got.NextAt.IsZero() || slices.Contains(w.due(t), d.ID) {
 		t.Fatalf("delivered: %+v", got)
 	}
+	for want, states := range [][]linkspan.DeliveryState{
+		{linkspan.DeliveryFailed, linkspan.DeliveryGone}, {linkspan.DeliveryFailed, linkspan.DeliveryDelivered},
+	} {
+		list, err := w.WebhookDeliveries(ctx, nil, linkspan.DeliveryFilter{EnvironmentID: w.env.ID, States: states, Limit: 10})
+		must(t, err)
+		if len(list) != want {
+			t.Fatalf("%v: %+v", states, list)
+		}
+	}
 	if ok, err := w.FinishDelivery(ctx, nil, d, 0); ok || err != nil {
 		t.Fatalf("what has ended ends again: %t, %v", ok, err)
 	}

@@ -67,7 +67,7 @@ create table webhook_events (
     body            bytea not null,
     created_at      bigint not null
 );
-create index webhook_events_environment on webhook_events (environment_id, id);
+create index webhook_events_connection on webhook_events (environment_id, connection_name);
 create index webhook_events_created on webhook_events (created_at);
 
 create table webhook_deliveries (
@@ -91,6 +91,8 @@ create table webhook_deliveries (
 );
 create index webhook_deliveries_event on webhook_deliveries (event_id);
 create index webhook_deliveries_newest on webhook_deliveries (environment_id, id);
+-- What people look for is rare among what went well.
+create index webhook_deliveries_troubled on webhook_deliveries (environment_id, id) where state <> 'delivered';
 -- Whom to send to next: per receiver, what is due first; and what dead senders left.
 create index webhook_deliveries_due on webhook_deliveries (destination, environment_id, next_at, id) where state = 'pending' and lease_until is null;
 create index webhook_deliveries_leased on webhook_deliveries (lease_until) where lease_until is not null;

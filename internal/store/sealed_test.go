@@ -1,0 +1,127 @@
+package store_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/store"
+	"github.com/linkspan/linkspan/internal/store/storetest"
+	"github.com/linkspan/linkspan/internal/vault"
+)
+
+// hidden begins every secret of TestSecretsOfConnecting.
+const hidden = "hidden-"
+
+// TestSecretsOfConnecting stores a secret in every sealed column around the
+// connecting of accounts, moves the data to another master key, and opens
+// everything with that one alone. On SQLite it also reads the files.
+func TestSecretsOfConnecting(t *testing.T) {
+	t.Parallel()
+	for name, config := range storetest.Databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := config(t)
+			before, after := vault.NewMasterKey(), vault.NewMasterKey()
+			s := storetest.Open(t, c, vault.NewRing(before))
+			made := connecting(t, s)
+			db := openDB(t, c)
+			must(t, vault.New(vault.NewRing(after, before), db).Rotate(t.Context(), func(int, int) {}))
+			made.check(t, store.New(db, vault.New(vault.NewRing(after), db)))
+			if c.DataDir == "" {
+				return
+			}
+			files, err := filepath.Glob(filepath.Join(c.DataDir, "*"))
+			must(t, err)
+			for _, f := range files {
+				data, err := os.ReadFile(f)
+				must(t, err)
+				if bytes.Contains(data, []byte(hidden)) {
+					t.Errorf("%s holds a secret in clear", filepath.Base(f))
+				}
+			}
+		})
+	}
+}
+
+// sealed are rows with secrets.
+type sealed struct {
+	env           linkspan.Environment
+	session       linkspan.ConnectSession
+	flow          linkspan.OAuthSession
+	authorization linkspan.Authorization
+	event         linkspan.WebhookEvent
+	deliveries    []linkspan.WebhookDelivery
+}
+
+func secret(what string) linkspan.Secret { return linkspan.NewSecret(hidden + what) }
+
+func connecting(t *testing.T, s *store.Store) *sealed {
+	t.Helper()
+	ctx, soon := t.Context(), time.Now().Add(time.Hour).Truncate(time.Microsecond)
+	a := linkspan.Account{UUID: linkspan.NewUUID(), Name: "a"}
+	must(t, s.InsertAccount(ctx, nil, &a))
+	m := &sealed{env: linkspan.Environment{
+		UUID: linkspan.NewUUID(), AccountID: a.ID, Name: "dev", PublicKey: linkspan.NewUUID(),
+		WebhookSigningKey: secret("signing"), PreviousSigningKey: secret("previous"), PreviousSigningKeyUntil: soon,
+		Settings: linkspan.EnvironmentSettings{HMACEnabled: true, HMACKey: secret("hmac")},
+	}}
+	must(t, s.InsertEnvironment(ctx, nil, &m.env))
+	m.session = linkspan.ConnectSession{
+		UUID: linkspan.NewUUID(), EnvironmentID: m.env.ID, Hash: sha256.Sum256([]byte("token")), ExpiresAt: soon,
+		Defaults: map[string]linkspan.IntegrationDefaults{"desk": {ConnectionConfig: map[string]any{"client_secret": hidden + "default"}}},
+	}
+	must(t, s.InsertConnectSession(ctx, nil, &m.session))
+	m.flow = linkspan.OAuthSession{
+		UUID: linkspan.NewUUID(), EnvironmentID: m.env.ID, StateHash: sha256.Sum256([]byte("state")), BrowserHash: sha256.Sum256([]byte("browser")),
+		IntegrationKey: "desk", ConnectionName: "c", Payload: secret("flow"), ExpiresAt: soon,
+	}
+	must(t, s.InsertOAuthSession(ctx, nil, &m.flow))
+	m.authorization = linkspan.Authorization{
+		UUID: linkspan.NewUUID(), EnvironmentID: m.env.ID, IntegrationKey: "desk", ConnectionName: "c", Payload: secret("grant"),
+	}
+	must(t, s.InsertAuthorization(ctx, nil, &m.authorization))
+	m.event = linkspan.WebhookEvent{UUID: linkspan.NewUUID(), EnvironmentID: m.env.ID, Type: "auth", Body: secret("body")}
+	m.deliveries = []linkspan.WebhookDelivery{{UUID: linkspan.NewUUID(), URL: "https://a.example", Destination: "https://a.example"}}
+	must(t, s.InsertWebhook(ctx, nil, &m.event, m.deliveries))
+	return m
+}
+
+// check reads every secret back.
+func (m *sealed) check(t *testing.T, s *store.Store) {
+	t.Helper()
+	ctx := t.Context()
+	same := func(what string, got, want linkspan.Secret) {
+		t.Helper()
+		if !got.Equal(want) {
+			t.Errorf("the %s did not come back", what)
+		}
+	}
+	session, env, err := s.ConnectSessionByHash(ctx, nil, m.session.Hash)
+	must(t, err)
+	same("signing key", env.WebhookSigningKey, m.env.WebhookSigningKey)
+	same("signing key before", env.PreviousSigningKey, m.env.PreviousSigningKey)
+	same("HMAC key", env.Settings.HMACKey, m.env.Settings.HMACKey)
+	if got := session.Defaults["desk"].ConnectionConfig["client_secret"]; got != hidden+"default" {
+		t.Errorf("the defaults of the session came back as %v", session.Defaults)
+	}
+	flow, taken, err := s.TakeOAuthSession(ctx, nil, m.flow.StateHash, m.flow.BrowserHash, time.Now())
+	must(t, err)
+	if !taken {
+		t.Error("the flow can't be taken")
+	}
+	same("payload of the flow", flow.Payload, m.flow.Payload)
+	authorization, err := s.Authorization(ctx, nil, m.authorization.UUID)
+	must(t, err)
+	same("grant", authorization.Payload, m.authorization.Payload)
+	claimed, err := s.ClaimDeliveries(ctx, nil, []linkspan.WebhookDeliveryID{m.deliveries[0].ID}, "me", time.Minute)
+	must(t, err)
+	if len(claimed) != 1 {
+		t.Fatalf("claimed: %+v", claimed)
+	}
+	same("body of the webhook", claimed[0].Event.Body, m.event.Body)
+}
