@@ -41,7 +41,7 @@ type form struct {
 // newForm makes the form of a provider. What the session's defaults decide is
 // not asked for.
 func newForm(w *words, p *catalog.Provider, defaults linkspan.IntegrationDefaults) form {
-	f := form{labels: map[string]string{}, provider: p.DisplayName}
+	f := form{labels: map[string]string{}, provider: shortName(p.DisplayName)}
 	for _, base := range baseFields(p.Auth.Mode) {
 		switch base.Name {
 		case "apiKey":
@@ -167,7 +167,11 @@ func (f form) field(prefix string, from *catalog.Field, in entered) field {
 // addsNothing reports whether a help text only repeats the label and the
 // provider's name.
 func (f form) addsNothing(help, label string) bool {
-	rest := strings.NewReplacer(strings.ToLower(label), "", strings.ToLower(f.provider), "").Replace(strings.ToLower(help))
+	solid := func(text string) string { return strings.ReplaceAll(strings.ToLower(text), " ", "") }
+	rest := solid(help)
+	for _, known := range []string{label, f.provider, "Choose your", "Your"} {
+		rest = strings.ReplaceAll(rest, solid(known), "")
+	}
 	return !strings.ContainsFunc(rest, unicode.IsLetter)
 }
 
