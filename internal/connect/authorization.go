@@ -252,12 +252,14 @@ func (a *authorization) activate(ctx context.Context, held *lease.Held, i linksp
 		if err := a.claim(ctx, tx, held); err != nil {
 			return err
 		}
-		var err error
-		if created, err = a.put(ctx, tx, i, a.in, &saved); err != nil {
+		// What an older grant of this connection still wants must not undo this.
+		// Its row comes before the connection, so that two of these never wait for
+		// each other.
+		if _, err := a.store.DeleteOlderAuthorizations(ctx, tx, &a.row); err != nil {
 			return err
 		}
-		// What an older grant of this connection still wants must not undo this.
-		if _, err := a.store.DeleteOlderAuthorizations(ctx, tx, &a.row); err != nil {
+		var err error
+		if created, err = a.put(ctx, tx, i, a.in, &saved); err != nil {
 			return err
 		}
 		if err := a.announce(ctx, tx, &saved, authOperation(created), nil); err != nil {
@@ -302,20 +304,28 @@ func (a *authorization) refuse(ctx context.Context, held *lease.Held, why error)
 		}
 		return a.tellFailure(ctx, tx, failure, popupType(failure.Type))
 	})
-	if err != nil && !errors.Is(err, errSettled) {
+	if errors.Is(err, errSettled) {
+		// A newer grant counts, and has told its own page only.
+		a.tellRefused(ctx, failure)
+	} else if err != nil {
 		return a.later(errors.Join(err, why))
 	}
 	a.op.Fail(failure.Type, failure.Description)
 	return why
 }
 
+// tellRefused tells the page alone, if it can be told.
+func (a *authorization) tellRefused(ctx context.Context, f webhook.Failure) {
+	if err := a.tellPopup(ctx, nil, a.popupError(popupType(f.Type), f)); err != nil {
+		a.op.Message(linkspan.Message{Level: "warn", Text: "The page that waits for the result could not be told."})
+	}
+}
+
 // refuseUnstored is refuse for what was never stored. The backend is not told:
 // either its own form was filled in wrongly, or the database is away.
 func (a *authorization) refuseUnstored(ctx context.Context, why error) error {
 	failure := failureOf(why)
-	if err := a.tellPopup(ctx, nil, a.popupError(popupType(failure.Type), failure)); err != nil {
-		a.op.Message(linkspan.Message{Level: "warn", Text: "The page that waits for the result could not be told."})
-	}
+	a.tellRefused(ctx, failure)
 	a.op.Fail(failure.Type, failure.Description)
 	return why
 }

@@ -444,3 +444,25 @@ func TestNewerGrantOvertakes(t *testing.T) {
 		w.wantPopup(strings.ReplaceAll(popupSuccess, "acme", "keyed"))
 	})
 }
+
+// TestNewerGrantOvertakesRefusedOne has the page of the older one told as well.
+func TestNewerGrantOvertakesRefusedOne(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		r := w.replicas[0]
+		w.verifier.during = func() {
+			w.verifier.during = nil
+			in := granted("keyed", credential.NewAPIKey("newer"))
+			in.PopupID = "another"
+			if _, err := r.Authorize(t.Context(), in); err != nil {
+				t.Error(err)
+			}
+			w.verifier.refuse = refusedKey()
+		}
+		if _, err := r.Authorize(t.Context(), granted("keyed", credential.NewAPIKey("older"))); linkspan.CodeOf(err) != "connection_test_failed" {
+			t.Errorf("error = %v, want connection_test_failed", err)
+		}
+		w.wantHeard("creation")
+		w.wantPopup(connect.PopupError("keyed", "c", "connection_validation_failed", "The provider refused the key."))
+	})
+}

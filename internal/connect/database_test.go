@@ -38,6 +38,9 @@ func TestOnRealDatabases(t *testing.T) {
 			t.Run("deletion", d.testDeletion)
 			t.Run("deletion during an import", d.testDeletionDuringImport)
 			t.Run("authorization killed", d.testAuthorizationKilled)
+			if name != "sqlite" { // there one writer waits for the other to end
+				t.Run("overlapping authorizations", d.testOverlappingAuthorizations)
+			}
 		})
 	}
 }
