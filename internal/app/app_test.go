@@ -157,8 +157,11 @@ func TestFirstStartShowsKeysOnce(t *testing.T) {
 	if code, body := get(t, "http://"+a.Addr()+"/ready", ""); code != http.StatusOK || !strings.Contains(body, `"ok"`) {
 		t.Errorf("/ready: %d %s", code, body)
 	}
-	if code, body := get(t, "http://"+a.AdminAddr()+"/metrics", ""); code != http.StatusOK || !strings.Contains(body, "linkspan_caches_fresh 1") {
-		t.Errorf("/metrics: %d\n%s", code, body)
+	code, body := get(t, "http://"+a.AdminAddr()+"/metrics", "")
+	for _, line := range []string{"linkspan_caches_fresh 1", "linkspan_webhooks_pending 0", "linkspan_webhooks_delivered_total 0", "linkspan_webhooks_failed_total 0"} {
+		if code != http.StatusOK || !strings.Contains(body, line) {
+			t.Errorf("/metrics has no line %s: %d\n%s", line, code, body)
+		}
 	}
 	if err := errors.Join(stop(), a.Close()); err != nil {
 		t.Fatal(err)

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
@@ -35,6 +37,9 @@ import (
 	"github.com/linkspan/linkspan/internal/upstream"
 	"github.com/linkspan/linkspan/internal/webhook"
 )
+
+// scrapeTimeout bounds what a metric asks the database.
+const scrapeTimeout = 2 * time.Second
 
 // parts are the features, wired.
 type parts struct {
@@ -206,6 +211,7 @@ func (p *parts) expose(m *obs.Metrics) {
 		func() float64 { return float64(p.ops.Dropped()) })
 	m.Gauge("operations_waiting", "Operations and messages that wait to be written.",
 		func() float64 { return float64(p.ops.Waiting()) })
+	p.exposeWebhooks(m)
 	if p.api != nil {
 		m.Gauge("waiting_pages", "Pages that wait for an authorization in another window.",
 			func() float64 { return float64(p.api.Sockets()) })
@@ -216,5 +222,27 @@ func (p *parts) expose(m *obs.Metrics) {
 				return 1
 			}
 			return 0
+		})
+}
+
+// exposeWebhooks shows how the sending of webhooks goes.
+func (p *parts) exposeWebhooks(m *obs.Metrics) {
+	m.Counter("webhook_attempts_total", "Attempts to deliver webhooks, by this process.",
+		func() float64 { return float64(p.webhooks.Attempts()) })
+	m.Counter("webhooks_delivered_total", "Webhooks that reached their receivers, sent by this process.",
+		func() float64 { return float64(p.webhooks.Delivered()) })
+	m.Counter("webhooks_failed_total", "Webhooks that this process gave up: after the last attempt, after a 410, or because the URL may not be called.",
+		func() float64 { return float64(p.webhooks.GivenUp()) })
+	m.Gauge("webhooks_sending", "Requests to receivers of webhooks that are under way in this process.",
+		func() float64 { return float64(p.webhooks.Sending()) })
+	m.Gauge("webhooks_pending", "Webhooks that wait for their next attempt, in the whole database. NaN: it can't be read.",
+		func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+			defer cancel()
+			n, err := p.webhooks.Pending(ctx)
+			if err != nil {
+				return math.NaN()
+			}
+			return float64(n)
 		})
 }

@@ -335,6 +335,14 @@ func (s *Store) FinishDelivery(ctx context.Context, tx linkspan.Tx, d linkspan.W
 	return n > 0, wrap("FinishDelivery", err)
 }
 
+// PendingDeliveries counts the deliveries that are due or planned and that nobody
+// works on at the moment, up to limit.
+func (s *Store) PendingDeliveries(ctx context.Context, tx linkspan.Tx, limit int) (int, error) {
+	n, err := one(ctx, s.read(tx), value[int], `select count(*) from (
+		select 1 from webhook_deliveries where state = 'pending' and lease_until is null limit $1) as waiting`, limit)
+	return n, wrap("PendingDeliveries", err)
+}
+
 // PurgeWebhookEvents removes at most limit events, with their deliveries, that
 // were created and whose deliveries all ended before the given time. It returns
 // how many; call it again while that is limit.

@@ -65,6 +65,8 @@ type outcome struct {
 	released bool
 	// ours means that the receiver was not asked.
 	ours bool
+	// stored means that the result was stored: nobody else was at it.
+	stored bool
 }
 
 // keys are what signs an environment's messages.

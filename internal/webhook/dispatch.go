@@ -161,6 +161,7 @@ func (d *dispatcher) land(o outcome) {
 	f := d.flights[o.delivery.ID]
 	f.cancel()
 	delete(d.flights, o.delivery.ID)
+	d.underWay.Add(-1)
 	r := d.receivers[o.delivery.Destination]
 	r.inFlight--
 	if f.poor {
@@ -357,6 +358,9 @@ func (d *dispatcher) step(ctx context.Context, chosen []linkspan.WebhookDelivery
 	if err != nil {
 		return fmt.Errorf("storing and claiming deliveries: %w", err)
 	}
+	for i := range d.unsaved {
+		d.count(&d.unsaved[i])
+	}
 	d.unsaved = d.unsaved[:0]
 	d.remember(chosen)
 	// What others were faster to claim may have more behind it.
@@ -375,7 +379,8 @@ func (d *dispatcher) save(ctx context.Context, tx linkspan.Tx) error {
 			released = append(released, o.delivery)
 			continue
 		}
-		if _, err := d.store.FinishDelivery(ctx, tx, o.delivery, o.retryIn); err != nil {
+		var err error
+		if o.stored, err = d.store.FinishDelivery(ctx, tx, o.delivery, o.retryIn); err != nil {
 			return err
 		}
 	}
@@ -408,6 +413,7 @@ func (d *dispatcher) start(claimed []linkspan.WebhookDelivery) {
 		}
 		ctx, cancel := context.WithCancel(d.sending)
 		d.flights[delivery.ID] = &flight{delivery: delivery, poor: r.poor, cancel: cancel}
+		d.underWay.Add(1)
 		d.working.Go(func() {
 			d.done <- d.attempt(ctx, delivery) // never blocks: there is room for all
 		})

@@ -424,6 +424,30 @@ func TestKeysAway(t *testing.T) {
 	})
 }
 
+// TestCounts looks at what operators see of a process.
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["good.example"], w.receivers["gone.example"] = answers(200), answers(410)
+		w.receivers["bad.example"], w.receivers["slow.example"] = answers(500), receiverFunc(hangs)
+		for _, host := range []string{"good.example", "good.example", "gone.example", "127.0.0.1", "bad.example", "slow.example"} {
+			w.add(t, 1, host, 1)
+		}
+		s := w.service("me")
+		stop := run(t, s)
+		wait(2 * time.Second)
+		got := [...]int64{s.Attempts(), s.Delivered(), s.GivenUp(), s.Sending()}
+		if want := [...]int64{5, 2, 2, 1}; got != want {
+			t.Errorf("attempts, delivered, given up, under way: %v, want %v", got, want)
+		}
+		stop()
+		if s.Sending() != 0 || s.Attempts() != 5 {
+			t.Errorf("after the end %d are under way, and %d attempts were made", s.Sending(), s.Attempts())
+		}
+	})
+}
+
 // TestRecord looks at what customers can look up of a delivery.
 func TestRecord(t *testing.T) {
 	t.Parallel()

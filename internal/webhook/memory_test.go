@@ -230,6 +230,8 @@ func (m *memory) ReleaseDeliveries(_ context.Context, tx linkspan.Tx, held []lin
 	return nil
 }
 
+func (*memory) PendingDeliveries(context.Context, linkspan.Tx, int) (int, error) { return 0, nil }
+
 func (*memory) PurgeWebhookEvents(context.Context, linkspan.Tx, time.Time, int) (int, error) {
 	return 0, nil
 }

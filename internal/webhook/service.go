@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/linkspan/linkspan"
@@ -60,6 +61,8 @@ type Store interface {
 	FinishDelivery(ctx context.Context, tx linkspan.Tx, d linkspan.WebhookDelivery, retryIn time.Duration) (bool, error)
 	// ReleaseDeliveries gives leases back of attempts that were not finished.
 	ReleaseDeliveries(ctx context.Context, tx linkspan.Tx, held []linkspan.WebhookDelivery) error
+	// PendingDeliveries counts what is due or planned, up to limit.
+	PendingDeliveries(ctx context.Context, tx linkspan.Tx, limit int) (int, error)
 	// PurgeWebhookEvents removes at most limit events, with their deliveries,
 	// that were created and whose deliveries all ended before the given time. It
 	// returns how many.
@@ -102,6 +105,9 @@ type Service struct {
 	now      func() time.Time
 	// due tells the dispatcher that there may be something to send.
 	due chan struct{}
+
+	// What the dispatcher of this process has done.
+	attempts, delivered, givenUp, underWay atomic.Int64
 }
 
 // New returns a service. Its dispatcher works once Run runs.
@@ -166,6 +172,49 @@ func (s *Service) Replay(ctx context.Context, env linkspan.EnvironmentID, uuid s
 	}
 	s.WebhooksDue()
 	return d, nil
+}
+
+// Attempts returns how many attempts this process has made and stored.
+func (s *Service) Attempts() int64 { return s.attempts.Load() }
+
+// Delivered returns how many deliveries this process has brought to their
+// receivers.
+func (s *Service) Delivered() int64 { return s.delivered.Load() }
+
+// GivenUp returns how many deliveries this process has ended without success:
+// after the last attempt, because the receiver wants no more, or because its URL
+// may not be called.
+func (s *Service) GivenUp() int64 { return s.givenUp.Load() }
+
+// Sending returns how many attempts of this process are under way.
+func (s *Service) Sending() int64 { return s.underWay.Load() }
+
+// Pending returns how many deliveries of all environments are due or planned; a
+// million stands for any greater number.
+func (s *Service) Pending(ctx context.Context) (int, error) {
+	const most = 1_000_000
+	n, err := s.store.PendingDeliveries(ctx, nil, most)
+	if err != nil {
+		return 0, fmt.Errorf("counting webhooks: %w", err)
+	}
+	return n, nil
+}
+
+// count adds what became of an attempt to what is shown of this process.
+func (s *Service) count(o *outcome) {
+	if !o.stored || o.ours && o.delivery.State == linkspan.DeliveryPending {
+		return
+	}
+	if !o.ours {
+		s.attempts.Add(1)
+	}
+	switch o.delivery.State {
+	case linkspan.DeliveryDelivered:
+		s.delivered.Add(1)
+	case linkspan.DeliveryFailed, linkspan.DeliveryGone, linkspan.DeliveryBlocked:
+		s.givenUp.Add(1)
+	case linkspan.DeliveryPending:
+	}
 }
 
 // Purge removes at most limit events whose deliveries ended long ago, and

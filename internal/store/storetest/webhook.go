@@ -84,6 +84,14 @@ func testWebhooks(t *testing.T, w *world) {
 		t.Fatalf("due without a: %v", got)
 	}
 
+	for _, limit := range []int{1, 2, 3} {
+		n, err := w.PendingDeliveries(ctx, nil, limit)
+		must(t, err)
+		if n != min(limit, 2) {
+			t.Fatalf("%d of at most %d are pending", n, limit)
+		}
+	}
+
 	claimed := w.claim(t, "me", time.Minute, ds[0].ID)
 	if len(claimed) != 1 || claimed[0].Attempt != 1 || claimed[0].Holder != "me" || !claimed[0].Event.Body.Equal(e.Body) ||
 		claimed[0].Event.UUID != e.UUID || time.Until(claimed[0].LeaseUntil) < 30*time.Second {
