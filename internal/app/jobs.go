@@ -24,6 +24,11 @@ const (
 	refreshTimeout = 30 * time.Minute
 	// finishTimeout bounds the trying out of one connection's credentials.
 	finishTimeout = 2 * time.Minute
+	// finishAttempts, at most ten minutes apart, go on for two days: a grant is
+	// worth waiting until somebody has mended what is broken.
+	finishAttempts = 300
+	// keepGrants is how long a grant stays that could not be finished.
+	keepGrants = 7 * 24 * time.Hour
 )
 
 // The jobs' arguments. Their kinds are stored in the queue: renaming one orphans
@@ -68,6 +73,7 @@ type purger interface {
 	PurgeOperations(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
 	ExpireOperations(ctx context.Context, tx linkspan.Tx, now time.Time, limit int) (int, error)
 	PurgeRateCounts(ctx context.Context, tx linkspan.Tx, before time.Time) error
+	PurgeAuthorizations(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
 }
 
 // registerJobs says what works in the background and when. The features in p may
@@ -112,20 +118,25 @@ func registerJobs(db purger, p *parts) *job.Registry {
 	})
 	job.Every(r, 10*time.Minute, refreshDue{})
 
-	registerConnecting(r, p)
+	registerConnecting(r, db, p)
 	return r
 }
 
 // registerConnecting says what works in the background around the connecting of
 // accounts.
-func registerConnecting(r *job.Registry, p *parts) {
+func registerConnecting(r *job.Registry, db purger, p *parts) {
 	purge := job.HandlerOptions{Timeout: purgeTimeout, MaxAttempts: 1}
-	job.Handle(r, job.HandlerOptions{Timeout: finishTimeout, MaxAttempts: 20}, func(ctx context.Context, a connect.FinishAuthorization) error {
+	job.Handle(r, job.HandlerOptions{Timeout: finishTimeout, MaxAttempts: finishAttempts}, func(ctx context.Context, a connect.FinishAuthorization) error {
 		return p.connections.FinishAuthorization(ctx, a.UUID)
 	})
 	job.Handle(r, purge, func(ctx context.Context, _ purgeFlows) error {
 		if err := inBatches(ctx, "purging authorizations", func(ctx context.Context) (int, error) {
 			return p.authorize.PurgeFlows(ctx, purgeBatch)
+		}); err != nil {
+			return err
+		}
+		if err := inBatches(ctx, "purging grants that could not be finished", func(ctx context.Context) (int, error) {
+			return db.PurgeAuthorizations(ctx, nil, time.Now().Add(-keepGrants), purgeBatch)
 		}); err != nil {
 			return err
 		}

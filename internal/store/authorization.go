@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/vault"
@@ -62,4 +63,12 @@ func (s *Store) DeleteOlderAuthorizations(ctx context.Context, tx linkspan.Tx, a
 	n, err := s.purge(ctx, tx, "delete from authorizations where environment_id = $1 and integration_key = $2 and connection_name = $3 and id < $4",
 		int64(a.EnvironmentID), a.IntegrationKey, a.ConnectionName, int64(a.ID))
 	return n, wrap("DeleteOlderAuthorizations", err)
+}
+
+// PurgeAuthorizations removes at most limit authorizations from before the given
+// time, which nobody could finish, and returns how many it removed.
+func (s *Store) PurgeAuthorizations(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error) {
+	n, err := s.purge(ctx, tx, "delete from authorizations where id in (select id from authorizations where created_at < $1 order by id limit $2"+
+		s.dialect.skipLocked+")", micros(before), limit)
+	return n, wrap("PurgeAuthorizations", err)
 }

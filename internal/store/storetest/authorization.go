@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -46,6 +47,15 @@ func testAuthorizations(t *testing.T, w *world) {
 		t.Fatal("a payload was opened that belongs to another row")
 	}
 
+	n, err := w.PurgeAuthorizations(ctx, nil, a.CreatedAt, 10)
+	must(t, err)
+	wantEqual(t, "purged too early", n, 0)
+	n, err = w.PurgeAuthorizations(ctx, nil, other.CreatedAt.Add(time.Microsecond), 10)
+	must(t, err)
+	wantEqual(t, "purged", n, 2)
+
+	a = newAuthorization(w, "c")
+	must(t, w.InsertAuthorization(ctx, nil, &a))
 	for _, want := range []bool{true, false} {
 		deleted, err := w.DeleteAuthorization(ctx, nil, a.ID)
 		must(t, err)
