@@ -134,7 +134,7 @@ func (f form) fields(w *words, in entered) []field {
 	if f.ownClient {
 		out = append(out,
 			field{Name: inputOwnClientID, Label: w.OwnClientID, Help: w.OwnClientHelp, Value: in.values[inputOwnClientID], Optional: true},
-			field{Name: inputOwnSecret, Label: w.OwnClientSecret, Help: w.OwnClientHelp, Secret: true, Optional: true})
+			field{Name: inputOwnSecret, Label: w.OwnClientSecret, Secret: true, Optional: true})
 	}
 	for i := range out {
 		out[i].ID = "f" + strings.NewReplacer(".", "-", "_", "-", " ", "-").Replace(out[i].Name)

@@ -1,6 +1,7 @@
 package connectui
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -141,6 +142,7 @@ func (f frame) app() string {
 
 // say fills a text that may speak of the app and of a provider.
 func (f frame) say(text, provider string) string {
+	provider = cmp.Or(provider, f.W.ThisProvider)
 	return say(text, "app", f.app(), "provider", provider)
 }
 

@@ -218,6 +218,11 @@ func TestResult(t *testing.T) {
 	if !strings.Contains(text, `<html lang="fr"`) || w.Header().Get("Content-Language") != "fr" || !strings.Contains(text, french().Stale.Title) {
 		t.Error("the page is not in the language that was asked for")
 	}
+	// Nobody knows which provider a stray callback is about.
+	if _, text = page(authorize.Result{Code: "x", Status: 400, Query: []authorize.QueryParam{{Name: "code", Value: "[redacted]"}}}); !strings.Contains(text,
+		"The service could not be connected") || !strings.Contains(text, "What the service sent") {
+		t.Error("the page leaves a gap where the provider should be")
+	}
 }
 
 func TestShortNames(t *testing.T) {

@@ -12,8 +12,9 @@ import (
 type words struct {
 	// Lang is the language's tag; it goes into the document.
 	Lang string
-	// ThisApp stands for {app} when the customer's product has no name.
-	ThisApp string
+	// ThisApp stands for {app} when the customer's product has no name,
+	// ThisProvider for {provider} when it is not known whom a failure is about.
+	ThisApp, ThisProvider string
 
 	Close, Back, Cancel, TryAgain, Finish, Loading string
 

@@ -2,7 +2,7 @@ package connectui
 
 func german() *words {
 	return &words{
-		Lang: "de", ThisApp: "diese App",
+		Lang: "de", ThisApp: "diese App", ThisProvider: "der Dienst",
 		Close: "Schließen", Back: "Zurück", Cancel: "Abbrechen", TryAgain: "Erneut versuchen", Finish: "Fertig", Loading: "Wird geladen",
 
 		ListTitle: "Konto verbinden", ListTitleApp: "Konto mit {app} verbinden", ListText: "Wählen Sie aus, wo Sie Ihr Konto haben.",

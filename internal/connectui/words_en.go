@@ -2,7 +2,7 @@ package connectui
 
 func english() *words {
 	return &words{
-		Lang: "en", ThisApp: "this app",
+		Lang: "en", ThisApp: "this app", ThisProvider: "the service",
 		Close: "Close", Back: "Back", Cancel: "Cancel", TryAgain: "Try again", Finish: "Finish", Loading: "Loading",
 
 		ListTitle: "Connect an account", ListTitleApp: "Connect an account to {app}", ListText: "Choose where your account is.",

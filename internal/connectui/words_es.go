@@ -2,7 +2,7 @@ package connectui
 
 func spanish() *words {
 	return &words{
-		Lang: "es", ThisApp: "esta aplicación",
+		Lang: "es", ThisApp: "esta aplicación", ThisProvider: "el servicio",
 		Close: "Cerrar", Back: "Volver", Cancel: "Cancelar", TryAgain: "Intentar de nuevo", Finish: "Terminar", Loading: "Cargando",
 
 		ListTitle: "Conectar una cuenta", ListTitleApp: "Conectar una cuenta con {app}", ListText: "Elija el servicio donde tiene su cuenta.",

@@ -2,7 +2,7 @@ package connectui
 
 func french() *words {
 	return &words{
-		Lang: "fr", ThisApp: "cette application",
+		Lang: "fr", ThisApp: "cette application", ThisProvider: "le service",
 		Close: "Fermer", Back: "Retour", Cancel: "Annuler", TryAgain: "Réessayer", Finish: "Terminer", Loading: "Chargement",
 
 		ListTitle: "Connecter un compte", ListTitleApp: "Connecter un compte à {app}", ListText: "Choisissez le service où se trouve votre compte.",
@@ -56,6 +56,6 @@ func french() *words {
 		Offline:      problemWords{"Pas de connexion", "Le serveur est injoignable. Vérifiez votre connexion internet et réessayez."},
 
 		OpenProvider: "Ouvrir {provider}", GoBack: "Fermez cette fenêtre, revenez à {app} et réessayez.", Code: "Code",
-		ForDevelopers: "Pour les développeurs", ProviderSaid: "Réponse de {provider}", Secured: "Sécurisé par Linkspan",
+		ForDevelopers: "Pour les développeurs", ProviderSaid: "Ce que {provider} a envoyé", Secured: "Sécurisé par Linkspan",
 	}
 }

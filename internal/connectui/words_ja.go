@@ -2,7 +2,7 @@ package connectui
 
 func japanese() *words {
 	return &words{
-		Lang: "ja", ThisApp: "このアプリ",
+		Lang: "ja", ThisApp: "このアプリ", ThisProvider: "サービス",
 		Close: "閉じる", Back: "戻る", Cancel: "キャンセル", TryAgain: "もう一度試す", Finish: "完了", Loading: "読み込み中",
 
 		ListTitle: "アカウントを接続", ListTitleApp: "アカウントを {app} に接続", ListText: "アカウントをお持ちのサービスを選んでください。",

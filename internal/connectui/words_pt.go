@@ -2,7 +2,7 @@ package connectui
 
 func portuguese() *words {
 	return &words{
-		Lang: "pt", ThisApp: "este aplicativo",
+		Lang: "pt", ThisApp: "este aplicativo", ThisProvider: "o serviço",
 		Close: "Fechar", Back: "Voltar", Cancel: "Cancelar", TryAgain: "Tentar novamente", Finish: "Concluir", Loading: "Carregando",
 
 		ListTitle: "Conectar uma conta", ListTitleApp: "Conectar uma conta com {app}", ListText: "Escolha o serviço em que você tem sua conta.",
