@@ -36,6 +36,9 @@ type Request struct {
 	// none or when Content is set. ContentLength is its length, -1 if unknown.
 	Body          io.ReadCloser
 	ContentLength int64
+	// SecretBody says that the body holds credentials, which do not follow a
+	// redirect to another origin.
+	SecretBody bool
 }
 
 // HasBody reports whether requests of a method carry a body.
@@ -64,7 +67,10 @@ func Build(ctx context.Context, t *Target, r Request) (*http.Request, error) {
 		if r.Content, contentType, err = mergeBody(r.Content, contentType, p.body); err != nil {
 			return nil, err
 		}
-		ctx = context.WithValue(ctx, mergedBodyKey{}, true)
+		r.SecretBody = true
+	}
+	if r.SecretBody {
+		ctx = context.WithValue(ctx, secretBodyKey{}, true)
 	}
 	h := make(http.Header, len(p.headers)+len(p.dynamic)+len(r.Header)+2)
 	facts := catalog.Request{Method: r.Method, URL: u, Endpoint: r.Endpoint, ContentType: contentType, Body: r.Content}
@@ -85,9 +91,8 @@ func Build(ctx context.Context, t *Target, r Request) (*http.Request, error) {
 	return req, nil
 }
 
-// mergedBodyKey marks the context of a request whose body holds configured
-// fields, which can be credentials.
-type mergedBodyKey struct{}
+// secretBodyKey marks the context of a request whose body can hold credentials.
+type secretBodyKey struct{}
 
 // baseOf returns the base of a call: the override, or the target's own.
 func (p *plan) baseOf(override string) (*base, error) {

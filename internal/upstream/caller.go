@@ -96,7 +96,7 @@ func (c *Caller) follow(r *http.Request, res *http.Response, keepHeaders bool) (
 	if keepHeaders {
 		policy = c.keeping
 	}
-	if r.Context().Value(mergedBodyKey{}) != nil && !keepHeaders {
+	if r.Context().Value(secretBodyKey{}) != nil && !keepHeaders {
 		policy = keepBodyHome(policy)
 	}
 	client := &http.Client{Transport: &resumed{first: res, next: c}, CheckRedirect: policy}
