@@ -54,8 +54,12 @@ func (st Start) Cookie() *http.Cookie {
 // Begin checks an authorization that a browser asks for and says where to send
 // it. p is of kind access.Session or access.PublicKey. Errors have the codes of
 // wire contract §8.3, and of §7 for what the session does not allow; the page
-// that waits has been told, and FailedStart makes the page for the popup.
+// that waits has been told, and FailedStart makes the page for the popup. Of too
+// many attempts nobody is told but the caller.
 func (s *Service) Begin(ctx context.Context, p *access.Principal, in Request) (Start, error) {
+	if err := s.attempt(p); err != nil {
+		return Start{}, err
+	}
 	pl, err := s.newPlan(ctx, p, in)
 	op := s.operation(ctx, pl, in)
 	var st Start

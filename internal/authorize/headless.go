@@ -15,6 +15,9 @@ import (
 // wire contract §7; invalid_body and invalid_query_params have an issue for each
 // problem.
 func (s *Service) Headless(ctx context.Context, p *access.Principal, in Request, creds credential.Credentials) (connect.Outcome, error) {
+	if err := s.attempt(p); err != nil {
+		return connect.Outcome{}, err
+	}
 	pl, err := s.newPlan(ctx, p, in)
 	op := s.operation(ctx, pl, in)
 	if err == nil && string(pl.provider.Auth.Mode) != string(creds.Type) {

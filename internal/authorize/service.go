@@ -137,6 +137,7 @@ type Service struct {
 	checkURL    func(*url.URL) error
 	now         func() time.Time
 	waiting     waiting
+	budgets     budgets
 }
 
 // New returns a service that hears of popup results by the feed.

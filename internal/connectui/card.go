@@ -233,21 +233,8 @@ func (u *UI) start(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return v.failed(s, err)
 	}
-	http.SetCookie(w, flowCookie(begun))
+	http.SetCookie(w, begun.Cookie())
 	// Not a redirect: browsers apply form-action to where a form's answer leads,
 	// and that would have to name every provider.
 	return v.write(w, r, http.StatusOK, leaving(v.frame, s.name(), s.integration.Provider, begun.URL))
-}
-
-// flowCookie binds an authorization to the browser that began it.
-func flowCookie(begun authorize.Start) *http.Cookie {
-	c := &http.Cookie{
-		Name: begun.CookieName, Value: begun.CookieValue, Path: "/", MaxAge: authorize.CookieLifetime,
-		HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
-	if begun.Secure {
-		// Providers that answer with a form need it in a request of another site.
-		c.Secure, c.SameSite = true, http.SameSiteNoneMode
-	}
-	return c
 }

@@ -19,11 +19,13 @@ import (
 
 // The buckets: calls from inside functions have a budget of their own, and so
 // have the browsers of end users, who must not be able to use up what the
-// customer's backend needs.
+// customer's backend needs. Those that come with a public key, which everybody
+// knows, have one apart from those with a connect session.
 const (
-	BucketAPI     = "api"
-	BucketScript  = "script"
-	BucketBrowser = "browser"
+	BucketAPI       = "api"
+	BucketScript    = "script"
+	BucketBrowser   = "browser"
+	BucketPublicKey = "public_key"
 )
 
 const (
@@ -139,9 +141,15 @@ func (l *Limiter) Apply(w http.ResponseWriter, r *http.Request, account linkspan
 	return l.apply(w, account, bucket)
 }
 
-// ApplyBrowser is Apply for a request that an end user's browser makes.
+// ApplyBrowser is Apply for a request that an end user's browser makes with a
+// connect session.
 func (l *Limiter) ApplyBrowser(w http.ResponseWriter, account linkspan.AccountID) error {
 	return l.apply(w, account, BucketBrowser)
+}
+
+// ApplyPublicKey is Apply for a request that a browser makes with a public key.
+func (l *Limiter) ApplyPublicKey(w http.ResponseWriter, account linkspan.AccountID) error {
+	return l.apply(w, account, BucketPublicKey)
 }
 
 func (l *Limiter) apply(w http.ResponseWriter, account linkspan.AccountID, bucket string) error {

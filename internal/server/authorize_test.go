@@ -367,6 +367,46 @@ func TestBrowsersHaveABudgetOfTheirOwn(t *testing.T) {
 	}
 }
 
+// Attempts to connect leave rows, so neither a session nor everybody who knows a
+// public key can make them without end; and the one does not cost the other.
+func TestAttemptsAreBounded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	one, other := "connect_session_token="+r.session(r.dev, nil), "connect_session_token="+r.session(r.dev, nil)
+	public := "public_key=" + r.dev.PublicKey
+	try := func(who string) reply { return r.call("", "POST", "/auth/unauthenticated/nope?"+who, "") } // counts, whatever comes of it
+	for who, most := range map[string]int{one: 200, public: 600} {
+		for i := range most {
+			if got := try(who); got.status != http.StatusNotFound {
+				t.Fatalf("%s, attempt %d: %d %s", who[:12], i, got.status, got.body)
+			}
+		}
+		if got := try(who); got.status != http.StatusTooManyRequests || got.code(t) != "too_many_request" {
+			t.Errorf("%s: %d %s", who[:12], got.status, got.body)
+		}
+	}
+	r.page(r.call("", "GET", "/oauth/connect/nope?"+public, ""), http.StatusTooManyRequests, "success=false code=too_many_request")
+	if got := try(other); got.status != http.StatusNotFound {
+		t.Errorf("another session: %d %s", got.status, got.body)
+	}
+	if got := r.call(strings.TrimPrefix(one, "connect_session_token="), "GET", "/connect/session", ""); got.status != http.StatusOK {
+		t.Errorf("the session can't be looked at: %d", got.status)
+	}
+}
+
+// What is done with the public key costs nobody who has a session.
+func TestPublicKeysHaveABudgetOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{rateLimit: 3})
+	token := r.session(r.dev, nil)
+	for range 8 { // the window may turn once
+		r.call("", "POST", "/auth/unauthenticated/nope?public_key="+r.dev.PublicKey, "")
+	}
+	if got := r.call(token, "GET", "/connect/session", ""); got.status != http.StatusOK {
+		t.Errorf("the session is refused: %d %s", got.status, got.body)
+	}
+}
+
 // The whole way over a real network: the frontend's WebSocket hears what became
 // of the popup.
 func TestPopupResultOverTheSocket(t *testing.T) {

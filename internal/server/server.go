@@ -70,6 +70,7 @@ type Authorize interface {
 	FailedStart(p *access.Principal, in authorize.Request, err error) authorize.Result
 	Headless(ctx context.Context, p *access.Principal, in authorize.Request, creds credential.Credentials) (connect.Outcome, error)
 	Wait(ctx context.Context, popupID string) (message string, err error)
+	CountEvent(session *linkspan.ConnectSession) bool
 }
 
 // Webhooks shows what was sent to the customer's backend, and sends it again.
@@ -126,7 +127,6 @@ type Server struct {
 	router  *httpx.Router
 	openAPI func() ([]byte, error)
 	sockets *sockets
-	events  eventBudget
 	// home is the public URL, basePath its path without a slash at the end; secure
 	// says that it is one of https.
 	home     url.URL
@@ -193,13 +193,18 @@ func (s *Server) identify(r *http.Request, wanted access.Want) (*access.Principa
 	return s.cfg.Access.Identify(r.Context(), r, wanted)
 }
 
-// count counts a call. Those of browsers have a budget of their own: a public
-// key is known to everybody, and must not use up what the backend needs.
+// count counts a call. Those of browsers have budgets of their own: a public key
+// is known to everybody, and must not use up what the backend or the users with
+// sessions need.
 func (s *Server) count(w http.ResponseWriter, r *http.Request, p *access.Principal) error {
-	if p.Kind == access.Session || p.Kind == access.PublicKey {
+	switch p.Kind {
+	case access.Session:
 		return s.cfg.Limiter.ApplyBrowser(w, p.AccountID)
+	case access.PublicKey:
+		return s.cfg.Limiter.ApplyPublicKey(w, p.AccountID)
+	default:
+		return s.cfg.Limiter.Apply(w, r, p.AccountID)
 	}
-	return s.cfg.Limiter.Apply(w, r, p.AccountID)
 }
 
 // note writes the caller to the log line of the request.

@@ -3,7 +3,6 @@ package server
 import (
 	"encoding/json"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/linkspan/linkspan"
@@ -11,13 +10,8 @@ import (
 	"github.com/linkspan/linkspan/internal/httpx"
 )
 
-const (
-	// maxClockSkew is how far the clock of a browser may be off.
-	maxClockSkew = 2 * time.Hour
-	// maxEvents is how many events a session has in the log: a person makes a few
-	// dozen in its 30 minutes.
-	maxEvents = 200
-)
+// maxClockSkew is how far the clock of a browser may be off.
+const maxClockSkew = 2 * time.Hour
 
 // connectTelemetry writes an event of Connect UI under its session's operation.
 func (s *Server) connectTelemetry(w http.ResponseWriter, r *http.Request) error {
@@ -36,7 +30,7 @@ func (s *Server) connectTelemetry(w http.ResponseWriter, r *http.Request) error 
 	if err := s.cfg.Limiter.ApplyBrowser(w, p.AccountID); err != nil {
 		return err
 	}
-	if !s.events.take(p.Session.ID, p.Session.ExpiresAt) {
+	if !s.cfg.Authorize.CountEvent(p.Session) {
 		return linkspan.E("server.connectTelemetry", linkspan.KindRateLimited, "too_many_request", nil, "The connect session has sent too many events.")
 	}
 	s.record(p.Session, &body)
@@ -97,51 +91,5 @@ func eventText(event string) string {
 		return "The provider's window was closed before it was done."
 	default:
 		return "Connect UI reported an event."
-	}
-}
-
-// eventBudget counts the events of sessions. What it holds is bounded by the
-// sessions that are alive.
-type eventBudget struct {
-	mu    sync.Mutex
-	spent map[linkspan.ConnectSessionID]*spending
-	swept time.Time
-}
-
-type spending struct {
-	events int
-	until  time.Time
-}
-
-// take counts an event of a session, unless it has had its share.
-func (b *eventBudget) take(id linkspan.ConnectSessionID, until time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.sweep(time.Now())
-	of := b.spent[id]
-	if of == nil {
-		of = &spending{until: until}
-		b.spent[id] = of
-	}
-	if of.events >= maxEvents {
-		return false
-	}
-	of.events++
-	return true
-}
-
-// sweep forgets sessions that have expired, once a minute; b.mu is held.
-func (b *eventBudget) sweep(now time.Time) {
-	if b.spent == nil {
-		b.spent = make(map[linkspan.ConnectSessionID]*spending)
-	}
-	if now.Sub(b.swept) < time.Minute {
-		return
-	}
-	b.swept = now
-	for id, of := range b.spent {
-		if now.After(of.until) {
-			delete(b.spent, id)
-		}
 	}
 }
