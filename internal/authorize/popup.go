@@ -134,7 +134,7 @@ func (s *Service) await(ctx context.Context, woken <-chan struct{}, retry <-chan
 	case s.waiting.turn <- struct{}{}:
 	}
 	defer func() { <-s.waiting.turn }()
-	for {
+	for ctx.Err() == nil {
 		next := time.NewTimer(time.Until(s.waiting.looked.Add(pollPopups)))
 		select {
 		case <-ctx.Done():
@@ -149,8 +149,9 @@ func (s *Service) await(ctx context.Context, woken <-chan struct{}, retry <-chan
 			continue
 		}
 		next.Stop()
-		return context.Cause(ctx)
+		break
 	}
+	return context.Cause(ctx)
 }
 
 // look wakes the pages whose results are there. Whoever calls it has the turn.

@@ -166,7 +166,7 @@ func TestWaitEnds(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 		asked, looked := store.asked, store.looked
-		if asked != 1 || looked < 10 || looked > 15 {
+		if asked != 1 || looked < 10 || looked > 13 {
 			t.Errorf("asked %d times and looked %d times in a minute", asked, looked)
 		}
 		// Nobody waits any more, so nobody is woken.
