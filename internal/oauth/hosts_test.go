@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/oauth"
 )
@@ -28,6 +30,36 @@ func TestTokenEndpointsAreOfTheSameCompany(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// At these providers, and no others, whoever fills in the form chooses the host
+// that client secret and code are sent to: the software runs anywhere. SECURITY.md
+// says what that means; where the provider has domains of its own its file must
+// hold the setting to them.
+func TestHostsThatUsersChoose(t *testing.T) {
+	t.Parallel()
+	const anywhere = "evil.example"
+	var got []string
+	for _, p := range genericProviders(t) {
+		config := map[string]any{}
+		for i := range p.Inputs.ConnectionConfig {
+			if f := &p.Inputs.ConnectionConfig[i]; f.Validate(anywhere) == nil {
+				config[f.Name] = anywhere
+			} else if f.Validate("https://"+anywhere) == nil {
+				config[f.Name] = "https://" + anywhere
+			}
+		}
+		vars := catalog.NewScope(map[string]any{"connectionConfig": config})
+		if u, err := p.Auth.Token.URL.Expand(vars); err == nil && strings.HasSuffix(u.Hostname(), anywhere) {
+			got = append(got, p.Name)
+		}
+	}
+	want := []string{
+		"canvas-lms", "confluence-data-center", "glean-oauth", "jira-data-center", "looker-oauth", "maximizer-on-premise", "odoo", "servicenow",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("providers (-want +got):\n%s", diff)
 	}
 }
 
