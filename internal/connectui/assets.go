@@ -15,7 +15,7 @@ import (
 	"github.com/linkspan/linkspan"
 )
 
-//go:embed assets/htmx.min.js assets/connect.js assets/style.css
+//go:embed assets/*.js assets/style.css
 var assetFiles embed.FS
 
 // assetDigits is how much of a digest names a version of a file.
@@ -39,17 +39,23 @@ type assetFile struct {
 // missing.
 func loadAssets() *assets {
 	a := &assets{files: map[string]assetFile{}}
-	a.HTMX = a.add("htmx.min.js", "text/javascript; charset=utf-8")
-	a.Script = a.add("connect.js", "text/javascript; charset=utf-8")
-	a.Style = a.add("style.css", "text/css; charset=utf-8")
+	const script, style = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
+	a.HTMX = a.add(script, "htmx.min.js")
+	a.Script = a.add(script, "connect.js", "form.js", "popup.js", "keys.js")
+	a.Style = a.add(style, "style.css")
 	a.css = string(a.files[a.Style].plain)
 	return a
 }
 
-func (a *assets) add(file, contentType string) string {
-	data, err := assetFiles.ReadFile("assets/" + file)
-	if err != nil {
-		panic(fmt.Sprintf("connectui: reading %s: %v", file, err))
+// add makes one file of several, called like the first, and returns its name.
+func (a *assets) add(contentType string, files ...string) string {
+	var data []byte
+	for _, file := range files {
+		part, err := assetFiles.ReadFile("assets/" + file)
+		if err != nil {
+			panic(fmt.Sprintf("connectui: reading %s: %v", file, err))
+		}
+		data = append(data, part...)
 	}
 	var zipped bytes.Buffer
 	z, err := gzip.NewWriterLevel(&zipped, gzip.BestCompression)
@@ -60,10 +66,10 @@ func (a *assets) add(file, contentType string) string {
 		err = z.Close()
 	}
 	if err != nil {
-		panic(fmt.Sprintf("connectui: compressing %s: %v", file, err))
+		panic(fmt.Sprintf("connectui: compressing %s: %v", files[0], err))
 	}
 	digest := sha256.Sum256(data)
-	stem, extension, _ := strings.Cut(file, ".")
+	stem, extension, _ := strings.Cut(files[0], ".")
 	name := stem + "." + hex.EncodeToString(digest[:])[:assetDigits] + "." + extension
 	a.files[name] = assetFile{contentType: contentType, plain: data, zipped: zipped.Bytes()}
 	return name

@@ -151,7 +151,7 @@ func (u *UI) cardView(v *visit, s subject, in entered) cardView {
 		frame: v.frame, Key: key, Name: s.name(), Provider: s.integration.Provider,
 		Reconnect: v.reconnects(), Back: len(v.session.AllowedIntegrations) != 1,
 		OAuth: s.provider.Auth.Mode == catalog.ModeOAuth2, None: s.provider.Auth.Mode == catalog.ModeNone,
-		Verified: s.provider.API != nil && s.provider.API.Verify != nil,
+		Verified: s.provider.Verifiable(),
 		Guide:    v.session.Overrides[key].DocsConnect, Fields: s.form.fields(v.W, in), Popup: v.form.Get("ws_client_id"),
 	}
 	if view.Guide == "" {
@@ -220,7 +220,7 @@ func (u *UI) start(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return v.refused(err)
 	}
-	v.Embedded = false // it is a window of its own
+	v.Embedded, v.Alone = false, true
 	s, err := u.find(r.Context(), v, r.PathValue("key"))
 	if err != nil {
 		return v.failed(s, err)

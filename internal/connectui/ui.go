@@ -119,8 +119,10 @@ type frame struct {
 	Token string
 	// Embedded pages are a modal in somebody's page.
 	Embedded bool
-	Detect   bool
-	Preview  bool
+	// Alone pages are windows of their own, which nobody may frame.
+	Alone   bool
+	Detect  bool
+	Preview bool
 	// App is the name of the customer's product, or "".
 	App, AppLogo string
 	// AskedTheme is the theme that the page's address asks for, or "".
@@ -262,6 +264,10 @@ func (f frame) policy() string {
 	}
 	origin := api.Scheme + "://" + api.Host
 	socket := "ws" + strings.TrimPrefix(origin, "http")
-	return "default-src 'none'; base-uri 'none'; frame-ancestors *; script-src 'self'; style-src 'self' 'nonce-" + f.Nonce + "'; " +
+	ancestors := "*"
+	if f.Alone {
+		ancestors = "'none'"
+	}
+	return "default-src 'none'; base-uri 'none'; frame-ancestors " + ancestors + "; script-src 'self'; style-src 'self' 'nonce-" + f.Nonce + "'; " +
 		"img-src 'self' https: " + origin + "; connect-src 'self' " + origin + " " + socket + "; form-action 'self' " + origin
 }

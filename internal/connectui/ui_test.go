@@ -162,6 +162,9 @@ func TestStart(t *testing.T) {
 	if res.StatusCode != http.StatusOK || !strings.Contains(page, `content="0;url=`+r.URL+`/provider?popup=p1"`) {
 		t.Errorf("got %s\n%s", res.Status, page)
 	}
+	if policy := res.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") {
+		t.Errorf("the window's policy is %s", policy)
+	}
 	if c := res.Cookies; len(c) != 1 || !c[0].HttpOnly || c[0].SameSite != http.SameSiteLaxMode || c[0].Name != "oauth2-x" {
 		t.Errorf("the cookies are %v", c)
 	}
