@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"strings"
 	"testing"
@@ -425,6 +426,32 @@ func TestPopupResultOverTheSocket(t *testing.T) {
 	ctx, cancel := contextWithin(t, 10*time.Second)
 	defer cancel()
 	check(t, r.server.Shutdown(ctx))
+}
+
+// Behind a path the proxy in front takes off, pages and sockets keep to it.
+func TestBehindAPath(t *testing.T) {
+	t.Parallel()
+	r := newFlowRig(t, rigOptions{publicURL: "https://link.example/base"})
+	inside := httptest.NewServer(r.server)
+	t.Cleanup(inside.Close)
+	home, err := url.Parse(inside.URL)
+	check(t, err)
+	front := httptest.NewServer(http.StripPrefix("/base", httputil.NewSingleHostReverseProxy(home)))
+	t.Cleanup(front.Close)
+
+	conn := dialSocket(t, "ws"+strings.TrimPrefix(front.URL, "http")+"/base/")
+	popup, _ := readSocket(t, conn)["ws_client_id"].(string)
+	b := r.begin("/oauth/connect/oauth?connect_session_token=" + r.session(r.dev, nil) + "&ws_client_id=" + popup)
+	if got := b.at.Get("redirect_uri"); got != "https://link.example/base/oauth/callback" || b.cookie.Path != "/" {
+		t.Errorf("the way back is %s, the cookie's path %s", got, b.cookie.Path)
+	}
+	r.page(r.comeBack(b, url.Values{"state": {b.at.Get("state")}, "code": {"c-1"}}), http.StatusOK, "success=true")
+	if told := readSocket(t, conn); told["message_type"] != "success" {
+		t.Errorf("told %v", told)
+	}
+	if got := r.call("", "GET", "/", ""); got.header.Get("Location") != "/base/docs/providers" {
+		t.Errorf("people are led to %s", got.header.Get("Location"))
+	}
 }
 
 // The routes of modes that this version does not have say which of the two is
