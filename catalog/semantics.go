@@ -79,6 +79,11 @@ func parseStatus(text string) (low, high int, err error) {
 	return low, high, nil
 }
 
+// Verifiable reports whether new credentials can be tried out.
+func (p *Provider) Verifiable() bool {
+	return p.Hooks.VerifyCredentials != "" || p.API != nil && p.API.Verify != nil && len(p.API.Verify.Paths) > 0
+}
+
 // Unsupported reports whether this version cannot connect the provider, and why
 // in a sentence that is safe to show.
 func (p *Provider) Unsupported() (reason string, unsupported bool) {
@@ -92,8 +97,6 @@ func (p *Provider) Unsupported() (reason string, unsupported bool) {
 		return "Installation that starts at the provider is not available in this version.", true
 	case p.CodeFacts.TokenClient != "":
 		return "The provider needs a token client of its own, which is not available in this version.", true
-	case p.Hooks.VerifyCredentials != "":
-		return "The provider verifies credentials with code of its own, which is not available in this version.", true
 	}
 	return "", false
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/linkspan/linkspan/internal/connectui"
 	"github.com/linkspan/linkspan/internal/egress"
 	"github.com/linkspan/linkspan/internal/environment"
+	"github.com/linkspan/linkspan/internal/hook"
 	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/integration"
 	"github.com/linkspan/linkspan/internal/job"
@@ -101,7 +102,7 @@ func (p *parts) connectAccounts(a *App, db *store.Store, guard *egress.Guard) {
 	p.connections = connect.New(connect.Config{
 		Store: db, Tx: db, Providers: p.catalog, Feed: p.feed,
 		Leases:   lease.NewKeeper(db, name, a.log),
-		Upstream: p.upstream, OAuth: p.oauth, Webhooks: p.webhooks, Jobs: p.jobs,
+		Upstream: p.upstream, OAuth: p.oauth, Hooks: hook.New(hook.Config{Caller: p.upstream}), Webhooks: p.webhooks, Jobs: p.jobs,
 		Ops: p.ops, Log: a.log, CheckURL: checkURL,
 	})
 	p.catalog.OnChange(p.connections.ProvidersChanged)

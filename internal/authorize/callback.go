@@ -170,6 +170,7 @@ func (a *arrival) connect(ctx context.Context) (out connect.Outcome, f failure, 
 	a.op.Publish()
 	in := a.authorized()
 	in.Credentials, in.ConnectionConfig = grant.Credentials, overlay(config, a.flow.Given)
+	in.Given = a.flow.Given
 	if out, err = a.connections.Authorize(ctx, in); err != nil {
 		return out, a.authorizeFailure(ctx, err), false
 	}

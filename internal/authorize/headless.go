@@ -31,7 +31,7 @@ func (s *Service) Headless(ctx context.Context, p *access.Principal, in Request,
 	op.Publish()
 	grant := connect.Authorized{
 		Environment: p.Environment, IntegrationKey: pl.integration.Key, Name: pl.name, Reconnect: pl.reconnect, Credentials: creds,
-		ConnectionConfig: pl.config(), WebhookURLOverride: pl.webhookURL, PopupID: pl.popupID, Operation: op.ID(),
+		ConnectionConfig: pl.config(), Given: pl.given, WebhookURLOverride: pl.webhookURL, PopupID: pl.popupID, Operation: op.ID(),
 	}
 	if p.Session != nil {
 		grant.Tags, grant.EndUser = p.Session.Tags, p.Session.EndUser

@@ -38,6 +38,7 @@ type payload struct {
 	ConnectionUUID     string                `json:"connection_uuid"`
 	Credentials        json.RawMessage       `json:"credentials"`
 	Config             map[string]any        `json:"config"`
+	Given              []string              `json:"given,omitempty"`
 	Tags               map[string]string     `json:"tags"`
 	EndUser            *linkspan.EndUser     `json:"end_user"`
 	WebhookURLOverride *string               `json:"webhook_url_override"`
@@ -52,7 +53,7 @@ func (s *Service) newAuthorization(in Authorized) *authorization {
 		row: linkspan.Authorization{UUID: linkspan.NewUUID(), EnvironmentID: in.Environment.ID, IntegrationKey: in.IntegrationKey},
 		in: ImportInput{
 			IntegrationKey: in.IntegrationKey, Name: in.Name, Credentials: in.Credentials, ConnectionConfig: maps.Clone(in.ConnectionConfig),
-			WebhookURLOverride: in.WebhookURLOverride, EndUser: in.EndUser, Tags: in.Tags, reconnect: in.Reconnect,
+			WebhookURLOverride: in.WebhookURLOverride, EndUser: in.EndUser, Tags: in.Tags, reconnect: in.Reconnect, given: givenNames(in.Given),
 		},
 	}
 	if a.in.ConnectionConfig == nil {
@@ -144,7 +145,7 @@ func (a *authorization) inserted(ctx context.Context, conflict error) error {
 // seal makes the row's payload.
 func (a *authorization) seal() error {
 	text, err := json.Marshal(payload{
-		ConnectionUUID: a.in.uuid, Credentials: json.RawMessage(a.in.Credentials.Encode().Reveal()), Config: a.in.ConnectionConfig,
+		ConnectionUUID: a.in.uuid, Credentials: json.RawMessage(a.in.Credentials.Encode().Reveal()), Config: a.in.ConnectionConfig, Given: a.in.given,
 		Tags: a.in.Tags, EndUser: a.in.EndUser, WebhookURLOverride: a.in.WebhookURLOverride, Reconnect: a.in.reconnect,
 		PopupID: a.popup, Operation: a.op.ID(),
 	})
@@ -171,7 +172,7 @@ func (s *Service) storedAuthorization(row linkspan.Authorization) (*authorizatio
 		Service: s, row: row, popup: p.PopupID,
 		in: ImportInput{
 			IntegrationKey: row.IntegrationKey, Name: row.ConnectionName, Credentials: credentials, ConnectionConfig: p.Config,
-			WebhookURLOverride: p.WebhookURLOverride, EndUser: p.EndUser, Tags: p.Tags, uuid: p.ConnectionUUID, reconnect: p.Reconnect,
+			WebhookURLOverride: p.WebhookURLOverride, EndUser: p.EndUser, Tags: p.Tags, uuid: p.ConnectionUUID, reconnect: p.Reconnect, given: p.Given,
 		},
 	}
 	a.record(0, p.Operation)
@@ -184,6 +185,9 @@ func (a *authorization) finish(ctx context.Context, held *lease.Held) (Outcome, 
 	t, err := a.candidate(ctx)
 	if err == nil {
 		err = a.tryOut(held.Context(), t) //nolint:contextcheck // it descends from ctx, and ends with the lease
+	}
+	if err == nil {
+		a.findOut(held.Context(), t, &a.in, a.op.Message) //nolint:contextcheck // as above
 	}
 	if held.Context().Err() != nil {
 		// What went wrong says nothing about the credentials.
@@ -229,10 +233,10 @@ func (a *authorization) candidate(ctx context.Context) (*upstream.Target, error)
 
 // tryOut tries the credentials out. Whatever goes wrong is a refusal.
 func (a *authorization) tryOut(ctx context.Context, t *upstream.Target) error {
-	if !verifiable(t.Provider) {
+	if !a.verifiable(t.Provider) {
 		return nil
 	}
-	err := a.verifier.Verify(ctx, t)
+	err := a.try(ctx, t, a.op.Message)
 	if err == nil {
 		a.op.Message(linkspan.Message{Text: "The provider accepted the credentials."})
 		return nil

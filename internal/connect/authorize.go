@@ -49,6 +49,9 @@ type Authorized struct {
 	// ConnectionConfig is the whole new connection_config. A webhook URL in it
 	// is dropped: what comes by a browser must not choose one.
 	ConnectionConfig map[string]any
+	// Given are the settings in it that somebody chose, rather than the provider
+	// or an earlier connection: hooks replace no value of theirs.
+	Given map[string]any
 	// Tags, EndUser and WebhookURLOverride stay as they are on a connection that
 	// exists when they are nil.
 	Tags               map[string]string

@@ -3,11 +3,11 @@ package connect
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
 	"github.com/linkspan/linkspan"
-	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/upstream"
 )
@@ -32,6 +32,10 @@ type ImportInput struct {
 	uuid string
 	// reconnect is the connection that this must be. Zero: any, or a new one.
 	reconnect linkspan.ConnectionID
+	// given names the settings that hooks leave alone, found is what a hook
+	// found out.
+	given []string
+	found map[string]any
 }
 
 // Import creates a connection, or gives an existing one new credentials and
@@ -61,18 +65,21 @@ func (s *Service) Import(ctx context.Context, env linkspan.Environment, in Impor
 	if err := s.verify(ctx, env, candidate); err != nil {
 		return nil, err
 	}
+	var notes []linkspan.Message
+	s.findOut(ctx, candidate, &in, func(m linkspan.Message) { notes = append(notes, m) })
 	saved, created, err := s.upsert(ctx, integration, in)
 	if err != nil {
 		return nil, err
 	}
 	out := &upstream.Target{Provider: provider, Integration: integration, Connection: saved, Credentials: in.Credentials}
-	s.noteImport(env, out, created)
+	s.noteImport(env, out, created, notes)
 	return out, nil
 }
 
 // checkImport checks the input and puts its parts where they belong.
 func (s *Service) checkImport(in *ImportInput) error {
 	issues := in.hoist()
+	in.given = givenNames(in.ConnectionConfig)
 	issues = append(issues, s.checkWebhookURL(in.WebhookURLOverride)...)
 	return in.complete("connect.Import", issues)
 }
@@ -152,6 +159,12 @@ func (in *ImportInput) apply(c *linkspan.Connection) {
 	if in.ConnectionConfig != nil {
 		c.Config = in.ConnectionConfig
 	}
+	if len(in.found) > 0 {
+		config := make(map[string]any, len(c.Config)+len(in.found))
+		maps.Copy(config, c.Config)
+		maps.Copy(config, in.found)
+		c.Config = config
+	}
 	if in.Metadata != nil {
 		c.Metadata = in.Metadata
 	}
@@ -193,22 +206,16 @@ func overlayTags(before, derived map[string]string) map[string]string {
 // verify tries credentials out that a person typed; tokens come from a provider
 // that has just vouched for them.
 func (s *Service) verify(ctx context.Context, env linkspan.Environment, t *upstream.Target) error {
-	if !verifiable(t.Provider) || t.Credentials.Type != credential.APIKey && t.Credentials.Type != credential.Basic {
+	if !s.verifiable(t.Provider) || t.Credentials.Type != credential.APIKey && t.Credentials.Type != credential.Basic {
 		return nil
 	}
 	op := s.begin(env.AccountID, linkspan.ActionConnectionTest, t)
-	if err := s.verifier.Verify(ctx, t); err != nil {
+	if err := s.try(ctx, t, op.Message); err != nil {
 		op.FailWith(err)
 		return fmt.Errorf("trying out the credentials: %w", err)
 	}
 	op.Succeed("The provider accepted the credentials.")
 	return nil
-}
-
-// verifiable reports whether the provider's entry tells how to try credentials
-// out.
-func verifiable(p *catalog.Provider) bool {
-	return p.API != nil && p.API.Verify != nil && len(p.API.Verify.Paths) > 0
 }
 
 // upsert stores the connection.
@@ -258,10 +265,14 @@ func (s *Service) put(ctx context.Context, tx linkspan.Tx, i linkspan.Integratio
 	return true, err
 }
 
-func (s *Service) noteImport(env linkspan.Environment, t *upstream.Target, created bool) {
+func (s *Service) noteImport(env linkspan.Environment, t *upstream.Target, created bool, notes []linkspan.Message) {
+	action, done := linkspan.ActionUpdateConnection, "Replaced the credentials of the connection by an import."
 	if created {
-		s.begin(env.AccountID, linkspan.ActionCreateConnection, t).Succeed("Imported the connection.")
-		return
+		action, done = linkspan.ActionCreateConnection, "Imported the connection."
 	}
-	s.begin(env.AccountID, linkspan.ActionUpdateConnection, t).Succeed("Replaced the credentials of the connection by an import.")
+	op := s.begin(env.AccountID, action, t)
+	for _, m := range notes {
+		op.Message(m)
+	}
+	op.Succeed(done)
 }

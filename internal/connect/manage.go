@@ -38,22 +38,24 @@ func (s *Service) Patch(ctx context.Context, env linkspan.EnvironmentID, integra
 	})
 }
 
-// Delete deletes a connection and has the customer's backend told. It is gone
+// Delete deletes a connection and has the customer's backend told. First its
+// provider is, where it has a hook for that, which hinders nothing. It is gone
 // for every caller at once; the row is kept for 31 days. Errors: unknown_provider_config, unknown_connection.
 func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string) error {
 	key := cacheKey{env, integrationKey, name}
+	notes := s.farewell(ctx, key)
 	return s.change(ctx, key, linkspan.ActionDeleteConnection, "Deleted the connection.", func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error {
 		if err := s.store.DeleteConnection(ctx, tx, c); err != nil {
 			return err
 		}
 		return s.announce(ctx, tx, c, webhook.Deletion, nil)
-	})
+	}, notes...)
 }
 
 // change does something to one connection in a transaction of its own, and
 // records it.
 func (s *Service) change(ctx context.Context, key cacheKey, action linkspan.OperationAction, done string,
-	f func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error,
+	f func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error, notes ...linkspan.Message,
 ) error {
 	if _, err := s.integration(ctx, key.env, key.integration); err != nil {
 		return err
@@ -69,7 +71,7 @@ func (s *Service) change(ctx context.Context, key cacheKey, action linkspan.Oper
 	if err != nil {
 		return fmt.Errorf("changing connection %q of %q: %w", key.name, key.integration, err)
 	}
-	s.noteChange(&c, action, done)
+	s.noteChange(&c, action, done, notes...)
 	return nil
 }
 

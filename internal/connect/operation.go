@@ -29,8 +29,8 @@ func (s *Service) begin(account linkspan.AccountID, action linkspan.OperationAct
 
 // noteChange records what was done to a connection. It needs nothing of the
 // catalogue: a provider may be gone whose connections are not.
-func (s *Service) noteChange(c *linkspan.Connection, action linkspan.OperationAction, done string) {
-	s.ops.Start(linkspan.Operation{
+func (s *Service) noteChange(c *linkspan.Connection, action linkspan.OperationAction, done string, notes ...linkspan.Message) {
+	op := s.ops.Start(linkspan.Operation{
 		EnvironmentID:  c.EnvironmentID,
 		Type:           linkspan.OperationAuth,
 		Action:         action,
@@ -38,7 +38,11 @@ func (s *Service) noteChange(c *linkspan.Connection, action linkspan.OperationAc
 		Provider:       c.Provider,
 		ConnectionName: c.Name,
 		ConnectionUUID: c.UUID,
-	}).Succeed(done)
+	})
+	for _, m := range notes {
+		op.Message(m)
+	}
+	op.Succeed(done)
 }
 
 // started says what an operation that has no end yet is doing.

@@ -100,6 +100,8 @@ type Config struct {
 	Leases    *lease.Keeper
 	Upstream  Verifier
 	OAuth     Refresher
+	// Hooks are the providers' own. Nil: none is run.
+	Hooks Hooks
 	// Webhooks tells the customer's backend what happened. Nil tells nobody.
 	Webhooks Webhooks
 	// Jobs finishes authorizations whose process died. Nil: nobody does.
@@ -123,6 +125,7 @@ type Service struct {
 	leases    *lease.Keeper
 	verifier  Verifier
 	refresher Refresher
+	hooks     Hooks
 	webhooks  Webhooks
 	jobs      Jobs
 	ops       *oplog.Log
@@ -153,7 +156,7 @@ type entry struct {
 func New(c Config) *Service {
 	s := &Service{
 		store: c.Store, tx: c.Tx, providers: c.Providers, feed: c.Feed, leases: c.Leases,
-		verifier: c.Upstream, refresher: c.OAuth, webhooks: c.Webhooks, jobs: c.Jobs, ops: c.Ops, log: c.Log, checkURL: c.CheckURL, now: c.Now,
+		verifier: c.Upstream, refresher: c.OAuth, hooks: c.Hooks, webhooks: c.Webhooks, jobs: c.Jobs, ops: c.Ops, log: c.Log, checkURL: c.CheckURL, now: c.Now,
 	}
 	if s.now == nil {
 		s.now = time.Now
