@@ -47,7 +47,8 @@ type WebhookDelivery struct {
 	EventID       WebhookEventID
 	EnvironmentID EnvironmentID
 	URL           string
-	// Destination is the URL's origin: receivers are kept apart by it.
+	// Destination is the URL's origin: by it and by the environment receivers are
+	// kept apart.
 	Destination string
 	State       DeliveryState
 	// Attempts counts those that were made; Attempt is the number that fences the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/linkspan/linkspan"
@@ -151,14 +152,15 @@ func (s *Store) ReplayDelivery(ctx context.Context, tx linkspan.Tx, env linkspan
 // DueDeliveries returns deliveries whose holders let their leases lapse, at most
 // limit, and then at most limit of those that are due: at most perGroup of each
 // pair of destination and environment, in the order of these pairs, from behind
-// that of after. Destinations in without are passed over. Only ID,
-// EnvironmentID, Destination, Attempts, Attempt and LeaseUntil are filled in;
-// LeaseUntil is zero unless a lease lapsed.
-func (s *Store) DueDeliveries(ctx context.Context, tx linkspan.Tx, after linkspan.WebhookDelivery, without []string, perGroup, limit int) ([]linkspan.WebhookDelivery, error) {
-	if without == nil {
-		without = []string{}
+// that of after. The pairs in without are passed over. Only ID, EnvironmentID,
+// Destination, Attempts, Attempt and LeaseUntil are filled in; LeaseUntil is zero
+// unless a lease lapsed.
+func (s *Store) DueDeliveries(ctx context.Context, tx linkspan.Tx, after linkspan.WebhookDelivery, without []linkspan.WebhookDelivery, perGroup, limit int) ([]linkspan.WebhookDelivery, error) {
+	names := make([]string, len(without))
+	for i := range without {
+		names[i] = without[i].Destination + " " + strconv.FormatInt(int64(without[i].EnvironmentID), 10)
 	}
-	skip, err := jsonText(without)
+	skip, err := jsonText(names)
 	if err != nil {
 		return nil, wrap("DueDeliveries", err)
 	}
@@ -184,7 +186,8 @@ func (s *Store) dueQuery() string {
 		rank  = "case when p.destination = h.destination and p.environment_id = h.environment_id then w.n + 1 else 1 end"
 	)
 	now := "(select " + s.dialect.now + ")"
-	skipped := "h.destination in (" + s.dialect.list("$5") + ")"
+	// One text is looked up far faster than a pair.
+	skipped := "h.destination || ' ' || h.environment_id in (" + s.dialect.list("$5") + ")"
 	taken := "w.taken + case when h.next_at <= " + now + " and not " + skipped + " then 1 else 0 end"
 	return `
 		with recursive walk(id, n, previous, taken) as (
@@ -196,7 +199,7 @@ func (s *Store) dueQuery() string {
 					select d.id from webhook_deliveries d where ` + free + ` and d.destination = h.destination and d.environment_id = h.environment_id
 						and (d.next_at, d.id) > (h.next_at, h.id) and d.next_at <= ` + now + order + `) end,
 				(select d.id from webhook_deliveries d where ` + free + `
-					and (d.destination, d.environment_id) > (h.destination, case when ` + skipped + ` then 9223372036854775807 else h.environment_id end)` + order + `)),
+					and (d.destination, d.environment_id) > (h.destination, h.environment_id)` + order + `)),
 				` + rank + `, w.id, ` + taken + `
 			from walk w join webhook_deliveries h on h.id = w.id left join webhook_deliveries p on p.id = w.previous
 			where ` + taken + ` < $4

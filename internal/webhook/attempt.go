@@ -39,7 +39,7 @@ const (
 // newClient makes the client that posts: no redirects, since a message signed
 // for one receiver is not for another.
 func newClient(g *egress.Guard) *http.Client {
-	transport := g.Transport(egress.TransportOptions{DialTimeout: dialTimeout, MaxIdlePerHost: perDestination})
+	transport := g.Transport(egress.TransportOptions{DialTimeout: dialTimeout, MaxIdlePerHost: perReceiver})
 	transport.MaxResponseHeaderBytes = maxAnswerHeader
 	return g.Client(egress.ClientOptions{Transport: transport, MaxRedirects: -1})
 }

@@ -190,7 +190,7 @@ func targets(s linkspan.WebhookSettings, override string) []string {
 	return slices.Compact(urls)
 }
 
-// destination returns the origin of a URL: receivers are kept apart by it. A URL
+// destination returns the origin of a URL, by which receivers are kept apart. A URL
 // that has none is refused when it is sent to.
 func destination(raw string) string {
 	u, err := url.Parse(raw)

@@ -29,19 +29,19 @@ const (
 	// inAll bounds the attempts under way in this process: each holds a
 	// connection, a message and its answer, some 100 kB.
 	inAll = 64
-	// perDestination bounds those to one receiver: enough to keep a distant one
+	// perReceiver bounds those to one receiver: enough to keep a distant one
 	// busy, and no flood for a small one.
-	perDestination = 4
+	perReceiver = 4
 	// A receiver that failed or kept us waiting gets one attempt at a time until
 	// one succeeds swiftly, and all such receivers share half of the slots: the
 	// other half stays for those that work.
 	inAllPoor = inAll / 2
 	slowAfter = 5 * time.Second
 	// perLook is how many due deliveries are looked at in one query, and
-	// perGroup how many of each receiver and environment: one more than can be
-	// sent, which shows that there is more.
+	// perGroup how many of each receiver: one more than can be sent, which shows
+	// that there is more.
 	perLook  = 512
-	perGroup = perDestination + 1
+	perGroup = perReceiver + 1
 	// looksPerTurn bounds how often one turn looks before it sees to what has
 	// ended meanwhile.
 	looksPerTurn = 4
@@ -49,13 +49,15 @@ const (
 	remembered = 10_000
 )
 
-// group is what takes turns: the messages of one environment to one receiver.
+// group names a receiver, which is what takes turns: the messages of one
+// environment to one origin. What one environment's URLs at a host do to it is
+// nothing that another one which uses the same host has to bear.
 type group struct {
 	destination string
 	env         linkspan.EnvironmentID
 }
 
-// receiver is what a dispatcher knows of a destination.
+// receiver is what a dispatcher knows of a receiver.
 type receiver struct {
 	inFlight int
 	poor     bool
@@ -78,7 +80,7 @@ type dispatcher struct {
 	done      chan outcome
 	unsaved   []outcome
 	flights   map[linkspan.WebhookDeliveryID]*flight
-	receivers map[string]*receiver
+	receivers map[group]*receiver
 	poor      int // attempts under way to poor receivers
 
 	// served says in which turn a group was last served: those that waited
@@ -102,7 +104,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stop()
 	d := &dispatcher{
 		Service: s, sending: sending, done: make(chan outcome, inAll),
-		flights: make(map[linkspan.WebhookDeliveryID]*flight), receivers: make(map[string]*receiver), served: make(map[group]int64),
+		flights: make(map[linkspan.WebhookDeliveryID]*flight), receivers: make(map[group]*receiver), served: make(map[group]int64),
 	}
 	d.loop(ctx)
 	d.drain(ctx, stop)
@@ -162,7 +164,8 @@ func (d *dispatcher) land(o outcome) {
 	f.cancel()
 	delete(d.flights, o.delivery.ID)
 	d.underWay.Add(-1)
-	r := d.receivers[o.delivery.Destination]
+	g := groupOf(&o.delivery)
+	r := d.receivers[g]
 	r.inFlight--
 	if f.poor {
 		d.poor--
@@ -171,7 +174,7 @@ func (d *dispatcher) land(o outcome) {
 		r.poor = o.slow || o.delivery.State == linkspan.DeliveryPending || o.delivery.State == linkspan.DeliveryFailed
 	}
 	if r.inFlight == 0 && (!r.poor || len(d.receivers) > remembered) {
-		delete(d.receivers, o.delivery.Destination)
+		delete(d.receivers, g)
 	}
 	d.unsaved = append(d.unsaved, o)
 }
@@ -248,17 +251,16 @@ func (d *dispatcher) report(ctx context.Context, err error) {
 
 // look reads what is due, from where the last look ended.
 func (d *dispatcher) look(ctx context.Context) ([]linkspan.WebhookDelivery, error) {
-	var full []string
-	for name, r := range d.receivers {
+	var full []linkspan.WebhookDelivery
+	for g, r := range d.receivers {
 		if r.inFlight >= d.room(r) {
-			full = append(full, name)
+			full = append(full, g.delivery())
 		}
 	}
 	d.more = d.more || len(full) > 0
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	after := linkspan.WebhookDelivery{Destination: d.behind.destination, EnvironmentID: d.behind.env}
-	found, err := d.store.DueDeliveries(ctx, nil, after, full, perGroup, perLook)
+	found, err := d.store.DueDeliveries(ctx, nil, d.behind.delivery(), full, perGroup, perLook)
 	if err != nil {
 		return nil, fmt.Errorf("looking for due webhooks: %w", err)
 	}
@@ -269,7 +271,7 @@ func (d *dispatcher) look(ctx context.Context) ([]linkspan.WebhookDelivery, erro
 func (d *dispatcher) room(r *receiver) int {
 	switch {
 	case !r.poor:
-		return perDestination
+		return perReceiver
 	case d.poor < inAllPoor:
 		return 1
 	default:
@@ -299,7 +301,7 @@ func (d *dispatcher) choose(found []linkspan.WebhookDelivery) []linkspan.Webhook
 	})
 	var (
 		chosen []linkspan.WebhookDelivery
-		taken  = make(map[string]int)
+		taken  = make(map[group]int)
 		poor   = d.poor
 	)
 	for _, c := range candidates {
@@ -307,8 +309,8 @@ func (d *dispatcher) choose(found []linkspan.WebhookDelivery) []linkspan.Webhook
 			break
 		}
 		f := &found[c.index]
-		r := d.receiver(f)
-		if _, mine := d.flights[f.ID]; mine || r.inFlight+taken[f.Destination] >= d.room(r) {
+		r, g := d.receiver(f), groupOf(f)
+		if _, mine := d.flights[f.ID]; mine || r.inFlight+taken[g] >= d.room(r) {
 			continue
 		}
 		if r.poor {
@@ -317,7 +319,7 @@ func (d *dispatcher) choose(found []linkspan.WebhookDelivery) []linkspan.Webhook
 			}
 			poor++
 		}
-		taken[f.Destination]++
+		taken[g]++
 		chosen = append(chosen, *f)
 	}
 	return chosen
@@ -326,13 +328,18 @@ func (d *dispatcher) choose(found []linkspan.WebhookDelivery) []linkspan.Webhook
 // receiver returns what is known of a delivery's receiver. Of a new one the
 // delivery tells whether it has failed before.
 func (d *dispatcher) receiver(f *linkspan.WebhookDelivery) *receiver {
-	if r := d.receivers[f.Destination]; r != nil {
+	if r := d.receivers[groupOf(f)]; r != nil {
 		return r
 	}
 	return &receiver{poor: f.Attempts > 0}
 }
 
 func groupOf(d *linkspan.WebhookDelivery) group { return group{d.Destination, d.EnvironmentID} }
+
+// delivery is the group as the store takes it.
+func (g group) delivery() linkspan.WebhookDelivery {
+	return linkspan.WebhookDelivery{Destination: g.destination, EnvironmentID: g.env}
+}
 
 // step stores what has ended and claims what was chosen, in one transaction, and
 // starts it.
@@ -406,7 +413,7 @@ func (d *dispatcher) start(claimed []linkspan.WebhookDelivery) {
 	for i := range claimed {
 		delivery := claimed[i]
 		r := d.receiver(&delivery)
-		d.receivers[delivery.Destination] = r
+		d.receivers[groupOf(&delivery)] = r
 		r.inFlight++
 		if r.poor {
 			d.poor++

@@ -243,6 +243,43 @@ func TestFairness(t *testing.T) {
 	})
 }
 
+// TestSharedHost has two environments use receivers of one host, as those of a
+// hosting company: one path never answers, and the other environment does not
+// notice.
+func TestSharedHost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["hooks.example"] = receiverFunc(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/silent" {
+				return hangs(r)
+			}
+			return answers(200)(r)
+		})
+		for _, d := range w.add(t, 1, "hooks.example", 200) {
+			unlock := w.lock(nil)
+			w.deliveries[d.ID].URL = "https://hooks.example/silent"
+			unlock()
+		}
+		s := w.service("me")
+		defer run(t, s)()
+		for round := range 20 {
+			wait(7 * time.Second)
+			var ids []linkspan.WebhookDeliveryID
+			for _, d := range w.add(t, 2, "hooks.example", 10) {
+				ids = append(ids, d.ID)
+			}
+			s.WebhooksDue()
+			wait(2 * time.Second)
+			for _, id := range ids {
+				if got := w.row(id); got.State != linkspan.DeliveryDelivered {
+					t.Fatalf("round %d: %+v", round, got)
+				}
+			}
+		}
+	})
+}
+
 func TestIdle(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -157,15 +157,18 @@ func free(d *linkspan.WebhookDelivery) bool {
 	return d.State == linkspan.DeliveryPending && !d.NextAt.After(time.Now()) && !d.LeaseUntil.After(time.Now())
 }
 
-func (m *memory) DueDeliveries(_ context.Context, tx linkspan.Tx, after linkspan.WebhookDelivery, without []string, perGroup, limit int) ([]linkspan.WebhookDelivery, error) {
+func (m *memory) DueDeliveries(_ context.Context, tx linkspan.Tx, after linkspan.WebhookDelivery, without []linkspan.WebhookDelivery, perGroup, limit int) ([]linkspan.WebhookDelivery, error) {
 	defer m.lock(tx)()
 	m.looks++
 	var out []linkspan.WebhookDelivery
-	counts := make(map[group]int)
+	counts, skip := make(map[group]int), make(map[group]bool)
+	for i := range without {
+		skip[groupOf(&without[i])] = true
+	}
 	for _, d := range m.sorted(free) {
 		g := groupOf(d)
 		behind := cmp.Or(strings.Compare(g.destination, after.Destination), cmp.Compare(g.env, after.EnvironmentID)) > 0
-		if behind && !slices.Contains(without, g.destination) && counts[g] < perGroup && len(out) < limit {
+		if behind && !skip[g] && counts[g] < perGroup && len(out) < limit {
 			counts[g]++
 			out = append(out, *d)
 		}

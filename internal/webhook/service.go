@@ -44,10 +44,10 @@ type Store interface {
 	// DueDeliveries returns at most limit deliveries that are due or whose
 	// holders let their leases lapse; of the former, at most perGroup of each
 	// pair of destination and environment, in the order of these pairs, from
-	// behind that of after. Destinations in without are passed over. Only
-	// ID, EnvironmentID, Destination, Attempts, Attempt and LeaseUntil are filled
-	// in; LeaseUntil is zero unless a lease lapsed.
-	DueDeliveries(ctx context.Context, tx linkspan.Tx, after linkspan.WebhookDelivery, without []string, perGroup, limit int) ([]linkspan.WebhookDelivery, error)
+	// behind that of after. The pairs in without are passed over. Only ID,
+	// EnvironmentID, Destination, Attempts, Attempt and LeaseUntil are filled in;
+	// LeaseUntil is zero unless a lease lapsed.
+	DueDeliveries(ctx context.Context, tx linkspan.Tx, after linkspan.WebhookDelivery, without []linkspan.WebhookDelivery, perGroup, limit int) ([]linkspan.WebhookDelivery, error)
 	// ClaimDeliveries makes holder the one that works on those of the deliveries
 	// that are still due and free, raises their attempt numbers and returns them
 	// with their events. A body that can't be decrypted is zero.
