@@ -51,8 +51,11 @@ func TestFlows(t *testing.T) {
 		popup := page.Popup(t, func() { frame.Click(t, "button[type=submit]") })
 		popup.Until(t, `document.title === "Provider"`)
 		frame.See(t, "[data-reopen]")
+		// What a screen reader says next: the heading of what is there now.
+		frame.Until(t, `document.activeElement.matches("[data-step=wait] h1") && !document.querySelector("[data-step=form]").checkVisibility()`)
 		popup.Click(t, "#yes")
 		frame.See(t, "[data-view=done]")
+		frame.Until(t, `document.activeElement.matches("[data-view=done] h1")`)
 		got := heard(t, page, "connect")
 		if diff := cmp.Diff(map[string]any{"providerConfigKey": "github", "connectionId": "c1"}, got); diff != "" {
 			t.Errorf("the page heard (-want +got):\n%s", diff)
@@ -167,6 +170,29 @@ func TestFlows(t *testing.T) {
 		if got := heard(t, page, "connect"); got["connectionId"] != "c1" || got["providerConfigKey"] != "github" {
 			t.Errorf("the page heard %v", got)
 		}
+	})
+	t.Run("the provider lies", func(t *testing.T) {
+		for _, sockets := range []bool{true, false} {
+			r.with(func() { r.noSockets = !sockets })
+			page, frame := r.open(t, b, "oauth", "")
+			frame.Click(t, `[data-integration=github]`)
+			popup := page.Popup(t, func() { frame.Click(t, "button[type=submit]") })
+			popup.Until(t, `document.title === "Provider"`)
+			popup.Do(t, `location.hostname = "localhost"`)
+			popup.Until(t, `location.hostname === "localhost" && document.title === "Provider"`)
+			popup.Do(t, `opener.postMessage({type: "nango_oauth_callback_success", payload: {providerConfigKey: "github", connectionId: "of-somebody-else"}}, "*")`)
+			if sockets {
+				frame.Do(t, `new Promise(done => setTimeout(done, 300))`)
+				frame.See(t, "[data-reopen]")
+				continue
+			}
+			frame.See(t, "[data-view=done]")
+			var told bool
+			if page.Eval(t, `heard.some(m => m.type === "connect")`, &told); told {
+				t.Error("the page was told of a connection that the provider made up")
+			}
+		}
+		r.with(func() { r.noSockets = false })
 	})
 	t.Run("told once", func(t *testing.T) {
 		page, frame := r.open(t, b, "oauth", "")

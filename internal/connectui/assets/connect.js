@@ -48,7 +48,7 @@ window.addEventListener("message", (e) => {
     if (data.type === "session_token" && typeof data.sessionToken === "string") begin(data.sessionToken);
     if (data.type === "settings_changed" && flag("preview") && data.payload) preview(data.payload);
   }
-  if (flow && flow.popup && e.source === flow.popup) popupSaid(data);
+  if (flow && flow.popup && e.source === flow.popup) popupSaid(data, e.origin);
 });
 
 const preview = async (settings) => {

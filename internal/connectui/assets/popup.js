@@ -84,14 +84,18 @@ const dial = (of, named) => {
 };
 
 // popupSaid hears the page that the window ends on. The socket says more, so it
-// is given a moment.
-const popupSaid = (data) => {
+// is given a moment. The provider's pages are in that window as well: what is not
+// said by ours counts only where there is no socket (a callback address may be the
+// customer's), and can't name a connection.
+const popupSaid = (data, origin) => {
   const of = flow;
+  const ours = origin === new URL(api).origin;
+  if (!ours && of.id) return;
   if (data.type === "nango_oauth_callback_success") {
     of.popup?.postMessage({ type: "nango_oauth_callback_ack" }, "*");
     of.told = true;
     const { providerConfigKey, connectionId } = data.payload ?? {};
-    if (providerConfigKey === of.key && typeof connectionId === "string") succeed(of, connectionId);
+    if (ours && providerConfigKey === of.key && typeof connectionId === "string") succeed(of, connectionId);
     else setTimeout(() => succeed(of, ""), of.id ? 3000 : 0);
   }
   if (data.type === "nango_oauth_callback_error") {
@@ -106,7 +110,7 @@ const popupSaid = (data) => {
 // for windows of their own, so it counts only when nothing else can tell.
 try {
   new BroadcastChannel("nango-oauth-callback").onmessage = (e) => {
-    if (flow?.sent && !flow.id && e.data?.type?.startsWith("nango_oauth_callback_")) popupSaid(e.data);
+    if (flow?.sent && !flow.id && e.data?.type?.startsWith("nango_oauth_callback_")) popupSaid(e.data, e.origin);
   };
 } catch {
   // Storage is off: the socket and the window are left.
