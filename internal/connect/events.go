@@ -104,13 +104,14 @@ func popupType(code string) string {
 }
 
 // refreshNews says what the customer's backend is told about one more failed
-// refresh, or nil: the first of a row is news, another reason is, and the end of
-// all attempts. That a provider which had refused can't be reached now is not.
+// refresh, or nil: the first of a row is news, another refusal is, and the end of
+// all attempts. In which way a provider can't answer is not: that may change with
+// every attempt.
 func refreshNews(before, after linkspan.RefreshState, interrupted bool, f *oauth.Failure) *webhook.Failure {
 	switch {
 	case after.Exhausted && !before.Exhausted:
 		return &webhook.Failure{Type: CodeRefreshExhausted, Description: "The refresh limit has been reached for this connection. " + after.Message}
-	case !before.FailedAt.IsZero() && (after.Reason == before.Reason || f.Class != oauth.Permanent && !keepsCredentials(before)):
+	case !before.FailedAt.IsZero() && (after.Reason == before.Reason || f.Class != oauth.Permanent):
 		return nil
 	case interrupted && f.Class == oauth.Permanent:
 		return &webhook.Failure{Type: CodeRefreshInterrupted, Description: after.Message}

@@ -213,8 +213,10 @@ func TestRefreshFailuresAreTold(t *testing.T) {
 		want := []string{failed}
 		fail(down())
 		w.wantHeard(want...)
-		fail(down()) // the same again
-		w.wantHeard(want...)
+		for _, f := range []fault{down(), page(), unreachable(), down()} { // as much as the same again
+			fail(f)
+			w.wantHeard(want...)
+		}
 		fail(refused()) // another reason
 		want = append(want, failed)
 		w.wantHeard(want...)
