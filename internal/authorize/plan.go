@@ -89,15 +89,16 @@ func (s *Service) newPlan(ctx context.Context, p *access.Principal, in Request) 
 	if err := checkRequest(p, in); err != nil {
 		return pl, err
 	}
+	// Whether there are others is nothing for a session that is kept to some.
+	if p.Session != nil && len(p.Session.AllowedIntegrations) > 0 && !slices.Contains(p.Session.AllowedIntegrations, in.IntegrationKey) {
+		return pl, invalid(op, "integration_not_allowed", "The connect session does not allow integration \""+in.IntegrationKey+"\".")
+	}
 	var err error
 	if pl.integration, err = s.store.Integration(ctx, nil, pl.env(), in.IntegrationKey); err != nil {
 		if linkspan.KindOf(err) != linkspan.KindNotFound {
 			return pl, fmt.Errorf("reading integration %q: %w", in.IntegrationKey, err)
 		}
 		return pl, linkspan.E(op, linkspan.KindNotFound, "unknown_provider_config", err, "There is no integration %q in this environment.", in.IntegrationKey)
-	}
-	if p.Session != nil && len(p.Session.AllowedIntegrations) > 0 && !slices.Contains(p.Session.AllowedIntegrations, pl.integration.Key) {
-		return pl, invalid(op, "integration_not_allowed", "The connect session does not allow integration \""+pl.integration.Key+"\".")
 	}
 	if pl.provider, err = s.providers.Provider(pl.integration.Provider); err != nil {
 		return pl, linkspan.E(op, linkspan.KindNotFound, "unknown_provider_template", err, "The provider %q of the integration does not exist.", pl.integration.Provider)

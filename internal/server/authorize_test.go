@@ -473,6 +473,20 @@ func TestModesThatAreNotThere(t *testing.T) {
 	}
 }
 
+// A session that is kept to some integrations learns nothing of others, not even
+// whether they exist.
+func TestSessionsAreKeptToTheirIntegrations(t *testing.T) {
+	t.Parallel()
+	r := newFlowRig(t, rigOptions{})
+	query := "?connect_session_token=" + r.session(r.dev, func(in *authorize.SessionInput) { in.AllowedIntegrations = []string{"oauth"} })
+	for _, key := range []string{"basic", "nope"} {
+		for _, route := range []string{"/auth/unauthenticated/", "/auth/jwt/"} {
+			r.expect(r.call("", "POST", route+key+query, ""), http.StatusBadRequest, "integration_not_allowed")
+		}
+		r.page(r.call("", "GET", "/oauth/connect/"+key+query, ""), http.StatusBadRequest, "success=false code=integration_not_allowed")
+	}
+}
+
 // Whatever stands in a query, the answer is a redirect to the provider or a page
 // that says what is wrong.
 func FuzzBrowserQuery(f *testing.F) {
