@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -62,9 +61,7 @@ document.querySelector("#go").addEventListener("click", () => window.act && wind
 
 // customer is a web site that embeds the server.
 type customer struct {
-	URL string
-
-	mu     sync.Mutex
+	URL    string
 	client []byte
 }
 

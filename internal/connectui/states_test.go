@@ -152,10 +152,10 @@ func (r *rig) fails(t testing.TB) {
 // TestStates looks at every state on a phone and on a desktop, light and dark,
 // and checks each with axe-core.
 func TestStates(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("drives a browser")
 	}
-	t.Parallel()
 	axe := browsertest.NewAxe(t, "../../e2e/node_modules/axe-core/axe.min.js")
 	browser := browsertest.Start(t)
 	r := newRig(t)
