@@ -86,19 +86,27 @@ func (d *demonstration) run(ctx context.Context) (err error) {
 		return err
 	}
 	if d.world, err = startDemoWorld(ctx, d); err != nil {
-		return err
+		return d.unlessLeft(ctx, err)
 	}
 	defer func() { err = errors.Join(err, d.world.stop()) }()
 	d.screen.done("Ticketry, a provider to connect to", d.world.providerURL)
 	d.screen.done("A receiver of webhooks", d.world.receiverURL)
 	d.screen.done("Linkspan", d.world.url)
 	if err := d.setUp(ctx); err != nil {
-		return err
+		return d.unlessLeft(ctx, err)
 	}
 	if d.Once {
 		return d.walk(ctx)
 	}
 	return d.show(ctx)
+}
+
+// unlessLeft returns an error of the start, unless it came of a person leaving.
+func (d *demonstration) unlessLeft(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !d.Once {
+		return nil
+	}
+	return err
 }
 
 // setUp does what a customer does once: where webhooks go, which providers there

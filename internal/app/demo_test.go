@@ -117,6 +117,19 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// Who leaves while the demo starts gets no error; who waits for its verdict does.
+func TestDemoLeftAtTheStart(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	for _, once := range []bool{false, true} {
+		err := Demo(ctx, DemoOptions{Once: once, Out: io.Discard, Log: slog.New(slog.DiscardHandler)})
+		if (err != nil) != once {
+			t.Errorf("once %v: error %v", once, err)
+		}
+	}
+}
+
 // folderOf finds the folder of the demo whose keys are in a story; others may
 // be running.
 func folderOf(story string) string {
