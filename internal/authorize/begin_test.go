@@ -60,7 +60,7 @@ func TestPrecedence(t *testing.T) {
 				"subdomain": "shop", "team": "browser", "extra": "1", "oauth_scopes_override": "browser-scope", "user_scope": "browser-param",
 				"webhook_url": "https://evil.example",
 				// The provider says these, but for what people are asked for.
-				"api_domain": "https://evil.example", "shard": "evil.example", "site": "typed",
+				"api_domain": "https://evil.example", "shard": "evil.example", "portal": "7", "site": "typed",
 			},
 			AuthorizationParams: map[string]string{
 				"prompt": "login", "login_hint": "me", "redirect_uri": "https://evil.example", "state": "mine", "scope": "admin",

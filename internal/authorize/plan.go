@@ -384,16 +384,17 @@ func (pl *plan) brought(name string) bool {
 }
 
 // saidByProvider reports whether a setting is the provider's to say: it comes
-// with the token, or with the redirect and no person is asked for it. Calls go to
-// the address in some of these, so a link that brings one would lead the token of
-// whoever follows it to the link's author.
+// with the token, or no person is asked for it and it comes with the redirect or
+// is looked up afterwards. Calls go to the address in some of these, so a link
+// that brings one would lead the token of whoever follows it to the link's author;
+// others say whose account it is.
 func (pl *plan) saidByProvider(name string) bool {
 	c := &pl.provider.Auth.Capture
 	if slices.Contains(c.TokenResponse, name) {
 		return true
 	}
 	f := pl.provider.Inputs.ConnectionConfig.Lookup(name)
-	return slices.Contains(c.CallbackQuery, name) && (f == nil || !f.Asked())
+	return (slices.Contains(c.CallbackQuery, name) || slices.Contains(c.PostConnection, name)) && (f == nil || !f.Asked())
 }
 
 // unchanged reports whether a setting is one of before.

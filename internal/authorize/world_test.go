@@ -46,6 +46,7 @@ auth:
   capture:
     callback_query: [site, shard]
     token_response: [team, api_domain]
+    post_connection: [portal]
 inputs:
   connection_config:
     - {name: subdomain, title: Subdomain, required: true, pattern: "^[a-z0-9-]+$"}
