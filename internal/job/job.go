@@ -92,16 +92,17 @@ func New(c Config) (*Client, error) {
 }
 
 func riverConfig(c Config, stopping *atomic.Bool) *river.Config {
-	longest := c.Registry.longest()
+	shortest := c.Registry.shortest()
 	rc := &river.Config{
 		FetchCooldown:     fetchCooldown,
 		FetchPollInterval: pollEvery,
 		Logger:            slog.New(quiet{c.Log.Handler(), stopping}),
 		PollOnly:          c.PollOnly,
 		RetryPolicy:       retryPolicy{},
-		// A backstop only: it takes jobs whose process died.
-		JobTimeout:           longest,
-		RescueStuckJobsAfter: longest + rescueMargin,
+		// A job whose process died is taken over when its own kind's timeout is
+		// over, but not before this. The first of the two is only a default.
+		JobTimeout:           shortest,
+		RescueStuckJobsAfter: shortest + rescueMargin,
 		Workers:              c.Registry.workers,
 	}
 	if c.PollOnly {

@@ -23,6 +23,11 @@ type greet struct {
 
 func (greet) Kind() string { return "greet" }
 
+// study takes its time.
+type study struct{}
+
+func (study) Kind() string { return "study" }
+
 // patience bounds what the tests wait for; it only matters when they fail.
 const patience = 30 * time.Second
 
@@ -210,7 +215,8 @@ func TestStop(t *testing.T) {
 }
 
 // TestCrash leaves a job behind as a process does that was killed: running, on
-// a client that is gone.
+// a client that is gone. Its own timeout counts: a job of another kind that may
+// run for long is taken to be running still.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, db *store.DB, pollOnly bool) {
@@ -221,7 +227,13 @@ func TestCrash(t *testing.T) {
 			close(again)
 			return nil
 		})
-		enqueue(t, db, newClient(t, job.Config{Pool: db.Pool(), Registry: r, PollOnly: pollOnly, Workers: -1}), greet{}, nil)
+		job.Handle(r, job.HandlerOptions{Timeout: 2 * time.Hour}, func(context.Context, study) error {
+			t.Error("a job ran twice at once")
+			return nil
+		})
+		producer := newClient(t, job.Config{Pool: db.Pool(), Registry: r, PollOnly: pollOnly, Workers: -1})
+		enqueue(t, db, producer, greet{}, nil)
+		enqueue(t, db, producer, study{}, nil)
 		const orphan = "update river_job set state = 'running', attempt = 1, attempted_at = "
 		switch pool := db.Pool().(type) {
 		case *pgxpool.Pool:

@@ -80,13 +80,13 @@ func (r *Registry) check() error {
 	return errors.Join(errs...)
 }
 
-// longest returns the longest timeout of all kinds.
-func (r *Registry) longest() time.Duration {
-	longest := time.Minute
+// shortest returns the shortest timeout of all kinds.
+func (r *Registry) shortest() time.Duration {
+	shortest := time.Hour
 	for _, o := range r.options {
-		longest = max(longest, o.Timeout)
+		shortest = min(shortest, o.Timeout)
 	}
-	return longest
+	return shortest
 }
 
 func (r *Registry) periodic() []*river.PeriodicJob {
