@@ -34,7 +34,7 @@ func TestDemoLeavesNothing(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], c.args...) //nolint:gosec // this test's own program
+			cmd := exec.CommandContext(t.Context(), os.Args[0], c.args...)
 			cmd.Env = []string{"LINKSPAN_TEST_AS_PROGRAM=1", "TMPDIR=" + dir}
 			story, err := cmd.StdoutPipe()
 			if err != nil {
