@@ -163,6 +163,33 @@ func checkReferences(t *testing.T, p *catalog.Provider) {
 	}
 }
 
+// TestHelpIsForPeople keeps texts away that say nothing, or say it in signs.
+func TestHelpIsForPeople(t *testing.T) {
+	t.Parallel()
+	all, err := catalog.Open(catalog.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range all.Names() {
+		p, err := all.Provider(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		short, _, _ := strings.Cut(p.DisplayName, " (")
+		for _, fields := range []catalog.Fields{p.Inputs.Credentials, p.Inputs.ConnectionConfig} {
+			for i := range fields {
+				f := &fields[i]
+				bare := strings.TrimSpace(short) + ": " + f.Label() + "."
+				for _, sign := range []string{": the *", ": what follows", "pick one of the listed"} {
+					if f.Asked() && (strings.Contains(f.Help, sign) || f.Help == bare) {
+						t.Errorf("%s: the help of %s is %q", name, f.Name, f.Help)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestReferenceNames checks that the data names no other product, apart from
 // wire names that customers have configured at providers.
 func TestReferenceNames(t *testing.T) {

@@ -40,10 +40,26 @@ type message struct {
 // listen opens a socket from a page of another origin.
 func listen(t *testing.T, i *apptest.Instance) *socket {
 	t.Helper()
+	return dial(t, i, "/")
+}
+
+// resume comes back to a server, maybe another one, under the name of a socket
+// that was lost.
+func resume(t *testing.T, i *apptest.Instance, lost *socket) *socket {
+	t.Helper()
+	s := dial(t, i, "/?ws_client_id="+lost.id)
+	if s.id != lost.id {
+		t.Errorf("the page comes back as %s and is called %s", lost.id, s.id)
+	}
+	return s
+}
+
+func dial(t *testing.T, i *apptest.Instance, path string) *socket {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), socketPatience)
 	defer cancel()
 	//nolint:bodyclose // the answer to a WebSocket has none
-	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(i.URL, "http")+"/", &websocket.DialOptions{
+	conn, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(i.URL, "http")+path, &websocket.DialOptions{
 		HTTPHeader: http.Header{"Origin": {"https://customer.example"}},
 	})
 	if err != nil {
@@ -187,6 +203,22 @@ func TestPopupAcrossReplicas(t *testing.T) {
 			made := good.wantSuccess(t, "desk")
 			bad.wantError(t, "desk", "callback_err")
 			apptest.Proxy(t, here.Dev(t), http.MethodGet, "desk", made, "/me", nil).Want(t, http.StatusOK)
+
+			// A page whose socket is lost comes back, before the result or after.
+			for _, before := range []bool{true, false} {
+				w.Instance = here
+				page := listen(t, here)
+				f := w.consent(t, w.begin(t, w.query(t, page)))
+				_ = page.conn.CloseNow()
+				if before {
+					page = resume(t, there, page)
+				}
+				w.arrive(t, f, f.cookie).Want(t, http.StatusOK)
+				if !before {
+					page = resume(t, there, page)
+				}
+				page.wantSuccess(t, "desk")
+			}
 
 			// A result that one replica took is not told again by the other.
 			late := listen(t, there)
