@@ -123,6 +123,40 @@ func TestKilledWhileDelivering(t *testing.T) {
 	}
 }
 
+// TestTerminatedWhileDelivering asks the process to stop while a receiver is
+// about to answer: the answer is waited for, and stored.
+func TestTerminatedWhileDelivering(t *testing.T) {
+	t.Parallel()
+	for name, open := range apptest.Databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			world, sink := apptest.NewWorld(t), apptest.NewSink(t)
+			o := apptest.Options{Database: open(t), ProvidersDir: world.ProvidersDir}
+			child := apptest.StartProcess(t, o)
+			world.Integrate(t, child.Dev(t), apptest.ProviderNone, "open")
+			begun, release := make(chan struct{}), make(chan struct{})
+			sink.Answer = func(apptest.Hook) int {
+				close(begun)
+				<-release
+				return http.StatusOK
+			}
+			announce(t, &child.Instance, sink.URL, 1)
+			<-begun
+			child.Terminate(t)
+			apptest.Poll(t, 600, "the process stops", func() bool { return strings.Contains(child.Logs(), `"stopping"`) })
+			close(release)
+			if code := child.Wait(t); code != 0 {
+				t.Fatalf("it ended with code %d", code)
+			}
+			again := apptest.StartProcess(t, o)
+			got := deliveries(t, again.Dev(t), "")
+			if len(got) != 1 || got[0].State != "delivered" || got[0].Attempts != 1 || len(sink.Hooks()) != 1 {
+				t.Fatalf("%d requests arrived, and the deliveries are %+v", len(sink.Hooks()), got)
+			}
+		})
+	}
+}
+
 // TestSignatures has the published clients check a delivered webhook.
 func TestSignatures(t *testing.T) {
 	t.Parallel()
