@@ -8,7 +8,7 @@ func french() *words {
 		ListTitle: "Connecter un compte", ListTitleApp: "Connecter un compte à {app}", ListText: "Choisissez le service où se trouve votre compte.",
 		Search: "Recherche", SearchHint: "Rechercher par nom", SearchButton: "Rechercher",
 		Popular: "Populaires", All: "Tous", Found: "{count} résultats", FoundOne: "1 résultat",
-		NothingFound: "Aucun résultat pour « {query} »", NothingFoundText: "Vérifiez l’orthographe ou essayez un mot plus court.",
+		NothingFound: "Aucun résultat pour «\u00a0{query}\u00a0»", NothingFoundText: "Vérifiez l’orthographe ou essayez un mot plus court.",
 		Nothing: "Rien à connecter pour l’instant", NothingText: "{app} n’a encore configuré aucune intégration. Prévenez ses responsables.",
 		More: "Afficher plus", NotReady: "Pas encore disponible",
 
@@ -25,12 +25,12 @@ func french() *words {
 		APIKey: "Clé d’API", Username: "Nom d’utilisateur", Password: "Mot de passe",
 		OwnClientID: "Identifiant client OAuth", OwnClientSecret: "Secret client OAuth", OwnClientHelp: "Seulement si vous utilisez votre propre application OAuth.",
 
-		Optional: "facultatif", WhereFind: "Où trouver cette information ?", Choose: "Choisir…", Show: "Afficher : {field}", NewTab: "s’ouvre dans un nouvel onglet",
+		Optional: "facultatif", WhereFind: "Où trouver cette information\u00a0?", Choose: "Choisir…", Show: "Afficher\u00a0: {field}", NewTab: "s’ouvre dans un nouvel onglet",
 
-		Required: "Saisissez « {field} ».", RequiredChoice: "Choisissez une valeur pour « {field} ».", BadChoice: "Choisissez une des valeurs proposées.", BadHost: "Saisissez un nom d’hôte, sans https:// ni chemin.",
+		Required: "Saisissez «\u00a0{field}\u00a0».", RequiredChoice: "Choisissez une valeur pour «\u00a0{field}\u00a0».", BadChoice: "Choisissez une des valeurs proposées.", BadHost: "Saisissez un nom d’hôte, sans https:// ni chemin.",
 		BadURL: "Saisissez une adresse complète commençant par https://.", BadUUID: "Saisissez un identifiant de la forme 123e4567-e89b-42d3-a456-426614174000.",
-		BadEmail: "Saisissez une adresse e-mail.", BadPattern: "La valeur n’a pas la forme attendue.", TooLong: "La valeur est trop longue : {max} caractères au plus.",
-		Example: "Exemple : {example}", CheckFields: "Vérifiez les champs signalés.",
+		BadEmail: "Saisissez une adresse e-mail.", BadPattern: "La valeur n’a pas la forme attendue.", TooLong: "La valeur est trop longue\u00a0: {max} caractères au plus.",
+		Example: "Exemple\u00a0: {example}", CheckFields: "Vérifiez les champs signalés.",
 
 		WaitTitle: "Continuez dans la fenêtre de {provider}", WaitText: "Identifiez-vous et acceptez l’accès. Cette page avancera ensuite d’elle-même.",
 		WaitClosed: "La fenêtre semble fermée. Rouvrez-la ou annulez.", Reopen: "Rouvrir la fenêtre",
@@ -52,7 +52,7 @@ func french() *words {
 		Unsupported:  problemWords{"{provider} ne peut pas encore être connecté", "{app} le propose, mais cette version ne sait pas encore le connecter."},
 		Gone:         problemWords{"Cette connexion n’existe plus", "Elle a été supprimée entre-temps. Revenez à {app} et connectez {provider} à nouveau."},
 		Unknown:      problemWords{"{provider} n’a pas pu être connecté", "Réessayez. Si cela se reproduit, prévenez l’équipe qui gère {app} en citant le code ci-dessous."},
-		Pending:      problemWords{"{provider} est en cours de connexion", "Cela prend un peu plus de temps que d’habitude. Vous n’avez rien à faire : {app} recevra un avis dès que ce sera terminé."},
+		Pending:      problemWords{"{provider} est en cours de connexion", "Cela prend un peu plus de temps que d’habitude. Vous n’avez rien à faire\u00a0: {app} recevra un avis dès que ce sera terminé."},
 		Offline:      problemWords{"Pas de connexion", "Le serveur est injoignable. Vérifiez votre connexion internet et réessayez."},
 
 		OpenProvider: "Ouvrir {provider}", GoBack: "Fermez cette fenêtre, revenez à {app} et réessayez.", Code: "Code",
