@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,6 +112,15 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// counts returns how often one page's result and those of all were asked for once
+// everybody waits.
+func (r *results) counts() (asked, looked int) {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.asked, r.looked
+}
+
 // However many pages wait, one asks for all of them, and when it leaves another.
 func TestWaitAsksOnceForAll(t *testing.T) {
 	t.Parallel()
@@ -119,38 +129,61 @@ func TestWaitAsksOnceForAll(t *testing.T) {
 		s, feed := waiter(store)
 		const pages = 50
 		var done sync.WaitGroup
-		var mu sync.Mutex
-		told := 0
+		var told atomic.Int64
 		for i := range pages {
-			// They leave one after the other, whoever is asking included.
-			ctx, cancel := context.WithTimeout(t.Context(), time.Hour+time.Duration(i)*time.Second)
+			// They leave one after the other, between two looks.
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour+time.Duration(i)*time.Second+time.Second/2)
 			defer cancel()
 			done.Go(func() {
 				message, err := s.Wait(ctx, linkspan.NewUUID())
-				if mu.Lock(); err == nil && message == "hello" {
-					told++
+				if err == nil && message == "hello" {
+					told.Add(1)
 				} else if !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("%q, %v", message, err)
 				}
-				mu.Unlock()
 			})
 		}
-		synctest.Wait()
 		<-time.After(time.Hour - time.Second)
-		if store.asked != pages || store.most != pages || store.looked < 700 || store.looked > 720 {
-			t.Errorf("in an hour %d pages asked %d times each, and %d times for %d", pages, store.asked/pages, store.looked, store.most)
+		asked, before := store.counts()
+		store.mu.Lock()
+		most := store.most
+		store.mu.Unlock()
+		if asked != pages || most != pages || before < 715 || before > 725 {
+			t.Errorf("in an hour %d pages asked %d times each, and %d times for %d", pages, asked/pages, before, most)
 		}
-		before := store.looked
 		<-time.After(11 * time.Second) // ten have left
-		if more := store.looked - before; more < 2 || more > 6 { // who leaves as it looks leaves the look to the next
-			t.Errorf("they went on to ask %d times", more)
+		if _, looked := store.counts(); looked-before < 2 || looked-before > 3 {
+			t.Errorf("they went on to ask %d times", looked-before)
 		}
 		store.set("hello", nil)
-		before = store.looked
+		_, before = store.counts()
 		feed.Local(linkspan.Change{Kind: linkspan.ChangeLost})
 		done.Wait()
-		if told != pages-10 && told != pages-11 || store.looked-before > 2 {
-			t.Errorf("%d were told by %d looks", told, store.looked-before)
+		if _, looked := store.counts(); told.Load() != pages-10 || looked-before > 2 {
+			t.Errorf("%d were told by %d looks", told.Load(), looked-before)
+		}
+	})
+}
+
+// Nobody whose patience ends as the result of another is lost goes on forever.
+func TestWaitEndsInALoss(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := new(results)
+		s, feed := waiter(store)
+		ctx, cancel := context.WithCancel(t.Context())
+		var done sync.WaitGroup
+		done.Go(func() {
+			if _, err := s.Wait(ctx, "p"); !errors.Is(err, context.Canceled) {
+				t.Errorf("error %v", err)
+			}
+		})
+		_, before := store.counts()
+		cancel()
+		feed.Local(linkspan.Change{Kind: linkspan.ChangeLost})
+		done.Wait()
+		if _, looked := store.counts(); looked-before > 1 {
+			t.Errorf("it looked %d times", looked-before)
 		}
 	})
 }
@@ -160,20 +193,20 @@ func TestWaitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := new(results)
 		s, feed := waiter(store)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute+time.Second)
 		defer cancel()
 		if _, err := s.Wait(ctx, "p"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
-		asked, looked := store.asked, store.looked
-		if asked != 1 || looked < 10 || looked > 13 {
+		asked, looked := store.counts()
+		if asked != 1 || looked < 12 || looked > 13 {
 			t.Errorf("asked %d times and looked %d times in a minute", asked, looked)
 		}
 		// Nobody waits any more, so nobody is woken.
 		feed.Local(linkspan.Change{Kind: linkspan.ChangePopupResult, Key: "p"})
 		feed.Local(linkspan.Change{Kind: linkspan.ChangeLost})
 		<-time.After(time.Minute)
-		if store.asked != asked || store.looked != looked {
+		if a, l := store.counts(); a != asked || l != looked {
 			t.Error("it goes on asking")
 		}
 	})
