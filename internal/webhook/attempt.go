@@ -104,9 +104,10 @@ func (s *Service) keys(ctx context.Context, env linkspan.EnvironmentID) keys {
 	return k
 }
 
-// attempt makes one attempt and says what becomes of the delivery.
-func (s *Service) attempt(ctx context.Context, d linkspan.WebhookDelivery) outcome {
-	k := s.keys(ctx, d.EnvironmentID)
+// attempt makes one attempt, signed with what signer returns, and says what
+// becomes of the delivery.
+func (s *Service) attempt(ctx context.Context, d linkspan.WebhookDelivery, signer func() keys) outcome {
+	k := signer()
 	began := s.now()
 	var (
 		a      answer

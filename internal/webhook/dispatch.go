@@ -408,10 +408,18 @@ func (d *dispatcher) remember(chosen []linkspan.WebhookDelivery) {
 	}
 }
 
-// start begins the attempts of what was claimed.
+// start begins the attempts of what was claimed. Those of an environment read
+// its keys once together, and keep nobody else waiting for them.
 func (d *dispatcher) start(claimed []linkspan.WebhookDelivery) {
+	signers := make(map[linkspan.EnvironmentID]func() keys)
 	for i := range claimed {
 		delivery := claimed[i]
+		env := delivery.EnvironmentID
+		signer := signers[env]
+		if signer == nil {
+			signer = sync.OnceValue(func() keys { return d.keys(d.sending, env) })
+			signers[env] = signer
+		}
 		r := d.receiver(&delivery)
 		d.receivers[groupOf(&delivery)] = r
 		r.inFlight++
@@ -422,7 +430,7 @@ func (d *dispatcher) start(claimed []linkspan.WebhookDelivery) {
 		d.flights[delivery.ID] = &flight{delivery: delivery, poor: r.poor, cancel: cancel}
 		d.underWay.Add(1)
 		d.working.Go(func() {
-			d.done <- d.attempt(ctx, delivery) // never blocks: there is room for all
+			d.done <- d.attempt(ctx, delivery, signer) // never blocks: there is room for all
 		})
 	}
 }
