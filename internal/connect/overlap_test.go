@@ -51,17 +51,20 @@ func (o *overlapping) LockConnection(ctx context.Context, tx linkspan.Tx, env li
 // second, and by throwing one out.
 func (d *database) testOverlappingAuthorizations(t *testing.T) {
 	st := d.open(t)
+	must(t, st.InsertIntegration(t.Context(), nil, &linkspan.Integration{
+		UUID: linkspan.NewUUID(), EnvironmentID: d.env.ID, Key: "overlapping", Provider: "keyed",
+	}))
 	service := func(o *overlapping) *connect.Service {
 		log := slog.New(slog.DiscardHandler)
 		return connect.New(connect.Config{
 			Store: o, Tx: o, Providers: d.world, Feed: change.NewFeed(st, log), Leases: lease.NewKeeper(st, linkspan.NewUUID(), log),
-			Upstream: d.world.verifier, OAuth: oauth.New(oauth.Config{HTTP: http.DefaultClient}), Log: log,
+			Upstream: &verifier{}, OAuth: oauth.New(oauth.Config{HTTP: http.DefaultClient}), Log: log,
 		})
 	}
 	name := linkspan.NewUUID()
 	authorize := func(o *overlapping, key string) {
 		_, err := service(o).Authorize(t.Context(), connect.Authorized{
-			Environment: d.env, IntegrationKey: "tested", Name: name, Credentials: credential.NewAPIKey(key),
+			Environment: d.env, IntegrationKey: "overlapping", Name: name, Credentials: credential.NewAPIKey(key),
 		})
 		if err != nil {
 			t.Errorf("%s: %v", key, err)
@@ -82,7 +85,7 @@ func (d *database) testOverlappingAuthorizations(t *testing.T) {
 	if older.attempts.Load() != 1 || newer.attempts.Load() != 1 {
 		t.Errorf("stored at attempts %d and %d", older.attempts.Load(), newer.attempts.Load())
 	}
-	c, err := st.Connection(t.Context(), nil, d.env.ID, "tested", name)
+	c, err := st.Connection(t.Context(), nil, d.env.ID, "overlapping", name)
 	must(t, err)
 	got, err := credential.Parse(c.Credentials)
 	must(t, err)
