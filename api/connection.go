@@ -139,7 +139,7 @@ type PatchConnection struct {
 	// Tags replace the whole set.
 	Tags *map[string]string `json:"tags,omitempty"`
 	// WebhookURLOverride is cleared by null and by "".
-	WebhookURLOverride Optional[string] `json:"webhook_url_override,omitzero" check:"nullable,blank,format=url"`
+	WebhookURLOverride Optional[string] `json:"webhook_url_override,omitzero" check:"nullable,blank,max=2048,format=url"`
 }
 
 // EndUserInput describes whose account a connection is, in the older way.

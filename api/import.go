@@ -16,7 +16,7 @@ type ImportConnection struct {
 	// ConnectionConfig holds text, numbers and booleans that the provider needs.
 	ConnectionConfig map[string]any `json:"connection_config,omitempty"`
 	// WebhookURLOverride is cleared by null and by "".
-	WebhookURLOverride Optional[string]  `json:"webhook_url_override,omitzero" check:"nullable,blank,format=url"`
+	WebhookURLOverride Optional[string]  `json:"webhook_url_override,omitzero" check:"nullable,blank,max=2048,format=url"`
 	EndUser            *EndUserInput     `json:"end_user,omitempty"`
 	Tags               map[string]string `json:"tags,omitempty"`
 }

@@ -99,6 +99,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{"negative page", devKey, "GET", "/connections?page=-1", "", 400, "invalid_query_params", "too_small"},
 		{"unknown filter", devKey, "GET", "/connections?foo=1", "", 400, "invalid_query_params", "unrecognized_keys"},
 		{"patch with a bad tag", devKey, "PATCH", "/connections/c1?provider_config_key=seeded", `{"tags":{"1":"x"}}`, 400, "invalid_body", ""},
+		{"patch with a long URL", devKey, "PATCH", "/connections/c1?provider_config_key=seeded", `{"webhook_url_override":"https://x.example/` + strings.Repeat("x", 2048) + `"}`, 400, "invalid_body", "too_big"},
 		{"patch with a bad URL", devKey, "PATCH", "/connections/c1?provider_config_key=seeded", `{"webhook_url_override":"ftp://x"}`, 400, "invalid_body", "invalid_format"},
 		{"patch of nothing there", devKey, "PATCH", "/connections/nope?provider_config_key=seeded", `{}`, 404, "not_found", ""},
 		{"delete of nothing there", devKey, "DELETE", "/connections/nope?provider_config_key=seeded", "", 400, "unknown_connection", ""},
