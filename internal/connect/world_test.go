@@ -121,14 +121,16 @@ func (a *authority) fail(faults ...fault) {
 
 // records keeps operations.
 type records struct {
-	mu  sync.Mutex
-	ops []linkspan.Operation
+	mu       sync.Mutex
+	ops      []linkspan.Operation
+	messages []linkspan.Message
 }
 
-func (r *records) SaveOperations(_ context.Context, _ linkspan.Tx, ops []linkspan.Operation, _ []linkspan.Message) error {
+func (r *records) SaveOperations(_ context.Context, _ linkspan.Tx, ops []linkspan.Operation, messages []linkspan.Message) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ops = append(r.ops, ops...)
+	r.messages = append(r.messages, messages...)
 	return nil
 }
 
@@ -175,6 +177,7 @@ type world struct {
 	authority *authority
 	records   *records
 	verifier  *verifier
+	hooks     *hooked
 	providers map[string]*catalog.Provider
 	replicas  []*replica
 }
@@ -273,10 +276,10 @@ func inWorld(t *testing.T, replicas int, f func(t *testing.T, w *world)) {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
-		t: t, db: newMemory(), authority: newAuthority(), records: &records{}, verifier: &verifier{},
+		t: t, db: newMemory(), authority: newAuthority(), records: &records{}, verifier: &verifier{}, hooks: &hooked{},
 		providers: make(map[string]*catalog.Provider),
 	}
-	for i, text := range []string{oauthYAML, keyYAML, basicYAML, openYAML, laterYAML} {
+	for i, text := range []string{oauthYAML, keyYAML, basicYAML, openYAML, laterYAML, hookedYAML, testedYAML} {
 		name := strings.Fields(text)[1]
 		p, err := catalog.ParseProvider(name+".yaml", name, []byte(text))
 		if err != nil {
@@ -298,7 +301,7 @@ func (w *world) start(ctx context.Context, running *sync.WaitGroup, holder strin
 	n.feed = feed
 	ops := oplog.New(w.records, log, oplog.Options{})
 	r := &replica{node: n, feed: feed, Service: connect.New(connect.Config{
-		Store: n, Tx: n, Providers: w, Feed: feed, Leases: lease.NewKeeper(n, holder, log), Upstream: w.verifier,
+		Store: n, Tx: n, Providers: w, Feed: feed, Leases: lease.NewKeeper(n, holder, log), Upstream: w.verifier, Hooks: w.hooks,
 		OAuth:    oauth.New(oauth.Config{HTTP: &http.Client{Transport: w.authority}, Now: w.db.now}),
 		Webhooks: n, Jobs: n, Ops: ops, Log: log, Now: w.db.now,
 	})}
