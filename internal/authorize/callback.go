@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
@@ -238,10 +239,21 @@ func (a *arrival) exchange(ctx context.Context, i linkspan.Integration) (oauth.G
 	defer cancel()
 	return a.oauth.Exchange(ctx, oauth.ExchangeRequest{
 		Provider: a.provider, Integration: i.Secrets, Code: a.query.Get(oauth.CodeParam(a.provider)),
-		RedirectURI: a.flow.RedirectURI, CodeVerifier: a.flow.CodeVerifier, ConnectionConfig: a.flow.known(),
+		RedirectURI: a.flow.RedirectURI, CodeVerifier: a.flow.CodeVerifier, ConnectionConfig: a.settings(),
 		ClientIDOverride: a.flow.ClientID, ClientSecretOverride: linkspan.NewSecret(a.flow.ClientSecret),
 		RefreshTokenOverride: linkspan.NewSecret(a.flow.RefreshToken), Callback: a.query, Trace: a.op.Message,
 	})
+}
+
+// settings are those that the code is exchanged with. What the redirect brings
+// counts for more than what the connection had before: its account may have moved
+// to another server.
+func (a *arrival) settings() map[string]any {
+	base := maps.Clone(a.flow.Base)
+	maps.DeleteFunc(base, func(name string, _ any) bool {
+		return a.query.Get(name) != "" && slices.Contains(a.provider.Auth.Capture.CallbackQuery, name)
+	})
+	return overlay(base, a.flow.Given)
 }
 
 // authorizeFailure makes a failure of why there is no connection.

@@ -18,6 +18,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/authorize"
 	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/oauth"
 )
 
@@ -370,4 +371,25 @@ func FuzzCallback(f *testing.F) {
 			t.Errorf("result %+v", r)
 		}
 	})
+}
+
+// What the redirect brings is newer than what the connection had, but not than
+// what was typed: it says where the code is exchanged.
+func TestRenewalElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, typed := range []string{"", "typed"} { // an empty one counts as none
+		w, b, in := newWorld(t), browser{}, acme()
+		c := w.newConnection("acme", "mine", map[string]any{"subdomain": "shop", "shard": "old", "site": "old"}, credential.NewNone())
+		in.Params["site"] = typed
+		query := back(w.begin(w.reconnect(c, authorize.SessionInput{}), in, b))
+		query.Set("shard", "new")
+		query.Set("site", "new")
+		if r := w.Callback(t.Context(), query, b.cookie); !r.Success {
+			t.Fatalf("result %+v", r)
+		}
+		got := w.exchanges[0].ConnectionConfig
+		if got["shard"] != nil || got["site"] != typed || got["subdomain"] != "shop" {
+			t.Errorf("typed %q: exchanged with %v", typed, got)
+		}
+	}
 }
