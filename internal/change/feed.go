@@ -1,7 +1,7 @@
 // Package change keeps the caches of all replicas honest. Every change of a
 // key, an integration or a connection writes a numbered row in its own
 // transaction; each replica reads the rows it has not seen, at once when the
-// database can notify and every half second otherwise, and drops what they
+// database can notify and every 400 ms otherwise, and drops what they
 // name. A replica that has not managed to read for five seconds answers
 // nothing from its caches (ARCHITECTURE.md, "Caches and staleness").
 package change
