@@ -3,7 +3,6 @@ package connect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -54,7 +53,7 @@ func (s *Service) findOut(ctx context.Context, t *upstream.Target, in *ImportInp
 	}
 	found, err := s.hooks.PostConnection(ctx, t, trace)
 	if err != nil {
-		s.noteHook(ctx, t, "a hook after connecting failed", err, trace)
+		s.noteHook(ctx, t, t.Provider.Hooks.PostConnection, err, trace)
 		return
 	}
 	maps.DeleteFunc(found, func(name string, _ any) bool { return slices.Contains(in.given, name) })
@@ -79,17 +78,17 @@ func (s *Service) farewell(ctx context.Context, key cacheKey) (notes []linkspan.
 	}
 	trace := func(m linkspan.Message) { notes = append(notes, m) }
 	if err := s.hooks.PreDeletion(ctx, t, trace); err != nil {
-		s.noteHook(ctx, t, "a hook before deleting failed", err, trace)
+		s.noteHook(ctx, t, t.Provider.Hooks.PreDeletion, err, trace)
 	}
 	return notes
 }
 
 // noteHook logs a failed hook and records it as a warning.
-func (s *Service) noteHook(ctx context.Context, t *upstream.Target, what string, err error, trace func(linkspan.Message)) {
-	s.log.WarnContext(ctx, what, "error", err, "provider", t.Provider.Name, "connection", t.Connection.UUID) //nolint:sloglint // both messages are constants
+func (s *Service) noteHook(ctx context.Context, t *upstream.Target, name string, err error, trace func(linkspan.Message)) {
+	s.log.WarnContext(ctx, "a provider's hook failed", "error", err, "hook", name, "provider", t.Provider.Name, "connection", t.Connection.UUID)
 	text := "The provider's hook failed for an internal reason; the server's log says more."
 	if e, ok := errors.AsType[*linkspan.Error](err); ok {
-		text = fmt.Sprintf("The provider's hook failed. %s", e.Msg)
+		text = "The provider's hook failed. " + e.Msg
 	}
 	trace(linkspan.Message{Level: "warn", Text: text, CreatedAt: s.now().UTC()})
 }

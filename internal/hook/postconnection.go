@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -319,12 +318,9 @@ func zoho(_ context.Context, r *run) error {
 	if domain == "" {
 		domain = textAt(r.t.Credentials.Raw, "api_domain")
 	}
-	u, err := url.Parse(domain)
-	if err != nil || u.Scheme != "https" {
-		return nil
-	}
-	extension, ok := strings.CutPrefix(strings.TrimPrefix(strings.ToLower(u.Host), "www."), "zohoapis.")
-	if ok && slices.Contains([]string{"com", "eu", "in", "com.au", "com.cn", "jp", "sa", "uk", "ae"}, extension) {
+	host, ok := strings.CutPrefix(strings.ToLower(strings.TrimSuffix(domain, "/")), "https://")
+	extension, isAPI := strings.CutPrefix(strings.TrimPrefix(host, "www."), "zohoapis.")
+	if ok && isAPI && slices.Contains([]string{"com", "eu", "in", "com.au", "com.cn", "jp", "sa", "uk", "ae"}, extension) {
 		r.set("extension", extension)
 	}
 	return nil

@@ -131,7 +131,7 @@ func newProviderView(h *Handler, p *catalog.Provider) providerView {
 		Integration: inputs(p.Inputs.IntegrationConfig),
 		Credentials: inputs(append(baseFields(p), p.Inputs.Credentials...)),
 		Settings:    inputs(p.Inputs.ConnectionConfig),
-		Limits:      limits(p.API), Pages: pages(p.API), Verified: verification(p.API), Sent: sent(p),
+		Limits:      limits(p.API), Pages: pages(p.API), Verified: verification(p), Sent: sent(p),
 	}
 	v.Credentials = append(v.Credentials, inputs(p.Inputs.Assertion)...)
 	v.Unsupported, _ = p.Unsupported()

@@ -219,11 +219,14 @@ func pages(api *catalog.API) []sentence {
 }
 
 // verification explains how new credentials are tested.
-func verification(api *catalog.API) []sentence {
-	if api == nil || api.Verify == nil {
+func verification(p *catalog.Provider) []sentence {
+	switch {
+	case p.Hooks.VerifyCredentials != "":
+		return []sentence{say("New credentials are tested before they are stored.")}
+	case !p.Verifiable():
 		return nil
 	}
-	v := api.Verify
+	v := p.API.Verify
 	method := "GET"
 	if v.Method != "" {
 		method = v.Method
