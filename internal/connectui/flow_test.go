@@ -1,6 +1,7 @@
 package connectui
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,7 @@ func TestFlows(t *testing.T) {
 	r := newRig(t)
 	r.session("oauth", acme(), linkspan.ConnectSession{}, integrations("github", "datadog", "zendesk")...)
 	r.session("key", acme(), linkspan.ConnectSession{AllowedIntegrations: []string{"datadog"}}, integrations("datadog")...)
+	r.session("renewal", acme(), linkspan.ConnectSession{AllowedIntegrations: []string{"datadog"}, Reconnect: 5}, integrations("datadog")...)
 	r.session("one", acme(), linkspan.ConnectSession{AllowedIntegrations: []string{"zendesk"}}, integrations("zendesk")...)
 
 	t.Run("granted in a window", func(t *testing.T) {
@@ -203,6 +205,23 @@ func TestFlows(t *testing.T) {
 		var times int
 		if page.Eval(t, `heard.filter(m => m.type === "connect").length`, &times); times != 1 {
 			t.Errorf("the page heard of the connection %d times", times)
+		}
+	})
+	t.Run("another session in the same frame", func(t *testing.T) {
+		r.answer(func(in authorize.Request, _ credential.Credentials) (connect.Outcome, error) {
+			return connect.Outcome{IntegrationKey: in.IntegrationKey, Name: "conn-7"}, nil
+		})
+		page, frame := r.open(t, b, "key", "")
+		for times := 1; times <= 2; times++ {
+			frame.Do(t, `document.querySelector("select").selectedIndex = 2`)
+			frame.Type(t, "input[name='s.applicationKey']", "app")
+			frame.Type(t, "input[name='c.apiKey']", strings.Repeat("b", 32))
+			frame.Click(t, "button[type=submit]")
+			page.Until(t, fmt.Sprintf(`heard.filter(m => m.type === "connect").length === %d`, times))
+			if times == 1 {
+				page.Do(t, `document.getElementById("connect-ui").contentWindow.postMessage({type: "session_token", sessionToken: "renewal"}, "*")`)
+				frame.See(t, "[data-view=card]")
+			}
 		}
 	})
 	t.Run("something else answers", func(t *testing.T) {

@@ -178,6 +178,36 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// TestHostileNames shows names, texts and addresses that would like to be code.
+func TestHostileNames(t *testing.T) {
+	t.Parallel()
+	const evil = `"'></script><img src=x onerror=hacked=1>`
+	r := newRig(t)
+	r.session("s", linkspan.ConnectUISettings{AppName: evil[:40], AppLogoURL: "https://acme.example/" + evil, LightPrimary: "red;}" + evil, DefaultTheme: evil}, linkspan.ConnectSession{
+		Overrides: map[string]linkspan.IntegrationOverrides{"github": {DocsConnect: "javascript:hacked=1"}},
+		Defaults: map[string]linkspan.IntegrationDefaults{"github": {ConnectionConfig: map[string]any{
+			"oauth_scopes_override": evil, "oauth_client_id_override": "", "oauth_client_secret_override": "",
+		}}},
+	}, linkspan.Integration{Key: "github", Provider: "github", DisplayName: evil}, linkspan.Integration{Key: evil, Provider: evil}, linkspan.Integration{Key: "zendesk", Provider: "zendesk"})
+	for path, form := range map[string]url.Values{
+		"/connect-ui": {"q": {evil}},
+		"/connect-ui?lang=" + url.QueryEscape(evil):        {"back": {evil}, "theme": {evil}, "lang": {evil}},
+		"/connect-ui/integrations/github":                  {"ws_client_id": {evil}},
+		"/connect-ui/integrations/github/done":             {"connection_id": {evil}},
+		"/connect-ui/integrations/github/problem":          {"code": {evil}, "message": {evil}},
+		"/connect-ui/integrations/zendesk/start":           {"s.subdomain": {evil}, "ws_client_id": {evil}},
+		"/connect-ui/integrations/" + url.PathEscape(evil): {},
+	} {
+		form.Set("session_token", "s")
+		for _, fragment := range []string{"true", ""} {
+			res, page := r.ask(t, path, form, "Hx-Request", fragment)
+			if strings.Contains(page, "<img src=x") || strings.Contains(page, "javascript:") || strings.Contains(page, "red;}") || !strings.Contains(page, `class="view`) {
+				t.Errorf("%s %v: %s\n%s", path, form, res.Status, page)
+			}
+		}
+	}
+}
+
 // TestResult checks the page's promises of wire contract §8.4.
 func TestResult(t *testing.T) {
 	t.Parallel()

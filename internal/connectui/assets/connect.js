@@ -84,6 +84,7 @@ const begin = (given) => {
   if (given === token) return; // told twice
   endFlow();
   token = given;
+  reported = "";
   count("open");
   load("");
 };
@@ -180,7 +181,8 @@ const connected = (providerConfigKey, connectionId) => {
 
 const finished = (data) => {
   connected(data.integration, data.connection);
-  if (embedded) setTimeout(() => view.querySelector("[data-view=done]") && close("click:finish"), 3000);
+  const shown = view.firstElementChild;
+  if (embedded) setTimeout(() => shown.isConnected && close("click:finish"), 3000);
 };
 
 const announce = (text) => {
