@@ -53,6 +53,9 @@ func TestCallbackConnects(t *testing.T) {
 	if diff := cmp.Diff(want, a.ConnectionConfig); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
+	if diff := cmp.Diff(map[string]any{"subdomain": "shop", "region": "eu"}, a.Given); diff != "" {
+		t.Errorf("given (-want +got):\n%s", diff)
+	}
 	if a.Tags["plan"] != "pro" || a.EndUser.ID != "u1" || *a.WebhookURLOverride != "https://hooks.example.com/x" {
 		t.Errorf("owner %v %v %v", a.Tags, a.EndUser, a.WebhookURLOverride)
 	}

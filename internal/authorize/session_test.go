@@ -185,7 +185,10 @@ func TestHeadless(t *testing.T) {
 	if out, err = w.Headless(t.Context(), w.reconnect(c, authorize.SessionInput{}), authorize.Request{IntegrationKey: "keyed"}, credential.NewAPIKey("after")); err != nil || out.Name != "old" {
 		t.Errorf("%+v, %v", out, err)
 	}
-	if a := w.authorized[2]; a.Reconnect != c.ID || a.ConnectionConfig["host"] != "h.example" {
+	if got := w.authorized[0].Given; got["host"] != "h.example" {
+		t.Errorf("given %v", got)
+	}
+	if a := w.authorized[2]; a.Reconnect != c.ID || a.ConnectionConfig["host"] != "h.example" || len(a.Given) != 0 {
 		t.Errorf("renewed %+v", a)
 	}
 }

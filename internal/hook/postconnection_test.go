@@ -196,6 +196,7 @@ func TestPostConnection(t *testing.T) {
 		{"xero of others", "xero", nil, lines{"GET https://api.xero.com/connections": {body: `[{"tenantId":"t1","authEventId":""},{"tenantId":"t2"}]`}}, nil, "none of the 2"},
 		{"zoho", "zoho-mail", nil, nil, settings{"extension": "eu"}, ""},
 		{"zoho captured", "zoho-crm", settings{"api_domain": "https://www.zohoapis.com.au"}, nil, settings{"extension": "com.au"}, ""},
+		{"zoho in a new region", "zoho", settings{"api_domain": "https://www.zohoapis.sa"}, nil, settings{"extension": "sa"}, ""},
 		{"zoho chosen", "zoho", settings{"extension": "in"}, nil, nil, ""},
 		{"zoho in Canada", "zoho", settings{"api_domain": "https://www.zohoapis.ca"}, nil, nil, ""},
 		{"zoho nowhere", "zoho", settings{"api_domain": "https://www.zohoapis.evil.example"}, nil, nil, ""},
