@@ -178,6 +178,20 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// TestPromises says that credentials are tried out only where they are: by the
+// call of the catalogue, or by a hook.
+func TestPromises(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.session("s", acme(), linkspan.ConnectSession{}, integrations("datadog", "azure-devops", "private-api-bearer")...)
+	checked, stored := "are checked with", "are stored encrypted and used only"
+	for key, want := range map[string]string{"datadog": checked, "azure-devops": checked, "private-api-bearer": stored} {
+		if _, page := r.ask(t, "/connect-ui/integrations/"+key, url.Values{"session_token": {"s"}}); !strings.Contains(page, want) {
+			t.Errorf("the card of %s does not say that details %s", key, want)
+		}
+	}
+}
+
 // TestHostileNames shows names, texts and addresses that would like to be code.
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
