@@ -43,6 +43,7 @@ const (
 var (
 	errSocketGone    = errors.New("the client is gone")
 	errSocketClosing = errors.New("the server shuts down")
+	errSocketResumed = errors.New("the client came back on another connection")
 )
 
 // sockets are the open WebSockets of one server.
@@ -57,11 +58,34 @@ type sockets struct {
 	closed bool
 	total  int
 	hosts  map[netip.Prefix]int // open ones by host, of hosts that are counted
+	pages  map[string]*page     // by the name of the page
 }
 
 func newSockets(wait func(context.Context, string) (string, error), log *slog.Logger) *sockets {
 	return &sockets{
-		wait: wait, log: log, closing: make(chan struct{}), empty: make(chan struct{}), hosts: make(map[netip.Prefix]int),
+		wait: wait, log: log, closing: make(chan struct{}), empty: make(chan struct{}), hosts: make(map[netip.Prefix]int), pages: make(map[string]*page),
+	}
+}
+
+// page is one that waits; stop ends its wait.
+type page struct{ stop context.CancelCauseFunc }
+
+// join notes that a page waits. A connection that it had before ends: a line
+// that was cut without a word must not swallow the result.
+func (s *sockets) join(popupID string, stop context.CancelCauseFunc) (leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before := s.pages[popupID]; before != nil {
+		before.stop(errSocketResumed)
+	}
+	now := &page{stop}
+	s.pages[popupID] = now
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.pages[popupID] == now {
+			delete(s.pages, popupID)
+		}
 	}
 }
 
@@ -84,7 +108,7 @@ func wantsSocket(r *http.Request) bool {
 // message that it waits for (wire contract §6.4). Pages of every origin may open
 // one, since it carries no credentials and the name is a secret of its page.
 func (s *sockets) serve(w http.ResponseWriter, r *http.Request) error {
-	leave, err := s.enter(r.RemoteAddr)
+	leave, err := s.enter(r)
 	if err != nil {
 		return err
 	}
@@ -116,6 +140,7 @@ func (s *sockets) talk(ctx context.Context, conn *websocket.Conn, popupID string
 	defer helpers.Wait()
 	defer conn.CloseNow() //nolint:errcheck // there is nobody to tell
 	defer stop(nil)
+	defer s.join(popupID, stop)()
 	helpers.Go(func() { stop(discard(alive, conn)) })
 	helpers.Go(func() { stop(attend(ctx, conn)) })
 	helpers.Go(func() {
@@ -199,8 +224,8 @@ func ping(ctx context.Context, conn *websocket.Conn) bool {
 }
 
 // enter counts a new socket, unless there are too many.
-func (s *sockets) enter(remote string) (leave func(), err error) {
-	host, counted := socketHost(remote)
+func (s *sockets) enter(r *http.Request) (leave func(), err error) {
+	host, counted := socketHost(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -233,16 +258,26 @@ func (s *sockets) leave(host netip.Prefix) {
 }
 
 // socketHost returns the network by which a client is counted: its address, or
-// the 64 bits that one IPv6 host has. Addresses that are not public are not
-// counted: there is a proxy in front, behind which everybody is.
-func socketHost(remote string) (host netip.Prefix, counted bool) {
-	addr, err := netip.ParseAddrPort(remote)
+// the 64 bits that one IPv6 host has. An address that is not public is that of a
+// proxy, which says last in X-Forwarded-For who came to it; where it does not,
+// nobody is counted, since everybody is behind it. A client that can forge the
+// header through such a proxy is counted as somebody else, no worse.
+func socketHost(r *http.Request) (host netip.Prefix, counted bool) {
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return host, false
 	}
-	ip := addr.Addr().Unmap().WithZone("")
-	if ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() {
-		return host, false
+	ip := plainAddr(remote.Addr())
+	if !isPublic(ip) {
+		lists := r.Header.Values("X-Forwarded-For")
+		if len(lists) == 0 {
+			return host, false
+		}
+		last := lists[len(lists)-1]
+		forwarded, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:]))
+		if ip = plainAddr(forwarded); err != nil || !isPublic(ip) {
+			return host, false
+		}
 	}
 	bits := 32
 	if ip.Is6() {
@@ -250,6 +285,12 @@ func socketHost(remote string) (host netip.Prefix, counted bool) {
 	}
 	host, err = ip.Prefix(bits)
 	return host, err == nil
+}
+
+func plainAddr(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }
+
+func isPublic(ip netip.Addr) bool {
+	return !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast()
 }
 
 // count returns how many are open.

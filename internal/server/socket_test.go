@@ -101,11 +101,11 @@ func newSocketRig(t *testing.T) *socketRig {
 }
 
 // dial opens a WebSocket from an address. status is that of the answer.
-func (r *socketRig) dial(from string) (conn *websocket.Conn, status int, err error) {
-	return r.dialPath(from, "/")
+func (r *socketRig) dial(from string, forwarded ...string) (conn *websocket.Conn, status int, err error) {
+	return r.dialPath(from, "/", forwarded...)
 }
 
-func (r *socketRig) dialPath(from, path string) (conn *websocket.Conn, status int, err error) {
+func (r *socketRig) dialPath(from, path string, forwarded ...string) (conn *websocket.Conn, status int, err error) {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
 		here, there := net.Pipe()
 		r.net.conns <- pipeEnd{there, net.TCPAddrFromAddrPort(addrPort(r.t, from))}
@@ -113,7 +113,7 @@ func (r *socketRig) dialPath(from, path string) (conn *websocket.Conn, status in
 	}}
 	defer transport.CloseIdleConnections()
 	conn, res, err := websocket.Dial(r.t.Context(), "ws://x"+path, &websocket.DialOptions{ //nolint:bodyclose // the library does
-		HTTPClient: &http.Client{Transport: transport}, HTTPHeader: http.Header{"Origin": {"https://elsewhere.example"}},
+		HTTPClient: &http.Client{Transport: transport}, HTTPHeader: http.Header{"Origin": {"https://elsewhere.example"}, "X-Forwarded-For": forwarded},
 	})
 	if res != nil {
 		status = res.StatusCode
@@ -199,6 +199,26 @@ func TestSocketResumes(t *testing.T) {
 			}
 			check(t, conn.CloseNow())
 		}
+	})
+}
+
+// TestSocketResumesAfterACut takes the wait away from a connection of which
+// nobody said that it ended.
+func TestSocketResumesAfterACut(t *testing.T) {
+	bubble(t, func(t *testing.T, r *socketRig) {
+		cut, id := r.open(anAddress)
+		conn, _, err := r.dialPath(anAddress, "/?ws_client_id="+id)
+		check(t, err)
+		if cause := <-r.left; cause == nil || <-r.ids != id {
+			t.Errorf("the first wait ended with %v", cause)
+		}
+		r.ready <- `{"message_type":"success"}`
+		for _, want := range []string{"connection_ack", "success"} {
+			if _, text, err := conn.Read(t.Context()); err != nil || !strings.Contains(string(text), want) {
+				t.Errorf("the page reads %q (%v), not %s", text, err, want)
+			}
+		}
+		check(t, cut.CloseNow())
 	})
 }
 
@@ -333,6 +353,41 @@ func TestSocketsOfOneHostAreLimited(t *testing.T) {
 			conn, status, err := r.dial(from)
 			if refused != (err != nil) || refused && status != http.StatusTooManyRequests {
 				t.Errorf("%s: %v", from, err)
+			}
+			if err == nil {
+				_ = conn.CloseNow()
+			}
+		}
+	})
+}
+
+// Behind a proxy it is the proxy that says who comes, last of all.
+func TestSocketsBehindAProxyAreLimited(t *testing.T) {
+	const most, proxy = 200, "10.1.2.3:5000"
+	bubble(t, func(t *testing.T, r *socketRig) {
+		for range most {
+			conn, _, err := r.dial(proxy, "198.51.100.1, 203.0.113.7")
+			check(t, err)
+			_, _, err = conn.Read(t.Context())
+			check(t, err)
+			<-r.ids
+		}
+		for _, c := range []struct {
+			from      string
+			forwarded []string
+			refused   bool
+		}{
+			{proxy, []string{"198.51.100.2", "1.2.3.4,203.0.113.7"}, true},
+			{proxy, []string{"203.0.113.7", "198.51.100.1"}, false},
+			{proxy, []string{"203.0.113.7, 10.0.0.1"}, false},
+			{proxy, []string{"203.0.113.7, what"}, false},
+			{proxy, nil, false},
+			{"203.0.113.7:443", nil, true},
+			{"203.0.113.8:443", []string{"203.0.113.7"}, false}, // no proxy of ours: it may say what it likes
+		} {
+			conn, status, err := r.dial(c.from, c.forwarded...)
+			if c.refused != (err != nil) || c.refused && status != http.StatusTooManyRequests {
+				t.Errorf("%+v: %v", c, err)
 			}
 			if err == nil {
 				_ = conn.CloseNow()
