@@ -1,7 +1,10 @@
 package webhook
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -481,6 +484,33 @@ func TestCounts(t *testing.T) {
 		stop()
 		if s.Sending() != 0 || s.Attempts() != 5 {
 			t.Errorf("after the end %d are under way, and %d attempts were made", s.Sending(), s.Attempts())
+		}
+	})
+}
+
+// hangingRenewals is a store that never answers to renewals.
+type hangingRenewals struct{ *world }
+
+func (hangingRenewals) RenewDeliveries(ctx context.Context, _ linkspan.Tx, _ []linkspan.WebhookDelivery, _ time.Duration) ([]linkspan.WebhookDeliveryID, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestHangingRenewal has operators learn of claims that can't be renewed.
+func TestHangingRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["slow.example"] = receiverFunc(hangs)
+		w.add(t, 1, "slow.example", 1)
+		s := w.service("me")
+		var said bytes.Buffer
+		s.store, s.log = hangingRenewals{w}, slog.New(slog.NewTextHandler(&said, nil))
+		stop := run(t, s)
+		wait(10 * time.Second)
+		stop()
+		if !strings.Contains(said.String(), "renewing the claims") {
+			t.Fatalf("logged: %s", said.String())
 		}
 	})
 }
