@@ -14,6 +14,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/access"
+	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/credential"
 )
 
@@ -125,7 +126,7 @@ func checkRequest(p *access.Principal, in Request) error {
 	case in.ConnectionName == "":
 	case p.Kind == access.Session:
 		issues.add("custom", "connection_id can't be chosen with a connect session", "connection_id")
-	case !isConnectionName(in.ConnectionName):
+	case !connect.IsName(in.ConnectionName):
 		issues.add("invalid_union", "Invalid input", "connection_id")
 	}
 	issues.sizes(in)

@@ -12,9 +12,8 @@ import (
 
 // Limits of what a browser sends, in bytes.
 const (
-	// maxKey and maxConnectionName bound the two names (wire contract §3).
-	maxKey            = 255
-	maxConnectionName = 255
+	// maxKey bounds the key of an integration (wire contract §3).
+	maxKey = 255
 	// maxParamName and maxParam bound one parameter, maxParams all of them.
 	maxParamName = 255
 	maxParam     = 8 << 10
@@ -59,16 +58,9 @@ func invalid(op, code, message string, issues ...linkspan.Issue) error {
 }
 
 // isKey matches the keys of integrations (wire contract §3).
-func isKey(s string) bool { return isName(s, maxKey, "~:.@ _-") }
-
-// isConnectionName matches the names of connections (wire contract §3).
-func isConnectionName(s string) bool {
-	return isName(s, maxConnectionName, `,.;:=+~[]|@${}"'\/_ -`)
-}
-
-func isName(s string, most int, besides string) bool {
-	return s != "" && len(s) <= most && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(besides, r)
+func isKey(s string) bool {
+	return s != "" && len(s) <= maxKey && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("~:.@ _-", r)
 	})
 }
 

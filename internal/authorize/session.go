@@ -144,7 +144,7 @@ func (s *Service) checkSession(ctx context.Context, env linkspan.Environment, in
 	p.endUser(in.EndUser)
 	tags, issues := connect.Tags(in.Tags, "tags")
 	in.Tags, p = tags, append(p, issues...)
-	p = append(p, s.checkWebhookURL(in.WebhookURLOverride, "webhook_url_override")...)
+	p = append(p, connect.WebhookURL(in.WebhookURLOverride, s.checkURL, "webhook_url_override")...)
 	if err := s.checkIntegrations(ctx, env, in, &p); err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (s *Service) checkDefaults(in *SessionInput, p *problems) {
 			case name == keyWebhookURL && in.WebhookURLOverride != "" && text != in.WebhookURLOverride:
 				p.add("custom", "connection_config.webhook_url and webhook_url_override are both given and differ", "webhook_url_override")
 			case name == keyWebhookURL:
-				*p = append(*p, s.checkWebhookURL(text, at...)...)
+				*p = append(*p, connect.WebhookURL(text, s.checkURL, at...)...)
 			}
 		}
 	}
@@ -235,24 +235,6 @@ func (p *problems) endUser(u *linkspan.EndUser) {
 		p.text(o.ID, 0, "organization", "id")
 		p.text(o.DisplayName, 0, "organization", "display_name")
 	}
-}
-
-// checkWebhookURL returns what is wrong with an override of the webhook URL.
-func (s *Service) checkWebhookURL(text string, path ...any) []linkspan.Issue {
-	if text == "" {
-		return nil
-	}
-	if !isWebURL(text) {
-		return []linkspan.Issue{issue("invalid_format", "Invalid URL", path...)}
-	}
-	u, err := url.Parse(text)
-	if err == nil && s.checkURL != nil {
-		err = s.checkURL(u)
-	}
-	if err != nil {
-		return []linkspan.Issue{issue("custom", "Webhooks can't be sent to this URL: it is refused by the outbound policy", path...)}
-	}
-	return nil
 }
 
 // isWebURL reports whether s is an address that a browser may be sent to.

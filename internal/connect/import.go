@@ -91,7 +91,7 @@ func (in *ImportInput) complete(op string, found []linkspan.Issue) error {
 	issues := found
 	if in.Name == "" {
 		in.Name = linkspan.NewUUID()
-	} else if !isName(in.Name) {
+	} else if !IsName(in.Name) {
 		issues = append(issues, issue("invalid_union", "Invalid input", "connection_id"))
 	}
 	issues = append(issues, checkCredentials(in.Credentials)...)
@@ -103,9 +103,9 @@ func (in *ImportInput) complete(op string, found []linkspan.Issue) error {
 	return nil
 }
 
-// isName reports whether a connection may be called name (wire contract §3).
-func isName(name string) bool {
-	return len(name) <= maxName && !strings.ContainsFunc(name, func(r rune) bool {
+// IsName reports whether a connection may be called name (wire contract §3).
+func IsName(name string) bool {
+	return name != "" && len(name) <= maxName && !strings.ContainsFunc(name, func(r rune) bool {
 		return !isLetter(r) && (r < '0' || r > '9') && !strings.ContainsRune(`,.;:=+~[]|@${}"'\/_ -`, r)
 	})
 }

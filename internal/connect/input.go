@@ -20,6 +20,7 @@ const (
 	maxClientID     = 255
 	maxClientSecret = 2048
 	maxName         = 255
+	maxURL          = 2048
 )
 
 // invalidBody is the error of input with problems.
@@ -142,18 +143,25 @@ func isScalar(v any) bool {
 
 // checkWebhookURL returns what is wrong with an override of the webhook URL.
 func (s *Service) checkWebhookURL(text *string) []linkspan.Issue {
-	if text == nil || *text == "" {
+	if text == nil {
 		return nil
 	}
-	u, err := url.Parse(*text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return []linkspan.Issue{issue("invalid_format", "Invalid URL", "webhook_url_override")}
-	}
-	if s.checkURL == nil {
+	return WebhookURL(*text, s.checkURL, "webhook_url_override")
+}
+
+// WebhookURL returns what is wrong with an override of the webhook URL, as issues
+// under path. None is no problem. policy says whether webhooks may be sent to a
+// URL; nil checks the form only.
+func WebhookURL(text string, policy func(*url.URL) error, path ...any) []linkspan.Issue {
+	if text == "" {
 		return nil
 	}
-	if err := s.checkURL(u); err != nil {
-		return []linkspan.Issue{issue("custom", "Webhooks can't be sent to this URL: it is refused by the outbound policy", "webhook_url_override")}
+	u, err := url.Parse(text)
+	if err != nil || len(text) > maxURL || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return []linkspan.Issue{issue("invalid_format", "Invalid URL", path...)}
 	}
-	return nil
+	if policy == nil || policy(u) == nil {
+		return nil
+	}
+	return []linkspan.Issue{issue("custom", "Webhooks can't be sent to this URL: it is refused by the outbound policy", path...)}
 }
