@@ -145,7 +145,7 @@ func TestWhereWebhooksGo(t *testing.T) {
 			b := w.connect(t, object{"tags": object{"team": "a"}, "webhook_url_override": own.URL})
 			w.breakRefresh(t, b)
 			w.remove(t, b)
-			want("a connection's own URL", own, "creation true, deletion true, refresh false refresh_token_external_error")
+			want("a connection's own URL", own, "creation true, deletion true, refresh false token_refresh_error")
 			want("a connection's own URL, the primary one", w.sink, "creation true")
 
 			settings(t, w.Instance, object{"webhooks": object{"secondary_url": "", "on_auth_creation": false, "on_auth_deletion": false, "on_auth_refresh_error": false}})
@@ -161,7 +161,7 @@ func TestWhereWebhooksGo(t *testing.T) {
 			wantRefusal(t, w.arrive(t, f, f.cookie, "code", "", "error", "access_denied"), 400, "callback_err")
 			w.breakRefresh(t, a)
 			w.remove(t, a)
-			want("switched on", w.sink, "creation false callback_err, creation true, deletion true, override true, refresh false refresh_token_external_error")
+			want("switched on", w.sink, "creation false callback_err, creation true, deletion true, override true, refresh false token_refresh_error")
 
 			settings(t, w.Instance, object{"webhooks": object{"primary_url": ""}})
 			count := len(deliveries(t, w.Dev(t), ""))

@@ -121,13 +121,13 @@ type Page struct {
 // Open opens a page in a profile of its own, as another person's browser.
 func (b *Browser) Open(t testing.TB, url string, v View) *Page {
 	t.Helper()
-	p := b.attach(t, b.ctx, chromedp.WithNewBrowserContext())
+	p := b.attach(b.ctx, t, chromedp.WithNewBrowserContext())
 	p.run(t, "opening "+url, v.action(), chromedp.Navigate(url))
 	return p
 }
 
 // attach makes a Page of a new tab or of a target that exists.
-func (b *Browser) attach(t testing.TB, parent context.Context, o chromedp.ContextOption) *Page {
+func (b *Browser) attach(parent context.Context, t testing.TB, o chromedp.ContextOption) *Page {
 	t.Helper()
 	p := &Page{browser: b}
 	var cancel context.CancelFunc
@@ -189,7 +189,7 @@ func (p *Page) Popup(t testing.TB, act func()) *Page {
 	act()
 	select {
 	case id := <-ids:
-		popup := p.browser.attach(t, p.ctx, chromedp.WithTargetID(id))
+		popup := p.browser.attach(p.ctx, t, chromedp.WithTargetID(id))
 		return popup
 	case <-time.After(patience):
 		t.Fatalf("no window was opened\n%s", p.Said())
@@ -361,7 +361,7 @@ func (p *Page) Frame(t testing.TB, urlPart string) *Page {
 	defer tick.Stop()
 	for {
 		if id := p.frame(t, urlPart); id != "" {
-			return p.browser.attach(t, p.ctx, chromedp.WithTargetID(id))
+			return p.browser.attach(p.ctx, t, chromedp.WithTargetID(id))
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("there is no frame of %s\n%s", urlPart, p.Said())

@@ -103,6 +103,10 @@ func popupType(code string) string {
 	}
 }
 
+// webhookRefreshFailed is the error type of webhooks about refreshes (wire contract
+// §14.4). The API's own errors call the same CodeRefreshFailed.
+const webhookRefreshFailed = "token_refresh_error"
+
 // refreshNews says what the customer's backend is told about one more failed
 // refresh, or nil: the first of a row is news, another refusal is, and the end of
 // all attempts. In which way a provider can't answer is not: that may change with
@@ -116,7 +120,7 @@ func refreshNews(before, after linkspan.RefreshState, interrupted bool, f *oauth
 	case interrupted && f.Class == oauth.Permanent:
 		return &webhook.Failure{Type: CodeRefreshInterrupted, Description: after.Message}
 	default:
-		return &webhook.Failure{Type: CodeRefreshFailed, Description: after.Message}
+		return &webhook.Failure{Type: webhookRefreshFailed, Description: after.Message}
 	}
 }
 

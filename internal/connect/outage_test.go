@@ -209,7 +209,7 @@ func TestRefreshFailuresAreTold(t *testing.T) {
 			}
 			_ = second(r.get(t.Context(), asNeeded)) // within the pause
 		}
-		const failed = "refresh!" + connect.CodeRefreshFailed
+		const failed = "refresh!token_refresh_error"
 		want := []string{failed}
 		fail(down())
 		w.wantHeard(want...)
@@ -253,7 +253,7 @@ func TestUntellableRefreshFailure(t *testing.T) {
 		r.node.tellFault.Store(nil)
 		w.authority.fail(refused())
 		w.wantError(r, asNeeded, connect.CodeRefreshFailed, 400)
-		w.wantHeard("refresh!" + connect.CodeRefreshFailed)
+		w.wantHeard("refresh!token_refresh_error")
 	})
 }
 
