@@ -183,7 +183,7 @@ func TestAuthorizeRenews(t *testing.T) {
 		if target.Credentials.AccessToken.Reveal() != "new" || len(connect.Errors(&c)) != 0 {
 			t.Errorf("token %v, errors %v; want the new token and none", target.Credentials, connect.Errors(&c))
 		}
-		w.wantHeard("refresh!"+connect.CodeRefreshFailed, "override")
+		w.wantHeard("refresh!token_refresh_error", "override")
 		if ops := w.records.of(linkspan.ActionUpdateConnection); len(ops) != 1 || ops[0].State != linkspan.StateSuccess {
 			t.Errorf("operations %+v, want one update", ops)
 		}
