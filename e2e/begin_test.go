@@ -99,9 +99,8 @@ func TestWhoMayConnect(t *testing.T) {
 			for _, d := range doors() {
 				said := len(w.Logs())
 				wantShut(t, d, w.knock(t, d, c.query), c.status, c.code)
-				if !strings.Contains(w.Logs()[said:], c.code) {
-					t.Errorf("the log does not tell of %s:\n%s", c.code, w.Logs()[said:])
-				}
+				// The line of a request follows its answer.
+				apptest.Poll(t, 200, "the log tells of "+c.code, func() bool { return strings.Contains(w.Logs()[said:], c.code) })
 			}
 			if c.known {
 				wantInOperations(t, w.Dev(t), c.code)
