@@ -207,11 +207,12 @@ func TestOwnClient(t *testing.T) {
 func TestBeginRefuses(t *testing.T) {
 	t.Parallel()
 	key := linkspan.NewSecret("hmac-key")
-	sign := func(parts ...string) string {
+	signWith := func(key linkspan.Secret, parts ...string) string {
 		mac := hmac.New(sha256.New, []byte(key.Reveal()))
 		mac.Write([]byte(strings.Join(parts, ":")))
 		return hex.EncodeToString(mac.Sum(nil))
 	}
+	sign := func(parts ...string) string { return signWith(key, parts...) }
 	session := func(w *world) *access.Principal { return w.session(authorize.SessionInput{}) }
 	public := func(w *world) *access.Principal { return w.publicKey() }
 	signed := func(w *world) *access.Principal {
@@ -299,7 +300,7 @@ func TestBeginRefuses(t *testing.T) {
 				p := w.publicKey()
 				p.Environment.Settings.HMACEnabled = true
 				return p
-			}, func(in *authorize.Request) { in.HMAC = sign("acme") }, "invalid_hmac", nil,
+			}, func(in *authorize.Request) { in.HMAC = signWith(linkspan.Secret{}, "acme") }, "invalid_hmac", nil,
 		},
 	}
 	w := newWorld(t)

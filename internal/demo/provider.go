@@ -19,14 +19,9 @@ const (
 //go:embed providers
 var providerFiles embed.FS
 
-// ProviderYAML returns the catalogue entry of ProviderOAuth for a server at
-// baseURL.
-func ProviderYAML(baseURL string) []byte {
-	return ProviderFiles(baseURL)[ProviderOAuth+".yaml"]
-}
-
-// ProviderFiles returns the catalogue entries and logos of all three providers,
-// by the names that their files have in a folder of providers.
+// ProviderFiles returns the catalogue entries and logos of all three providers
+// for a server at baseURL, by the names that their files have in a folder of
+// providers.
 func ProviderFiles(baseURL string) map[string][]byte {
 	files := make(map[string][]byte)
 	logo := read("logo.svg")

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"slices"
@@ -168,10 +167,6 @@ func TestSign(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, h); diff != "" {
 		t.Fatalf("(-want +got):\n%s", diff)
-	}
-	encoded, ok := strings.CutPrefix(StandardSecret(key).Reveal(), "whsec_")
-	if text, err := base64.StdEncoding.DecodeString(encoded); !ok || err != nil || string(text) != key.Reveal() {
-		t.Fatalf("the secret for libraries is %s", StandardSecret(key).Reveal())
 	}
 }
 

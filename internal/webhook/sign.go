@@ -22,18 +22,10 @@ const (
 	headerSignature      = "Webhook-Signature"
 )
 
-// standardSecretPrefix marks the secret that Standard Webhooks libraries take.
-const standardSecretPrefix = "whsec_"
-
-// StandardSecret is the form in which Standard Webhooks libraries take a signing
-// key: "whsec_" and the Base64 of the key's text.
-func StandardSecret(key linkspan.Secret) linkspan.Secret {
-	return linkspan.NewSecret(standardSecretPrefix + base64.StdEncoding.EncodeToString([]byte(key.Reveal())))
-}
-
 // Sign returns the headers that prove who sent a message. Both older schemes use
 // the first key; Standard Webhooks lists one signature for each key, so that a
-// receiver which knows either accepts the message while keys change.
+// receiver which knows either accepts the message while keys change. It signs
+// with the key's text, which its libraries take as "whsec_" and the Base64 of it.
 func Sign(id string, at time.Time, body string, key linkspan.Secret, older ...linkspan.Secret) http.Header {
 	plain := sha256.Sum256([]byte(key.Reveal() + body))
 	timestamp := strconv.FormatInt(at.Unix(), 10)
