@@ -360,9 +360,10 @@ func TestBadReceiversHoldUpNobody(t *testing.T) {
 	}
 	free()
 	want := map[string]string{"endless body": "delivered", "silent": "delivered", "gone": "gone", "endless head": "pending", "failing": "pending", "redirecting": "pending"}
-	apptest.Poll(t, 1200, "every webhook was tried", func() bool {
+	// On a busy machine the silence may outlast an attempt, which is then made again.
+	apptest.Poll(t, 1200, "every webhook was tried, and those to the receiver that was silent arrived", func() bool {
 		for _, d := range deliveries(t, i.Dev(t), "") {
-			if d.Attempts == 0 {
+			if d.Attempts == 0 || strings.HasPrefix(d.URL, bad["silent"].URL) && d.State != "delivered" {
 				return false
 			}
 		}
