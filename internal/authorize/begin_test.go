@@ -100,13 +100,15 @@ func TestPrecedence(t *testing.T) {
 					"acme": {
 						UserScopes: "backend-user", AuthorizationParams: map[string]string{"prompt": "undefined", "audience": "a"},
 						ConnectionConfig: map[string]any{
-							"team": "backend", "oauth_scopes_override": "one,two", "n": 7.0, "webhook_url": "https://hooks.example.com/x",
+							"subdomain": "shop", "team": "backend", "oauth_scopes_override": "one,two", "n": 7.0, "webhook_url": "https://hooks.example.com/x",
 						},
 					},
 					"keyed": {UserScopes: "not these"},
 				}})
 			},
-			query: map[string]string{"scope": "one two", "prompt": "", "audience": "a", "login_hint": "", "user_scope": "backend-user"},
+			// The host that the backend decided gets the code and the client secret.
+			change: func(in *authorize.Request) { in.Params["subdomain"] = "evil" },
+			query:  map[string]string{"scope": "one two", "prompt": "", "audience": "a", "login_hint": "", "user_scope": "backend-user"},
 			config: map[string]any{
 				"subdomain": "shop", "region": "eu", "team": "backend", "site": "typed", "extra": "1", "oauth_scopes_override": "one,two", "n": jsonNumber("7"),
 				"user_scope": "backend-user",
@@ -278,6 +280,20 @@ func TestBeginRefuses(t *testing.T) {
 				c := w.newConnection("acme", linkspan.NewUUID(), nil, credential.NewNone())
 				p := w.reconnect(c, authorize.SessionInput{})
 				must(w.t, w.store.DeleteConnection(w.t.Context(), nil, &c))
+				return p
+			}, func(*authorize.Request) {}, "invalid_connection", nil,
+		},
+		"renewed connection of another integration": {
+			func(w *world) *access.Principal {
+				return w.reconnect(w.newConnection("keyed", linkspan.NewUUID(), nil, credential.NewNone()), authorize.SessionInput{})
+			}, func(*authorize.Request) {}, "integration_not_allowed", nil,
+		},
+		"renewed connection of another integration, allowed": {
+			func(w *world) *access.Principal {
+				p := w.reconnect(w.newConnection("keyed", linkspan.NewUUID(), nil, credential.NewNone()), authorize.SessionInput{})
+				session := *p.Session
+				session.AllowedIntegrations = nil
+				p.Session = &session
 				return p
 			}, func(*authorize.Request) {}, "invalid_connection", nil,
 		},

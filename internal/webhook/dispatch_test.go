@@ -56,6 +56,26 @@ func TestSchedule(t *testing.T) {
 	})
 }
 
+// TestPause checks that deliveries which fail together come back apart, whoever
+// computes when.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	for attempt, base := range map[int]time.Duration{1: 5 * time.Second, 2: 5 * time.Minute, maxAttempts - 1: 24 * time.Hour} {
+		least, most := 2*base, time.Duration(0)
+		for range 1000 {
+			uuid := linkspan.NewUUID()
+			p := pause(uuid, attempt)
+			if p < base*9/10 || p > base*11/10 || p != pause(uuid, attempt) {
+				t.Fatalf("pause %d of %s is %v, then %v", attempt, uuid, p, pause(uuid, attempt))
+			}
+			least, most = min(least, p), max(most, p)
+		}
+		if least > base*91/100 || most < base*109/100 {
+			t.Errorf("pause %d is between %v and %v", attempt, least, most)
+		}
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
