@@ -260,6 +260,9 @@ func TestCallbackFailures(t *testing.T) {
 			query: url.Values{"error": {"access_denied"}, "error_description": {"The user said no"}},
 			code:  authorize.CodeCallback, reason: "access_denied", message: "declined", detail: "error_description: The user said no", told: true,
 		},
+		"declined in the provider's words": {
+			query: url.Values{"error": {"USER_CANCELLED_LOGIN"}}, code: authorize.CodeCallback, reason: "access_denied", message: "declined", told: true,
+		},
 		"bad scope":  {query: url.Values{"error": {"invalid_scope"}}, code: authorize.CodeCallback, reason: "invalid_scope", message: "permissions", told: true},
 		"busy":       {query: url.Values{"error": {"temporarily_unavailable"}}, code: authorize.CodeCallback, reason: "temporarily_unavailable", message: "right now", told: true},
 		"made up":    {query: url.Values{"error": {"<script>"}}, code: authorize.CodeCallback, message: "reported an error", told: true},
