@@ -173,6 +173,29 @@ func TestFlows(t *testing.T) {
 			t.Errorf("the page heard %v", got)
 		}
 	})
+	t.Run("no WebSockets, and the provider cuts the window off", func(t *testing.T) {
+		r.with(func() { r.noSockets = true })
+		defer r.with(func() { r.noSockets = false })
+		// In a frame of another site browsers would keep the channel apart as well.
+		page := b.Open(t, r.URL+"/connect-ui/?session_token=one", browsertest.View{})
+		page.Type(t, "input[name='s.subdomain']", "acme")
+		popup := page.Popup(t, func() { page.Click(t, "button[type=submit]") })
+		popup.Until(t, `document.title === "Provider"`)
+		popup.Do(t, `window.opener = null`) // for good: the pages that follow have none either
+		popup.Click(t, "#yes")
+		page.See(t, "[data-view=done]")
+	})
+	t.Run("the window of a failure stays until it is told", func(t *testing.T) {
+		page := b.Open(t, r.URL+"/connect-ui/", browsertest.View{})
+		page.Do(t, `addEventListener("click", () => { window.opened = open("/result/denied") }, {once: true})`)
+		popup := page.Popup(t, func() { page.Click(t, "h1") })
+		popup.See(t, "h1")
+		page.Do(t, `opened.postMessage({type: "something else"}, "*")`)
+		page.Do(t, `new Promise(done => setTimeout(done, 700))`)
+		page.Until(t, `!opened.closed`)
+		page.Do(t, `opened.postMessage({type: "nango_oauth_callback_ack"}, "*")`)
+		page.Until(t, `opened.closed`)
+	})
 	t.Run("the provider lies", func(t *testing.T) {
 		for _, sockets := range []bool{true, false} {
 			r.with(func() { r.noSockets = !sockets })
