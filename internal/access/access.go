@@ -24,6 +24,10 @@ const (
 	// cacheLimit is how many principals are kept, and how many keys that are
 	// known not to exist.
 	cacheLimit = 10_000
+	// sessionLimit is how many connect sessions, and browsers by what they show,
+	// are kept. A session is used for minutes, by one person, and what is kept of
+	// it holds all of its environment.
+	sessionLimit = 1_000
 	// unknownFor is how long a key that does not exist is remembered. Keys are
 	// random, so one can't come into being unseen; the limit is for operators
 	// who restore a database.
@@ -141,8 +145,8 @@ func New(cfg Config) *Service {
 		log:      cfg.Log,
 		now:      cfg.Now,
 		keys:     change.NewCache[[32]byte](cacheLimit, (*Principal).tags),
-		sessions: change.NewCache[[32]byte](cacheLimit, (*Principal).tags),
-		browsers: change.NewCache[[32]byte](cacheLimit, (*Principal).tags),
+		sessions: change.NewCache[[32]byte](sessionLimit, (*Principal).tags),
+		browsers: change.NewCache[[32]byte](sessionLimit, (*Principal).tags),
 		unknown:  change.NewCache[[32]byte](cacheLimit, absence.tags),
 		used:     make(map[linkspan.APIKeyID]time.Time),
 	}
