@@ -184,3 +184,15 @@ func ExampleGrants() {
 	// true
 	// false
 }
+
+func TestIsLoopback(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"localhost": true, "LOCALHOST.": true, "app.localhost": true, "127.0.0.1": true, "127.8.9.1": true, "::1": true,
+		"": false, "localhost.example": false, "notlocalhost": false, "10.0.0.1": false, "0.0.0.0": false, "127.0.0.1.example": false,
+	} {
+		if got := linkspan.IsLoopback(host); got != want {
+			t.Errorf("IsLoopback(%q) is %v", host, got)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"strings"
@@ -118,7 +117,7 @@ func (p *parts) connectAccounts(a *App, db *store.Store, guard *egress.Guard) {
 func webhookTargets(guard *egress.Guard, publicURL string) func(*url.URL) error {
 	own, err := url.Parse(publicURL)
 	return func(u *url.URL) error {
-		if err == nil && hostOf(u) == hostOf(own) && (!isLoopback(hostOf(own)) || u.Port() == own.Port()) {
+		if err == nil && hostOf(u) == hostOf(own) && (!linkspan.IsLoopback(hostOf(own)) || u.Port() == own.Port()) {
 			return &egress.BlockedError{Host: u.Hostname(), Reason: "it is this server"}
 		}
 		return guard.CheckURL(u)
@@ -126,11 +125,6 @@ func webhookTargets(guard *egress.Guard, publicURL string) func(*url.URL) error 
 }
 
 func hostOf(u *url.URL) string { return strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")) }
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
-}
 
 // holder names this process among the replicas, for people who read lease rows
 // as well.

@@ -2,7 +2,6 @@ package environment
 
 import (
 	"fmt"
-	"net/netip"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -71,18 +70,11 @@ func (p *problems) callbackURL(text *string) {
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		p.add("Invalid URL", "callback_url")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+	case u.Scheme == "http" && !linkspan.IsLoopback(u.Hostname()):
 		p.add("The callback URL must be https, or http on this machine (localhost)", "callback_url")
 	case u.User != nil || strings.Contains(*text, "#"):
 		p.add("The callback URL must have no user name, password or fragment (#)", "callback_url")
 	}
-}
-
-// isLoopback reports whether a host of a URL is the machine itself.
-func isLoopback(host string) bool {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
 }
 
 func (p *problems) webhookURL(policy func(*url.URL) error, text *string, path ...any) {

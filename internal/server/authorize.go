@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -98,16 +97,11 @@ func (s *Server) beginOAuth(w http.ResponseWriter, r *http.Request) error {
 // that binds the authorization to the browser would not come back.
 func (s *Server) homeOf(r *http.Request) (string, bool) {
 	host, port, err := net.SplitHostPort(r.Host)
-	if err != nil || host == s.home.Hostname() || port != s.home.Port() || !isLoopback(host) || !isLoopback(s.home.Hostname()) ||
+	if err != nil || host == s.home.Hostname() || port != s.home.Port() || !linkspan.IsLoopback(host) || !linkspan.IsLoopback(s.home.Hostname()) ||
 		caller(r).Environment.Settings.CallbackURL != "" {
 		return "", false
 	}
 	return s.home.Scheme + "://" + s.home.Host + s.basePath + r.URL.RequestURI(), true
-}
-
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // notHead refuses HEAD where the answer to GET can be given only once. Scanners
