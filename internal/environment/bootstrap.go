@@ -164,11 +164,16 @@ func (in BootstrapInput) check() error {
 		if err := given.check(name); err != nil {
 			return err
 		}
-		key := strings.ToLower(given.SecretKey.Reveal())
-		if other, taken := uses[key]; taken && key != "" {
-			return fmt.Errorf("the secret key of %s is the same as the %s: give each its own", name, other)
+		for _, k := range []struct{ use, text string }{
+			{"secret key of " + name, given.SecretKey.Reveal()},
+			{"public key of " + name, given.PublicKey}, // everybody can read it
+		} {
+			key := strings.ToLower(k.text)
+			if other, taken := uses[key]; taken && key != "" {
+				return fmt.Errorf("the %s is the same as the %s: give each its own", k.use, other)
+			}
+			uses[key] = k.use
 		}
-		uses[key] = "secret key of " + name
 	}
 	return nil
 }

@@ -132,11 +132,18 @@ func TestBootstrapRefusesKeysThatCannotWork(t *testing.T) {
 		"one key for two": {AccountKey: good, Environments: map[string]environment.GivenKeys{
 			"dev": {SecretKey: linkspan.NewSecret(strings.ToUpper(good.Reveal()))},
 		}},
+		"one public key for two": {Environments: map[string]environment.GivenKeys{
+			"dev": {PublicKey: good.Reveal()}, "prod": {PublicKey: strings.ToUpper(good.Reveal())},
+		}},
+		"public key that is the secret key": envs("dev", environment.GivenKeys{SecretKey: good, PublicKey: good.Reveal()}),
 	} {
 		_, err := service.Bootstrap(t.Context(), in)
 		if err == nil {
 			t.Errorf("%s is accepted", name)
 			continue
+		}
+		if linkspan.KindOf(err) == linkspan.KindConflict {
+			t.Errorf("%s: only the database noticed: %v", name, err)
 		}
 		if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: the error shows the key: %v", name, err)
