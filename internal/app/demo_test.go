@@ -211,6 +211,7 @@ func TestDemoReceiver(t *testing.T) {
 		{"other key", signed("3", now, "other"), body, http.StatusUnauthorized, 0},
 		{"other body", signed("3", now, "key"), body + " ", http.StatusUnauthorized, 0},
 		{"old", signed("3", now.Add(-time.Hour), "key"), body, http.StatusUnauthorized, 0},
+		{"no id", signed("", now, "key"), body, http.StatusUnauthorized, 0},
 		{"no signature", http.Header{}, body, http.StatusUnauthorized, 0},
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhooks", strings.NewReader(tt.body))

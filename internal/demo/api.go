@@ -27,12 +27,13 @@ type caller struct {
 type callerKey struct{}
 
 // admit lets a request through to the API when check knows its caller, who is
-// within the limit.
-func (s *Server) admit(check func(*http.Request) (caller, error), next http.Handler) http.Handler {
+// within the limit. challenge tells other callers how to prove who they are (RFC
+// 9110 §11.6.1).
+func (s *Server) admit(challenge string, check func(*http.Request) (caller, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, err := check(r)
 		if err != nil {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="Ticketry", error="invalid_token"`)
+			w.Header().Set("WWW-Authenticate", challenge)
 			writeFailure(w, err)
 			return
 		}

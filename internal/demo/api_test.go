@@ -125,6 +125,8 @@ func TestTickets(t *testing.T) {
 	} {
 		f.api(t, http.MethodPost, "/tickets", body).want(t, status)
 	}
+	f.api(t, http.MethodPost, "/tickets/1/comments", `{"body":"`+strings.Repeat("x", 10_001)+`"}`).want(t, http.StatusUnprocessableEntity)
+	f.api(t, http.MethodGet, "/tickets?limit=0", "").want(t, http.StatusBadRequest, "at least 1")
 	f.api(t, http.MethodPut, "/tickets/1", "{}").want(t, http.StatusNotFound)
 }
 
@@ -197,8 +199,11 @@ func TestKeysAndLogins(t *testing.T) {
 	f.do(t, http.MethodGet, "/api/basic/me", "", login("mira:pass")...).want(t, http.StatusOK, "Mira Novak")
 	f.do(t, http.MethodGet, "/api/basic/me", "", login("mira:other")...).want(t, http.StatusUnauthorized)
 	f.do(t, http.MethodGet, "/api/basic/me", "", login("other:pass")...).want(t, http.StatusUnauthorized)
-	for _, path := range []string{"/api/me", "/api/keyed/me", "/api/basic/me"} {
-		f.do(t, http.MethodGet, path, "").want(t, http.StatusUnauthorized)
+	for path, scheme := range map[string]string{"/api/me": "Bearer", "/api/keyed/me": "ApiKey", "/api/basic/me": "Basic"} {
+		r := f.do(t, http.MethodGet, path, "").want(t, http.StatusUnauthorized)
+		if got, _, _ := strings.Cut(r.header.Get("WWW-Authenticate"), " "); got != scheme {
+			t.Errorf("%s asks for %q, not %q", path, got, scheme)
+		}
 	}
 	closed := start(t, func(c *demo.Config) { c.APIKey, c.Username, c.Password = "", "", "" })
 	closed.do(t, http.MethodGet, "/api/keyed/me", "", "X-Api-Key", "").want(t, http.StatusUnauthorized)
@@ -228,9 +233,13 @@ func TestSeedIsTheSame(t *testing.T) {
 	if d := cmp.Diff(a.list(t, "limit=100", nil), b.list(t, "limit=100", nil)); d != "" {
 		t.Error(d)
 	}
-	none := start(t, func(c *demo.Config) { c.Tickets = -1 })
+	none := start(t, func(c *demo.Config) { c.Tickets = -100 })
 	if got := none.list(t, "limit=100", nil); len(got) != 0 {
 		t.Errorf("an empty desk has %d tickets", len(got))
+	}
+	made := decode[demo.Ticket](t, none.api(t, http.MethodPost, "/tickets", `{"subject":"First"}`).want(t, http.StatusCreated))
+	if !made.CreatedAt.Equal(none.clock.Now()) {
+		t.Errorf("the first ticket is from %v, not from now", made.CreatedAt)
 	}
 }
 

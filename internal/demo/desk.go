@@ -16,6 +16,8 @@ const (
 	// maxTickets and maxComments bound what the desk holds.
 	maxTickets  = 200_000
 	maxComments = 400_000
+	// maxText bounds a description and a comment, in bytes.
+	maxText = 10_000
 )
 
 // Ticket is a request of somebody for help.
@@ -69,7 +71,7 @@ type desk struct {
 
 func newDesk(now func() time.Time, tickets int) *desk {
 	d := &desk{now: now, tickets: make(map[int]*Ticket), nextID: 1, nextNote: 1}
-	d.seed(min(tickets, maxTickets))
+	d.seed(max(0, min(tickets, maxTickets)))
 	return d
 }
 
@@ -225,6 +227,8 @@ func (d *desk) comment(id, author int, body string) (Comment, error) {
 		return Comment{}, fail(http.StatusInsufficientStorage, "full", "The desk is full. Delete some tickets first.")
 	case strings.TrimSpace(body) == "":
 		return Comment{}, invalid("A comment needs a body.")
+	case len(body) > maxText:
+		return Comment{}, invalid("The comment is longer than 10,000 bytes.")
 	}
 	t := *old
 	d.take(old)
@@ -260,7 +264,7 @@ func (d *desk) check(t Ticket) error {
 		return invalid("A ticket needs a subject.")
 	case len(t.Subject) > 200:
 		return invalid("The subject is longer than 200 bytes.")
-	case len(t.Description) > 10_000:
+	case len(t.Description) > maxText:
 		return invalid("The description is longer than 10,000 bytes.")
 	case !slices.Contains(statuses(), t.Status):
 		return invalid("The status must be one of " + strings.Join(statuses(), ", ") + ".")

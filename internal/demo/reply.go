@@ -72,8 +72,8 @@ func number(r *http.Request, name string, otherwise, most int) (int, error) {
 		return otherwise, nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < min(otherwise, 1) {
-		return 0, fail(http.StatusBadRequest, "bad_query", "The parameter "+name+" must be a whole number that is not negative.")
+	if least := min(otherwise, 1); err != nil || n < least {
+		return 0, fail(http.StatusBadRequest, "bad_query", "The parameter "+name+" must be a whole number of at least "+strconv.Itoa(least)+".")
 	}
 	return min(n, most), nil
 }

@@ -113,9 +113,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /oauth/revoke", s.revoke)
 	mux.HandleFunc("GET /.well-known/oauth-authorization-server", s.metadata)
 	api := s.apiRoutes()
-	mux.Handle("/api/", http.StripPrefix("/api", s.admit(s.bearer, api)))
-	mux.Handle("/api/keyed/", http.StripPrefix("/api/keyed", s.admit(s.apiKey, api)))
-	mux.Handle("/api/basic/", http.StripPrefix("/api/basic", s.admit(s.basic, api)))
+	mux.Handle("/api/", http.StripPrefix("/api", s.admit(`Bearer realm="Ticketry", error="invalid_token"`, s.bearer, api)))
+	mux.Handle("/api/keyed/", http.StripPrefix("/api/keyed", s.admit(`ApiKey realm="Ticketry"`, s.apiKey, api)))
+	mux.Handle("/api/basic/", http.StripPrefix("/api/basic", s.admit(`Basic realm="Ticketry", charset="UTF-8"`, s.basic, api)))
 	if s.cfg.ControlKey != "" {
 		mux.HandleFunc("POST /control/faults", s.control(s.armFault))
 		mux.HandleFunc("DELETE /control/faults", s.control(s.clearFaults))
