@@ -290,7 +290,8 @@ func socketHost(r *http.Request) (host netip.Prefix, counted bool) {
 func plainAddr(ip netip.Addr) netip.Addr { return ip.Unmap().WithZone("") }
 
 func isPublic(ip netip.Addr) bool {
-	return !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast()
+	shared := netip.PrefixFrom(netip.AddrFrom4([4]byte{100, 64}), 10) // RFC 6598; clusters use it inside too
+	return !ip.IsLoopback() && !ip.IsPrivate() && !ip.IsLinkLocalUnicast() && !shared.Contains(ip)
 }
 
 // count returns how many are open.

@@ -390,6 +390,8 @@ func TestSocketsBehindAProxyAreLimited(t *testing.T) {
 			{proxy, []string{"203.0.113.7, 10.0.0.1"}, false},
 			{proxy, []string{"203.0.113.7, what"}, false},
 			{proxy, nil, false},
+			{"100.64.3.4:5000", []string{"203.0.113.7"}, true}, // a proxy inside a cluster
+			{"100.128.0.1:443", []string{"203.0.113.7"}, false},
 			{"203.0.113.7:443", nil, true},
 			{"203.0.113.8:443", []string{"203.0.113.7"}, false}, // no proxy of ours: it may say what it likes
 		} {
