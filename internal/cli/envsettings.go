@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"unicode"
 
 	"github.com/linkspan/linkspan/api"
 	"github.com/linkspan/linkspan/internal/config"
@@ -203,7 +204,7 @@ func (t jsonTree) text(name string) string {
 	case nil:
 		return ""
 	case string:
-		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		if strings.ContainsFunc(v, unicode.IsControl) {
 			return jsonLine(v)
 		}
 		return v
@@ -212,6 +213,8 @@ func (t jsonTree) text(name string) string {
 	}
 }
 
+// jsonLine returns JSON without control characters. encoding/json lets those
+// from U+007F on pass.
 func jsonLine(v any) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
@@ -219,5 +222,13 @@ func jsonLine(v any) string {
 	if err := enc.Encode(v); err != nil {
 		return ""
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	var out strings.Builder
+	for _, r := range strings.TrimSuffix(b.String(), "\n") {
+		if unicode.IsControl(r) {
+			fmt.Fprintf(&out, `\u%04x`, r)
+			continue
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
 }

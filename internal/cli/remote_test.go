@@ -44,3 +44,22 @@ func TestKindsOfSettings(t *testing.T) {
 		}
 	}
 }
+
+func TestTextOfSettings(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		value any
+		want  string
+	}{
+		{nil, ""},
+		{"it's <é>", "it's <é>"},
+		{true, "true"},
+		{"two\nlines", `"two\nlines"`},
+		{"\x1b[2J \x7f \u009b2J", `"\u001b[2J \u007f \u009b2J"`},
+		{[]any{"\u009b"}, `["\u009b"]`},
+	} {
+		if got := (jsonTree{"a": map[string]any{"b": tt.value}}).text("a.b"); got != tt.want {
+			t.Errorf("%q is shown as %q, not %q", tt.value, got, tt.want)
+		}
+	}
+}
