@@ -89,7 +89,7 @@ func arrows() map[string]string {
 		"internal/integration":  ". catalog internal/oplog",
 		"internal/upstream":     ". catalog internal/credential internal/egress internal/oplog",
 		"internal/oauth":        ". catalog internal/credential internal/egress internal/oplog",
-		"internal/hook":         ". catalog internal/egress internal/upstream",
+		"internal/hook":         ". catalog internal/credential internal/egress internal/upstream",
 		"internal/webhook":      ". internal/change internal/egress internal/oplog",
 		"internal/connect":      ". catalog internal/change internal/credential internal/job internal/lease internal/oauth internal/oplog internal/upstream internal/webhook",
 		"internal/authorize":    ". catalog internal/access internal/change internal/connect internal/credential internal/oauth internal/oplog",

@@ -39,8 +39,8 @@ func lookPath(v any, path string) any {
 	return nil
 }
 
-// text returns a JSON string or number as text.
-func text(v any) (string, bool) {
+// Text returns a JSON string or number as text, and false for anything else.
+func Text(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:
 		return v, true

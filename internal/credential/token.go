@@ -63,7 +63,7 @@ func Capture(raw map[string]any, paths []string) map[string]any {
 		case bool:
 			captured[path] = v
 		default:
-			if s, ok := text(v); ok && s != "" {
+			if s, ok := Text(v); ok && s != "" {
 				captured[path] = s
 			}
 		}

@@ -52,7 +52,7 @@ func (v Vars) lookupOAuth2(name string) (string, bool) {
 		return v.c.ClientSecret.Reveal(), !v.c.ClientSecret.IsZero()
 	}
 	if path, ok := strings.CutPrefix(name, "raw."); ok {
-		return text(lookPath(v.c.Raw, path))
+		return Text(lookPath(v.c.Raw, path))
 	}
 	return "", false
 }

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/linkspan/linkspan/internal/credential"
 )
 
 // atlassian returns the hook that finds the site of a connection: which one of
@@ -77,6 +79,6 @@ func (r *run) setAtlassianAccount(ctx context.Context, site any) {
 }
 
 func textOf(v any) string {
-	text, _ := scalar(v)
+	text, _ := credential.Text(v)
 	return text
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/upstream"
 )
 
@@ -142,7 +143,7 @@ func (r *run) set(name string, value any) {
 
 // setting returns a setting of the connection as text, "" when there is none.
 func (r *run) setting(name string) string {
-	text, _ := scalar(r.t.Connection.Config[name])
+	text, _ := credential.Text(r.t.Connection.Config[name])
 	return text
 }
 
@@ -152,7 +153,7 @@ func (r *run) setting(name string) string {
 func (r *run) checkSettings() error {
 	for name, value := range r.settings {
 		input := r.t.Provider.Inputs.ConnectionConfig.Lookup(name)
-		text, ok := scalar(value)
+		text, ok := credential.Text(value)
 		if input == nil || !ok {
 			continue
 		}

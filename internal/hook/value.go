@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"github.com/linkspan/linkspan/internal/credential"
 )
 
 // at follows a path through parsed JSON: keys, and indices of lists, separated by
@@ -30,7 +32,7 @@ func at(v any, path string) any {
 // textAt is the text or number at a path as text, which keeps numbers exact. It
 // is "" when there is neither.
 func textAt(v any, path string) string {
-	text, _ := scalar(at(v, path))
+	text, _ := credential.Text(at(v, path))
 	return text
 }
 
@@ -51,19 +53,6 @@ func listAt(v any, path string) []any {
 	}
 	list, _ := v.([]any)
 	return list
-}
-
-func scalar(v any) (string, bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return v.String(), true
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), true
-	default:
-		return "", false
-	}
 }
 
 // claims are the claims of a JSON Web Token (RFC 7519 §7.2). Its signature is
