@@ -3,6 +3,7 @@ package connect_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/credential"
 )
@@ -83,6 +85,34 @@ func TestUsableTokenSurvivesAnInterruption(t *testing.T) {
 		w.wantCalls(2)
 		pass(31 * time.Second)
 		w.wantError(b, asNeeded, connect.CodeRefreshInterrupted, http.StatusFailedDependency)
+	})
+}
+
+// TestInterruptionIsNotPutOff has a process die in the middle of a refresh at a
+// provider whose access token lives on: the refresh is tried again all the same,
+// while the provider may still take the refresh token.
+func TestInterruptionIsNotPutOff(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 2, func(t *testing.T, w *world) {
+		text := strings.Replace(oauthYAML, "/token]", "/token]\n    introspection_url: https://acme.example/introspect", 1) +
+			"code_facts: {expiry_by_introspection: true}\n"
+		p, err := catalog.ParseProvider("acme.yaml", "acme", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.providers["acme"] = p
+		w.authority.introspected = `{"active":false}`
+		w.authority.tolerant = true
+		w.importToken(10 * time.Minute)
+		a, b := w.replicas[0], w.replicas[1]
+		w.authority.answered = func() { a.node.dead.Store(true) }
+		defer pass(6 * time.Minute) // until the replica that is cut off gives up
+		go func() { _ = second(a.get(t.Context(), asNeeded)) }()
+		synctest.Wait()
+		pass(20 * time.Second) // the lease lapses
+		w.authority.introspected = fmt.Sprintf(`{"active":true,"exp":%d}`, w.db.now().Add(2*time.Hour).Unix())
+		w.want(b, asNeeded, "at-1")
+		w.wantCalls(2)
 	})
 }
 

@@ -188,7 +188,9 @@ func (r *refresh) run(ctx context.Context) (out *entry, stored bool, err error) 
 	}
 	fresh, err := r.refresher.Refresh(ctx, oauth.RefreshRequest{
 		Provider: t.Provider, Integration: t.Integration.Secrets, ConnectionConfig: t.Connection.Config,
-		Credentials: t.Credentials, MayExtend: r.mode == modeDue, Trace: r.op.Message,
+		// Whether an interrupted refresh cost the refresh token must not stay open
+		// until the access token ends: some providers take it again only for a while.
+		Credentials: t.Credentials, MayExtend: r.mode == modeDue && !r.interrupted, Trace: r.op.Message,
 	})
 	if err != nil {
 		return r.failed(ctx, asFailure(err))

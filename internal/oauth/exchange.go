@@ -44,7 +44,7 @@ type ExchangeRequest struct {
 	// Callback holds the parameters of the redirect. They come from the user's
 	// browser and are not to be trusted.
 	Callback url.Values
-	// Trace gets the HTTP exchange as a message without secrets. Optional.
+	// Trace gets the HTTP exchanges as messages without secrets. Optional.
 	Trace func(linkspan.Message)
 }
 
@@ -66,7 +66,8 @@ func CodeParam(p *catalog.Provider) string {
 }
 
 // Exchange exchanges an authorization code for credentials in one HTTP exchange
-// (RFC 6749 §4.1.3, RFC 7636 §4.5). Every error is a *Failure.
+// (RFC 6749 §4.1.3, RFC 7636 §4.5). Providers whose tokens end by introspection
+// are asked for the end in another. Every error is a *Failure.
 func (c *Client) Exchange(ctx context.Context, in ExchangeRequest) (Grant, error) {
 	id, secret, err := ClientOf(in.Integration, in.ClientIDOverride, in.ClientSecretOverride)
 	if err != nil {

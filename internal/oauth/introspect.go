@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -12,8 +11,13 @@ import (
 	"github.com/linkspan/linkspan/internal/oplog"
 )
 
-// lookAgain is how long a token counts as good whose end nobody could tell.
-const lookAgain = 30 * time.Minute
+const (
+	// lookAgain is how long a token counts as good whose end nobody could tell.
+	lookAgain = 30 * time.Minute
+	// introspectTimeout bounds a question: behind an exchange the only copy of
+	// new tokens waits for it, and mostly a user.
+	introspectTimeout = 10 * time.Second
+)
 
 // introspection asks a provider whose token responses do not say when a token
 // ends (RFC 7662).
@@ -46,24 +50,27 @@ func (c *Client) withExpiry(ctx context.Context, in introspection) credential.Cr
 }
 
 // extended returns the credentials with a later end if the provider says that the
-// access token lives on: use prolongs such tokens, and a refresh can wait.
+// access token lives on: use prolongs such tokens, and a refresh can wait. It is
+// not a new token: IssuedAt stays, by which a rejected one is told from one that
+// another refresh would not help.
 func (c *Client) extended(ctx context.Context, in introspection) (credential.Credentials, bool) {
 	if !asks(in.provider) {
 		return credential.Credentials{}, false
 	}
 	at, alive := c.introspect(ctx, in)
-	now := c.now()
-	if !alive || !at.After(now.Add(in.provider.Auth.Token.RefreshMargin())) {
+	if !alive || !at.After(c.now().Add(in.provider.Auth.Token.RefreshMargin())) {
 		return credential.Credentials{}, false
 	}
 	out := in.credentials
-	out.ExpiresAt, out.IssuedAt = at, now.UTC()
+	out.ExpiresAt = at
 	return out, true
 }
 
 // introspect asks when the access token ends. A token that is not alive, an
 // answer without an end and a failure are one: it is not known to be good.
 func (c *Client) introspect(ctx context.Context, in introspection) (time.Time, bool) {
+	ctx, cancel := context.WithTimeout(ctx, introspectTimeout)
+	defer cancel()
 	request, redact, err := newIntrospection(ctx, in)
 	if err != nil {
 		return time.Time{}, false
@@ -81,12 +88,8 @@ func (c *Client) introspect(ctx context.Context, in introspection) (time.Time, b
 		return time.Time{}, false
 	}
 	active, _ := raw["active"].(bool)
-	seconds, _ := raw["exp"].(json.Number)
-	end, err := seconds.Int64()
-	if !active || err != nil || end <= 0 {
-		return time.Time{}, false
-	}
-	return time.Unix(end, 0).UTC(), true
+	end, ok := credential.ParseExpiry(raw["exp"], c.now())
+	return end, ok && active
 }
 
 // newIntrospection builds the request. The address comes from settings, whose

@@ -8,10 +8,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
+	"github.com/linkspan/linkspan/internal/oauth"
 )
 
 // teller is an authorization server whose token responses do not say when tokens
@@ -87,6 +89,7 @@ func TestIntrospection(t *testing.T) {
 		"without end":   {`{"active":true}`, now().Add(30 * time.Minute)},
 		"nonsense":      {`<html>`, now().Add(30 * time.Minute)},
 		"end in a text": {`{"active":true,"exp":"soon"}`, now().Add(30 * time.Minute)},
+		"end of time":   {`{"active":true,"exp":9223372036854775807}`, now().Add(30 * time.Minute)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,6 +145,7 @@ func TestTokenThatLivesOnIsNotRefreshed(t *testing.T) {
 				in.ConnectionConfig["instance"] = c.instance
 			}
 			in.MayExtend = c.mayExtend
+			in.Credentials.IssuedAt = now().Add(-2 * time.Hour)
 			fresh, err := newClient(t).Refresh(t.Context(), in)
 			if err != nil {
 				t.Fatal(err)
@@ -149,8 +153,45 @@ func TestTokenThatLivesOnIsNotRefreshed(t *testing.T) {
 			if server.paths() != c.paths || fresh.AccessToken.Reveal() != c.token || !fresh.ExpiresAt.After(now()) || fresh.RefreshToken.IsZero() {
 				t.Errorf("%s was called, the token is %s until %v", server.paths(), fresh.AccessToken.Reveal(), fresh.ExpiresAt)
 			}
+			if old := fresh.IssuedAt.Equal(in.Credentials.IssuedAt); old != (c.token == "old-access-token") {
+				t.Errorf("the token %s was issued at %v", c.token, fresh.IssuedAt)
+			}
 		})
 	}
+}
+
+// reticent answers at the token endpoint, and keeps whoever introspects waiting.
+type reticent struct{}
+
+func (reticent) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path == "/introspect" {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	rec := httptest.NewRecorder()
+	new(teller).ServeHTTP(rec, r)
+	return rec.Result(), nil
+}
+
+// TestNewTokensDoNotWaitLongForTheirEnd has the introspection endpoint hang while
+// the only copy of new tokens is in memory.
+func TestNewTokensDoNotWaitLongForTheirEnd(t *testing.T) {
+	t.Parallel()
+	p := tellingProvider(t, "https://acme.example")
+	synctest.Test(t, func(t *testing.T) {
+		client := oauth.New(oauth.Config{HTTP: &http.Client{Transport: reticent{}}})
+		defer client.Close()
+		in := refreshRequest(p)
+		in.ConnectionConfig = map[string]any{"instance": "http://127.0.0.1:80"}
+		began := time.Now()
+		fresh, err := client.Refresh(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 10*time.Second || !fresh.ExpiresAt.Equal(time.Now().Add(30*time.Minute)) {
+			t.Errorf("after %v the token ends at %v", took, fresh.ExpiresAt)
+		}
+	})
 }
 
 // TestIntrospectionStaysAtTheProvider checks that no setting leads the client's

@@ -31,7 +31,7 @@ type RefreshRequest struct {
 // Refresh exchanges a refresh token for new credentials in one HTTP exchange
 // (RFC 6749 §6). The new credentials keep the old refresh token when the
 // provider sends none, and the connection's own OAuth client. Providers whose
-// tokens end by introspection are asked for the end. Every error is a *Failure.
+// tokens end by introspection are asked for the end in others. Every error is a *Failure.
 func (c *Client) Refresh(ctx context.Context, in RefreshRequest) (credential.Credentials, error) {
 	if in.Credentials.RefreshToken.IsZero() {
 		return credential.Credentials{}, misconfigured("There is no refresh token.", nil)
