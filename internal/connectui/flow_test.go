@@ -185,6 +185,21 @@ func TestFlows(t *testing.T) {
 		popup.Click(t, "#yes")
 		page.See(t, "[data-view=done]")
 	})
+	t.Run("the socket opens too late, and the provider cuts the window off", func(t *testing.T) {
+		page := b.Open(t, r.URL+"/connect-ui/?session_token=one", browsertest.View{})
+		page.Type(t, "input[name='s.subdomain']", "acme")
+		page.Do(t, `{
+			const later = setTimeout;
+			window.setTimeout = (f, ms) => later(f, ms === 8000 ? 0 : ms);
+			window.WebSocket = class { constructor() { window.late = this } close() { this.closed = true } };
+		}`)
+		popup := page.Popup(t, func() { page.Click(t, "button[type=submit]") })
+		popup.Until(t, `document.title === "Provider"`)
+		page.Do(t, `late.onmessage?.({data: JSON.stringify({message_type: "connection_ack", ws_client_id: "late"})})`)
+		popup.Do(t, `window.opener = null`)
+		popup.Click(t, "#yes")
+		page.See(t, "[data-view=done]")
+	})
 	t.Run("the window of a failure stays until it is told", func(t *testing.T) {
 		page := b.Open(t, r.URL+"/connect-ui/", browsertest.View{})
 		page.Do(t, `addEventListener("click", () => { window.opened = open("/result/denied") }, {once: true})`)

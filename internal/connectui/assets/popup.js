@@ -35,6 +35,7 @@ const startFlow = (form) => {
 // was entered is ever part of an address.
 const send = (of, id, target) => {
   if (of !== flow) return;
+  if (!id) hangUp(of); // an answer that comes late would promise a result that goes elsewhere
   const values = { session_token: token, lang, theme, ws_client_id: id };
   const added = Object.entries(values).map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   of.form.append(...added);
@@ -81,6 +82,12 @@ const dial = (of, named) => {
     of.tries = (of.tries ?? 0) + 1;
     of.redial = setTimeout(() => dial(of, named), Math.min(500 * 2 ** of.tries, 20000));
   };
+};
+
+const hangUp = ({ socket }) => {
+  if (!socket) return;
+  socket.onclose = socket.onmessage = socket.onerror = null;
+  socket.close();
 };
 
 // popupSaid hears the page that the window ends on. The socket says more, so it
@@ -150,14 +157,11 @@ const fail = (of, code, message) => {
 
 const endFlow = (delay = 0) => {
   if (!flow) return;
-  const { popup, socket, timer, redial } = flow;
+  const { popup, timer, redial } = flow;
+  hangUp(flow);
   flow = null;
   clearInterval(timer);
   clearTimeout(redial);
-  if (socket) {
-    socket.onclose = socket.onmessage = socket.onerror = null;
-    socket.close();
-  }
   if (popup) setTimeout(() => popup.close(), delay);
 };
 
