@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"unicode/utf8"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
@@ -46,7 +45,7 @@ func (v cardView) title() string {
 	switch {
 	case v.Reconnect:
 		return v.say(v.W.ReconnectTitle, v.Name)
-	case v.App != "" && utf8.RuneCountInString(v.App) <= maxHeadingApp:
+	case v.appInHeading():
 		return v.say(v.W.CardTitleApp, v.Name)
 	}
 	return v.say(v.W.CardTitle, v.Name)

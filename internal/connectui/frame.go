@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strconv"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/a-h/templ"
 
@@ -25,10 +26,16 @@ func (f frame) path(key, action string) string {
 
 // documentTitle names the document. The script keeps it in step with the view.
 func (f frame) documentTitle() string {
-	if f.App == "" || len(f.App) > maxHeadingApp {
-		return f.W.ListTitle
+	if f.appInHeading() {
+		return f.say(f.W.ListTitleApp, "")
 	}
-	return f.say(f.W.ListTitleApp, "")
+	return f.W.ListTitle
+}
+
+// appInHeading reports whether there is a name of the customer's product that is
+// short enough for a heading.
+func (f frame) appInHeading() bool {
+	return f.App != "" && utf8.RuneCountInString(f.App) <= maxHeadingApp
 }
 
 // styleElement holds the colours of the environment.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,5 +74,25 @@ func TestSay(t *testing.T) {
 	t.Parallel()
 	if got := say("{app} can't reach {provider}.", "app", "this app", "provider", "{app}"); got != "This app can't reach {app}." {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestAppInHeadings holds all headings to one measure of a long name: characters,
+// which are bytes only in some scripts.
+func TestAppInHeadings(t *testing.T) {
+	t.Parallel()
+	for app, shown := range map[string]bool{
+		"":                      false,
+		"Acme":                  true,
+		strings.Repeat("あ", 30): true,
+		strings.Repeat("あ", 31): false,
+		strings.Repeat("a", 31): false,
+	} {
+		f := frame{W: english(), App: app}
+		for _, title := range []string{f.documentTitle(), cardView{frame: f, Name: "GitHub"}.title()} {
+			if got := app != "" && strings.Contains(title, app); got != shown {
+				t.Errorf("the heading for %q is %q", app, title)
+			}
+		}
 	}
 }
