@@ -32,6 +32,12 @@ type (
 	WebhookEventID int64
 	// WebhookDeliveryID identifies the sending of a webhook to one URL.
 	WebhookDeliveryID int64
+	// FunctionID identifies a deployed function through all its versions.
+	FunctionID int64
+	// FunctionVersionID identifies one version of a function.
+	FunctionVersionID int64
+	// RunID identifies a run of a function.
+	RunID int64
 )
 
 // NewUUID returns a random UUID, version 4 (RFC 9562 §5.4), in lower case.

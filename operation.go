@@ -18,6 +18,11 @@ const (
 	OperationAuth  OperationType = "auth"
 	// OperationWebhook is the sending of a webhook.
 	OperationWebhook OperationType = "webhook"
+	// OperationActionRun is the run of an action, OperationEvents that of functions
+	// at events, OperationDeploy a deploy of functions.
+	OperationActionRun OperationType = "action"
+	OperationEvents    OperationType = "events"
+	OperationDeploy    OperationType = "deploy"
 
 	ActionCall             OperationAction = "call"
 	ActionCreateConnection OperationAction = "create_connection"
@@ -30,6 +35,13 @@ const (
 	ActionConnectionCreateHook  OperationAction = "connection_create"
 	ActionConnectionRefreshHook OperationAction = "connection_refresh"
 	ActionConnectionDeleteHook  OperationAction = "connection_delete"
+	ActionAsyncActionHook       OperationAction = "async_action"
+
+	ActionRun                    OperationAction = "run"
+	ActionPostConnectionCreation OperationAction = "post_connection_creation"
+	ActionPreConnectionDeletion  OperationAction = "pre_connection_deletion"
+	ActionValidateConnection     OperationAction = "validate_connection"
+	ActionDeployCustom           OperationAction = "custom"
 )
 
 // OperationState is where an operation stands (features OBS-03).

@@ -42,6 +42,13 @@ const (
 	// ChangeWebhooksDue tells replicas that send webhooks that there are new
 	// ones. It has no key.
 	ChangeWebhooksDue ChangeKind = "webhooks_due"
+	// ChangeFunctions means that functions of an environment were deployed,
+	// removed, switched on or off. It has no key: a
+	// deploy may touch thousands.
+	ChangeFunctions ChangeKind = "functions"
+	// ChangeRunsDue tells replicas that run functions in the background that
+	// there is something to do. It has no key.
+	ChangeRunsDue ChangeKind = "runs_due"
 	// ChangeLost means that changes were missed (too far behind, or the
 	// database was replaced): drop everything.
 	ChangeLost ChangeKind = "lost"

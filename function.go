@@ -1,0 +1,236 @@
+package linkspan
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// FunctionKind is what a function is for (features §9).
+type FunctionKind string
+
+// The kinds of functions.
+const (
+	// FunctionSync reads a provider's data into the records cache.
+	FunctionSync FunctionKind = "sync"
+	// FunctionAction does one thing on request and returns a result.
+	FunctionAction FunctionKind = "action"
+	// FunctionOnEvent runs at an event in the life of a connection.
+	FunctionOnEvent FunctionKind = "on-event"
+)
+
+// Valid reports whether k is one of the kinds.
+func (k FunctionKind) Valid() bool {
+	return k == FunctionSync || k == FunctionAction || k == FunctionOnEvent
+}
+
+// FunctionEvent is an event in the life of a connection that functions run at
+// (features §17).
+type FunctionEvent string
+
+// The events.
+const (
+	EventPostConnectionCreation FunctionEvent = "post-connection-creation"
+	EventPreConnectionDeletion  FunctionEvent = "pre-connection-deletion"
+	EventValidateConnection     FunctionEvent = "validate-connection"
+)
+
+// Valid reports whether e is one of the events.
+func (e FunctionEvent) Valid() bool {
+	return e == EventPostConnectionCreation || e == EventPreConnectionDeletion || e == EventValidateConnection
+}
+
+// FunctionSource says who keeps a function (features FN-10).
+type FunctionSource string
+
+// The sources.
+const (
+	// SourceRepo is a folder that is deployed as a whole.
+	SourceRepo FunctionSource = "repo"
+	// SourceStandalone is a single function deployed by itself.
+	SourceStandalone FunctionSource = "standalone"
+	// SourceCatalog is a template that was switched on.
+	SourceCatalog FunctionSource = "catalog"
+)
+
+// Function is a function deployed to an integration. Its name is unique among
+// the integration's functions of the same kind. It outlives its versions and,
+// marked as deleted, its removal: deployed again it goes on where it was.
+type Function struct {
+	ID            FunctionID
+	UUID          string
+	EnvironmentID EnvironmentID
+	IntegrationID IntegrationID
+	// IntegrationKey and Provider are read with the row for convenience.
+	IntegrationKey string
+	Provider       string
+	Kind           FunctionKind
+	Name           string
+	Enabled        bool
+	Source         FunctionSource
+	// Version is the active one, read with the row.
+	Version   FunctionVersion
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// FunctionVersion is what one deploy made of a function. It never changes.
+type FunctionVersion struct {
+	ID            FunctionVersionID
+	UUID          string
+	FunctionID    FunctionID
+	EnvironmentID EnvironmentID
+	// Number counts the function's versions from 1.
+	Number int64
+	// Label is the version's name that people see, such as "1.0.0".
+	Label      string
+	Definition FunctionDefinition
+	// CodeHash and SourceHash are the hex SHA-256 of the bundle and of the
+	// TypeScript it was made of; the texts are kept under them.
+	CodeHash   string
+	SourceHash string
+	// CreatedAt is when it was deployed first.
+	CreatedAt time.Time
+}
+
+// FunctionDefinition is what a function says of itself. The names in JSON are
+// stored.
+type FunctionDefinition struct {
+	Description string   `json:"description,omitempty"`
+	Scopes      []string `json:"scopes,omitempty"`
+	// Input and Metadata name definitions of Schema. Empty: none.
+	Input    string `json:"input,omitempty"`
+	Metadata string `json:"metadata,omitempty"`
+	// Models are a sync's models, or the one name of an action's output.
+	Models []string `json:"models,omitempty"`
+	// Schema is {"definitions":{…}}: JSON Schema, draft 7. Nil: unknown.
+	Schema    json.RawMessage    `json:"schema,omitempty"`
+	Endpoints []FunctionEndpoint `json:"endpoints,omitempty"`
+	// Features are what it makes use of, such as "checkpoints".
+	Features []string `json:"features,omitempty"`
+	// SDKVersion is that of the tool that made the bundle.
+	SDKVersion string `json:"sdk_version,omitempty"`
+
+	// Frequency, SyncType ("full" or "incremental"), AutoStart, TrackDeletes and
+	// WebhookSubscriptions are of syncs.
+	Frequency            string         `json:"frequency,omitempty"`
+	SyncType             string         `json:"sync_type,omitempty"`
+	AutoStart            bool           `json:"auto_start,omitempty"`
+	TrackDeletes         bool           `json:"track_deletes,omitempty"`
+	WebhookSubscriptions []string       `json:"webhook_subscriptions,omitempty"`
+	Attributes           map[string]any `json:"attributes,omitempty"`
+
+	// Event is of on-event functions.
+	Event FunctionEvent `json:"event,omitempty"`
+}
+
+// FunctionEndpoint is a method and path under /v1 that older clients call.
+type FunctionEndpoint struct {
+	Method string `json:"method"`
+	Path   string `json:"path"`
+	Group  string `json:"group,omitempty"`
+}
+
+// FunctionCode is the two texts of a version.
+type FunctionCode struct {
+	// Bundle is JavaScript, a CommonJS module with its source map inline.
+	Bundle string
+	// Source is the TypeScript of the function's own file.
+	Source string
+}
+
+// RunState is where a run stands.
+type RunState string
+
+// The states of runs.
+const (
+	RunWaiting   RunState = "waiting"
+	RunRunning   RunState = "running"
+	RunSucceeded RunState = "success"
+	RunFailed    RunState = "failed"
+	RunCancelled RunState = "cancelled"
+)
+
+// Run is one execution of a function that must not be lost: asynchronous
+// actions, functions at events, syncs. Synchronous actions have none.
+type Run struct {
+	ID            RunID
+	UUID          string
+	EnvironmentID EnvironmentID
+	FunctionID    FunctionID
+	ConnectionID  ConnectionID
+	// Kind, Name, IntegrationKey, Provider, ConnectionName and ConnectionUUID
+	// repeat what they were when the run was asked for.
+	Kind           FunctionKind
+	Name           string
+	Event          FunctionEvent // of on-event functions
+	IntegrationKey string
+	Provider       string
+	ConnectionName string
+	ConnectionUUID string
+	State          RunState
+	// Input and Output are JSON and stored encrypted. Zero: none.
+	Input  Secret
+	Output Secret
+	// Error is why the last attempt failed, as the public API shows it; stored
+	// encrypted. Nil: it did not.
+	Error *RunError
+	// MaxAttempts is how often it may be tried; Attempts counts those that were
+	// begun, and Attempt is the number that fences the holder of the lease.
+	MaxAttempts int
+	Attempts    int
+	Attempt     int64
+	Holder      string
+	// NextAt is when it is due. Zero unless waiting.
+	NextAt time.Time
+	// LeaseUntil is until when the holder may work on it. Zero: nobody does.
+	LeaseUntil time.Time
+	Operation  OperationID
+	CreatedAt  time.Time
+	StartedAt  time.Time // zero: not yet
+	EndedAt    time.Time // zero: not yet
+	// ExpiresAt is until when it may begin; later it fails.
+	ExpiresAt time.Time
+}
+
+// RunError is why a run failed, in the words of the public API. The names in
+// JSON are stored.
+type RunError struct {
+	// Code is one of wire contract §4.9, such as "script_http_error".
+	Code    string          `json:"code"`
+	Message string          `json:"message,omitempty"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+	// Upstream is the provider's answer that the function did not handle.
+	Upstream *UpstreamAnswer `json:"upstream,omitempty"`
+	// Retryable says that the same run may well succeed another time, and that
+	// trying again repeats nothing that was done.
+	Retryable bool `json:"retryable,omitempty"`
+}
+
+// Error implements error.
+func (e *RunError) Error() string {
+	if e.Message == "" {
+		return e.Code
+	}
+	return e.Code + ": " + e.Message
+}
+
+// UpstreamAnswer is a provider's answer, as far as it is passed on.
+type UpstreamAnswer struct {
+	Status  int               `json:"status"`
+	Headers map[string]string `json:"headers"`
+	Body    json.RawMessage   `json:"body"`
+}
+
+// Checkpoint is the progress that a function keeps between its runs, for one
+// connection (features §12).
+type Checkpoint struct {
+	// Key names whose it is, such as "action/create-issue" or
+	// "sync/issues/base".
+	Key string
+	// Value is a flat JSON object.
+	Value json.RawMessage
+	// Version rises with every change and fences writers that worked from an
+	// older one.
+	Version   int64
+	UpdatedAt time.Time
+}
