@@ -31,7 +31,7 @@ say "generated files"
 scripts/verify.sh
 
 say "other platforms"
-for target in linux/arm64 darwin/arm64 windows/amd64; do
+for target in linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do
 	GOOS=${target%/*} GOARCH=${target#*/} CGO_ENABLED=0 go build -o /dev/null ./cmd/linkspan ||
 		die "does not build for $target"
 done

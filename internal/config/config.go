@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/linkspan/linkspan"
 )
@@ -63,6 +64,16 @@ type Config struct {
 	// RateLimit is the number of API calls an account may make in a minute.
 	// Zero means no limit.
 	RateLimit int
+	// Runners is the most processes that run functions.
+	Runners int
+	// FunctionMemory and FunctionsMemory bound the memory of one run and of all
+	// runs of this replica, in bytes.
+	FunctionMemory, FunctionsMemory int64
+	// ActionTimeout bounds the run of an action.
+	ActionTimeout time.Duration
+	// CacheDir holds what can be made again. Empty: a folder of the program's
+	// own choice.
+	CacheDir string
 	// EncryptionKey is the active master key, OldEncryptionKeys those that
 	// only decrypt. Each is valid base64 of 32 bytes.
 	EncryptionKey     linkspan.Secret

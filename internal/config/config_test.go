@@ -151,6 +151,9 @@ func TestLoadRefuses(t *testing.T) {
 		want  []string
 	}{
 		{"not a number", map[string]string{"rate-limit": "many"}, nil, "", []string{`--rate-limit: "many"`, "LINKSPAN_RATE_LIMIT", "file key rate_limit"}},
+		{"no runner", map[string]string{"runners": "0"}, nil, "", []string{`--runners: "0"`, "from 1 on"}},
+		{"not a duration", map[string]string{"action-timeout": "soon"}, nil, "", []string{`--action-timeout: "soon"`, "such as 30s"}},
+		{"too long", map[string]string{"action-timeout": "25h"}, nil, "", []string{"from 1s to 24h"}},
 		{"negative", map[string]string{"rate-limit": "-1"}, nil, "", []string{"from 0 on"}},
 		{"not a boolean", nil, map[string]string{"LINKSPAN_POLL_ONLY": "maybe"}, "", []string{`LINKSPAN_POLL_ONLY: "maybe"`, "--poll-only"}},
 		{"no size", map[string]string{"max-body": "lots"}, nil, "", []string{`--max-body: "lots"`, "75MB"}},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"strings"
+	"time"
 )
 
 // Setting describes one setting: its names, its meaning and its default.
@@ -123,6 +124,31 @@ func serverSettings() []Setting {
 			Name: "rate-limit", Placeholder: "N", Default: "0",
 			Usage: "API calls an account may make in a minute; 0 is no limit",
 			set:   count(func(c *Config) *int { return &c.RateLimit }),
+		},
+		{
+			Name: "runners", Placeholder: "N", Default: "2",
+			Usage: "most processes that run functions; they start with the first run",
+			set:   atLeastOne(func(c *Config) *int { return &c.Runners }),
+		},
+		{
+			Name: "function-memory", Placeholder: "SIZE", Default: "128MB",
+			Usage: "most memory of one run of a function",
+			set:   size(func(c *Config) *int64 { return &c.FunctionMemory }, 16<<20),
+		},
+		{
+			Name: "functions-memory", Placeholder: "SIZE", Default: "1GB",
+			Usage: "most memory of all runs of this replica together; more wait",
+			set:   size(func(c *Config) *int64 { return &c.FunctionsMemory }, 64<<20),
+		},
+		{
+			Name: "action-timeout", Placeholder: "DURATION", Default: "15m",
+			Usage: "longest run of an action, such as 30s or 15m",
+			set:   duration(func(c *Config) *time.Duration { return &c.ActionTimeout }, time.Second, 24*time.Hour),
+		},
+		{
+			Name: "cache", Placeholder: "DIR",
+			Usage: "folder of what can be made again (default cache in --data, else in the user's cache folder)",
+			set:   text(func(c *Config) *string { return &c.CacheDir }),
 		},
 		{
 			Name: "encryption-key", Placeholder: "KEY", Secret: true,

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/vault"
@@ -57,6 +58,32 @@ func count(field func(*Config) *int) setter {
 			return fmt.Errorf("%q is not a whole number from 0 on", s)
 		}
 		*field(c) = int(n)
+		return nil
+	}
+}
+
+func atLeastOne(field func(*Config) *int) setter {
+	return func(c *Config, s string) error {
+		n, err := strconv.ParseUint(s, 10, 31)
+		if err != nil || n == 0 {
+			return fmt.Errorf("%q is not a whole number from 1 on", s)
+		}
+		*field(c) = int(n)
+		return nil
+	}
+}
+
+// duration reads a span of time such as 90s or 15m.
+func duration(field func(*Config) *time.Duration, least, most time.Duration) setter {
+	return func(c *Config, s string) error {
+		d, err := time.ParseDuration(strings.TrimSpace(s))
+		if err != nil {
+			return fmt.Errorf("%q is not a duration such as 30s or 15m", s)
+		}
+		if d < least || d > most {
+			return fmt.Errorf("%q is not from %s to %s", s, least, most)
+		}
+		*field(c) = d
 		return nil
 	}
 }
