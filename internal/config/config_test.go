@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -39,6 +40,7 @@ func TestLoad(t *testing.T) {
 	defaults := config.Config{
 		DataDir: "./linkspan-data", Listen: "127.0.0.1:3003", Role: config.RoleAll, LogFormat: "auto", LogLevel: "info",
 		BaseURLOverride: "anywhere", MaxBody: 75 << 20, MaxProxyBody: 75 << 20,
+		Runners: 2, FunctionMemory: 128 << 20, FunctionsMemory: 1 << 30, ActionTimeout: 15 * time.Minute,
 	}
 	with := func(change func(*config.Config)) config.Config {
 		c := defaults
@@ -82,6 +84,11 @@ base_url_override: provider
 denied_hosts: [api.example, ".evil.example", "[::1]"]
 max_body: 500 kb
 max_proxy_body: 0
+runners: 3
+function_memory: 64MB
+functions_memory: 2GB
+action_timeout: 90s
+cache: /var/cache/linkspan
 encryption_key: ` + key1 + `
 old_encryption_keys:
   - ` + key2 + `
@@ -99,6 +106,8 @@ public_key_dev: ` + uuid + `
 				c.ConnectURL = "https://connect.example.com/ui/"
 				c.BaseURLOverride, c.DeniedHosts = "provider", []string{"api.example", ".evil.example", "[::1]"}
 				c.MaxBody, c.MaxProxyBody = 500<<10, 0
+				c.Runners, c.FunctionMemory, c.FunctionsMemory, c.ActionTimeout = 3, 64<<20, 2<<30, 90*time.Second
+				c.CacheDir = "/var/cache/linkspan"
 				c.AllowPrivateNetwork, c.ProvidersDir, c.LogFormat = true, "./providers", "json"
 				c.EncryptionKey, c.OldEncryptionKeys = secret(key1), []linkspan.Secret{secret(key2), secret(key1)}
 				c.Bootstrap.AccountKey, c.Bootstrap.Prod.SecretKey = secret(uuid), secret(uuid)
