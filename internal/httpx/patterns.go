@@ -49,6 +49,8 @@ func patternNamed(name string) (pattern, bool) {
 		return pattern{js: `^\d+(,\d+)*$`, match: func(s string) bool {
 			return listOf(s, all(digit, ""))
 		}}, true
+	case "sdk_version": // of the tool that bundled functions
+		return pattern{js: `[0-9]+\.[0-9]+\.[0-9]+-(zero|yaml)`, match: hasSDKVersion}, true
 	case "number":
 		return pattern{js: `^\d+$`, match: all(digit, "")}, true
 	case "operation":
@@ -56,6 +58,31 @@ func patternNamed(name string) (pattern, bool) {
 	default:
 		return pattern{}, false
 	}
+}
+
+// hasSDKVersion looks for three numbers followed by the kind of project. The
+// pattern of the contract has no anchors.
+func hasSDKVersion(s string) bool {
+	for from := 0; from < len(s); from++ {
+		rest, ok := s[from:], true
+		for part := 0; part < 3 && ok; part++ {
+			n := 0
+			for n < len(rest) && digit(rest[n]) {
+				n++
+			}
+			if ok = n > 0; ok && part < 2 {
+				ok = n < len(rest) && rest[n] == '.'
+				n++
+			}
+			if ok {
+				rest = rest[n:]
+			}
+		}
+		if ok && (strings.HasPrefix(rest, "-zero") || strings.HasPrefix(rest, "-yaml")) {
+			return true
+		}
+	}
+	return false
 }
 
 func isScopeList(s string) bool {

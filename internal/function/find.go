@@ -1,0 +1,127 @@
+package function
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/change"
+)
+
+// findSize is how many answers of Find and ByEvent a replica keeps at hand.
+const findSize = 20_000
+
+// findKey is one question: for a function by its name, or for those of an event.
+type findKey struct {
+	env         linkspan.EnvironmentID
+	integration string
+	kind        linkspan.FunctionKind
+	name        string
+	event       linkspan.FunctionEvent
+}
+
+// found is an answer. It is shared between callers and never changed.
+type found struct {
+	env       linkspan.EnvironmentID
+	functions []linkspan.Function
+}
+
+// tags names what an answer was made from. A deploy may touch thousands of
+// functions, so its change names the environment alone.
+func (f found) tags() []string { return []string{environmentTag(f.env)} }
+
+func environmentTag(env linkspan.EnvironmentID) string {
+	return change.Tag(linkspan.ChangeFunctions, strconv.FormatInt(int64(env), 10))
+}
+
+// follow makes the cache drop what changes: the functions themselves, and the
+// keys of integrations, which are part of the questions.
+func (s *Service) follow() {
+	s.feed.Subscribe(func(c linkspan.Change) {
+		switch c.Kind { //nolint:exhaustive // nothing else is part of an answer
+		case linkspan.ChangeLost:
+			s.found.Clear()
+		case linkspan.ChangeFunctions, linkspan.ChangeIntegration, linkspan.ChangeEnvironment:
+			s.found.Invalidate(environmentTag(c.Environment))
+		}
+	})
+}
+
+// Find returns a function, switched on or not, or a not_found error. It is for
+// whoever runs it: the answer comes from a cache and is shared, so that nothing
+// in it may be changed.
+func (s *Service) Find(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, kind linkspan.FunctionKind, name string) (linkspan.Function, error) {
+	key := findKey{env: env, integration: integrationKey, kind: kind, name: name}
+	answer, err := s.ask(ctx, key, s.findOne)
+	if err != nil {
+		return linkspan.Function{}, err
+	}
+	return answer.functions[0], nil
+}
+
+func (s *Service) findOne(ctx context.Context, key findKey) (found, error) {
+	list, err := s.store.FunctionsNamed(ctx, nil, key.env, key.integration, key.name)
+	if err != nil {
+		return found{}, fmt.Errorf("finding a function: %w", err)
+	}
+	for i := range list {
+		if list[i].Kind == key.kind {
+			return found{key.env, list[i : i+1]}, nil
+		}
+	}
+	return found{}, missing("function.Find", nil)
+}
+
+func missing(op string, cause error) error {
+	return linkspan.E(op, linkspan.KindNotFound, "not_found", cause, "Function does not exist")
+}
+
+// ByEvent returns the integration's functions at an event that are switched on,
+// by name; none is no error. The answer is shared like Find's.
+func (s *Service) ByEvent(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, e linkspan.FunctionEvent) ([]linkspan.Function, error) {
+	answer, err := s.ask(ctx, findKey{env: env, integration: integrationKey, kind: linkspan.FunctionOnEvent, event: e}, s.findEvent)
+	return answer.functions, err
+}
+
+func (s *Service) findEvent(ctx context.Context, key findKey) (found, error) {
+	list, err := s.store.FunctionsOfKind(ctx, nil, key.env, key.integration, linkspan.FunctionOnEvent)
+	if err != nil {
+		return found{}, fmt.Errorf("finding the functions at an event: %w", err)
+	}
+	list = slices.DeleteFunc(list, func(f linkspan.Function) bool { return !f.Enabled || f.Version.Definition.Event != key.event })
+	return found{key.env, list}, nil
+}
+
+// ask answers from the cache, or has the answer looked up.
+func (s *Service) ask(ctx context.Context, key findKey, lookUp func(context.Context, findKey) (found, error)) (found, error) {
+	if err := s.feed.Check(); err != nil {
+		return found{}, err
+	}
+	if answer, ok := s.found.Peek(key); ok { // spares the hot path Load's closure
+		return answer, nil
+	}
+	return s.found.Load(ctx, key, func(ctx context.Context) (found, error) { return lookUp(ctx, key) })
+}
+
+// VersionCode returns the texts of a version. Those of versions in use come from
+// a cache.
+func (s *Service) VersionCode(ctx context.Context, env linkspan.EnvironmentID, v linkspan.FunctionVersion) (linkspan.FunctionCode, error) {
+	bundle, err := s.text(ctx, env, v.CodeHash)
+	if err != nil {
+		return linkspan.FunctionCode{}, err
+	}
+	source, err := s.text(ctx, env, v.SourceHash)
+	return linkspan.FunctionCode{Bundle: bundle, Source: source}, err
+}
+
+func (s *Service) text(ctx context.Context, env linkspan.EnvironmentID, hash string) (string, error) {
+	text, err := s.code.load(ctx, codeKey{env, hash}, func(ctx context.Context) (string, error) {
+		return s.store.FunctionCode(ctx, nil, env, hash)
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the code of a function: %w", err)
+	}
+	return text, nil
+}
