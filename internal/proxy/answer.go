@@ -16,19 +16,51 @@ import (
 	"time"
 )
 
+// exchange is a call that came by HTTP and is answered by HTTP.
+type exchange struct {
+	call
+
+	w http.ResponseWriter
+	r *http.Request
+}
+
+// serve runs the call up to the end of the answer.
+func (c *exchange) serve() error {
+	if err := c.prepare(); err != nil {
+		return err
+	}
+	if c.stream != nil && c.params.retries == 0 {
+		// The answer may begin while the body is still arriving.
+		_ = http.NewResponseController(c.w).EnableFullDuplex() // HTTP/2 and test recorders do without
+	}
+	res, err := c.attempts() //nolint:bodyclose // deliver closes it
+	if err != nil {
+		return c.failed(err)
+	}
+	return c.deliver(res)
+}
+
+// errSwitched is about an answer that is none.
+var errSwitched = errors.New("the upstream switched protocols, which nobody asked for")
+
+// decoded returns the body of an answer as the caller gets it.
+func (c *call) decoded(res *http.Response) io.Reader {
+	if !c.decompresses() || c.method == http.MethodHead || !strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") || res.ContentLength == 0 {
+		return res.Body
+	}
+	res.Header.Del("Content-Encoding")
+	res.Header.Del("Content-Length")
+	res.ContentLength = -1
+	return &gunzip{src: res.Body}
+}
+
 // deliver streams an answer to the caller.
-func (c *call) deliver(res *http.Response) error {
+func (c *exchange) deliver(res *http.Response) error {
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		return c.failed(errors.New("the upstream switched protocols, which nobody asked for"))
+		return c.failed(errSwitched)
 	}
-	body := io.Reader(res.Body)
-	if c.decompresses() && c.r.Method != http.MethodHead && strings.EqualFold(res.Header.Get("Content-Encoding"), "gzip") && res.ContentLength != 0 {
-		body = &gunzip{src: res.Body}
-		res.Header.Del("Content-Encoding")
-		res.Header.Del("Content-Length")
-		res.ContentLength = -1
-	}
+	body := c.decoded(res)
 	c.status = res.StatusCode
 	c.logResponse(res)
 	h := c.w.Header()
@@ -115,7 +147,7 @@ func flushes(res *http.Response) bool {
 
 // copyBody copies with a pooled buffer. When the upstream breaks off it aborts
 // the answer, so that the caller does not take a part for the whole.
-func (c *call) copyBody(src io.Reader, flush bool) error {
+func (c *exchange) copyBody(src io.Reader, flush bool) error {
 	buffer, ok := c.s.buffers.Get().(*[copyBufferBytes]byte)
 	if !ok { // cannot be: the pool makes nothing else
 		buffer = new([copyBufferBytes]byte)
@@ -149,7 +181,7 @@ func (c *call) copyBody(src io.Reader, flush bool) error {
 
 // abort cuts the connection to the caller, who cannot be told otherwise that the
 // upstream broke off. When it is the caller who left, there is nothing to report.
-func (c *call) abort(err error) {
+func (c *exchange) abort(err error) {
 	if c.r.Context().Err() != nil {
 		c.finish(c.r.Context().Err())
 	} else {
@@ -162,7 +194,7 @@ func (c *call) abort(err error) {
 }
 
 // copyTrailer takes over the trailers, announced ones and others.
-func (c *call) copyTrailer(res *http.Response, announced int) {
+func (c *exchange) copyTrailer(res *http.Response, announced int) {
 	if len(res.Trailer) == 0 {
 		return
 	}
@@ -193,9 +225,12 @@ type informer struct {
 	seen   int
 }
 
-// traced returns the call's context with the informer hooked in.
+// traced returns the call's context with the informer hooked in, if there is
+// anybody to inform.
 func (c *call) traced() context.Context {
-	c.informer.w, c.informer.speaks = c.w, c.r.ProtoAtLeast(1, 1)
+	if c.informer.w == nil {
+		return c.ctx
+	}
 	return httptrace.WithClientTrace(c.ctx, &httptrace.ClientTrace{Got1xxResponse: c.informer.inform})
 }
 

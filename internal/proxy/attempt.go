@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/connect"
 )
 
@@ -63,7 +64,7 @@ func (c *call) pause(attempt int, res *http.Response, err error) (time.Duration,
 		}
 		return c.fits(backoff(attempt))
 	}
-	hints := c.target.Retry()
+	hints := c.hints()
 	retryable := hints.Retryable(res.StatusCode) || slices.Contains(c.params.retryOn, res.StatusCode)
 	if !retryable && (res.StatusCode < 400 || hints.Remaining == "" || res.Header.Get(hints.Remaining) != "0") {
 		return 0, false
@@ -76,6 +77,16 @@ func (c *call) pause(attempt int, res *http.Response, err error) (time.Duration,
 		return c.fits(pause)
 	}
 	return c.fits(backoff(attempt))
+}
+
+// hints are the provider's about trying again, with the caller's own words on
+// when.
+func (c *call) hints() catalog.Retry {
+	hints := c.target.Retry()
+	if len(c.params.retryAt)+len(c.params.retryAfter) > 0 {
+		hints.At, hints.After = c.params.retryAt, c.params.retryAfter
+	}
+	return hints
 }
 
 // fits caps a wait, and refuses one that outlives the request.
@@ -97,7 +108,7 @@ func (c *call) renewCredentials() bool {
 	c.renewed = true
 	before := c.target
 	for _, o := range []connect.FreshOptions{{}, {Rejected: true}} {
-		target, err := c.s.c.Fresh(c.ctx, c.env.ID, c.params.integration, c.params.connection, o)
+		target, err := c.fresh(o)
 		if err != nil {
 			c.op.Message(linkspan.Message{Level: "warn", Text: "The upstream refused the credentials, and they could not be renewed."})
 			return false

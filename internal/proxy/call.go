@@ -21,18 +21,28 @@ import (
 	"github.com/linkspan/linkspan/internal/upstream"
 )
 
-// call is one proxied call.
+// call is one proxied call, whoever makes it.
 type call struct {
 	s        *Service
-	w        http.ResponseWriter
-	r        *http.Request
 	ctx      context.Context //nolint:containedctx // the call is the request: it lives and ends with it
 	cancel   context.CancelFunc
 	env      linkspan.Environment
 	params   params
+	method   string
 	endpoint string
+	// body is what the caller sends, nil for nothing; its length is in length,
+	// -1 if unknown, and its content type in bodyType.
+	body     io.ReadCloser
+	bodyType string
 
-	op     *oplog.Op
+	op *oplog.Op
+	// shared says that the operation is somebody else's who is still at work: the
+	// call is a message under it and does not end it.
+	shared bool
+	begun  time.Time
+	sentAs *linkspan.HTTPRequestSummary
+	// get replaces the service's way to the connection; nil means not.
+	get    func(ctx context.Context, o connect.FreshOptions) (*upstream.Target, error)
 	target *upstream.Target
 
 	informer informer
@@ -54,33 +64,36 @@ type call struct {
 	renewed bool
 }
 
-// serve runs the call up to the end of the answer.
-func (c *call) serve() error {
+// prepare gets the connection and the body, and checks what is asked for.
+func (c *call) prepare() error {
 	if err := c.fetchTarget(); err != nil {
 		return err
 	}
 	if err := c.checkOverride(); err != nil {
 		return err
 	}
-	if err := c.readBody(); err != nil {
-		return err
+	return c.readBody()
+}
+
+// fresh returns the connection with credentials that can be used.
+func (c *call) fresh(o connect.FreshOptions) (*upstream.Target, error) {
+	if c.get != nil {
+		return c.get(c.ctx, o)
 	}
-	res, err := c.attempts() //nolint:bodyclose // deliver closes it
-	if err != nil {
-		return c.failed(err)
-	}
-	return c.deliver(res)
+	return c.s.c.Fresh(c.ctx, c.env.ID, c.params.integration, c.params.connection, o)
 }
 
 // fetchTarget gets the connection and puts what can be wrong with it into the
 // contract's words (§5.6).
 func (c *call) fetchTarget() error {
-	target, err := c.s.c.Fresh(c.ctx, c.env.ID, c.params.integration, c.params.connection, connect.FreshOptions{})
+	target, err := c.fresh(connect.FreshOptions{})
 	if err != nil {
 		return credentialsError(err)
 	}
 	c.target = target
-	c.op.Describe("", target.Provider.Name, "", target.Connection.UUID)
+	if !c.shared {
+		c.op.Describe("", target.Provider.Name, "", target.Connection.UUID)
+	}
 	return nil
 }
 
@@ -171,17 +184,22 @@ func notAllowed(err error) *linkspan.Error {
 
 // readBody decides whether the body streams through or has to be at hand.
 func (c *call) readBody() error {
-	r := c.r
-	if !upstream.HasBody(r.Method) {
+	if !upstream.HasBody(c.method) {
+		c.content = nil
 		return nil
 	}
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+	if len(c.content) == 0 && (c.body == nil || c.body == http.NoBody || c.length == 0) {
 		return nil
 	}
-	c.contentType = r.Header.Get("Content-Type")
+	c.contentType = c.bodyType
 	toForm := c.becomesForm()
 	switch {
-	case toForm || c.target.NeedsContent(r.Method):
+	case c.content != nil:
+		if toForm {
+			c.content = formOf(c.content)
+		}
+		return nil
+	case toForm || c.target.NeedsContent(c.method):
 		content, err := c.readAll()
 		if err != nil {
 			return err
@@ -194,16 +212,14 @@ func (c *call) readBody() error {
 	case c.params.retries > 0:
 		return c.readReplayable()
 	}
-	// The answer may begin while the body is still arriving.
-	_ = http.NewResponseController(c.w).EnableFullDuplex() // HTTP/2 and test recorders do without
-	c.stream, c.length = r.Body, r.ContentLength
+	c.stream = c.body
 	return nil
 }
 
 // readAll reads a body that has to be changed or signed.
 func (c *call) readAll() ([]byte, error) {
 	limit := c.s.c.MaxContent
-	content, err := io.ReadAll(io.LimitReader(c.r.Body, limit+1))
+	content, err := io.ReadAll(io.LimitReader(c.body, limit+1))
 	if err != nil {
 		return nil, bodyError(err)
 	}
@@ -218,7 +234,7 @@ func (c *call) readAll() ([]byte, error) {
 // large one stream through once.
 func (c *call) readReplayable() error {
 	limit := c.s.c.MaxReplay
-	head, err := io.ReadAll(io.LimitReader(c.r.Body, limit+1))
+	head, err := io.ReadAll(io.LimitReader(c.body, limit+1))
 	if err != nil {
 		return bodyError(err)
 	}
@@ -226,7 +242,7 @@ func (c *call) readReplayable() error {
 		c.content = head
 		return nil
 	}
-	c.stream, c.length = prefixed(head, c.r.Body), c.r.ContentLength
+	c.stream = prefixed(head, c.body)
 	return nil
 }
 
@@ -290,7 +306,7 @@ func (c *call) request() (*http.Request, error) {
 		header = cloneWith(header, "Accept-Encoding", "gzip")
 	}
 	return upstream.Build(c.traced(), c.target, upstream.Request{
-		Method: c.r.Method, Endpoint: c.endpoint, BaseURL: c.params.baseURL, Header: header,
+		Method: c.method, Endpoint: c.endpoint, BaseURL: c.params.baseURL, Header: header,
 		ContentType: c.contentType, Content: c.content, Body: c.stream, ContentLength: c.length,
 	})
 }

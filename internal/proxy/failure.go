@@ -16,20 +16,48 @@ import (
 	"github.com/linkspan/linkspan/internal/egress"
 )
 
-// networkFailure is how a call without any answer is reported (wire contract
-// §5.5): upstream errors have no envelope.
-type networkFailure struct {
+// NetworkError says that a call got no answer from the upstream. Its JSON is how
+// the public API tells of it (wire contract §5.5): upstream errors have no
+// envelope.
+type NetworkError struct {
+	// Message says in a sentence what happened. It holds no address.
 	Message string `json:"message"`
-	Code    string `json:"code"`
+	// Code names it as clients know it from their own network stack, such as
+	// "ECONNREFUSED".
+	Code string `json:"code"`
 	// Status is always null: there was no answer.
-	Status *int   `json:"status"`
+	Status *int `json:"status"`
+	// Method is that of the call.
 	Method string `json:"method"`
 }
+
+// Error implements error.
+func (e *NetworkError) Error() string { return e.Code + ": " + e.Message }
 
 // failed answers a call that got no answer from the upstream. What the policy
 // refused is an error of ours; what the network did is told in the shape of the
 // contract.
-func (c *call) failed(err error) error {
+func (c *exchange) failed(err error) error {
+	err = c.explain(err)
+	network, ok := errors.AsType[*NetworkError](err)
+	if !ok {
+		return err
+	}
+	body, encodeErr := json.Marshal(network)
+	if encodeErr != nil {
+		return fmt.Errorf("encoding a network failure: %w", encodeErr)
+	}
+	c.w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	c.w.WriteHeader(http.StatusInternalServerError)
+	_, _ = c.w.Write(body) // a client that went away does not need it
+	c.failOp(network.Code, network.Message)
+	return nil
+}
+
+// explain puts an error of the attempts into words for the caller: a
+// linkspan.Error for what we refuse, the context's error for a caller that went
+// away, and else a NetworkError.
+func (c *call) explain(err error) error {
 	if _, ok := errors.AsType[*linkspan.Error](err); ok {
 		return err
 	}
@@ -44,20 +72,12 @@ func (c *call) failed(err error) error {
 		}
 		return refused
 	}
-	if c.r.Context().Err() != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return c.r.Context().Err()
+	if c.ctx.Err() != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return c.ctx.Err()
 	}
 	code, text := describe(err)
 	c.failure = code
-	body, encodeErr := json.Marshal(networkFailure{Message: text, Code: code, Method: c.r.Method})
-	if encodeErr != nil {
-		return fmt.Errorf("encoding a network failure: %w", encodeErr)
-	}
-	c.w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	c.w.WriteHeader(http.StatusInternalServerError)
-	_, _ = c.w.Write(body) // a client that went away does not need it
-	c.failOp(code, text)
-	return nil
+	return &NetworkError{Message: text, Code: code, Method: c.method}
 }
 
 // describe names a network failure by the codes that clients know from their own

@@ -26,7 +26,10 @@ type params struct {
 	integration string
 	retries     int
 	retryOn     []int
-	baseURL     string
+	// retryAt and retryAfter name headers of answers that say when to try again:
+	// a moment, or a number of seconds. They replace the provider's.
+	retryAt, retryAfter []string
+	baseURL             string
 	// decompress and keepHeaders are nil when the caller leaves them to the
 	// provider.
 	decompress  *bool

@@ -155,16 +155,20 @@ func (s *Service) Serve(w http.ResponseWriter, r *http.Request, env linkspan.Env
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	c := &call{s: s, w: w, r: r, ctx: ctx, cancel: cancel, env: env, params: p, endpoint: endpoint(r)}
-	c.begin()
-	defer c.observe(r.Context())
+	e := &exchange{w: w, r: r, call: call{
+		s: s, ctx: ctx, cancel: cancel, env: env, params: p, method: r.Method, endpoint: endpoint(r),
+		body: r.Body, length: r.ContentLength, bodyType: r.Header.Get("Content-Type"),
+	}}
+	e.informer.w, e.informer.speaks = w, r.ProtoAtLeast(1, 1)
+	e.begin()
+	defer e.observe(r.Context())
 	if r.Body != nil {
 		// The transport may still be about to read the body when the handler
 		// ends; a closed one is safe to read.
 		defer func() { _ = r.Body.Close() }()
 	}
-	err = c.serve() //nolint:contextcheck // the call holds the context made above
-	c.finish(err)
+	err = e.serve() //nolint:contextcheck // the call holds the context made above
+	e.finish(err)
 	return err
 }
 

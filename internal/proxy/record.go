@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 
 // begin starts the operation of the call, or joins the one the caller names.
 func (c *call) begin() {
-	if c.s.c.Ops == nil {
+	if c.shared || c.s.c.Ops == nil {
 		return
 	}
 	if c.params.operation != "" {
@@ -36,6 +37,8 @@ func (c *call) begin() {
 func (c *call) finish(err error) {
 	switch {
 	case c.op == nil || err == nil:
+	case c.shared:
+		c.note(linkspan.Message{Level: "error", Text: c.method + " proxy call failed", Error: publicFailure(err)})
 	case errors.Is(err, context.Canceled):
 		c.op.End(linkspan.StateCancelled, "The caller went away before the answer was complete.")
 	default:
@@ -58,6 +61,27 @@ func (c *call) observe(ctx context.Context) {
 	c.s.c.Observe(ctx, o)
 }
 
+// note adds a message about the call to an operation that it shares.
+func (c *call) note(m linkspan.Message) {
+	m.Type, m.Request = "http", c.sentAs
+	m.CreatedAt, m.EndedAt = c.begun, c.now().UTC()
+	c.op.Message(m)
+}
+
+// publicFailure is what a customer may read of an error.
+func publicFailure(err error) *linkspan.OperationError {
+	if e, ok := errors.AsType[*linkspan.Error](err); ok {
+		return &linkspan.OperationError{Code: cmp.Or(e.Code, string(e.Kind)), Message: e.Msg}
+	}
+	if e, ok := errors.AsType[*NetworkError](err); ok {
+		return &linkspan.OperationError{Code: e.Code, Message: e.Message}
+	}
+	if errors.Is(err, context.Canceled) {
+		return &linkspan.OperationError{Code: "cancelled", Message: "The run ended before the answer was complete."}
+	}
+	return &linkspan.OperationError{Code: string(linkspan.KindOf(err)), Message: "An internal error occurred; the server's log has the details."}
+}
+
 func (c *call) failOp(code, message string) { c.op.Fail(code, message) }
 
 // succeed ends the operation of an answered call. An upstream's error is an
@@ -67,8 +91,15 @@ func (c *call) succeed(res *http.Response) {
 		return
 	}
 	status := strconv.Itoa(res.StatusCode)
+	if c.shared {
+		c.note(linkspan.Message{
+			Level: level(res.StatusCode), Text: c.method + " proxy call: " + status,
+			Response: &linkspan.HTTPResponseSummary{Code: res.StatusCode, Headers: c.target.Redactor().Headers(res.Header)},
+		})
+		return
+	}
 	if c.params.operation != "" {
-		c.op.Message(linkspan.Message{Type: "http", Level: level(res.StatusCode), Text: c.r.Method + " proxy call: " + status})
+		c.op.Message(linkspan.Message{Type: "http", Level: level(res.StatusCode), Text: c.method + " proxy call: " + status})
 	}
 	if res.StatusCode >= http.StatusBadRequest {
 		c.op.Fail("upstream_status", "The upstream answered with status "+status+".")
@@ -90,11 +121,16 @@ func (c *call) logRequest(r *http.Request) {
 		return
 	}
 	redactor := c.target.Redactor()
-	c.op.Request(linkspan.HTTPRequestSummary{Method: r.Method, URL: redactor.URL(r.URL), Headers: redactor.Headers(r.Header)})
+	sent := linkspan.HTTPRequestSummary{Method: r.Method, URL: redactor.URL(r.URL), Headers: redactor.Headers(r.Header)}
+	if c.shared {
+		c.sentAs = &sent
+		return
+	}
+	c.op.Request(sent)
 }
 
 func (c *call) logResponse(res *http.Response) {
-	if c.op == nil {
+	if c.op == nil || c.shared {
 		return
 	}
 	c.op.Response(linkspan.HTTPResponseSummary{Code: res.StatusCode, Headers: c.target.Redactor().Headers(res.Header)})

@@ -22,10 +22,11 @@ import (
 
 // bench is a proxy in front of a fake API, with one connection, c1 of acme.
 type bench struct {
-	proxy *httptest.Server
-	saas  *httptest.Server
-	store *memory
-	ops   *oplog.Log
+	proxy  *httptest.Server
+	saas   *httptest.Server
+	store  *memory
+	ops    *oplog.Log
+	caller *upstream.Caller
 	// errs are the errors that Serve returned.
 	mu     sync.Mutex
 	errs   []error
@@ -63,6 +64,7 @@ func newBench(tb testing.TB, saas http.HandlerFunc, apiExtra string, change ...f
 	b.ops = oplog.New(b.store, nil, oplog.Options{})
 	caller := upstream.New(upstream.Config{Guard: egress.New(egress.Policy{AllowPrivateNetwork: true}, nil)})
 	tb.Cleanup(caller.CloseIdleConnections)
+	b.caller = caller
 	config := proxy.Config{
 		Upstream: caller, Ops: b.ops, Fresh: b.freshTarget,
 		Now: func() time.Time { return time.Unix(clock, 0) },
