@@ -1,0 +1,19 @@
+import { createAction } from "linkspan";
+import * as z from "zod";
+
+export default createAction({
+	description: "Suggests a branch name for an issue",
+	input: z.object({ user: z.string(), identifier: z.string(), title: z.string(), max: z.number().default(48) }),
+	output: z.string(),
+	exec: async (_nango, { user, identifier, title, max }) => {
+		const slug = title
+			.normalize("NFKD")
+			.replace(/\p{M}/gu, "")
+			.replace(/ß/g, "ss")
+			.toLowerCase()
+			.replace(/[^a-z0-9]+/g, "-")
+			.replace(/^-+|-+$/g, "");
+		const name = `${user}/${identifier.toLowerCase()}-${slug}`;
+		return name.length <= max ? name : name.slice(0, max).replace(/-[^-]*$/, "");
+	},
+});
