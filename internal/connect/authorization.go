@@ -188,6 +188,7 @@ func (a *authorization) finish(ctx context.Context, held *lease.Held) (Outcome, 
 	}
 	if err == nil {
 		a.findOut(held.Context(), t, &a.in, a.op.Message) //nolint:contextcheck // as above
+		err = a.validate(held.Context(), t, &a.in)        //nolint:contextcheck // as above
 	}
 	if held.Context().Err() != nil {
 		// What went wrong says nothing about the credentials.
@@ -250,9 +251,13 @@ func (a *authorization) tryOut(ctx context.Context, t *upstream.Target) error {
 
 // activate stores the connection and tells everybody, in one transaction.
 func (a *authorization) activate(ctx context.Context, held *lease.Held, i linkspan.Integration) (Outcome, error) {
+	follow, err := a.following(ctx, &i)
+	if err != nil {
+		return Outcome{}, err
+	}
 	var saved linkspan.Connection
 	var created bool
-	err := a.inUpsert(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+	err = a.inUpsert(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 		if err := a.claim(ctx, tx, held); err != nil {
 			return err
 		}
@@ -264,6 +269,9 @@ func (a *authorization) activate(ctx context.Context, held *lease.Held, i linksp
 		}
 		var err error
 		if created, err = a.put(ctx, tx, i, a.in, &saved); err != nil {
+			return err
+		}
+		if err := follow.write(ctx, tx, &saved); err != nil {
 			return err
 		}
 		if err := a.announce(ctx, tx, &saved, authOperation(created), nil); err != nil {

@@ -92,6 +92,7 @@ var _ job.Args = FinishAuthorization{}
 // because a user waits. The caller's context is not heeded: a grant must be kept
 // although its user has left. Errors: unknown_provider_config, unknown_provider,
 // unsupported_provider, invalid_body, invalid_connection, connection_test_failed,
+// connection_validation_failed,
 // and [CodePending] when the database failed on the way.
 func (s *Service) Authorize(ctx context.Context, in Authorized) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), authorizeDeadline)

@@ -41,7 +41,8 @@ type ImportInput struct {
 // Import creates a connection, or gives an existing one new credentials and
 // forgets its failures. The credentials are tried out first where the provider
 // tells how; when they fail nothing is stored. Errors: unknown_provider_config,
-// unknown_provider, unsupported_provider, invalid_body, connection_test_failed.
+// unknown_provider, unsupported_provider, invalid_body, connection_test_failed,
+// connection_validation_failed.
 func (s *Service) Import(ctx context.Context, env linkspan.Environment, in ImportInput) (*upstream.Target, error) {
 	integration, err := s.integration(ctx, env.ID, in.IntegrationKey)
 	if err != nil {
@@ -67,6 +68,9 @@ func (s *Service) Import(ctx context.Context, env linkspan.Environment, in Impor
 	}
 	var notes []linkspan.Message
 	s.findOut(ctx, candidate, &in, func(m linkspan.Message) { notes = append(notes, m) })
+	if err := s.validate(ctx, candidate, &in); err != nil {
+		return nil, err
+	}
 	saved, created, err := s.upsert(ctx, integration, in)
 	if err != nil {
 		return nil, err
@@ -220,9 +224,15 @@ func (s *Service) verify(ctx context.Context, env linkspan.Environment, t *upstr
 
 // upsert stores the connection.
 func (s *Service) upsert(ctx context.Context, i linkspan.Integration, in ImportInput) (saved linkspan.Connection, created bool, err error) {
+	follow, err := s.following(ctx, &i)
+	if err != nil {
+		return saved, false, err
+	}
 	err = s.inUpsert(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-		created, err = s.put(ctx, tx, i, in, &saved)
-		return err
+		if created, err = s.put(ctx, tx, i, in, &saved); err != nil {
+			return err
+		}
+		return follow.write(ctx, tx, &saved)
 	})
 	if err != nil {
 		return saved, created, fmt.Errorf("storing connection %q of %q: %w", in.Name, i.Key, err)

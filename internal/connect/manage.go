@@ -38,11 +38,15 @@ func (s *Service) Patch(ctx context.Context, env linkspan.EnvironmentID, integra
 	})
 }
 
-// Delete deletes a connection and has the customer's backend told. First its
-// provider is, where it has a hook for that, which hinders nothing. It is gone
+// Delete deletes a connection and has the customer's backend told. First the
+// customer's functions run, and its provider is told where it has a hook for that;
+// neither hinders it. It is gone
 // for every caller at once; the row is kept for 31 days. Errors: unknown_provider_config, unknown_connection.
 func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string) error {
 	key := cacheKey{env, integrationKey, name}
+	if s.functions != nil {
+		s.functions.Deleting(ctx, env, integrationKey, name)
+	}
 	notes := s.farewell(ctx, key)
 	return s.change(ctx, key, linkspan.ActionDeleteConnection, "Deleted the connection.", func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error {
 		if err := s.store.DeleteConnection(ctx, tx, c); err != nil {

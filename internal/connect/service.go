@@ -102,6 +102,8 @@ type Config struct {
 	OAuth     Refresher
 	// Hooks are the providers' own. Nil: none is run.
 	Hooks Hooks
+	// Functions are the customer's at events of connections. Nil: there are none.
+	Functions Functions
 	// Webhooks tells the customer's backend what happened. Nil tells nobody.
 	Webhooks Webhooks
 	// Jobs finishes authorizations whose process died. Nil: nobody does.
@@ -126,6 +128,7 @@ type Service struct {
 	verifier  Verifier
 	refresher Refresher
 	hooks     Hooks
+	functions Functions
 	webhooks  Webhooks
 	jobs      Jobs
 	ops       *oplog.Log
@@ -156,7 +159,7 @@ type entry struct {
 func New(c Config) *Service {
 	s := &Service{
 		store: c.Store, tx: c.Tx, providers: c.Providers, feed: c.Feed, leases: c.Leases,
-		verifier: c.Upstream, refresher: c.OAuth, hooks: c.Hooks, webhooks: c.Webhooks, jobs: c.Jobs, ops: c.Ops, log: c.Log, checkURL: c.CheckURL, now: c.Now,
+		verifier: c.Upstream, refresher: c.OAuth, hooks: c.Hooks, functions: c.Functions, webhooks: c.Webhooks, jobs: c.Jobs, ops: c.Ops, log: c.Log, checkURL: c.CheckURL, now: c.Now,
 	}
 	if s.now == nil {
 		s.now = time.Now

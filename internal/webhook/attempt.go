@@ -286,6 +286,9 @@ func (s *Service) record(o *outcome, k keys, header http.Header, a answer, began
 }
 
 func action(e *linkspan.WebhookEvent) linkspan.OperationAction {
+	if e.Type == typeAsyncAction {
+		return linkspan.ActionAsyncActionHook
+	}
 	switch Operation(e.Operation) {
 	case Refresh:
 		return linkspan.ActionConnectionRefreshHook

@@ -114,23 +114,11 @@ func (s *Service) AddAuth(ctx context.Context, tx linkspan.Tx, e AuthEvent) erro
 	if err != nil {
 		return fmt.Errorf("writing the body of a webhook: %w", err)
 	}
-	event := linkspan.WebhookEvent{
+	return s.add(ctx, tx, linkspan.WebhookEvent{
 		UUID: linkspan.NewUUID(), EnvironmentID: e.EnvironmentID, Type: typeAuth, Operation: string(e.Operation),
 		IntegrationKey: e.Connection.IntegrationKey, Provider: e.Connection.Provider,
 		ConnectionName: e.Connection.Name, ConnectionUUID: e.Connection.UUID, Body: linkspan.NewSecret(string(body)),
-	}
-	deliveries := make([]linkspan.WebhookDelivery, len(urls))
-	for i, u := range urls {
-		deliveries[i] = linkspan.WebhookDelivery{
-			UUID: linkspan.NewUUID(), EnvironmentID: e.EnvironmentID, URL: u, Destination: destination(u),
-			Operation: linkspan.NewOperationID(tx.Now()),
-		}
-	}
-	if err := s.store.InsertWebhook(ctx, tx, &event, deliveries); err != nil {
-		return fmt.Errorf("storing a webhook: %w", err)
-	}
-	tx.OnCommit(s.WebhooksDue)
-	return nil
+	}, urls)
 }
 
 // wanted reports whether the environment's settings ask for the event (wire

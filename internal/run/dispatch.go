@@ -1,0 +1,424 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/linkspan/linkspan"
+)
+
+const (
+	// ttl is how long a claim lasts without being renewed, and renewEvery leaves
+	// room for two failed renewals (ARCHITECTURE.md, "Storage").
+	ttl        = 15 * time.Second
+	renewEvery = 5 * time.Second
+	// pollEvery bounds how late a retry may be, or a run whose announcement was
+	// missed.
+	pollEvery = time.Second
+	// callTimeout bounds one call of the store: well below ttl.
+	callTimeout = 4 * time.Second
+	// drainTimeout is how long runs under way may go on when the process stops,
+	// before they are broken off.
+	drainTimeout = 10 * time.Second
+	// perLook is how many due runs are looked at in one query, and looksPerTurn
+	// how often one turn looks before it sees to what has ended meanwhile.
+	perLook      = 256
+	looksPerTurn = 4
+	// perSave is how many results one transaction stores: each may be 2 MB long.
+	perSave = 16
+	// remembered bounds what is remembered of turns.
+	remembered = 10_000
+)
+
+// flight is a run under way.
+type flight struct {
+	run    linkspan.Run
+	cancel context.CancelFunc
+}
+
+// dispatcher runs what is due. All its state belongs to the goroutine of Run.
+type dispatcher struct {
+	*Service
+
+	// running is the parent context of the runs.
+	running context.Context //nolint:containedctx // it outlives Run's own by the time of draining
+	working sync.WaitGroup
+	done    chan outcome
+	// unsaved are the results that are not stored yet.
+	unsaved  []outcome
+	flights  map[linkspan.RunID]*flight
+	inFlight map[linkspan.EnvironmentID]int
+
+	// served says in which turn an environment was last served: those that waited
+	// longest come first.
+	served map[linkspan.EnvironmentID]int64
+	turn   int64
+	// behind is the environment behind which the next look begins.
+	behind linkspan.EnvironmentID
+	// more means that the last turn saw what it could not take, or did not see
+	// everything.
+	more bool
+	// failing means that the last call of the store failed, which was logged.
+	failing bool
+}
+
+// Run runs what is due until ctx ends. It then gives runs under way a few seconds
+// to end, and hands back those that have changed nothing yet. Any number of
+// processes may run it on one database.
+func (s *Service) Run(ctx context.Context) error {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	d := &dispatcher{
+		Service: s, running: running, done: make(chan outcome, s.limits.Background),
+		flights: make(map[linkspan.RunID]*flight), inFlight: make(map[linkspan.EnvironmentID]int), served: make(map[linkspan.EnvironmentID]int64),
+	}
+	d.loop(ctx)
+	d.drain(ctx, stop)
+	return nil
+}
+
+func (d *dispatcher) loop(ctx context.Context) {
+	poll := time.NewTimer(0) // the first look is at once: dead processes may have left something
+	defer poll.Stop()
+	renew := time.NewTicker(renewEvery)
+	defer renew.Stop()
+	for {
+		var look bool
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.due:
+			look = true
+		case <-poll.C:
+			look = true
+			poll.Reset(pollEvery)
+		case <-renew.C:
+			d.renew(ctx)
+			continue
+		case o := <-d.done:
+			d.land(o)
+			look = d.more
+		}
+		d.collect()
+		d.work(ctx, look)
+	}
+}
+
+// collect takes what else has ended, so that one transaction stores it all.
+func (d *dispatcher) collect() {
+	for {
+		select {
+		case o := <-d.done:
+			d.land(o)
+		default:
+			return
+		}
+	}
+}
+
+// land notes that a run has ended.
+func (d *dispatcher) land(o outcome) {
+	d.flights[o.run.ID].cancel()
+	delete(d.flights, o.run.ID)
+	env := o.run.EnvironmentID
+	if d.inFlight[env]--; d.inFlight[env] == 0 {
+		delete(d.inFlight, env)
+	}
+	d.unsaved = append(d.unsaved, o)
+}
+
+// work stores what has ended and starts what is due.
+func (d *dispatcher) work(ctx context.Context, look bool) {
+	err := d.save(ctx)
+	switch {
+	case err != nil || !look:
+	case len(d.flights) >= d.limits.Background:
+		d.more = true // it is not known: look again when there is room
+	default:
+		err = d.goRound(ctx)
+	}
+	d.report(ctx, err)
+}
+
+// goRound looks through what is due, from where the last turn stopped, and starts
+// what there is room for. A turn that can't see everything leaves the rest to the
+// next one, so that environments which come late in the order get theirs however
+// many wait before them.
+func (d *dispatcher) goRound(ctx context.Context) error {
+	began := d.now()
+	d.more = false
+	for range looksPerTurn {
+		begin := d.behind
+		found, err := d.look(ctx)
+		if err != nil {
+			return err
+		}
+		chosen := d.choose(found)
+		if err := d.claim(ctx, chosen); err != nil {
+			return err
+		}
+		d.more = d.more || len(chosen) < len(found)
+		if d.behind = nextBehind(found); d.behind == 0 && begin == 0 {
+			return nil // that was all
+		}
+		// A slow database must not keep the claims from being renewed.
+		if len(d.flights) >= d.limits.Background || d.now().Sub(began) >= renewEvery {
+			break
+		}
+	}
+	d.more = true
+	return nil
+}
+
+// nextBehind returns behind which environment to go on looking; zero if there is
+// nothing further.
+func nextBehind(found []linkspan.Run) linkspan.EnvironmentID {
+	due := 0
+	for i := range found {
+		if found[i].LeaseUntil.IsZero() {
+			due++
+		}
+	}
+	if due < perLook {
+		return 0
+	}
+	return found[len(found)-1].EnvironmentID
+}
+
+// report logs the first of a row of failures, and that they are over.
+func (d *dispatcher) report(ctx context.Context, err error) {
+	switch {
+	case err != nil && !d.failing && ctx.Err() == nil:
+		d.failing = true
+		d.log.WarnContext(ctx, "running functions in the background is held up; it is tried again every second", "error", err)
+	case err == nil && d.failing:
+		d.failing = false
+		d.log.InfoContext(ctx, "running functions in the background works again")
+	}
+}
+
+// look reads what is due, from where the last look ended.
+func (d *dispatcher) look(ctx context.Context) ([]linkspan.Run, error) {
+	var full []linkspan.EnvironmentID
+	for env, n := range d.inFlight {
+		if n >= d.room(len(d.flights)) {
+			full = append(full, env)
+		}
+	}
+	d.more = d.more || len(full) > 0
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	// One more of each than can be run shows that there is more.
+	found, err := d.store.DueRuns(ctx, nil, d.behind, full, d.limits.BackgroundPerEnvironment+1, perLook)
+	if err != nil {
+		return nil, fmt.Errorf("looking for due runs: %w", err)
+	}
+	return found, nil
+}
+
+// room is how many runs of one environment may be under way while there are so
+// many in all. The second half of the slots is for those that have none: a run may
+// take a quarter of an hour, and a few environments must not hold them all.
+func (d *dispatcher) room(underWay int) int {
+	if underWay < (d.limits.Background+1)/2 {
+		return d.limits.BackgroundPerEnvironment
+	}
+	return 1
+}
+
+// choose picks whom to serve: first one run of each environment, those first that
+// were served longest ago, then the second of each, while there is room.
+func (d *dispatcher) choose(found []linkspan.Run) []linkspan.Run {
+	type candidate struct {
+		index, rank int
+		served      int64
+	}
+	candidates := make([]candidate, len(found))
+	ranks := make(map[linkspan.EnvironmentID]int)
+	for i := range found {
+		env := found[i].EnvironmentID
+		candidates[i] = candidate{index: i, rank: ranks[env], served: d.served[env]}
+		ranks[env]++
+	}
+	slices.SortStableFunc(candidates, func(a, b candidate) int {
+		if a.rank != b.rank {
+			return a.rank - b.rank
+		}
+		return int(min(max(a.served-b.served, -1), 1))
+	})
+	var chosen []linkspan.Run
+	taken := make(map[linkspan.EnvironmentID]int)
+	for _, c := range candidates {
+		underWay := len(d.flights) + len(chosen)
+		if underWay >= d.limits.Background {
+			break
+		}
+		r := &found[c.index]
+		if d.holds(r.ID) || d.inFlight[r.EnvironmentID]+taken[r.EnvironmentID] >= d.room(underWay) {
+			continue
+		}
+		taken[r.EnvironmentID]++
+		chosen = append(chosen, *r)
+	}
+	return chosen
+}
+
+// holds reports whether this process works on a run, or has its result. Its lease
+// may have lapsed because the database was away.
+func (d *dispatcher) holds(id linkspan.RunID) bool {
+	if _, ok := d.flights[id]; ok {
+		return true
+	}
+	return slices.ContainsFunc(d.unsaved, func(o outcome) bool { return o.run.ID == id })
+}
+
+// claim claims what was chosen and starts it.
+func (d *dispatcher) claim(ctx context.Context, chosen []linkspan.Run) error {
+	if len(chosen) == 0 {
+		return nil
+	}
+	ids := make([]linkspan.RunID, len(chosen))
+	for i := range chosen {
+		ids[i] = chosen[i].ID
+	}
+	storeCtx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	claimed, err := d.store.ClaimRuns(storeCtx, nil, ids, d.holder, ttl)
+	if err != nil {
+		return fmt.Errorf("claiming runs: %w", err)
+	}
+	d.remember(chosen)
+	// What others were faster to claim may have more behind it.
+	d.more = d.more || len(claimed) < len(chosen)
+	for i := range claimed {
+		d.start(claimed[i]) //nolint:contextcheck // runs outlive Run's context by the time of draining
+	}
+	return nil
+}
+
+// remember notes whose turn it was.
+func (d *dispatcher) remember(chosen []linkspan.Run) {
+	if len(d.served) > remembered {
+		clear(d.served)
+	}
+	d.turn++
+	for i := range chosen {
+		d.served[chosen[i].EnvironmentID] = d.turn
+	}
+}
+
+func (d *dispatcher) start(r linkspan.Run) {
+	ctx, cancel := context.WithCancel(d.running)
+	d.flights[r.ID] = &flight{run: r, cancel: cancel}
+	d.inFlight[r.EnvironmentID]++
+	d.working.Go(func() {
+		d.done <- d.perform(ctx, r) // never blocks: there is room for all
+	})
+}
+
+// save stores what has ended, a few at a time. What fails goes to the back and is
+// tried alone, so that nothing which can't be stored keeps the others from it.
+func (d *dispatcher) save(ctx context.Context) error {
+	for len(d.unsaved) > 0 {
+		n := min(perSave, len(d.unsaved))
+		if d.failing {
+			n = 1
+		}
+		batch := d.unsaved[:n]
+		if err := d.saveBatch(ctx, batch); err != nil {
+			d.unsaved = append(slices.Clone(d.unsaved[n:]), batch...)
+			return err
+		}
+		for i := range batch {
+			d.ended(&batch[i])
+		}
+		d.unsaved = slices.Clone(d.unsaved[n:])
+	}
+	return nil
+}
+
+// saveBatch stores results, together with the webhooks that tell of them.
+func (d *dispatcher) saveBatch(ctx context.Context, batch []outcome) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := d.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		for i := range batch {
+			if err := d.saveOne(ctx, tx, &batch[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("storing the results of runs: %w", err)
+	}
+	return nil
+}
+
+func (d *dispatcher) saveOne(ctx context.Context, tx linkspan.Tx, o *outcome) (err error) {
+	if o.released {
+		return d.store.ReleaseRuns(ctx, tx, []linkspan.Run{o.run})
+	}
+	// What is not the newest attempt any more was lost to somebody else, who sees
+	// to it.
+	if o.stored, err = d.store.FinishRun(ctx, tx, &o.run, o.retryIn); err != nil || !o.stored {
+		return err
+	}
+	if o.event == nil || d.webhooks == nil {
+		return nil
+	}
+	return d.webhooks.AddAsyncAction(ctx, tx, *o.event)
+}
+
+// renew keeps the claims alive, those of results that are not stored yet as well,
+// and breaks off runs whose claim was lost.
+func (d *dispatcher) renew(ctx context.Context) {
+	held := make([]linkspan.Run, 0, len(d.flights)+len(d.unsaved))
+	for _, f := range d.flights {
+		held = append(held, f.run)
+	}
+	for i := range d.unsaved {
+		held = append(held, d.unsaved[i].run)
+	}
+	if len(held) == 0 {
+		return
+	}
+	storeCtx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	kept, err := d.store.RenewRuns(storeCtx, nil, held, ttl)
+	if err != nil {
+		d.report(ctx, fmt.Errorf("renewing the claims on runs: %w", err))
+		return
+	}
+	for id, f := range d.flights {
+		if !slices.Contains(kept, id) {
+			f.cancel() // another process is at it
+		}
+	}
+}
+
+// drain waits for the runs under way, breaks off those that take too long, and
+// stores what became of them all.
+func (d *dispatcher) drain(ctx context.Context, stop context.CancelFunc) {
+	ctx = context.WithoutCancel(ctx)
+	patience := time.AfterFunc(drainTimeout, stop)
+	defer patience.Stop()
+	renew := time.NewTicker(renewEvery)
+	defer renew.Stop()
+	for len(d.flights) > 0 {
+		select {
+		case o := <-d.done:
+			d.land(o)
+		case <-renew.C:
+			d.renew(ctx)
+		}
+	}
+	d.working.Wait()
+	if err := d.save(ctx); err != nil {
+		// They lapse, and others take them over.
+		d.log.WarnContext(ctx, "storing the last results of runs failed", "error", err)
+	}
+}

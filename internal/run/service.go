@@ -1,0 +1,289 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/change"
+	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/oplog"
+	"github.com/linkspan/linkspan/internal/upstream"
+	"github.com/linkspan/linkspan/internal/webhook"
+)
+
+const (
+	// keepRuns is how long the result of a run can be asked for.
+	keepRuns = 15 * 24 * time.Hour
+	// maxDepth is how many actions may be under way that were each triggered by
+	// the one before.
+	maxDepth = 8
+)
+
+// Store keeps runs. A nil tx means that a method runs on its own.
+type Store interface {
+	// RunEnvironment returns an environment, of whatever account.
+	RunEnvironment(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) (linkspan.Environment, error)
+	// InsertRuns stores runs that are due at once, sets their IDs, states and
+	// times, and tells all replicas.
+	InsertRuns(ctx context.Context, tx linkspan.Tx, runs []*linkspan.Run) error
+	// Run returns a run of the environment with its input, output and error.
+	Run(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, uuid string) (linkspan.Run, error)
+	// DueRuns returns at most limit runs whose holders let their leases lapse,
+	// and then at most limit of those that are due: at most perEnvironment of
+	// each environment, in the order of environments, from behind after. Those in
+	// without are passed over. Only ID, EnvironmentID and LeaseUntil are filled
+	// in; LeaseUntil is zero unless a lease lapsed.
+	DueRuns(ctx context.Context, tx linkspan.Tx, after linkspan.EnvironmentID, without []linkspan.EnvironmentID, perEnvironment, limit int) ([]linkspan.Run, error)
+	// ClaimRuns makes holder the one that works on those of the runs that are
+	// still due or left behind, counts and fences the attempts, and returns them
+	// with their inputs. Error is set only when the input can't be decrypted.
+	ClaimRuns(ctx context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string, ttl time.Duration) ([]linkspan.Run, error)
+	// RenewRuns lets the leases last for ttl from now, and returns the ids of
+	// those that nobody else has taken over.
+	RenewRuns(ctx context.Context, tx linkspan.Tx, held []linkspan.Run, ttl time.Duration) ([]linkspan.RunID, error)
+	// FinishRun stores what became of an attempt: State, Attempts, Output and
+	// Error. A waiting one is due again in retryIn. It reports whether the attempt
+	// was still the newest.
+	FinishRun(ctx context.Context, tx linkspan.Tx, r *linkspan.Run, retryIn time.Duration) (bool, error)
+	// ReleaseRuns gives leases back of attempts that were broken off before they
+	// did anything; they don't count.
+	ReleaseRuns(ctx context.Context, tx linkspan.Tx, held []linkspan.Run) error
+	// WaitingRuns counts the runs that are due or planned, up to limit.
+	WaitingRuns(ctx context.Context, tx linkspan.Tx, limit int) (int, error)
+	// PurgeRuns removes at most limit runs that ended before the given time, and
+	// returns how many.
+	PurgeRuns(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
+}
+
+// Functions looks deployed functions up, from caches; *function.Service does.
+type Functions interface {
+	// Find returns a function, enabled or not. KindNotFound: there is none.
+	Find(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, kind linkspan.FunctionKind, name string) (linkspan.Function, error)
+	// ByEvent returns the integration's enabled functions of an event.
+	ByEvent(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, e linkspan.FunctionEvent) ([]linkspan.Function, error)
+	// ByEndpoint returns the integration's function that declares the method and
+	// the path, which begins with a slash. KindNotFound: none does.
+	ByEndpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, method, path string) (linkspan.Function, error)
+	// VersionCode returns the texts of a version.
+	VersionCode(ctx context.Context, env linkspan.EnvironmentID, v linkspan.FunctionVersion) (linkspan.FunctionCode, error)
+}
+
+// Connections hands connections out; *connect.Service does.
+type Connections interface {
+	Live(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string) (*upstream.Target, error)
+	Fresh(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string, o connect.FreshOptions) (*upstream.Target, error)
+}
+
+// Webhooks tells the customer's backend of asynchronous actions that ended;
+// *webhook.Service does.
+type Webhooks interface {
+	AddAsyncAction(ctx context.Context, tx linkspan.Tx, e webhook.AsyncActionEvent) error
+}
+
+// Engine executes a function once; *[Sandbox] does. Its errors are
+// *[linkspan.RunError], the cause of the end of ctx, or a [linkspan.Error] when it
+// was not begun.
+type Engine interface {
+	Execute(ctx context.Context, x *Execution) (Done, error)
+}
+
+// Execution is a function to execute.
+type Execution struct {
+	Environment linkspan.Environment
+	Function    linkspan.Function
+	Code        linkspan.FunctionCode
+	// ConnectionName is the public id of the connection, also of one that is not
+	// stored yet.
+	ConnectionName string
+	// Target returns the connection with credentials that work.
+	Target func(ctx context.Context, o connect.FreshOptions) (*upstream.Target, error)
+	// Pending means that the connection is not stored: metadata that the function
+	// sets are returned instead of written.
+	Pending bool
+	// Input is JSON. Nil: undefined.
+	Input json.RawMessage
+	// Owner is unique to the execution; its locks go by it.
+	Owner string
+	// Op gets the messages.
+	Op *oplog.Op
+	// Trigger runs another action of the environment.
+	Trigger func(ctx context.Context, integrationKey, connectionName, action string, input json.RawMessage) (json.RawMessage, error)
+	// Nested means that a function which is being executed waits for it.
+	Nested bool
+	// Memory, CPU, Wall, Calls, Output and Notes are the limits.
+	Limits Bounds
+}
+
+// Bounds limit one execution.
+type Bounds struct {
+	Memory int64 // bytes
+	// CPU bounds the time between two waits, Wall that of the whole execution.
+	CPU, Wall time.Duration
+	Calls     int   // concurrent calls of the host
+	Output    int64 // bytes of the result
+	Notes     int64 // bytes of log messages
+}
+
+// Done is what came of an execution. Output counts only without an error.
+type Done struct {
+	Output json.RawMessage // nil: undefined
+	// Metadata are what the function has set for a connection that is not stored.
+	// Nil: it set none.
+	Metadata map[string]any
+	// Effects says that something outside was changed, or may have been: the same
+	// again would repeat it.
+	Effects bool
+	// Lost means that the process which executed it died.
+	Lost bool
+}
+
+// Limits bound functions. Zero values mean the defaults in parentheses.
+type Limits struct {
+	Memory int64         // bytes of one run (128 MiB)
+	CPU    time.Duration // between two waits (60 s)
+	// Action and Event bound whole runs (15 min, 5 min; features FN-16).
+	Action, Event time.Duration
+	// Validation and Deletion bound all functions together that somebody waits for
+	// at those events (40 s, 60 s).
+	Validation, Deletion time.Duration
+	Calls                int   // concurrent calls of one run (64)
+	Output               int64 // bytes of a result (2 MB; features ACT-06)
+	Notes                int64 // bytes of one run's log (4 MiB)
+	// Background bounds the runs that this process has under way for rows,
+	// BackgroundPerEnvironment those of one environment (64, 8).
+	Background, BackgroundPerEnvironment int
+	// Queue is how long a row may wait for its first attempt (24 h).
+	Queue time.Duration
+}
+
+func (l Limits) complete() Limits {
+	l.Memory = cmp.Or(l.Memory, 128<<20)
+	l.CPU = cmp.Or(l.CPU, time.Minute)
+	l.Action = cmp.Or(l.Action, 15*time.Minute)
+	l.Event = cmp.Or(l.Event, 5*time.Minute)
+	l.Validation = cmp.Or(l.Validation, 40*time.Second)
+	l.Deletion = cmp.Or(l.Deletion, time.Minute)
+	l.Calls = cmp.Or(l.Calls, 64)
+	l.Output = cmp.Or(l.Output, 2<<20)
+	l.Notes = cmp.Or(l.Notes, 4<<20)
+	l.Background = cmp.Or(l.Background, 64)
+	l.BackgroundPerEnvironment = cmp.Or(l.BackgroundPerEnvironment, 8)
+	l.Queue = cmp.Or(l.Queue, 24*time.Hour)
+	return l
+}
+
+// bounds are the limits of one execution of a function.
+func (l *Limits) bounds(kind linkspan.FunctionKind) Bounds {
+	wall := l.Action
+	if kind == linkspan.FunctionOnEvent {
+		wall = l.Event
+	}
+	return Bounds{Memory: l.Memory, CPU: l.CPU, Wall: wall, Calls: l.Calls, Output: l.Output, Notes: l.Notes}
+}
+
+// Config is what a Service needs.
+type Config struct {
+	Store       Store
+	Tx          linkspan.Transactor
+	Functions   Functions
+	Connections Connections
+	Engine      Engine
+	// Feed wakes the dispatcher when there is something to run. Nil: it only
+	// polls, every second.
+	Feed *change.Feed
+	// Webhooks tells of asynchronous actions. Nil tells nobody.
+	Webhooks Webhooks
+	// Ops records operations. Nil records nothing.
+	Ops *oplog.Log
+	Log *slog.Logger
+	// Holder names this process uniquely among the replicas.
+	Holder string
+	Limits Limits
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Service executes functions. It is safe for concurrent use; Run may run once.
+type Service struct {
+	store       Store
+	tx          linkspan.Transactor
+	functions   Functions
+	connections Connections
+	engine      Engine
+	webhooks    Webhooks
+	ops         *oplog.Log
+	log         *slog.Logger
+	holder      string
+	limits      Limits
+	now         func() time.Time
+	schemas     schemas
+	// due tells the dispatcher that there may be something to run.
+	due chan struct{}
+
+	// What this process has done.
+	underWay, succeeded, failed atomic.Int64
+}
+
+// New returns a service. Its dispatcher works once Run runs.
+func New(c Config) *Service {
+	s := &Service{
+		store: c.Store, tx: c.Tx, functions: c.Functions, connections: c.Connections, engine: c.Engine, webhooks: c.Webhooks,
+		ops: c.Ops, log: c.Log, holder: c.Holder, limits: c.Limits.complete(), now: c.Now, due: make(chan struct{}, 1),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if c.Feed != nil {
+		c.Feed.Subscribe(func(ch linkspan.Change) {
+			if ch.Kind == linkspan.ChangeRunsDue || ch.Kind == linkspan.ChangeLost {
+				s.RunsDue()
+			}
+		})
+	}
+	return s
+}
+
+// RunsDue tells the dispatcher of this process that there may be something to
+// run. It never blocks.
+func (s *Service) RunsDue() {
+	select {
+	case s.due <- struct{}{}:
+	default: // it is told already
+	}
+}
+
+// Running returns how many functions this process executes at the moment.
+func (s *Service) Running() int64 { return s.underWay.Load() }
+
+// Succeeded returns how many executions of this process ended well.
+func (s *Service) Succeeded() int64 { return s.succeeded.Load() }
+
+// Failed returns how many executions of this process failed.
+func (s *Service) Failed() int64 { return s.failed.Load() }
+
+// Waiting returns how many runs of all environments are due or planned; a
+// million stands for any greater number.
+func (s *Service) Waiting(ctx context.Context) (int, error) {
+	const most = 1_000_000
+	n, err := s.store.WaitingRuns(ctx, nil, most)
+	if err != nil {
+		return 0, fmt.Errorf("counting runs: %w", err)
+	}
+	return n, nil
+}
+
+// Purge removes at most limit runs that ended 15 days ago, and returns how many.
+// Call it again while that is limit or more.
+func (s *Service) Purge(ctx context.Context, limit int) (int, error) {
+	n, err := s.store.PurgeRuns(ctx, nil, s.now().Add(-keepRuns), limit)
+	if err != nil {
+		return n, fmt.Errorf("removing old runs: %w", err)
+	}
+	return n, nil
+}
