@@ -1776,13 +1776,13 @@
     let ctx = _ctx ? { ..._ctx, async: !0, abortEarly: !0 } : { async: !0, abortEarly: !0 }, result = schema._zod.run({ value, issues: [] }, ctx);
     return result instanceof Promise && (result = await result), result.issues.length === 0;
   }, _encode = (_Err) => {
-    let parse3 = _parse(_Err), fn = (schema, value, _ctx, _params) => {
+    let parse4 = _parse(_Err), fn = (schema, value, _ctx, _params) => {
       let ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-      return parse3(schema, value, ctx, finalizeParams(fn, _params));
+      return parse4(schema, value, ctx, finalizeParams(fn, _params));
     };
     return fn;
   }, encode = /* @__PURE__ */ _encode($ZodRealError), _decode = (_Err) => {
-    let parse3 = _parse(_Err), fn = (schema, value, _ctx, _params) => parse3(schema, value, _ctx, finalizeParams(fn, _params));
+    let parse4 = _parse(_Err), fn = (schema, value, _ctx, _params) => parse4(schema, value, _ctx, finalizeParams(fn, _params));
     return fn;
   }, decode = /* @__PURE__ */ _decode($ZodRealError), _encodeAsync = (_Err) => {
     let parseAsync3 = _parseAsync(_Err), fn = async (schema, value, _ctx, _params) => {
@@ -1928,10 +1928,10 @@
     object: "date"
   }, $ZodCheckLessThan = /* @__PURE__ */ $constructor("$ZodCheckLessThan", (inst, def) => {
     $ZodCheck.init(inst, def);
-    let origin = numericOriginMap[typeof def.value];
+    let origin2 = numericOriginMap[typeof def.value];
     inst._zod.check = (payload) => {
       (def.inclusive ? payload.value <= def.value : payload.value < def.value) || payload.issues.push({
-        origin: numericOriginMap[typeof payload.value] ?? origin,
+        origin: numericOriginMap[typeof payload.value] ?? origin2,
         code: "too_big",
         maximum: typeof def.value == "object" ? def.value.getTime() : def.value,
         input: payload.value,
@@ -1942,10 +1942,10 @@
     };
   }), $ZodCheckGreaterThan = /* @__PURE__ */ $constructor("$ZodCheckGreaterThan", (inst, def) => {
     $ZodCheck.init(inst, def);
-    let origin = numericOriginMap[typeof def.value];
+    let origin2 = numericOriginMap[typeof def.value];
     inst._zod.check = (payload) => {
       (def.inclusive ? payload.value >= def.value : payload.value > def.value) || payload.issues.push({
-        origin: numericOriginMap[typeof payload.value] ?? origin,
+        origin: numericOriginMap[typeof payload.value] ?? origin2,
         code: "too_small",
         minimum: typeof def.value == "object" ? def.value.getTime() : def.value,
         input: payload.value,
@@ -1972,13 +1972,13 @@
     };
   }), $ZodCheckNumberFormat = /* @__PURE__ */ $constructor("$ZodCheckNumberFormat", (inst, def) => {
     $ZodCheck.init(inst, def), def.format = def.format || "float64";
-    let isInt = def.format?.includes("int"), origin = isInt ? "int" : "number", [minimum, maximum] = NUMBER_FORMAT_RANGES[def.format];
+    let isInt = def.format?.includes("int"), origin2 = isInt ? "int" : "number", [minimum, maximum] = NUMBER_FORMAT_RANGES[def.format];
     inst._zod.check = (payload) => {
       let input2 = payload.value;
       if (isInt) {
         if (!Number.isInteger(input2)) {
           payload.issues.push({
-            expected: origin,
+            expected: origin2,
             format: def.format,
             code: "invalid_type",
             continue: !1,
@@ -1994,7 +1994,7 @@
             maximum: Number.MAX_SAFE_INTEGER,
             note: "Integers must be within the safe integer range.",
             inst,
-            origin,
+            origin: origin2,
             inclusive: !0,
             continue: !def.abort
           }) : payload.issues.push({
@@ -2003,7 +2003,7 @@
             minimum: Number.MIN_SAFE_INTEGER,
             note: "Integers must be within the safe integer range.",
             inst,
-            origin,
+            origin: origin2,
             inclusive: !0,
             continue: !def.abort
           });
@@ -2102,9 +2102,9 @@
       let input2 = payload.value, units = input2.length;
       if ((typeof input2 == "string" && units > def.maximum ? codePointLength(input2) : units) <= def.maximum)
         return;
-      let origin = getLengthableOrigin(input2);
+      let origin2 = getLengthableOrigin(input2);
       payload.issues.push({
-        origin,
+        origin: origin2,
         code: "too_big",
         maximum: def.maximum,
         inclusive: !0,
@@ -2119,9 +2119,9 @@
       let input2 = payload.value, units = input2.length;
       if ((typeof input2 == "string" && units >= def.minimum && units < def.minimum * 2 ? codePointLength(input2) : units) >= def.minimum)
         return;
-      let origin = getLengthableOrigin(input2);
+      let origin2 = getLengthableOrigin(input2);
       payload.issues.push({
-        origin,
+        origin: origin2,
         code: "too_small",
         minimum: def.minimum,
         inclusive: !0,
@@ -2136,9 +2136,9 @@
       let input2 = payload.value, units = input2.length, length = typeof input2 == "string" && units >= def.length && units <= def.length * 2 ? codePointLength(input2) : units;
       if (length === def.length)
         return;
-      let origin = getLengthableOrigin(input2), tooBig = length > def.length;
+      let origin2 = getLengthableOrigin(input2), tooBig = length > def.length;
       payload.issues.push({
-        origin,
+        origin: origin2,
         ...tooBig ? { code: "too_big", maximum: def.length } : { code: "too_small", minimum: def.length },
         inclusive: !0,
         exact: !0,
@@ -2847,7 +2847,7 @@ ${content.join(`
     let caps = sizeCaps(inst._zod.def.checks);
     if (!caps.length)
       return;
-    let cap = Math.min(...caps.map((c) => c[0])), parse3 = inst._zod.parse;
+    let cap = Math.min(...caps.map((c) => c[0])), parse4 = inst._zod.parse;
     inst._zod.parse = (payload, ctx) => {
       let n = size(payload.value);
       if (n > cap && !ctx?.skipChecks && ctx?.direction !== "backward") {
@@ -2857,7 +2857,7 @@ ${content.join(`
             return ch._zod.check(payload), payload.issues[start].continue = !1, attachSchema(payload.issues, start, inst), payload;
           }
       }
-      return parse3(payload, ctx);
+      return parse4(payload, ctx);
     };
   }
   var arraySize = (input2) => Array.isArray(input2) ? input2.length : -1, mapSize = (input2) => input2 instanceof Map ? input2.size : -1, setSize = (input2) => input2 instanceof Set ? input2.size : -1;
@@ -4169,8 +4169,8 @@ ${content.join(`
       set: { unit: "عنصر", verb: "أن يحوي" },
       map: { unit: "عنصر", verb: "أن يحوي" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "مدخل",
@@ -4258,8 +4258,8 @@ ${content.join(`
       set: { unit: "element", verb: "olmalıdır" },
       map: { unit: "element", verb: "olmalıdır" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "input",
@@ -4386,8 +4386,8 @@ ${content.join(`
         verb: "мець"
       }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "увод",
@@ -4485,8 +4485,8 @@ ${content.join(`
       set: { unit: "елемента", verb: "да съдържа" },
       map: { unit: "елемента", verb: "да съдържа" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "вход",
@@ -4585,8 +4585,8 @@ ${content.join(`
       set: { unit: "আইটেম", verb: "থাকতে হবে" },
       map: { unit: "এন্ট্রি", verb: "থাকতে হবে" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "ইনপুট",
@@ -4674,8 +4674,8 @@ ${content.join(`
       set: { unit: "elements", verb: "contenir" },
       map: { unit: "elements", verb: "contenir" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "entrada",
@@ -4764,8 +4764,8 @@ ${content.join(`
       set: { unit: "دانە", verb: "بێت" },
       map: { unit: "دانە", verb: "بێت" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "regex",
@@ -4871,8 +4871,8 @@ ${content.join(`
       set: { unit: "prvků", verb: "mít" },
       map: { unit: "prvků", verb: "mít" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "regulární výraz",
@@ -4964,8 +4964,8 @@ ${content.join(`
       set: { unit: "elementer", verb: "indeholdt" },
       map: { unit: "elementer", verb: "indeholdt" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "input",
@@ -5019,12 +5019,12 @@ ${content.join(`
         case "invalid_value":
           return issue2.values.length === 1 ? `Ugyldig værdi: forventede ${stringifyPrimitive(issue2.values[0])}` : `Ugyldigt valg: forventede en af følgende ${joinValues(issue2.values, "|")}`;
         case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin), origin = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `For stor: forventede ${origin ?? "value"} ${sizing.verb} ${adj} ${issue2.maximum.toString()} ${sizing.unit ?? "elementer"}` : `For stor: forventede ${origin ?? "value"} havde ${adj} ${issue2.maximum.toString()}`;
+          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
+          return sizing ? `For stor: forventede ${origin2 ?? "value"} ${sizing.verb} ${adj} ${issue2.maximum.toString()} ${sizing.unit ?? "elementer"}` : `For stor: forventede ${origin2 ?? "value"} havde ${adj} ${issue2.maximum.toString()}`;
         }
         case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin), origin = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `For lille: forventede ${origin} ${sizing.verb} ${adj} ${issue2.minimum.toString()} ${sizing.unit}` : `For lille: forventede ${origin} havde ${adj} ${issue2.minimum.toString()}`;
+          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
+          return sizing ? `For lille: forventede ${origin2} ${sizing.verb} ${adj} ${issue2.minimum.toString()} ${sizing.unit}` : `For lille: forventede ${origin2} havde ${adj} ${issue2.minimum.toString()}`;
         }
         case "invalid_format": {
           let _issue = issue2;
@@ -5060,8 +5060,8 @@ ${content.join(`
       set: { unit: "Elemente", verb: "zu haben" },
       map: { unit: "Elemente", verb: "zu haben" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "Eingabe",
@@ -5151,8 +5151,8 @@ ${content.join(`
       set: { unit: "στοιχεία", verb: "να έχει" },
       map: { unit: "καταχωρήσεις", verb: "να έχει" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "είσοδος",
@@ -5240,8 +5240,8 @@ ${content.join(`
       set: { unit: "items", verb: "to have" },
       map: { unit: "entries", verb: "to have" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "input",
@@ -5334,8 +5334,8 @@ ${content.join(`
       set: { unit: "elementojn", verb: "havi" },
       map: { unit: "elementojn", verb: "havi" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "enigo",
@@ -5425,8 +5425,8 @@ ${content.join(`
       array: { unit: "elementos", verb: "tener" },
       set: { unit: "elementos", verb: "tener" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "entrada",
@@ -5497,12 +5497,12 @@ ${content.join(`
         case "invalid_value":
           return issue2.values.length === 1 ? `Entrada inválida: se esperaba ${stringifyPrimitive(issue2.values[0])}` : `Opción inválida: se esperaba una de ${joinValues(issue2.values, "|")}`;
         case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin), origin = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `Demasiado grande: se esperaba que ${origin ?? "valor"} tuviera ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elementos"}` : `Demasiado grande: se esperaba que ${origin ?? "valor"} fuera ${adj}${issue2.maximum.toString()}`;
+          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
+          return sizing ? `Demasiado grande: se esperaba que ${origin2 ?? "valor"} tuviera ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elementos"}` : `Demasiado grande: se esperaba que ${origin2 ?? "valor"} fuera ${adj}${issue2.maximum.toString()}`;
         }
         case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin), origin = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `Demasiado pequeño: se esperaba que ${origin} tuviera ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Demasiado pequeño: se esperaba que ${origin} fuera ${adj}${issue2.minimum.toString()}`;
+          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
+          return sizing ? `Demasiado pequeño: se esperaba que ${origin2} tuviera ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Demasiado pequeño: se esperaba que ${origin2} fuera ${adj}${issue2.minimum.toString()}`;
         }
         case "invalid_format": {
           let _issue = issue2;
@@ -5538,8 +5538,8 @@ ${content.join(`
       set: { unit: "آیتم", verb: "داشته باشد" },
       map: { unit: "آیتم", verb: "داشته باشد" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "ورودی",
@@ -5633,8 +5633,8 @@ ${content.join(`
       int: { unit: "", subject: "kokonaisluvun" },
       date: { unit: "", subject: "päivämäärän" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "säännöllinen lauseke",
@@ -5721,8 +5721,8 @@ ${content.join(`
       array: { unit: "éléments", verb: "avoir" },
       set: { unit: "éléments", verb: "avoir" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "expression régulière",
@@ -5830,8 +5830,8 @@ ${content.join(`
       set: { unit: "éléments", verb: "avoir" },
       map: { unit: "éléments", verb: "avoir" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "entrée",
@@ -5919,8 +5919,8 @@ ${content.join(`
       set: { unit: "આઇટમ", verb: "હોવા જોઈએ" },
       map: { unit: "એન્ટ્રી", verb: "હોવા જોઈએ" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "ઇનપુટ",
@@ -6030,7 +6030,7 @@ ${content.join(`
     }, typeEntry = (t) => t ? TypeNames[t] : void 0, typeLabel = (t) => {
       let e = typeEntry(t);
       return e ? e.label : t ?? TypeNames.unknown.label;
-    }, withDefinite = (t) => `ה${typeLabel(t)}`, verbFor = (t) => (typeEntry(t)?.gender ?? "m") === "f" ? "צריכה להיות" : "צריך להיות", getSizing = (origin) => origin ? Sizable[origin] ?? null : null, FormatDictionary = {
+    }, withDefinite = (t) => `ה${typeLabel(t)}`, verbFor = (t) => (typeEntry(t)?.gender ?? "m") === "f" ? "צריכה להיות" : "צריך להיות", getSizing = (origin2) => origin2 ? Sizable[origin2] ?? null : null, FormatDictionary = {
       regex: { label: "קלט", gender: "m" },
       email: { label: "כתובת אימייל", gender: "f" },
       url: { label: "כתובת רשת", gender: "f" },
@@ -6164,8 +6164,8 @@ ${content.join(`
       set: { unit: "तत्व", verb: "रखने के लिए" },
       map: { unit: "प्रविष्टियाँ", verb: "रखने के लिए" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "इनपुट",
@@ -6252,8 +6252,8 @@ ${content.join(`
       array: { unit: "stavki", verb: "imati" },
       set: { unit: "stavki", verb: "imati" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "unos",
@@ -6314,12 +6314,12 @@ ${content.join(`
         case "invalid_value":
           return issue2.values.length === 1 ? `Neispravna vrijednost: očekivano ${stringifyPrimitive(issue2.values[0])}` : `Neispravna opcija: očekivano jedno od ${joinValues(issue2.values, "|")}`;
         case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin), origin = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `Preveliko: očekivano da ${origin ?? "vrijednost"} ima ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elemenata"}` : `Preveliko: očekivano da ${origin ?? "vrijednost"} bude ${adj}${issue2.maximum.toString()}`;
+          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
+          return sizing ? `Preveliko: očekivano da ${origin2 ?? "vrijednost"} ima ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elemenata"}` : `Preveliko: očekivano da ${origin2 ?? "vrijednost"} bude ${adj}${issue2.maximum.toString()}`;
         }
         case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin), origin = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `Premalo: očekivano da ${origin} ima ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Premalo: očekivano da ${origin} bude ${adj}${issue2.minimum.toString()}`;
+          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
+          return sizing ? `Premalo: očekivano da ${origin2} ima ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Premalo: očekivano da ${origin2} bude ${adj}${issue2.minimum.toString()}`;
         }
         case "invalid_format": {
           let _issue = issue2;
@@ -6355,8 +6355,8 @@ ${content.join(`
       set: { unit: "elem", verb: "legyen" },
       map: { unit: "elem", verb: "legyen" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "bemenet",
@@ -6485,8 +6485,8 @@ ${content.join(`
         verb: "ունենալ"
       }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "մուտք",
@@ -6584,8 +6584,8 @@ ${content.join(`
       set: { unit: "item", verb: "memiliki" },
       map: { unit: "item", verb: "memiliki" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "input",
@@ -6673,8 +6673,8 @@ ${content.join(`
       set: { unit: "hluti", verb: "að hafa" },
       map: { unit: "hluti", verb: "að hafa" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "gildi",
@@ -6764,8 +6764,8 @@ ${content.join(`
       set: { unit: "elementi", verb: "avere" },
       map: { unit: "elementi", verb: "avere" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "input",
@@ -6855,8 +6855,8 @@ ${content.join(`
       set: { unit: "要素", verb: "である" },
       map: { unit: "要素", verb: "である" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "入力値",
@@ -6946,8 +6946,8 @@ ${content.join(`
       set: { unit: "ელემენტი", verb: "უნდა შეიცავდეს" },
       map: { unit: "ელემენტი", verb: "უნდა შეიცავდეს" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "შეყვანა",
@@ -7040,8 +7040,8 @@ ${content.join(`
       set: { unit: "ធាតុ", verb: "គួរមាន" },
       map: { unit: "ធាតុ", verb: "គួរមាន" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "ទិន្នន័យបញ្ចូល",
@@ -7137,8 +7137,8 @@ ${content.join(`
       set: { unit: "ವಸ್ತುಗಳು", verb: "ಹೊಂದಲು" },
       map: { unit: "entries", verb: "ಹೊಂದಲು" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "ಇನ್ಪುಟ್",
@@ -7228,8 +7228,8 @@ ${content.join(`
       set: { unit: "개", verb: "to have" },
       map: { unit: "개", verb: "to have" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "입력",
@@ -7385,8 +7385,8 @@ ${content.join(`
         }
       }
     };
-    function getSizing(origin, unitType, inclusive, targetShouldBe) {
-      let result = Sizable[origin] ?? null;
+    function getSizing(origin2, unitType, inclusive, targetShouldBe) {
+      let result = Sizable[origin2] ?? null;
       return result === null ? result : {
         unit: result.unit[unitType],
         verb: result.verb[targetShouldBe][inclusive ? "inclusive" : "notInclusive"]
@@ -7447,18 +7447,18 @@ ${content.join(`
         case "invalid_value":
           return issue2.values.length === 1 ? `Privalo būti ${stringifyPrimitive(issue2.values[0])}` : `Privalo būti vienas iš ${joinValues(issue2.values, "|")} pasirinkimų`;
         case "too_big": {
-          let origin = TypeDictionary[issue2.origin] ?? issue2.origin, sizing = getSizing(issue2.origin, getUnitTypeFromNumber(Number(issue2.maximum)), issue2.inclusive ?? !1, "smaller");
+          let origin2 = TypeDictionary[issue2.origin] ?? issue2.origin, sizing = getSizing(issue2.origin, getUnitTypeFromNumber(Number(issue2.maximum)), issue2.inclusive ?? !1, "smaller");
           if (sizing?.verb)
-            return `${capitalizeFirstCharacter(origin ?? issue2.origin ?? "reikšmė")} ${sizing.verb} ${issue2.maximum.toString()} ${sizing.unit ?? "elementų"}`;
+            return `${capitalizeFirstCharacter(origin2 ?? issue2.origin ?? "reikšmė")} ${sizing.verb} ${issue2.maximum.toString()} ${sizing.unit ?? "elementų"}`;
           let adj = issue2.inclusive ? "ne didesnis kaip" : "mažesnis kaip";
-          return `${capitalizeFirstCharacter(origin ?? issue2.origin ?? "reikšmė")} turi būti ${adj} ${issue2.maximum.toString()} ${sizing?.unit}`;
+          return `${capitalizeFirstCharacter(origin2 ?? issue2.origin ?? "reikšmė")} turi būti ${adj} ${issue2.maximum.toString()} ${sizing?.unit}`;
         }
         case "too_small": {
-          let origin = TypeDictionary[issue2.origin] ?? issue2.origin, sizing = getSizing(issue2.origin, getUnitTypeFromNumber(Number(issue2.minimum)), issue2.inclusive ?? !1, "bigger");
+          let origin2 = TypeDictionary[issue2.origin] ?? issue2.origin, sizing = getSizing(issue2.origin, getUnitTypeFromNumber(Number(issue2.minimum)), issue2.inclusive ?? !1, "bigger");
           if (sizing?.verb)
-            return `${capitalizeFirstCharacter(origin ?? issue2.origin ?? "reikšmė")} ${sizing.verb} ${issue2.minimum.toString()} ${sizing.unit ?? "elementų"}`;
+            return `${capitalizeFirstCharacter(origin2 ?? issue2.origin ?? "reikšmė")} ${sizing.verb} ${issue2.minimum.toString()} ${sizing.unit ?? "elementų"}`;
           let adj = issue2.inclusive ? "ne mažesnis kaip" : "didesnis kaip";
-          return `${capitalizeFirstCharacter(origin ?? issue2.origin ?? "reikšmė")} turi būti ${adj} ${issue2.minimum.toString()} ${sizing?.unit}`;
+          return `${capitalizeFirstCharacter(origin2 ?? issue2.origin ?? "reikšmė")} turi būti ${adj} ${issue2.minimum.toString()} ${sizing?.unit}`;
         }
         case "invalid_format": {
           let _issue = issue2;
@@ -7473,8 +7473,8 @@ ${content.join(`
         case "invalid_union":
           return "Klaidinga įvestis";
         case "invalid_element": {
-          let origin = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return `${capitalizeFirstCharacter(origin ?? issue2.origin ?? "reikšmė")} turi klaidingą įvestį`;
+          let origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
+          return `${capitalizeFirstCharacter(origin2 ?? issue2.origin ?? "reikšmė")} turi klaidingą įvestį`;
         }
         default:
           return "Klaidinga įvestis";
@@ -7496,8 +7496,8 @@ ${content.join(`
       set: { unit: "ставки", verb: "да имаат" },
       map: { unit: "ставки", verb: "да имаат" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "внес",
@@ -7587,8 +7587,8 @@ ${content.join(`
       set: { unit: "elemen", verb: "mempunyai" },
       map: { unit: "elemen", verb: "mempunyai" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "input",
@@ -7677,8 +7677,8 @@ ${content.join(`
       set: { unit: "तत्व", verb: "हुनुपर्छ" },
       map: { unit: "प्रविष्टि", verb: "हुनुपर्छ" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "इनपुट",
@@ -7766,8 +7766,8 @@ ${content.join(`
       set: { unit: "elementen", verb: "heeft" },
       map: { unit: "elementen", verb: "heeft" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "invoer",
@@ -7856,8 +7856,8 @@ ${content.join(`
       set: { unit: "element", verb: "å innehalde" },
       map: { unit: "element", verb: "å innehalde" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "input",
@@ -7947,8 +7947,8 @@ ${content.join(`
       set: { unit: "elementer", verb: "å inneholde" },
       map: { unit: "elementer", verb: "å inneholde" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "input",
@@ -8038,8 +8038,8 @@ ${content.join(`
       set: { unit: "unsur", verb: "olmalıdır" },
       map: { unit: "unsur", verb: "olmalıdır" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "giren",
@@ -8130,8 +8130,8 @@ ${content.join(`
       set: { unit: "توکي", verb: "ولري" },
       map: { unit: "توکي", verb: "ولري" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "ورودي",
@@ -8221,8 +8221,8 @@ ${content.join(`
       set: { unit: "elementów", verb: "mieć" },
       map: { unit: "elementów", verb: "mieć" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "wyrażenie",
@@ -8312,8 +8312,8 @@ ${content.join(`
       set: { unit: "elementos" },
       map: { unit: "entradas" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "a entrada",
@@ -8431,8 +8431,8 @@ ${content.join(`
       set: { unit: "elementos" },
       map: { unit: "entradas" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "a entrada",
@@ -8550,8 +8550,8 @@ ${content.join(`
       set: { unit: "elemente", verb: "să aibă" },
       map: { unit: "intrări", verb: "să aibă" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "intrare",
@@ -8691,8 +8691,8 @@ ${content.join(`
         verb: "иметь"
       }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "ввод",
@@ -8790,8 +8790,8 @@ ${content.join(`
       set: { unit: "prvkov", verb: "mať" },
       map: { unit: "položiek", verb: "mať" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "regulárny výraz",
@@ -8883,8 +8883,8 @@ ${content.join(`
       set: { unit: "elementov", verb: "imeti" },
       map: { unit: "elementov", verb: "imeti" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "vnos",
@@ -8974,8 +8974,8 @@ ${content.join(`
       set: { unit: "objekt", verb: "att innehålla" },
       map: { unit: "objekt", verb: "att innehålla" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "reguljärt uttryck",
@@ -9065,8 +9065,8 @@ ${content.join(`
       set: { unit: "உறுப்புகள்", verb: "கொண்டிருக்க வேண்டும்" },
       map: { unit: "உறுப்புகள்", verb: "கொண்டிருக்க வேண்டும்" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "உள்ளீடு",
@@ -9157,8 +9157,8 @@ ${content.join(`
       set: { unit: "унсур", verb: "дошта бошад" },
       map: { unit: "сабт", verb: "дошта бошад" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "вуруд",
@@ -9251,8 +9251,8 @@ ${content.join(`
       set: { unit: "รายการ", verb: "ควรมี" },
       map: { unit: "รายการ", verb: "ควรมี" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "ข้อมูลที่ป้อน",
@@ -9343,8 +9343,8 @@ ${content.join(`
       set: { unit: "elementler", verb: "bolmaly" },
       map: { unit: "elementler", verb: "bolmaly" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "giriş",
@@ -9432,8 +9432,8 @@ ${content.join(`
       set: { unit: "öğe", verb: "olmalı" },
       map: { unit: "öğe", verb: "olmalı" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "girdi",
@@ -9521,8 +9521,8 @@ ${content.join(`
       set: { unit: "елементів", verb: "матиме" },
       map: { unit: "елементів", verb: "матиме" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "вхідні дані",
@@ -9617,8 +9617,8 @@ ${content.join(`
       set: { unit: "آئٹمز", verb: "ہونا" },
       map: { unit: "آئٹمز", verb: "ہونا" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "ان پٹ",
@@ -9709,8 +9709,8 @@ ${content.join(`
       set: { unit: "element", verb: "bo‘lishi kerak" },
       map: { unit: "yozuv", verb: "bo‘lishi kerak" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "kirish",
@@ -9800,8 +9800,8 @@ ${content.join(`
       set: { unit: "phần tử", verb: "có" },
       map: { unit: "phần tử", verb: "có" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "đầu vào",
@@ -9891,8 +9891,8 @@ ${content.join(`
       set: { unit: "项", verb: "包含" },
       map: { unit: "项", verb: "包含" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "输入",
@@ -9983,8 +9983,8 @@ ${content.join(`
       set: { unit: "項目", verb: "擁有" },
       map: { unit: "項目", verb: "擁有" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "輸入",
@@ -10072,8 +10072,8 @@ ${content.join(`
       set: { unit: "nkan", verb: "ní" },
       map: { unit: "nkan", verb: "ní" }
     };
-    function getSizing(origin) {
-      return Sizable[origin] ?? null;
+    function getSizing(origin2) {
+      return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
       regex: "ẹ̀rọ ìbáwọlé",
@@ -10438,8 +10438,8 @@ ${code}
     }
   }
   function generateNumberFormatCheck(doc, def, accessor) {
-    let format = def.format;
-    switch (format) {
+    let format2 = def.format;
+    switch (format2) {
       case "safeint":
         doc.write(`if (!Number.isSafeInteger(${accessor})) return INVALID;`);
         break;
@@ -10456,13 +10456,13 @@ ${code}
         doc.write(`if (!Number.isFinite(${accessor})) return INVALID;`);
         break;
       default:
-        throw new ZodCompileUnsupportedError(`number format ${format}`);
+        throw new ZodCompileUnsupportedError(`number format ${format2}`);
     }
   }
   function generateBigIntFormatCheck(doc, def, accessor) {
-    let format = def.format;
-    if (format)
-      switch (format) {
+    let format2 = def.format;
+    if (format2)
+      switch (format2) {
         case "int64":
           doc.write(`if (${accessor} < -9223372036854775808n || ${accessor} > 9223372036854775807n) return INVALID;`);
           break;
@@ -10470,7 +10470,7 @@ ${code}
           doc.write(`if (${accessor} < 0n || ${accessor} > 18446744073709551615n) return INVALID;`);
           break;
         default:
-          throw new ZodCompileUnsupportedError(`bigint format ${format}`);
+          throw new ZodCompileUnsupportedError(`bigint format ${format2}`);
       }
   }
   function generateMimeTypeCheck(doc, ctx, def, accessor) {
@@ -10611,8 +10611,8 @@ ${code}
       let patternConst = addConstant(ctx, def.pattern);
       return doc.write(`${patternConst}.lastIndex = 0;`), doc.write(`if (!${patternConst}.test(${accessor})) return INVALID;`), accessor;
     }
-    let format = def.format;
-    switch (format) {
+    let format2 = def.format;
+    switch (format2) {
       case "regex":
         throw new ZodCompileUnsupportedError("regex format without a pattern");
       case "lowercase":
@@ -10635,7 +10635,7 @@ ${code}
         break;
       }
       default:
-        throw new ZodCompileUnsupportedError(`string format ${format}`);
+        throw new ZodCompileUnsupportedError(`string format ${format2}`);
     }
     return accessor;
   }
@@ -12364,11 +12364,11 @@ ${code}
     return codec2._zod.bag.truthy = truthyArray, codec2._zod.bag.falsy = falsyArray, codec2._zod.bag.case = params.case ?? "insensitive", codec2;
   }
   // @__NO_SIDE_EFFECTS__
-  function _stringFormat(Class2, format, fnOrRegex, _params = {}) {
+  function _stringFormat(Class2, format2, fnOrRegex, _params = {}) {
     let params = normalizeParams(_params), def = {
       check: "string_format",
       type: "string",
-      format,
+      format: format2,
       fn: typeof fnOrRegex == "function" ? fnOrRegex : (val) => fnOrRegex.test(val),
       ...params
     };
@@ -12530,28 +12530,28 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       if (keys.length !== 1 || keys[0] !== "type")
         return;
       let type = option.type;
-      for (let member of Array.isArray(type) ? type : [type]) {
-        if (typeof member != "string")
+      for (let member2 of Array.isArray(type) ? type : [type]) {
+        if (typeof member2 != "string")
           return;
-        types.includes(member) || types.push(member);
+        types.includes(member2) || types.push(member2);
       }
     }
     delete schema.anyOf, schema.type = types.length === 1 ? types[0] : types;
   }
   var FOLDABLE_KEYS = /* @__PURE__ */ new Set(["type", "properties", "required", "additionalProperties"]), UNION_KEYS = ["oneOf", "anyOf"];
-  function undeclaredConstraint(member) {
-    let extra = member.additionalProperties;
+  function undeclaredConstraint(member2) {
+    let extra = member2.additionalProperties;
     return extra === void 0 || extra === !1 || typeof extra != "object" || extra === null ? null : Object.keys(extra).length ? extra : null;
   }
   function foldObjects(members2) {
     let objects = [];
-    for (let member of members2) {
-      if (typeof member != "object" || member.type !== "object")
+    for (let member2 of members2) {
+      if (typeof member2 != "object" || member2.type !== "object")
         return null;
-      for (let key in member)
+      for (let key in member2)
         if (!FOLDABLE_KEYS.has(key))
           return null;
-      objects.push(member);
+      objects.push(member2);
     }
     let properties = {}, required2 = /* @__PURE__ */ new Set();
     for (let object2 of objects) {
@@ -12756,8 +12756,8 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     agg.patterns ?? (agg.patterns = /* @__PURE__ */ new Set()), agg.patterns.add(pattern);
   }, intersectMime = (agg, mime) => {
     agg.mime = agg.mime ? agg.mime.filter((m) => mime.includes(m)) : [...mime];
-  }, setFormat = (agg, format) => {
-    agg.format = format, format.includes("int") && (agg.isInt = !0);
+  }, setFormat = (agg, format2) => {
+    agg.format = format2, format2.includes("int") && (agg.isInt = !0);
   }, minContributor = (agg, def) => narrowMin(agg, "minimum", def.minimum), maxContributor = (agg, def) => narrowMax(agg, "maximum", def.maximum), formatContributor = (ranges) => (agg, def) => {
     setFormat(agg, def.format);
     let [minimum, maximum] = ranges[def.format];
@@ -12802,8 +12802,8 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   ]), exactPattern = (p) => exactPatterns.get(p) ?? p, stringProcessor = (schema, ctx, _json, _params) => {
     let json2 = _json;
     json2.type = "string";
-    let { minimum, maximum, format, patterns, contentEncoding, laxFormat } = aggregateChecks(schema);
-    if (typeof minimum == "number" && (json2.minLength = minimum), typeof maximum == "number" && (json2.maxLength = maximum), format && (json2.format = formatMap[format] ?? format, json2.format === "" && delete json2.format, (format === "time" || laxFormat) && delete json2.format), contentEncoding && (json2.contentEncoding = contentEncoding), patterns && patterns.size > 0) {
+    let { minimum, maximum, format: format2, patterns, contentEncoding, laxFormat } = aggregateChecks(schema);
+    if (typeof minimum == "number" && (json2.minLength = minimum), typeof maximum == "number" && (json2.maxLength = maximum), format2 && (json2.format = formatMap[format2] ?? format2, json2.format === "" && delete json2.format, (format2 === "time" || laxFormat) && delete json2.format), contentEncoding && (json2.contentEncoding = contentEncoding), patterns && patterns.size > 0) {
       let patternList = [...patterns].map(exactPattern);
       patternList.length === 1 ? json2.pattern = patternList[0].source : patternList.length > 1 && (json2.allOf = [
         ...patternList.map((regex) => ({
@@ -12987,7 +12987,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     let types = Array.isArray(json2.type) ? json2.type : [json2.type], numericType = !types.includes("string") && types.some((t) => t === "number" || t === "integer"), values = json2.enum ?? (json2.const !== void 0 ? [json2.const] : void 0);
     if (!numericType && !values?.some((v) => typeof v == "number"))
       return json2;
-    let { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, format, id, ...rest } = json2;
+    let { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, format: format2, id, ...rest } = json2;
     return rest.enum ? rest.enum = rest.enum.map((v) => typeof v == "number" ? String(v) : v) : typeof rest.const == "number" && (rest.const = String(rest.const)), numericType && (rest.type = "string", values || (rest.pattern = (types.includes("number") ? number : integer).source)), rest;
   }
   var pendingRecords = /* @__PURE__ */ new WeakMap();
@@ -13969,8 +13969,8 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   var ZodCustomStringFormat = /* @__PURE__ */ $constructor("ZodCustomStringFormat", (inst, def) => {
     $ZodCustomStringFormat.init(inst, def), ZodStringFormat.init(inst, def);
   });
-  function stringFormat(format, fnOrRegex, _params = {}) {
-    return _stringFormat(ZodCustomStringFormat, format, fnOrRegex, _params);
+  function stringFormat(format2, fnOrRegex, _params = {}) {
+    return _stringFormat(ZodCustomStringFormat, format2, fnOrRegex, _params);
   }
   function hostname2(_params) {
     return _stringFormat(ZodCustomStringFormat, "hostname", hostname, _params);
@@ -13982,10 +13982,10 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     return _stringFormat(ZodCustomStringFormat, "currency_code", currencyCode, _params);
   }
   function hash(alg, params) {
-    let enc = params?.enc ?? "hex", format = `${alg}_${enc}`, regex = regexes_exports[format];
+    let enc = params?.enc ?? "hex", format2 = `${alg}_${enc}`, regex = regexes_exports[format2];
     if (!regex)
-      throw new Error(`Unrecognized hash format: ${format}`);
-    return _stringFormat(ZodCustomStringFormat, format, regex, params);
+      throw new Error(`Unrecognized hash format: ${format2}`);
+    return _stringFormat(ZodCustomStringFormat, format2, regex, params);
   }
   var ZodNumber = /* @__PURE__ */ $constructor(
     "ZodNumber",
@@ -15105,8 +15105,8 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       case "string": {
         let stringSchema = z.string();
         if (schema.format) {
-          let format = schema.format;
-          format === "email" ? stringSchema = stringSchema.check(z.email()) : format === "uri" || format === "uri-reference" ? stringSchema = stringSchema.check(z.url()) : format === "uuid" || format === "guid" ? stringSchema = stringSchema.check(z.uuid()) : format === "date-time" ? stringSchema = stringSchema.check(z.iso.datetime({ offset: !0 })) : format === "date" ? stringSchema = stringSchema.check(z.iso.date()) : format === "time" ? stringSchema = stringSchema.check(z.regex(fullTime)) : format === "duration" ? stringSchema = stringSchema.check(z.iso.duration()) : format === "hostname" ? stringSchema = stringSchema.check(z.hostname()) : format === "ipv4" ? stringSchema = stringSchema.check(z.ipv4()) : format === "ipv6" ? stringSchema = stringSchema.check(z.ipv6()) : format === "mac" ? stringSchema = stringSchema.check(z.mac()) : format === "cidr" ? stringSchema = stringSchema.check(z.cidrv4()) : format === "cidr-v6" ? stringSchema = stringSchema.check(z.cidrv6()) : format === "base64" ? stringSchema = stringSchema.check(z.base64()) : format === "base64url" ? stringSchema = stringSchema.check(z.base64url()) : format === "e164" ? stringSchema = stringSchema.check(z.e164()) : format === "credit_card" ? stringSchema = stringSchema.check(z.creditCard()) : format === "iban" ? stringSchema = stringSchema.check(z.iban()) : format === "jwt" ? stringSchema = stringSchema.check(z.jwt()) : format === "emoji" ? stringSchema = stringSchema.check(z.emoji()) : format === "nanoid" ? stringSchema = stringSchema.check(z.nanoid()) : format === "cuid" ? stringSchema = stringSchema.check(z.cuid()) : format === "cuid2" ? stringSchema = stringSchema.check(z.cuid2()) : format === "ulid" ? stringSchema = stringSchema.check(z.ulid()) : format === "xid" ? stringSchema = stringSchema.check(z.xid()) : format === "ksuid" && (stringSchema = stringSchema.check(z.ksuid()));
+          let format2 = schema.format;
+          format2 === "email" ? stringSchema = stringSchema.check(z.email()) : format2 === "uri" || format2 === "uri-reference" ? stringSchema = stringSchema.check(z.url()) : format2 === "uuid" || format2 === "guid" ? stringSchema = stringSchema.check(z.uuid()) : format2 === "date-time" ? stringSchema = stringSchema.check(z.iso.datetime({ offset: !0 })) : format2 === "date" ? stringSchema = stringSchema.check(z.iso.date()) : format2 === "time" ? stringSchema = stringSchema.check(z.regex(fullTime)) : format2 === "duration" ? stringSchema = stringSchema.check(z.iso.duration()) : format2 === "hostname" ? stringSchema = stringSchema.check(z.hostname()) : format2 === "ipv4" ? stringSchema = stringSchema.check(z.ipv4()) : format2 === "ipv6" ? stringSchema = stringSchema.check(z.ipv6()) : format2 === "mac" ? stringSchema = stringSchema.check(z.mac()) : format2 === "cidr" ? stringSchema = stringSchema.check(z.cidrv4()) : format2 === "cidr-v6" ? stringSchema = stringSchema.check(z.cidrv6()) : format2 === "base64" ? stringSchema = stringSchema.check(z.base64()) : format2 === "base64url" ? stringSchema = stringSchema.check(z.base64url()) : format2 === "e164" ? stringSchema = stringSchema.check(z.e164()) : format2 === "credit_card" ? stringSchema = stringSchema.check(z.creditCard()) : format2 === "iban" ? stringSchema = stringSchema.check(z.iban()) : format2 === "jwt" ? stringSchema = stringSchema.check(z.jwt()) : format2 === "emoji" ? stringSchema = stringSchema.check(z.emoji()) : format2 === "nanoid" ? stringSchema = stringSchema.check(z.nanoid()) : format2 === "cuid" ? stringSchema = stringSchema.check(z.cuid()) : format2 === "cuid2" ? stringSchema = stringSchema.check(z.cuid2()) : format2 === "ulid" ? stringSchema = stringSchema.check(z.ulid()) : format2 === "xid" ? stringSchema = stringSchema.check(z.xid()) : format2 === "ksuid" && (stringSchema = stringSchema.check(z.ksuid()));
         }
         typeof schema.minLength == "number" && (stringSchema = stringSchema.min(schema.minLength)), typeof schema.maxLength == "number" && (stringSchema = stringSchema.max(schema.maxLength)), schema.pattern && (stringSchema = stringSchema.regex(new RegExp(schema.pattern))), zodSchema = stringSchema;
         break;
@@ -15454,11 +15454,330 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     return _coercedDate(ZodDate, params);
   }
 
+  // src/bridge.ts
+  var hostCall = globalThis.__hostCall, hostSync = globalThis.__hostSync, hostDone = globalThis.__hostDone;
+  for (let name of ["__hostCall", "__hostSync", "__hostDone"]) delete globalThis[name];
+  var parse3 = JSON.parse, stringify = JSON.stringify, HostError = class extends Error {
+    /** A stable code, such as "unknown_connection". */
+    code;
+    /** Everything else that the host said. */
+    details;
+    constructor(details) {
+      super(String(details.message ?? details.code ?? "The host refused the call.")), this.name = "HostError", this.code = String(details.code ?? "internal_error"), this.details = details;
+    }
+  }, waiting = /* @__PURE__ */ new Map(), lastId = 0;
+  function encode3(params) {
+    return params === void 0 ? "" : stringify(params);
+  }
+  function begin(name, params, settle3) {
+    let id = ++lastId;
+    return waiting.set(id, settle3), hostCall(id, name, encode3(params)), id;
+  }
+  function forget(id) {
+    return waiting.delete(id) ? (note("forget", { id }), !0) : !1;
+  }
+  function note(name, params) {
+    hostCall(0, name, encode3(params));
+  }
+  function ask(name, params, body) {
+    let answer = hostSync(name, encode3(params), body);
+    return typeof answer == "string" ? answer === "" ? void 0 : parse3(answer) : answer;
+  }
+  function done(ok, value) {
+    hostDone(ok, value === void 0 ? "" : stringify(value));
+  }
+  function settle2(id, ok, json2, body) {
+    let w = waiting.get(id);
+    if (w === void 0) return;
+    waiting.delete(id);
+    let value = json2 === "" ? void 0 : parse3(json2);
+    ok ? w.resolve(body === void 0 ? { value } : { value, body }) : w.reject(new HostError(value ?? {}));
+  }
+
+  // src/modes.ts
+  var modes = /* @__PURE__ */ new Map();
+  function modeOf(name) {
+    let mode = modes.get(name);
+    if (mode === void 0) throw new Error(`There is no mode "${name}".`);
+    return mode;
+  }
+
   // src/modules.ts
   var modules = /* @__PURE__ */ new Map();
   function provide(names, exports) {
     for (let name of names) modules.set(name, exports);
   }
+  function require2(name) {
+    if (modules.has(name)) return modules.get(name);
+    throw new Error(
+      `The module "${name}" is not available in functions. Pure JavaScript packages are bundled when they are installed in the folder's node_modules; others can't run here.`
+    );
+  }
+
+  // src/core.ts
+  var describers = [];
+  var maxText = 16384;
+  function clip(text) {
+    return text.length > maxText ? `${text.slice(0, maxText)}…` : text;
+  }
+  function member(of, name) {
+    try {
+      return of?.[name];
+    } catch {
+      return;
+    }
+  }
+  function textOf(value) {
+    try {
+      return typeof value == "string" ? value : format([value]);
+    } catch {
+      return "a value that can't be shown";
+    }
+  }
+  function failureOf(thrown) {
+    let isError = typeof thrown == "object" && thrown !== null && typeof member(thrown, "message") == "string", stack = member(thrown, "stack"), code = member(thrown, "code"), failure2 = {
+      name: isError ? clip(String(member(thrown, "name") ?? "Error")) : "Error",
+      message: clip(isError ? member(thrown, "message") : textOf(thrown)),
+      stack: typeof stack == "string" ? clip(stack) : "",
+      kind: "other"
+    };
+    (typeof code == "string" || typeof code == "number") && (failure2.code = clip(String(code)));
+    for (let describe3 of describers)
+      try {
+        let more = describe3(thrown);
+        if (more !== void 0) return Object.assign(failure2, more);
+      } catch {
+      }
+    return failure2;
+  }
+  function fail(thrown) {
+    let failure2 = failureOf(thrown);
+    try {
+      done(!1, failure2);
+    } catch {
+      let { name, message, stack, kind, code } = failure2;
+      done(!1, code === void 0 ? { name, message, stack, kind } : { name, message, stack, kind, code });
+    }
+  }
+  var format = (args) => args.map((arg) => {
+    if (typeof arg == "string") return arg;
+    if (arg instanceof Error) return String(arg.stack ? `${arg}
+${arg.stack}` : arg);
+    try {
+      return typeof arg == "object" && JSON.stringify(arg) || String(arg);
+    } catch {
+      return Object.prototype.toString.call(arg);
+    }
+  }).join(" ");
+  var indent = "", counts = /* @__PURE__ */ new Map(), clocks = /* @__PURE__ */ new Map();
+  function log(level, args) {
+    let text;
+    try {
+      text = format(args);
+    } catch (thrown) {
+      text = `(the arguments could not be shown: ${clip(String(member(thrown, "message")))})`;
+    }
+    indent !== "" && (text = text.replace(/^/gm, indent)), note("console", { level, text });
+  }
+  function elapsed(label, rest) {
+    let began = clocks.get(label);
+    began === void 0 ? log("warn", [`There is no timer "${label}".`]) : log("info", [`${label}: ${(clock.now() - began).toFixed(3)}ms`, ...rest]);
+  }
+  var consoleMethods = {
+    log: (...args) => log("info", args),
+    info: (...args) => log("info", args),
+    debug: (...args) => log("debug", args),
+    warn: (...args) => log("warn", args),
+    error: (...args) => log("error", args),
+    trace: (...args) => log("debug", ["Trace:", ...args, `
+${new Error().stack ?? ""}`]),
+    dir: (value) => log("info", [value]),
+    dirxml: (...args) => log("info", args),
+    table: (value) => log("info", [value]),
+    assert(condition, ...args) {
+      condition || (typeof args[0] == "string" ? log("error", [`Assertion failed: ${args[0]}`, ...args.slice(1)]) : log("error", args.length === 0 ? ["Assertion failed"] : ["Assertion failed:", ...args]));
+    },
+    count(label = "default") {
+      let n = (counts.get(String(label)) ?? 0) + 1;
+      counts.set(String(label), n), log("info", [`${label}: ${n}`]);
+    },
+    countReset(label = "default") {
+      counts.delete(String(label));
+    },
+    group(...args) {
+      args.length > 0 && log("info", args), indent += "  ";
+    },
+    groupCollapsed(...args) {
+      consoleMethods.group(...args);
+    },
+    groupEnd() {
+      indent = indent.slice(2);
+    },
+    time(label = "default") {
+      clocks.set(String(label), clock.now());
+    },
+    timeLog(label = "default", ...rest) {
+      elapsed(String(label), rest);
+    },
+    timeEnd(label = "default") {
+      elapsed(String(label), []), clocks.delete(String(label));
+    },
+    clear() {
+    }
+  }, now = Date.now, origin, clock = {
+    now() {
+      return origin ??= now(), now() - origin;
+    },
+    get timeOrigin() {
+      return origin ??= now(), origin;
+    },
+    toJSON: () => ({ timeOrigin: clock.timeOrigin })
+  }, numbers, drawn = 0;
+  function random() {
+    return (numbers === void 0 || drawn === numbers.length) && (numbers = new Float64Array(ask("seed")), drawn = 0), numbers[drawn++];
+  }
+  var Timeout = class {
+    constructor(callback, args, wait, repeat) {
+      this.callback = callback;
+      this.args = args;
+      this.wait = wait;
+      this.repeat = repeat;
+      this.id = ++lastTimer, this.due = 0;
+    }
+    callback;
+    args;
+    wait;
+    repeat;
+    id;
+    /** When it is due, in milliseconds of the clock. */
+    due;
+    call() {
+      Reflect.apply(this.callback, this, this.args);
+    }
+    ref() {
+      return this;
+    }
+    unref() {
+      return this;
+    }
+    hasRef() {
+      return !0;
+    }
+    refresh() {
+      return remove(this) && insert(this), this;
+    }
+    close() {
+      return clear(this), this;
+    }
+    [Symbol.toPrimitive]() {
+      return this.id;
+    }
+  }, lastTimer = 0, timers = [], timersById = /* @__PURE__ */ new Map(), alarm;
+  function insert(timer) {
+    timer.due = now() + timer.wait;
+    let low = 0, high = timers.length;
+    for (; low < high; ) {
+      let middle = low + high >>> 1;
+      timers[middle].due <= timer.due ? low = middle + 1 : high = middle;
+    }
+    timers.splice(low, 0, timer), timersById.set(timer.id, timer), wake();
+  }
+  function remove(timer) {
+    return timersById.delete(timer.id) ? (timers.splice(timers.indexOf(timer), 1), !0) : !1;
+  }
+  function wake() {
+    let first = timers[0];
+    if (alarm !== void 0 && alarm.due === first?.due || (alarm !== void 0 && forget(alarm.id), alarm = void 0, first === void 0)) return;
+    let due = first.due;
+    alarm = { id: begin("timer", { ms: Math.max(0, due - now()) }, { resolve: () => ring(due), reject: () => ring(due) }), due };
+  }
+  function ring(due) {
+    alarm = void 0;
+    let timer = timers[0];
+    if (timer !== void 0) {
+      if (timer.due > Math.max(due, now())) return wake();
+      remove(timer), timer.repeat ? insert(timer) : wake();
+      try {
+        timer.call();
+      } catch (thrown) {
+        fail(thrown);
+      }
+    }
+  }
+  function set2(repeat, callback, wait, args) {
+    if (typeof callback != "function") throw new TypeError("The callback of a timer must be a function.");
+    let ms = Math.trunc(Number(wait));
+    ms >= 1 && ms <= 2147483647 || (ms = 1);
+    let timer = new Timeout(callback, args, ms, repeat);
+    return insert(timer), timer;
+  }
+  function clear(timer) {
+    let known = timer instanceof Timeout ? timer : timersById.get(Number(timer));
+    known !== void 0 && remove(known) && wake();
+  }
+  function immediate(callback, ...args) {
+    if (typeof callback != "function") throw new TypeError("The callback of a timer must be a function.");
+    let timer = new Timeout(callback, args, 0, !1);
+    return insert(timer), timer;
+  }
+  var globals = {
+    setTimeout: (callback, wait, ...args) => set2(!1, callback, wait, args),
+    setInterval: (callback, wait, ...args) => set2(!0, callback, wait, args),
+    setImmediate: immediate,
+    clearTimeout: (timer) => clear(timer),
+    clearInterval: (timer) => clear(timer),
+    clearImmediate: (timer) => clear(timer),
+    console: consoleMethods,
+    performance: clock,
+    global: globalThis
+  };
+  for (let [name, value] of Object.entries(globals))
+    Object.defineProperty(globalThis, name, { value, writable: !0, enumerable: !1, configurable: !0 });
+  for (let [name, f] of Object.entries(globals))
+    typeof f == "function" && Object.defineProperty(f, "name", { value: name, configurable: !0 });
+  if (typeof globalThis.queueMicrotask != "function") {
+    let resolved = Promise.resolve();
+    Object.defineProperty(globalThis, "queueMicrotask", { value: (callback) => {
+      if (typeof callback != "function") throw new TypeError("The callback of a microtask must be a function.");
+      resolved.then(callback).catch(fail);
+    }, writable: !0, enumerable: !1, configurable: !0 });
+  }
+  Object.defineProperty(Math, "random", { value: random, writable: !0, enumerable: !1, configurable: !0 });
+  var exported, then = Promise.prototype.then;
+  globalThis.__entry = {
+    load(factory) {
+      numbers = void 0, origin = void 0;
+      let module = { exports: {} };
+      try {
+        factory.call(module.exports, module, module.exports, require2), exported = module.exports;
+      } catch (thrown) {
+        fail(thrown);
+      }
+    },
+    start(json2) {
+      try {
+        let params = JSON.parse(json2), result = (async () => modeOf(params.mode)(exported, params))();
+        then.call(
+          result,
+          (value) => {
+            try {
+              done(!0, value);
+            } catch (thrown) {
+              fail(thrown);
+            }
+          },
+          fail
+        );
+      } catch (thrown) {
+        fail(thrown);
+      }
+    },
+    settle: (id, ok, json2, body) => settle2(id, ok, json2, body),
+    rejected(reason) {
+      let { name, message } = failureOf(reason);
+      note("console", { level: "warn", text: `A promise was rejected and nothing handled it: ${name}: ${message}` });
+    }
+  };
 
   // src/main.ts
   provide(["zod", "zod/v4"], zod_exports);

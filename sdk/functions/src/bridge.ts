@@ -25,11 +25,13 @@ declare global {
 /** The functions that the engine calls. */
 export interface Entry {
 	/** Evaluates a program: its CommonJS factory. */
-	load(factory: (module: { exports: any }, exports: any, require: (name: string) => unknown) => void): void;
+	load(factory: (this: unknown, module: { exports: any }, exports: any, require: (name: string) => unknown) => void): void;
 	/** Begins what the run is for; ends with __hostDone. */
 	start(json: string): void;
 	/** Ends a call that __hostCall began. */
 	settle(id: number, ok: boolean, json: string, body?: Body): void;
+	/** Is told why a promise was rejected that nothing handled. */
+	rejected(reason: unknown): void;
 }
 
 const hostCall = globalThis.__hostCall;
@@ -89,9 +91,11 @@ export function begin(name: string, params: unknown, settle: Waiting): number {
 	return id;
 }
 
-/** Forgets a call that begin began: its answer is dropped. */
+/** Forgets a call that begin began: the host ends it, and its answer is dropped. */
 export function forget(id: number): boolean {
-	return waiting.delete(id);
+	if (!waiting.delete(id)) return false;
+	note("forget", { id });
+	return true;
 }
 
 /** Tells the host something that needs no answer. */

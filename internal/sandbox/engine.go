@@ -1,0 +1,217 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"golang.org/x/sync/singleflight"
+)
+
+// Options say how an engine works.
+type Options struct {
+	// Prelude is the JavaScript of the snapshot.
+	Prelude string
+	// Sync answers what programs ask for at once; nil: nothing. It is called on
+	// several goroutines.
+	Sync func(Call) (Reply, error)
+	// Pure says whether the function of Sync with that name always answers the same
+	// to the same question; nil: none does. Programs that ask only these while they
+	// are evaluated may be kept as hot images.
+	Pure func(name string) bool
+	// CacheDir is where the compiled module and the snapshot are kept; empty:
+	// nowhere.
+	CacheDir string
+	// Interruptible makes everything stoppable, at several times the cost.
+	Interruptible bool
+	// HotImages is how many bytes of hot images to keep; 0: none.
+	HotImages int64
+	// Log is told what is no error of a run; nil: nobody.
+	Log *slog.Logger
+	// Now is the time that programs see; nil: the time.
+	Now func() time.Time
+}
+
+// Engine runs programs. It may be used by several goroutines.
+type Engine struct {
+	options Options
+	cache   wazero.CompilationCache
+	runtime wazero.Runtime
+	module  wazero.CompiledModule
+
+	snapshot *base
+	roots    roots
+	programs *programs
+	compiles singleflight.Group
+
+	mu       sync.Mutex
+	live     map[*watched]struct{}
+	closed   bool
+	idle     chan struct{} // closed when closed and nothing but stuck runs is live
+	stuck    chan struct{} // closed when a run became stuck
+	anyStuck bool
+	quit     chan struct{}
+	watching sync.WaitGroup
+}
+
+// ErrClosed says that the engine was closed.
+var ErrClosed = errors.New("the sandbox engine is closed")
+
+// New makes an engine: it compiles the module and evaluates the prelude, or takes
+// both from the cache.
+func New(ctx context.Context, o Options) (*Engine, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	e := &Engine{
+		options: o, programs: newPrograms(o.HotImages), live: map[*watched]struct{}{},
+		idle: make(chan struct{}), stuck: make(chan struct{}), quit: make(chan struct{}),
+	}
+	if err := e.open(ctx); err != nil {
+		return nil, errors.Join(err, e.release(ctx))
+	}
+	e.watching.Go(e.watchRuns)
+	return e, nil
+}
+
+func (e *Engine) open(ctx context.Context) error {
+	config := wazero.NewRuntimeConfigCompiler().WithCloseOnContextDone(e.options.Interruptible)
+	if e.options.CacheDir != "" {
+		var err error
+		if e.cache, err = wazero.NewCompilationCacheWithDir(filepath.Join(e.options.CacheDir, "modules")); err != nil {
+			return fmt.Errorf("opening the cache of the sandbox: %w", err)
+		}
+		config = config.WithCompilationCache(e.cache)
+	}
+	e.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	if err := link(ctx, e.runtime); err != nil {
+		return err
+	}
+	var err error
+	if e.module, err = e.runtime.CompileModule(ctx, moduleWASM); err != nil {
+		return fmt.Errorf("compiling the module of the sandbox: %w", err)
+	}
+	return e.takeSnapshot(ctx)
+}
+
+func (e *Engine) release(ctx context.Context) error {
+	var errs []error
+	if e.runtime != nil {
+		errs = append(errs, e.runtime.Close(ctx))
+	}
+	if e.cache != nil {
+		errs = append(errs, e.cache.Close(ctx))
+	}
+	if e.snapshot != nil {
+		errs = append(errs, e.snapshot.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Close ends all runs and frees what the engine holds, unless a run is stuck: then
+// only the end of the process does.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	for w := range e.live {
+		w.stop(stopClosed)
+	}
+	e.settleIdle()
+	e.mu.Unlock()
+	<-e.idle
+	close(e.quit)
+	e.watching.Wait()
+	if e.isStuck() {
+		return nil
+	}
+	return e.release(context.Background())
+}
+
+// Stuck is closed when a run could not be stopped. It holds a processor, and the
+// process should end soon.
+func (e *Engine) Stuck() <-chan struct{} { return e.stuck }
+
+func (e *Engine) isStuck() bool {
+	select {
+	case <-e.stuck:
+		return true
+	default:
+		return false
+	}
+}
+
+// enter adds a run; false: the engine is closed.
+func (e *Engine) enter(w *watched) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return false
+	}
+	e.live[w] = struct{}{}
+	return true
+}
+
+func (e *Engine) leave(w *watched) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.live, w)
+	e.settleIdle()
+}
+
+// settleIdle closes idle when it is time. The lock is held.
+func (e *Engine) settleIdle() {
+	if !e.closed {
+		return
+	}
+	for w := range e.live {
+		if !w.abandoned.Load() {
+			return
+		}
+	}
+	select {
+	case <-e.idle:
+	default:
+		close(e.idle)
+	}
+}
+
+// watchRuns looks after runs that don't ask whether to go on.
+func (e *Engine) watchRuns() {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.quit:
+			return
+		case <-tick.C:
+			e.checkRuns()
+		}
+	}
+}
+
+func (e *Engine) checkRuns() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for w := range e.live {
+		if !w.check() {
+			continue
+		}
+		if !e.anyStuck {
+			e.anyStuck = true
+			close(e.stuck)
+		}
+		e.settleIdle()
+	}
+}

@@ -1,0 +1,269 @@
+package sandbox
+
+import (
+	"bytes"
+	"container/list"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+)
+
+const (
+	programHead = "(function(module,exports,require){"
+	programTail = "\n})"
+
+	// Bytes of bytecode to keep.
+	maxBytecode = 128 << 20
+
+	compileMemory = 512 << 20
+	compileTime   = 10 * time.Second
+)
+
+// compiled is a program as bytecode.
+type compiled struct {
+	key  [sha256.Size]byte
+	code []byte
+
+	mu   sync.Mutex
+	runs int
+	cold bool // what it sees while it is evaluated forbids an image
+}
+
+func (c *compiled) size() int64 { return int64(len(c.code)) }
+
+// image is the memory after a program was evaluated: the pages that differ from
+// the snapshot.
+type image struct {
+	size  uint64
+	pages []uint32 // their numbers, rising
+	bytes []byte   // one after the other
+}
+
+func (m *image) cost() int64 { return int64(len(m.bytes) + 4*len(m.pages)) }
+
+// newImage compares the memory with the snapshot.
+func newImage(snapshot, memory []byte) *image {
+	m := &image{size: uint64(len(memory))}
+	zero := make([]byte, imagePage)
+	for at := 0; at < len(memory); at += imagePage {
+		page, was := memory[at:at+imagePage], zero
+		if at < len(snapshot) {
+			was = snapshot[at : at+imagePage]
+		}
+		if !bytes.Equal(page, was) {
+			m.pages = append(m.pages, uint32(at/imagePage))
+			m.bytes = append(m.bytes, page...)
+		}
+	}
+	m.bytes = bytes.Clone(m.bytes)
+	return m
+}
+
+// restore puts the image over the snapshot.
+func (m *image) restore(to *memory) {
+	for n := 0; n < len(m.pages); {
+		// Neighbours go together.
+		end := n + 1
+		for end < len(m.pages) && m.pages[end] == m.pages[end-1]+1 {
+			end++
+		}
+		copy(to.bytes[int(m.pages[n])*imagePage:], m.bytes[n*imagePage:end*imagePage])
+		n = end
+	}
+}
+
+// programs are what the engine keeps of programs.
+type programs struct {
+	code   *recent[*compiled]
+	images *recent[*image]
+}
+
+func newPrograms(images int64) *programs {
+	return &programs{code: newRecent[*compiled](maxBytecode), images: newRecent[*image](images)}
+}
+
+func (p Program) key() [sha256.Size]byte {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d\n%s\n%s", len(p.Name), p.Name, p.Source)
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// compiled returns the program as bytecode. Errors are *SyntaxError, *thrown when
+// there was no memory for it, and *LimitError.
+func (e *Engine) compiled(ctx context.Context, p Program, w *watched) (*compiled, error) {
+	key := p.key()
+	if c, ok := e.programs.code.find(key); ok {
+		return c, nil
+	}
+	v, err, _ := e.compiles.Do(string(key[:]), func() (any, error) {
+		code, err := e.compile(ctx, p, w)
+		if err != nil {
+			return nil, err
+		}
+		c := &compiled{key: key, code: code}
+		e.programs.code.add(key, c, c.size())
+		return c, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	c, ok := v.(*compiled)
+	if !ok {
+		return nil, errors.New("compiling: no bytecode")
+	}
+	return c, nil
+}
+
+func (e *Engine) compile(ctx context.Context, p Program, w *watched) (code []byte, err error) {
+	defer guard(&err)
+	i, err := e.spawn(ctx, compileMemory, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer i.close()
+	i.watch = w
+	w.resume()
+	defer w.pause()
+	code, t := i.compile(p.Name, programHead+p.Source+programTail, 0)
+	if t == nil {
+		return code, nil
+	}
+	if t.Name != "SyntaxError" {
+		return nil, t
+	}
+	return nil, t.syntax(p.Name)
+}
+
+// Check compiles a program. The error is *SyntaxError when that is not possible.
+func (e *Engine) Check(ctx context.Context, p Program) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var w watched
+	w.begin(Limits{CPU: compileTime}, time.Now())
+	if !e.enter(&w) {
+		return ErrClosed
+	}
+	defer e.leave(&w)
+	_, err := e.compiled(ctx, p, &w)
+	return err
+}
+
+// syntax finds out where the error is.
+func (t *thrown) syntax(name string) *SyntaxError {
+	s := &SyntaxError{Name: name, Message: t.Message}
+	m := regexp.MustCompile(`:(\d+):(\d+)\)?\s*$`).FindStringSubmatch(firstLine(t.Stack))
+	if m == nil {
+		return s
+	}
+	// They are digits.
+	s.Line, _ = strconv.Atoi(m[1])
+	s.Column, _ = strconv.Atoi(m[2])
+	if s.Line == 1 {
+		s.Column = max(1, s.Column-len(programHead))
+	}
+	return s
+}
+
+func firstLine(s string) string {
+	for line := range bytes.Lines([]byte(s)) {
+		if len(bytes.TrimSpace(line)) > 0 {
+			return string(bytes.TrimRight(line, "\n"))
+		}
+	}
+	return ""
+}
+
+// restore makes the instance of a run, from a hot image when there is one.
+func (e *Engine) restore(ctx context.Context, r *run) (*instance, error) {
+	hot, ok := e.programs.images.find(r.program.key)
+	if !ok {
+		hot = nil
+	}
+	i, err := e.spawn(ctx, r.limits.Memory, hot)
+	if err != nil {
+		return nil, err
+	}
+	r.usage.Hot = hot != nil
+	i.run, i.watch = r, &r.watch
+	if i.cancel != nil {
+		r.watch.kill.Store(new((func())(i.cancel)))
+	}
+	return i, nil
+}
+
+// keepImage keeps the memory of a program that was just evaluated, if it runs for
+// the second time.
+func (e *Engine) keepImage(c *compiled, i *instance) {
+	c.mu.Lock()
+	c.runs++
+	wanted := c.runs > 1 && !c.cold && e.options.HotImages > 0
+	c.mu.Unlock()
+	if !wanted {
+		return
+	}
+	if _, ok := e.programs.images.find(c.key); ok {
+		return
+	}
+	m := newImage(e.snapshot.bytes, i.read(0, i.memory.size))
+	e.programs.images.add(c.key, m, m.cost())
+}
+
+// recent keeps what was used last, up to a number of bytes.
+type recent[T any] struct {
+	max int64
+
+	mu    sync.Mutex
+	bytes int64
+	items map[[sha256.Size]byte]*list.Element
+	order *list.List // of *kept[T], the last used first
+}
+
+type kept[T any] struct {
+	key   [sha256.Size]byte
+	value T
+	bytes int64
+}
+
+func newRecent[T any](limit int64) *recent[T] {
+	return &recent[T]{max: limit, items: map[[sha256.Size]byte]*list.Element{}, order: list.New()}
+}
+
+func (r *recent[T]) find(key [sha256.Size]byte) (value T, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ok := r.items[key]
+	if !ok {
+		return value, false
+	}
+	r.order.MoveToFront(at)
+	return at.Value.(*kept[T]).value, true //nolint:errcheck // nothing else is in the list
+}
+
+// add keeps a value, unless it alone is too large.
+func (r *recent[T]) add(key [sha256.Size]byte, value T, size int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if size > r.max {
+		return
+	}
+	if at, ok := r.items[key]; ok {
+		r.remove(at)
+	}
+	r.items[key] = r.order.PushFront(&kept[T]{key: key, value: value, bytes: size})
+	r.bytes += size
+	for r.bytes > r.max {
+		r.remove(r.order.Back())
+	}
+}
+
+func (r *recent[T]) remove(at *list.Element) {
+	k := r.order.Remove(at).(*kept[T]) //nolint:errcheck // nothing else is in the list
+	delete(r.items, k.key)
+	r.bytes -= k.bytes
+}

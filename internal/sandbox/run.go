@@ -1,0 +1,375 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"strings"
+	"sync"
+	"time"
+)
+
+// run is one run of a program. Its fields belong to the goroutine of the sandbox
+// but for those that say otherwise.
+type run struct {
+	engine  *Engine
+	host    Host
+	limits  Limits
+	program *compiled
+	started time.Time
+	usage   Usage
+
+	ctx        context.Context // of its host calls
+	goroutines sync.WaitGroup  // its host calls
+	pending    map[int64]pending
+	timers     map[int64]*time.Timer
+	queue      []waiting
+	held       int64 // bytes that queue holds
+	calling    int   // calls that the host is serving
+	noted      int64 // bytes of notes
+	muted      bool  // no more notes
+
+	done, ok bool // __hostDone was called
+	result   Result
+
+	rejections []rejection
+
+	mu      sync.Mutex
+	inbox   []answer // guarded by mu
+	arrived chan struct{}
+
+	watch watched
+}
+
+// Run runs a program and returns what it returned. Errors are *Failure when the
+// program threw or does not compile, *LimitError when it was stopped, and the
+// context's when the caller gave up.
+func (e *Engine) Run(ctx context.Context, r Request) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	x := &run{
+		engine: e, host: r.Host, limits: r.Limits.withDefaults(), started: time.Now(), ctx: ctx,
+		pending: map[int64]pending{}, timers: map[int64]*time.Timer{},
+		arrived: make(chan struct{}, 1),
+	}
+	x.watch.begin(x.limits, x.started)
+	type outcome struct {
+		result Result
+		err    error
+	}
+	ended := make(chan outcome, 1)
+	if !e.enter(&x.watch) {
+		return Result{}, ErrClosed
+	}
+	go func() {
+		defer e.leave(&x.watch)
+		result, err := x.execute(ctx, r.Program, r.Start)
+		ended <- outcome{result, err}
+	}()
+	for canceled := ctx.Done(); ; {
+		select {
+		case o := <-ended:
+			cancel()
+			x.goroutines.Wait()
+			return o.result, o.err
+		case <-canceled:
+			x.watch.stop(stopCanceled)
+			canceled = nil
+		case <-x.watch.stuck:
+			cancel()
+			return Result{}, &LimitError{Limit: LimitStuck, Usage: Usage{Wall: time.Since(x.started)}}
+		}
+	}
+}
+
+// execute is the goroutine of the sandbox.
+func (r *run) execute(ctx context.Context, p Program, start []byte) (result Result, err error) {
+	defer func() {
+		for _, t := range r.timers {
+			t.Stop()
+		}
+	}()
+	r.program, err = r.engine.compiled(ctx, p, &r.watch)
+	if err != nil {
+		return Result{}, r.finish(ctx, nil, err)
+	}
+	i, err := r.engine.restore(ctx, r)
+	if err != nil {
+		return Result{}, r.finish(ctx, nil, err)
+	}
+	defer i.close()
+	err = r.drive(ctx, i, start)
+	err = r.finish(ctx, i, err)
+	if err != nil {
+		return Result{}, err
+	}
+	result = r.result
+	result.Usage = r.usage
+	return result, nil
+}
+
+// drive loads the program, starts it and settles its calls until it is done.
+func (r *run) drive(ctx context.Context, i *instance, start []byte) (err error) {
+	defer guard(&err)
+	r.watch.resume()
+	defer r.watch.pause()
+	if !r.usage.Hot {
+		if err := r.load(i); err != nil || r.done {
+			return err
+		}
+	}
+	if t := i.invoke(i.roots.Start, i.newString(start)); t != nil {
+		return t
+	}
+	for {
+		if err := r.jobs(i); err != nil || r.done {
+			return err
+		}
+		if err := r.wait(ctx, i); err != nil {
+			return err
+		}
+	}
+}
+
+// load evaluates the program.
+func (r *run) load(i *instance) error {
+	factory, t := i.evaluate(r.program.code)
+	if t != nil {
+		return t
+	}
+	i.sees = sees{}
+	if t := i.invoke(i.roots.Load, factory); t != nil {
+		return t
+	}
+	if !r.done && !r.stopping() && i.sees == (sees{}) && len(r.rejections) == 0 {
+		r.engine.keepImage(r.program, i)
+	}
+	return nil
+}
+
+// jobs executes what promises have to do.
+func (r *run) jobs(i *instance) error {
+	for !r.done && !r.stopping() && i.call("qjs_is_job_pending") != 0 {
+		if int32(i.call("qjs_execute_pending_job")) < 0 {
+			if r.stopping() {
+				break
+			}
+			return i.exception()
+		}
+	}
+	if r.stopping() {
+		return errStopped
+	}
+	if r.done {
+		return nil
+	}
+	return r.reportRejections(i)
+}
+
+// errStopped says that the watch has the reason.
+var errStopped = errors.New("stopped")
+
+// errStalled says that nothing can go on.
+var errStalled = errors.New("stalled")
+
+// wait waits for the next answer and settles it.
+func (r *run) wait(ctx context.Context, i *instance) error {
+	if len(r.pending) == 0 {
+		return errStalled
+	}
+	r.watch.pause()
+	a, err := r.receive(ctx)
+	r.watch.resume()
+	if err != nil {
+		return err
+	}
+	if !errors.Is(a.err, errTimer) {
+		r.calling--
+		r.next()
+	}
+	if _, wanted := r.pending[a.id]; !wanted {
+		return nil
+	}
+	delete(r.pending, a.id)
+	delete(r.timers, a.id)
+	return settle(i, a)
+}
+
+// receive returns the answer that arrived first.
+func (r *run) receive(ctx context.Context) (answer, error) {
+	var deadline <-chan time.Time
+	for {
+		r.mu.Lock()
+		if len(r.inbox) > 0 {
+			a := r.inbox[0]
+			r.inbox[0] = answer{}
+			r.inbox = r.inbox[1:]
+			r.mu.Unlock()
+			return a, nil
+		}
+		r.mu.Unlock()
+		if r.limits.Wall > 0 && deadline == nil {
+			t := time.NewTimer(r.limits.Wall - time.Since(r.started))
+			defer t.Stop()
+			deadline = t.C
+		}
+		select {
+		case <-r.arrived:
+		case <-ctx.Done():
+			return answer{}, ctx.Err()
+		case <-deadline:
+			r.watch.stop(stopWall)
+			return answer{}, errStopped
+		}
+	}
+}
+
+// settle tells the program what a call ended with.
+func settle(i *instance, a answer) error {
+	text, ok := a.reply.JSON, true
+	switch e, is := errors.AsType[*CallError](a.err); {
+	case a.err == nil || errors.Is(a.err, errTimer):
+	case is:
+		text, ok = e.JSON, false
+	default:
+		text, ok = []byte(`{"code":"internal_error","message":"The host could not answer."}`), false
+	}
+	args := []uint64{i.call("qjs_new_number", math.Float64bits(float64(a.id))), i.boolean(ok), i.newString(text)}
+	if ok && a.reply.Body != nil {
+		if a.reply.Text {
+			args = append(args, i.newString(a.reply.Body))
+		} else {
+			args = append(args, i.newBuffer(a.reply.Body))
+		}
+	}
+	if t := i.invoke(i.roots.Settle, args...); t != nil {
+		return t
+	}
+	return nil
+}
+
+// finish fills in what the run took and says what its end means.
+func (r *run) finish(ctx context.Context, i *instance, err error) error {
+	r.usage.Wall = time.Since(r.started)
+	r.usage.CPU = r.watch.total()
+	refused := false
+	if i != nil {
+		r.usage.Memory = int64(i.memory.size)
+		refused = i.memory.refused
+	}
+	limit := func(name string) error { return &LimitError{Limit: name, Usage: r.usage} }
+	stopped := r.watch.reason()
+	t, threw := errors.AsType[*thrown](err)
+	switch {
+	case refused || errors.Is(err, errOutOfMemory):
+		return limit(LimitMemory)
+	case r.done && err == nil:
+		return r.conclude()
+	case stopped == stopClosed:
+		return ErrClosed
+	case stopped == stopCanceled || (err != nil && ctx.Err() != nil):
+		return context.Cause(ctx)
+	case stopped == stopCPU:
+		return limit(LimitCPU)
+	case stopped == stopWall:
+		return limit(LimitWall)
+	case errors.Is(err, errStalled):
+		return limit(LimitStalled)
+	case threw && t.outOfMemory():
+		return limit(LimitMemory)
+	case threw:
+		return &Failure{JSON: t.json(), Usage: r.usage}
+	case isOverflow(err):
+		return &Failure{JSON: (&thrown{Name: "RangeError", Message: "Maximum call stack size exceeded"}).json(), Usage: r.usage}
+	default:
+		return err
+	}
+}
+
+// conclude judges what __hostDone was given.
+func (r *run) conclude() error {
+	size := int64(len(r.result.JSON) + len(r.result.Body))
+	if r.limits.Output > 0 && size > r.limits.Output {
+		return &LimitError{Limit: LimitOutput, Usage: r.usage}
+	}
+	if r.ok {
+		return nil
+	}
+	t := thrown{}
+	if err := json.Unmarshal(r.result.JSON, &t); err == nil && t.outOfMemory() {
+		return &LimitError{Limit: LimitMemory, Usage: r.usage}
+	}
+	return &Failure{JSON: r.result.JSON, Usage: r.usage}
+}
+
+func (t *thrown) outOfMemory() bool {
+	return t.Name == "InternalError" && t.Message == "out of memory"
+}
+
+func (t *thrown) json() []byte {
+	b, err := json.Marshal(map[string]string{"name": t.Name, "message": t.Message, "stack": t.Stack, "kind": "other"})
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return b
+}
+
+// isOverflow says that recursion inside QuickJS, which it does not count, filled
+// the stack that wazero gives.
+func isOverflow(err error) bool {
+	// The error is internal to wazero.
+	return err != nil && strings.Contains(err.Error(), "stack overflow")
+}
+
+func (r *run) stopping() bool { return r.watch.reason() != 0 }
+
+// rejection is a promise that was rejected while nobody listened to it.
+type rejection struct{ identity, promise, reason uint64 }
+
+// maxRejections bounds what is remembered of rejections until they are reported.
+const maxRejections = 100
+
+// rejection serves host_promise_rejection, which gives away both handles.
+func (i *instance) rejection(promise, reason uint64, handled bool) {
+	i.sees.rejection = true
+	r := i.run
+	if r == nil || r.stopping() {
+		i.freeValue(promise)
+		i.freeValue(reason)
+		return
+	}
+	identity := i.call("qjs_get_value_ptr", promise)
+	if handled {
+		for n, x := range r.rejections {
+			if x.identity == identity {
+				i.freeValue(x.promise)
+				i.freeValue(x.reason)
+				r.rejections = append(r.rejections[:n], r.rejections[n+1:]...)
+				break
+			}
+		}
+	} else if len(r.rejections) < maxRejections {
+		r.rejections = append(r.rejections, rejection{identity, promise, reason})
+		return
+	}
+	i.freeValue(promise)
+	i.freeValue(reason)
+}
+
+// reportRejections tells the prelude of rejections that nothing handled while
+// there was something to do.
+func (r *run) reportRejections(i *instance) error {
+	for len(r.rejections) > 0 {
+		x := r.rejections[0]
+		r.rejections = r.rejections[1:]
+		i.freeValue(x.promise)
+		if t := i.invoke(i.roots.Rejected, x.reason); t != nil {
+			return t
+		}
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package sandbox
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Why a run is stopped.
+const (
+	stopCPU = iota + 1
+	stopWall
+	stopCanceled
+	stopClosed
+)
+
+const (
+	watchEvery = 100 * time.Millisecond
+	// How long an interrupt may be ignored until the module is closed, if that is
+	// possible, and until the run is reported as stuck.
+	killAfter  = 250 * time.Millisecond
+	stuckAfter = time.Second
+)
+
+// watched is what is known of the time of a run. The goroutine of the sandbox
+// writes it; the one that watches all runs reads it and may stop the run.
+//
+// Time counts as computing while the module executes, and not while the goroutine
+// waits for a processor: it can't be taken off one without calling the host.
+type watched struct {
+	limits  Limits
+	started time.Time
+	wall    time.Time // zero: no limit
+	stuck   chan struct{}
+	kill    atomic.Pointer[func()] // stops the module, if it can be stopped
+
+	since   atomic.Int64 // nanoseconds from started to when the module was entered, plus one; 0: not in the module
+	slice   atomic.Int64 // nanoseconds of computing since the last wait
+	all     atomic.Int64 // nanoseconds of computing until the last wait
+	busy    atomic.Bool  // between two waits
+	stopped atomic.Int32 // the reason; 0: not stopped
+	at      atomic.Int64 // nanoseconds from started to when it was stopped
+	// abandoned: reported as stuck.
+	abandoned atomic.Bool
+}
+
+func (w *watched) begin(l Limits, now time.Time) {
+	w.limits, w.started, w.stuck = l, now, make(chan struct{})
+	if l.Wall > 0 {
+		w.wall = now.Add(l.Wall)
+	}
+}
+
+func (w *watched) reason() int { return int(w.stopped.Load()) }
+
+// stop sets the reason, if there is none. The interrupt stays until the sandbox
+// is gone.
+func (w *watched) stop(reason int) {
+	if w.stopped.CompareAndSwap(0, int32(reason)) {
+		w.at.Store(int64(time.Since(w.started)))
+	}
+}
+
+// resume begins computing; pause ends it for a wait.
+func (w *watched) resume() {
+	w.slice.Store(0)
+	w.busy.Store(true)
+	w.since.Store(int64(time.Since(w.started)) + 1)
+}
+
+func (w *watched) pause() {
+	w.poll()
+	w.since.Store(0)
+	w.busy.Store(false)
+	w.all.Add(w.slice.Swap(0))
+}
+
+// poll accounts for the time in the module and says whether the run is stopped.
+func (w *watched) poll() bool {
+	now := time.Since(w.started)
+	if since := w.since.Swap(0); since != 0 {
+		w.slice.Add(int64(now) + 1 - since)
+	}
+	if w.limits.CPU > 0 && w.slice.Load() > int64(w.limits.CPU) {
+		w.stop(stopCPU)
+	}
+	if w.limits.Wall > 0 && now > w.limits.Wall {
+		w.stop(stopWall)
+	}
+	w.since.Store(int64(time.Since(w.started)) + 1)
+	return w.stopped.Load() != 0
+}
+
+func (w *watched) total() time.Duration { return time.Duration(w.all.Load() + w.slice.Load()) }
+
+// check is for runs that don't poll. It says whether the run has become stuck.
+func (w *watched) check() bool {
+	if !w.busy.Load() || w.abandoned.Load() {
+		return false
+	}
+	now := int64(time.Since(w.started))
+	if w.stopped.Load() == 0 {
+		since := w.since.Load()
+		if since == 0 {
+			return false
+		}
+		if w.limits.CPU > 0 && w.slice.Load()+now+1-since > int64(w.limits.CPU) {
+			w.stop(stopCPU)
+		}
+		if w.limits.Wall > 0 && now > int64(w.limits.Wall) {
+			w.stop(stopWall)
+		}
+		return false
+	}
+	ignored := time.Duration(now - w.at.Load())
+	if kill := w.kill.Load(); kill != nil && ignored > killAfter {
+		(*kill)()
+	}
+	if ignored <= stuckAfter {
+		return false
+	}
+	w.abandoned.Store(true)
+	close(w.stuck)
+	return true
+}
+
+// interrupted serves host_interrupt.
+func (i *instance) interrupted() bool {
+	if i.watch == nil {
+		return false
+	}
+	return i.watch.poll() || i.memory.refused
+}
