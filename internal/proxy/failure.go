@@ -34,6 +34,15 @@ type NetworkError struct {
 // Error implements error.
 func (e *NetworkError) Error() string { return e.Code + ": " + e.Message }
 
+// NewNetworkError names what the network did to a call of the method.
+func NewNetworkError(method string, err error) *NetworkError {
+	if network, ok := errors.AsType[*NetworkError](err); ok {
+		return network
+	}
+	code, text := describe(err)
+	return &NetworkError{Message: text, Code: code, Method: method}
+}
+
 // failed answers a call that got no answer from the upstream. What the policy
 // refused is an error of ours; what the network did is told in the shape of the
 // contract.
@@ -75,9 +84,9 @@ func (c *call) explain(err error) error {
 	if c.ctx.Err() != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return c.ctx.Err()
 	}
-	code, text := describe(err)
-	c.failure = code
-	return &NetworkError{Message: text, Code: code, Method: c.method}
+	network := NewNetworkError(c.method, err)
+	c.failure = network.Code
+	return network
 }
 
 // describe names a network failure by the codes that clients know from their own

@@ -1,0 +1,253 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf16"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/connect"
+)
+
+// Limits of checkpoints (features CHK-01), in characters as JavaScript counts
+// them.
+const (
+	maxFields     = 16
+	maxFieldName  = 255
+	maxFieldValue = 4000
+)
+
+// Limits of locks (features SDK-18).
+const (
+	maxLockKey  = 255
+	maxLockTime = 24 * time.Hour
+)
+
+// CheckpointKey is under which key a function keeps its checkpoint with a
+// connection.
+func CheckpointKey(kind linkspan.FunctionKind, function, variant string) string {
+	key := string(kind) + "/" + function
+	if kind == linkspan.FunctionSync {
+		if variant == "" {
+			variant = "base"
+		}
+		key += "/" + variant
+	}
+	return key
+}
+
+func (x *Session) checkpointKey() string {
+	return CheckpointKey(x.info.Kind, x.info.Function, x.info.Variant)
+}
+
+// stored returns the connection that the checkpoint is about.
+func (x *Session) stored(ctx context.Context) (linkspan.ConnectionID, error) {
+	if x.info.Pending {
+		return 0, linkspan.E("host.checkpoint", linkspan.KindInvalid, "checkpoint_not_available", nil,
+			"There is no checkpoint before the connection is stored.")
+	}
+	t, err := x.target(ctx, which{}, connect.FreshOptions{})
+	if err != nil {
+		return 0, err
+	}
+	return t.Connection.ID, nil
+}
+
+// load reads the checkpoint and takes note of its version. x.checkpoints is held.
+func (x *Session) load(ctx context.Context, connection linkspan.ConnectionID) (json.RawMessage, error) {
+	c, err := x.s.c.Store.Checkpoint(ctx, nil, x.info.Environment.ID, connection, x.checkpointKey())
+	if linkspan.KindOf(err) == linkspan.KindNotFound {
+		x.read, x.version = true, 0
+		return json.RawMessage("null"), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading a checkpoint: %w", err)
+	}
+	x.read, x.version = true, c.Version
+	return c.Value, nil
+}
+
+// known makes sure that the version is known. x.checkpoints is held.
+func (x *Session) known(ctx context.Context, connection linkspan.ConnectionID) error {
+	if x.read {
+		return nil
+	}
+	_, err := x.load(ctx, connection)
+	return err
+}
+
+// checkpoint returns the checkpoint, or null.
+func (x *Session) checkpoint(ctx context.Context, _ none) (any, error) {
+	connection, err := x.stored(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x.checkpoints.Lock()
+	defer x.checkpoints.Unlock()
+	return x.load(ctx, connection)
+}
+
+// checkpointParams is what the prelude asks of "checkpoint_save".
+type checkpointParams struct {
+	Checkpoint json.RawMessage `json:"checkpoint"`
+}
+
+// saveCheckpoint stores the checkpoint at once. It fails when another run has
+// changed it since this one read or wrote it.
+func (x *Session) saveCheckpoint(ctx context.Context, p checkpointParams) (any, error) {
+	value, err := flat(p.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	connection, err := x.stored(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x.effect()
+	x.checkpoints.Lock()
+	defer x.checkpoints.Unlock()
+	if err := x.known(ctx, connection); err != nil {
+		return nil, err
+	}
+	c := linkspan.Checkpoint{Key: x.checkpointKey(), Value: value, Version: x.version}
+	if err := x.s.c.Store.SaveCheckpoint(ctx, nil, x.info.Environment.ID, connection, &c); err != nil {
+		return nil, checkpointError(err, "saving")
+	}
+	x.version = c.Version
+	return nil, nil //nolint:nilnil // there is nothing to answer
+}
+
+// clearCheckpoint removes the checkpoint, if there is one.
+func (x *Session) clearCheckpoint(ctx context.Context, _ none) (any, error) {
+	connection, err := x.stored(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x.effect()
+	x.checkpoints.Lock()
+	defer x.checkpoints.Unlock()
+	if err := x.known(ctx, connection); err != nil {
+		return nil, err
+	}
+	if x.version == 0 {
+		return nil, nil //nolint:nilnil // there is nothing to clear
+	}
+	if err := x.s.c.Store.DeleteCheckpoint(ctx, nil, x.info.Environment.ID, connection, x.checkpointKey(), x.version); err != nil {
+		return nil, checkpointError(err, "clearing")
+	}
+	x.version = 0
+	return nil, nil //nolint:nilnil // there is nothing to answer
+}
+
+func checkpointError(err error, doing string) error {
+	switch linkspan.KindOf(err) {
+	case linkspan.KindConflict:
+		return linkspan.E("host.checkpoint", linkspan.KindConflict, "checkpoint_conflict", err,
+			"Error %s checkpoint: another run of this function for the same connection has changed it meanwhile.", doing)
+	case linkspan.KindNotFound:
+		return linkspan.E("host.checkpoint", linkspan.KindNotFound, "unknown_connection", err, "Error %s checkpoint: the connection does not exist any more.", doing)
+	}
+	return fmt.Errorf("%s a checkpoint: %w", doing, err)
+}
+
+// flat checks that a checkpoint is a flat object within the limits, and returns
+// it without white space.
+func flat(text json.RawMessage) (json.RawMessage, error) {
+	refuse := func(format string, args ...any) (json.RawMessage, error) {
+		return nil, linkspan.E("host.checkpoint", linkspan.KindInvalid, "invalid_checkpoint_format", nil,
+			"Invalid checkpoint: %s", fmt.Sprintf(format, args...))
+	}
+	var fields map[string]any
+	if err := decode(text, &fields); err != nil || fields == nil {
+		return refuse("it must be an object.")
+	}
+	if len(fields) > maxFields {
+		return refuse("it has %d fields; at most %d are kept.", len(fields), maxFields)
+	}
+	for name, value := range fields {
+		if characters(name) > maxFieldName {
+			return refuse("a field's name is longer than %d characters.", maxFieldName)
+		}
+		switch v := value.(type) {
+		case bool, json.Number:
+		case string:
+			if characters(v) > maxFieldValue {
+				return refuse("the field %q holds more than %d characters.", name, maxFieldValue)
+			}
+		default:
+			return refuse("the field %q is neither text, number nor boolean.", name)
+		}
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil {
+		return refuse("it is not JSON.")
+	}
+	return compact.Bytes(), nil
+}
+
+func characters(text string) int {
+	if len(text) <= maxFieldName {
+		return len(text) // at least as many as characters
+	}
+	n := 0
+	for _, r := range text {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
+
+// lockParams is what the prelude asks of "lock_acquire" and "lock_release".
+type lockParams struct {
+	Key   string  `json:"key"`
+	TTLMS float64 `json:"ttlMs"`
+}
+
+func (p *lockParams) check() error {
+	if p.Key == "" || len(p.Key) > maxLockKey {
+		return linkspan.E("host.lock", linkspan.KindInvalid, "invalid_lock", nil, "The key of a lock has 1 to %d bytes.", maxLockKey)
+	}
+	return nil
+}
+
+// acquireLock takes a lock of the environment for this run, and reports whether
+// it has it now. Who has it already has it for longer.
+func (x *Session) acquireLock(ctx context.Context, p lockParams) (any, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	if !(p.TTLMS >= 1 && p.TTLMS <= float64(maxLockTime.Milliseconds())) {
+		return nil, linkspan.E("host.lock", linkspan.KindInvalid, "invalid_lock", nil, "ttlMs is 1 to %d.", maxLockTime.Milliseconds())
+	}
+	x.mu.Lock()
+	x.locks = true
+	x.mu.Unlock()
+	ttl := time.Duration(p.TTLMS) * time.Millisecond
+	acquired, err := x.s.c.Store.AcquireFunctionLock(ctx, nil, x.info.Environment.ID, p.Key, x.info.Owner, ttl)
+	if err != nil {
+		return nil, fmt.Errorf("taking a lock: %w", err)
+	}
+	return acquired, nil
+}
+
+// releaseLock gives a lock back, and reports whether the run had it.
+func (x *Session) releaseLock(ctx context.Context, p lockParams) (any, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	released, err := x.s.c.Store.ReleaseFunctionLock(ctx, nil, x.info.Environment.ID, p.Key, x.info.Owner)
+	if err != nil {
+		return nil, fmt.Errorf("giving a lock back: %w", err)
+	}
+	return released, nil
+}
+
+// releaseLocks gives all locks of the run back.
+func (x *Session) releaseLocks(ctx context.Context, _ none) (any, error) {
+	if err := x.s.c.Store.ReleaseFunctionLocks(ctx, nil, x.info.Environment.ID, x.info.Owner); err != nil {
+		return nil, fmt.Errorf("giving all locks back: %w", err)
+	}
+	return nil, nil //nolint:nilnil // there is nothing to answer
+}

@@ -1,0 +1,215 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/oplog"
+)
+
+// connectionParams is what the prelude asks of "connection".
+type connectionParams struct {
+	which
+
+	ForceRefresh bool `json:"forceRefresh"`
+	RefreshToken bool `json:"refreshToken"`
+}
+
+// shownConnection is a connection as GET /connections/{id} answers it (wire
+// contract §4.4).
+type shownConnection struct {
+	ID                 int64                     `json:"id"`
+	ConnectionID       string                    `json:"connection_id"`
+	ProviderConfigKey  string                    `json:"provider_config_key"`
+	Provider           string                    `json:"provider"`
+	Errors             []connect.ConnectionError `json:"errors"`
+	EndUser            *shownEndUser             `json:"end_user"`
+	Tags               map[string]string         `json:"tags"`
+	Metadata           map[string]any            `json:"metadata"`
+	ConnectionConfig   map[string]any            `json:"connection_config"`
+	WebhookURLOverride *string                   `json:"webhook_url_override"`
+	CreatedAt          string                    `json:"created_at"`
+	UpdatedAt          string                    `json:"updated_at"`
+	LastFetchedAt      *string                   `json:"last_fetched_at"`
+	Credentials        map[string]any            `json:"credentials"`
+}
+
+type shownEndUser struct {
+	ID           string             `json:"id"`
+	DisplayName  *string            `json:"display_name"`
+	Email        *string            `json:"email"`
+	Tags         map[string]string  `json:"tags"`
+	Organization *shownOrganization `json:"organization"`
+}
+
+type shownOrganization struct {
+	ID          string  `json:"id"`
+	DisplayName *string `json:"display_name"`
+}
+
+// offsetTime is how the public API writes times of connections.
+const offsetTime = "2006-01-02T15:04:05.000-07:00"
+
+// connection returns a connection with its credentials.
+func (x *Session) connection(ctx context.Context, p connectionParams) (any, error) {
+	t, err := x.target(ctx, p.which, connect.FreshOptions{Force: p.ForceRefresh})
+	if err != nil {
+		return nil, err
+	}
+	c := &t.Connection
+	shown := shownConnection{
+		ID: int64(c.ID), ConnectionID: c.Name, ProviderConfigKey: t.Integration.Key, Provider: t.Integration.Provider,
+		Errors: connect.Errors(c), EndUser: showEndUser(c.EndUser), Tags: orEmpty(c.Tags), Metadata: c.Metadata,
+		ConnectionConfig: orEmpty(c.Config), WebhookURLOverride: orNull(c.WebhookURLOverride),
+		CreatedAt: c.CreatedAt.UTC().Format(offsetTime), UpdatedAt: c.UpdatedAt.UTC().Format(offsetTime),
+		Credentials: t.Credentials.Wire(p.RefreshToken),
+	}
+	if !c.LastFetchedAt.IsZero() {
+		shown.LastFetchedAt = new(c.LastFetchedAt.UTC().Format(offsetTime))
+	}
+	if md, ok := x.Metadata(); ok && x.own(p.which) {
+		shown.Metadata = md
+	}
+	return shown, nil
+}
+
+func showEndUser(u *linkspan.EndUser) *shownEndUser {
+	if u == nil {
+		return nil
+	}
+	shown := &shownEndUser{ID: u.ID, DisplayName: orNull(u.DisplayName), Email: orNull(u.Email), Tags: orEmpty(u.Tags)}
+	if u.Organization != nil {
+		shown.Organization = &shownOrganization{ID: u.Organization.ID, DisplayName: orNull(u.Organization.DisplayName)}
+	}
+	return shown
+}
+
+func orEmpty[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return m
+}
+
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// metadataParams is what the prelude asks of "metadata".
+type metadataParams struct {
+	Metadata map[string]any `json:"metadata"`
+	// Merge sets the given members and keeps the others.
+	Merge bool `json:"merge"`
+}
+
+// writeMetadata replaces the metadata of the run's connection, or merges into it.
+func (x *Session) writeMetadata(ctx context.Context, p metadataParams) (any, error) {
+	if p.Metadata == nil {
+		return nil, linkspan.E("host.metadata", linkspan.KindInvalid, "invalid_metadata", nil, "Metadata must be an object.")
+	}
+	x.effect()
+	if x.info.Pending {
+		return nil, x.keepMetadata(ctx, p)
+	}
+	write := x.s.c.Connections.SetMetadata
+	if p.Merge {
+		write = x.s.c.Connections.MergeMetadata
+	}
+	return nil, write(ctx, x.info.Environment.ID, x.info.IntegrationKey, []string{x.info.ConnectionName}, p.Metadata)
+}
+
+// keepMetadata keeps the metadata of a connection that is not stored yet.
+func (x *Session) keepMetadata(ctx context.Context, p metadataParams) error {
+	t, err := x.target(ctx, which{}, connect.FreshOptions{})
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	next := make(map[string]any)
+	if p.Merge {
+		before := t.Connection.Metadata
+		if x.metadataOK {
+			before = x.metadata
+		}
+		maps.Copy(next, before)
+	}
+	maps.Copy(next, p.Metadata)
+	x.metadata, x.metadataOK = next, true
+	return nil
+}
+
+// variable is one environment variable (wire contract §4.10).
+type variable struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// variables returns the environment's variables.
+func (x *Session) variables(ctx context.Context, _ none) (any, error) {
+	found, err := x.s.c.Variables.Variables(ctx, x.info.Environment.ID)
+	if err != nil {
+		return nil, fmt.Errorf("reading the variables: %w", err)
+	}
+	list := make([]variable, len(found))
+	var secrets []linkspan.Secret
+	for i, v := range found {
+		list[i] = variable{v.Name, v.Value.Reveal()}
+		if soundsSecret(v.Name) {
+			secrets = append(secrets, v.Value)
+		}
+	}
+	x.know("variables", oplog.NewRedactor(secrets...))
+	return list, nil
+}
+
+// soundsSecret reports whether a variable is kept out of logs: by its name, since
+// the values of others, such as "production", are ordinary words.
+func soundsSecret(name string) bool {
+	name = strings.ToUpper(name)
+	for _, word := range []string{"KEY", "SECRET", "TOKEN", "PASS", "PWD", "PRIVATE", "CREDENTIAL", "AUTH", "SIGN", "DSN"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// actionParams is what the prelude asks of "action".
+type actionParams struct {
+	which
+
+	Action string          `json:"action"`
+	Input  json.RawMessage `json:"input"`
+}
+
+// action runs another action.
+func (x *Session) action(ctx context.Context, p actionParams) (any, error) {
+	const op = "host.action"
+	if x.info.Trigger == nil {
+		return nil, linkspan.E(op, linkspan.KindInvalid, "action_not_available", nil, "There are no other actions here.")
+	}
+	if p.Action == "" || len(p.Action) > 255 {
+		return nil, linkspan.E(op, linkspan.KindInvalid, "invalid_body", nil, "triggerAction needs the name of an action.")
+	}
+	x.effect()
+	key, name := x.names(p.which)
+	output, err := x.info.Trigger(ctx, key, name, p.Action, p.Input)
+	if err != nil {
+		return nil, err
+	}
+	return json.RawMessage(cmp.Or(string(output), "null")), nil
+}
+
+// writtenAt is how the public API writes times of integrations.
+func writtenAt(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

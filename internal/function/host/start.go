@@ -1,0 +1,110 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/linkspan/linkspan"
+)
+
+// levelVariable is the environment variable that sets the level of logs.
+const levelVariable = "NANGO_LOGGER_LEVEL"
+
+// start is what the prelude's mode "run" is given.
+type start struct {
+	Mode    string                 `json:"mode"`
+	Kind    linkspan.FunctionKind  `json:"kind"`
+	Event   linkspan.FunctionEvent `json:"event,omitempty"`
+	Input   json.RawMessage        `json:"input,omitempty"`
+	Level   string                 `json:"level"`
+	Variant string                 `json:"variant"`
+	Props   props                  `json:"props"`
+}
+
+// props are the plain members of the nango object (features SDK-19).
+type props struct {
+	ConnectionID      string               `json:"connectionId"`
+	ProviderConfigKey string               `json:"providerConfigKey"`
+	Provider          string               `json:"provider"`
+	EnvironmentID     int64                `json:"environmentId"`
+	EnvironmentName   string               `json:"environmentName"`
+	AccountID         string               `json:"accountId"`
+	ActivityLogID     linkspan.OperationID `json:"activityLogId"`
+	IsCLI             bool                 `json:"isCLI"`
+	ScriptType        string               `json:"scriptType"`
+}
+
+// Start returns the JSON that starts the function in its sandbox. It asks the
+// database at most once in ten seconds per environment.
+func (x *Session) Start(ctx context.Context) ([]byte, error) {
+	i := &x.info
+	level := i.LogLevel
+	if level == "" {
+		var err error
+		if level, err = x.s.level(ctx, i.Environment.ID); err != nil {
+			return nil, err
+		}
+	}
+	variant := i.Variant
+	if variant == "" {
+		variant = "base"
+	}
+	out, err := json.Marshal(start{
+		Mode: "run", Kind: i.Kind, Event: i.Event, Input: i.Input, Level: level, Variant: variant,
+		Props: props{
+			ConnectionID: i.ConnectionName, ProviderConfigKey: i.IntegrationKey, Provider: i.Provider,
+			EnvironmentID: int64(i.Environment.ID), EnvironmentName: i.Environment.Name, AccountID: i.AccountUUID,
+			ActivityLogID: i.Op.ID(), IsCLI: i.CLI, ScriptType: string(i.Kind),
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encoding the start of a function: %w", err)
+	}
+	return out, nil
+}
+
+// level returns the least level of messages that functions of an environment
+// keep (features SDK-31).
+func (s *Service) level(ctx context.Context, env linkspan.EnvironmentID) (string, error) {
+	now := s.c.Now()
+	s.mu.Lock()
+	known, ok := s.levels[env]
+	s.mu.Unlock()
+	if ok && now.Before(known.until) {
+		return known.level, nil
+	}
+	variables, err := s.c.Variables.Variables(ctx, env)
+	if err != nil {
+		return "", fmt.Errorf("reading the level of logs: %w", err)
+	}
+	known = knownLevel{level: "warn", until: now.Add(levelFor)}
+	i := slices.IndexFunc(variables, func(v linkspan.SecretPair) bool { return v.Name == levelVariable })
+	if i >= 0 {
+		if set := levelOf(variables[i].Value.Reveal()); set != "" {
+			known.level = set
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.levels) >= maxLevels {
+		clear(s.levels)
+	}
+	s.levels[env] = known
+	return known.level, nil
+}
+
+// levelOf reads a level, also by its older names; "" when it is none.
+func levelOf(text string) string {
+	switch text = strings.ToLower(strings.TrimSpace(text)); text {
+	case "debug", "info", "warn", "error", "off":
+		return text
+	case "verbose", "silly":
+		return "debug"
+	case "http":
+		return "info"
+	}
+	return ""
+}
