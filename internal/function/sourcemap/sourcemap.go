@@ -22,6 +22,7 @@ const marker = "//# sourceMappingURL="
 // nothing. It is immutable and safe for concurrent use.
 type Map struct {
 	sources []string
+	texts   map[string]string // of sources, by name
 	// lines holds the segments of each line of the bundle, by column.
 	lines [][]segment
 }
@@ -42,6 +43,7 @@ type document struct {
 	Version    int             `json:"version"`
 	SourceRoot string          `json:"sourceRoot"`
 	Sources    []*string       `json:"sources"`
+	Contents   []*string       `json:"sourcesContent"`
 	Mappings   string          `json:"mappings"`
 	Sections   json.RawMessage `json:"sections"`
 }
@@ -69,10 +71,14 @@ func Parse(text []byte) (*Map, error) {
 	if len(d.Sections) > 0 {
 		return nil, errors.New("reading a source map: sections are not supported")
 	}
-	m := &Map{sources: make([]string, len(d.Sources))}
+	m := &Map{sources: make([]string, len(d.Sources)), texts: map[string]string{}}
 	for i, s := range d.Sources {
-		if s != nil {
-			m.sources[i] = cleanSource(d.SourceRoot, *s)
+		if s == nil {
+			continue
+		}
+		m.sources[i] = cleanSource(d.SourceRoot, *s)
+		if i < len(d.Contents) && d.Contents[i] != nil {
+			m.texts[m.sources[i]] = *d.Contents[i]
 		}
 	}
 	lines, err := decode(d.Mappings, len(d.Sources))
@@ -138,4 +144,12 @@ func (m *Map) Position(line, column int) (file string, sourceLine, sourceColumn 
 	}
 	s := segments[i]
 	return m.sources[s.source], int(s.sourceLine) + 1, int(s.sourceColumn) + 1, m.sources[s.source] != ""
+}
+
+// Source returns the text of a file that the map carries, or "".
+func (m *Map) Source(file string) string {
+	if m == nil {
+		return ""
+	}
+	return m.texts[file]
 }

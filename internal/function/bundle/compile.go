@@ -1,0 +1,139 @@
+package bundle
+
+import (
+	"path/filepath"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// output is what esbuild made of a function.
+type output struct {
+	bundle string // with a source map when the options ask for it
+	mapped string // with a source map in any case
+}
+
+// compile bundles one function.
+func (b *builder) compile(e entry) (output, []Problem) {
+	result := api.Build(b.settings(e, api.Plugin{Name: "imports", Setup: func(build api.PluginBuild) {
+		build.OnResolve(api.OnResolveOptions{Filter: `^[^./]`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+			if name, ok := b.platform.provides(args.Path); ok && args.Kind != api.ResolveEntryPoint {
+				return api.OnResolveResult{Path: name, External: true}, nil
+			}
+			return api.OnResolveResult{}, nil
+		})
+	}}))
+	if len(result.Errors) > 0 {
+		return output{}, e.claim(b.explain(e, result.Errors))
+	}
+	b.warn(e, result.Warnings)
+	out := output{mapped: string(result.OutputFiles[0].Contents)}
+	out.bundle = out.mapped
+	if !b.options.SourceMap {
+		out.bundle = withoutMap(out.mapped)
+	}
+	return out, nil
+}
+
+// settings are those of every bundle.
+func (b *builder) settings(e entry, plugin api.Plugin) api.BuildOptions {
+	return api.BuildOptions{
+		AbsWorkingDir: b.dir,
+		EntryPoints:   []string{filepath.Join(b.dir, filepath.FromSlash(e.file))},
+		// Nothing is written: the name is what sources are relative to.
+		Outfile:  filepath.Join(b.dir, "bundle.js"),
+		Bundle:   true,
+		Format:   api.FormatCommonJS,
+		Target:   api.ES2023,
+		Charset:  api.CharsetUTF8,
+		LogLevel: api.LogLevelSilent,
+		// Packages have builds without Node's modules for browsers and for workers.
+		// Apart from those, what Node would take is taken.
+		Platform:   api.PlatformBrowser,
+		MainFields: []string{"browser", "main", "module"},
+		Conditions: []string{"worker", "production"},
+		Define:     map[string]string{"process.env.NODE_ENV": `"production"`, "global": "globalThis"},
+		// The sandbox loads no modules: what is imported later is required as well.
+		Supported:      map[string]bool{"dynamic-import": false},
+		Loader:         loaders(),
+		Sourcemap:      api.SourceMapInline,
+		SourcesContent: api.SourcesContentInclude,
+		TreeShaking:    api.TreeShakingTrue,
+		LegalComments:  api.LegalCommentsEndOfFile,
+		Plugins:        []api.Plugin{plugin},
+	}
+}
+
+// loaders are those of files that esbuild does not take for text by itself.
+func loaders() map[string]api.Loader {
+	return map[string]api.Loader{
+		".graphql": api.LoaderText, ".gql": api.LoaderText, ".html": api.LoaderText,
+		".md": api.LoaderText, ".sql": api.LoaderText, ".xml": api.LoaderText, ".csv": api.LoaderText,
+	}
+}
+
+// withoutMap cuts the source map off a bundle.
+func withoutMap(bundle string) string {
+	at := strings.LastIndex(bundle, "//# sourceMappingURL=")
+	if at < 0 {
+		return bundle
+	}
+	return bundle[:at]
+}
+
+// warn keeps those of esbuild's warnings that are about the author's own files.
+func (b *builder) warn(e entry, messages []api.Message) {
+	var own []Problem
+	for _, m := range messages {
+		if m.Location != nil && !strings.Contains(m.Location.File, "node_modules/") {
+			own = append(own, problemOf(m))
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.warnings = append(b.warnings, e.claim(own)...)
+}
+
+// usesCheckpoints reports whether a function's own file calls one of the methods
+// for checkpoints of an object named nango. Printed by esbuild, the text has
+// neither comments nor blanks.
+func usesCheckpoints(source, file string) bool {
+	loader := api.LoaderTS
+	if strings.HasSuffix(file, "x") {
+		loader = api.LoaderTSX
+	}
+	r := api.Transform(source, api.TransformOptions{Loader: loader, Target: api.ESNext, MinifyWhitespace: true, LogLevel: api.LogLevelSilent})
+	text := string(r.Code)
+	for {
+		_, after, ok := strings.Cut(text, "nango.")
+		if !ok {
+			return false
+		}
+		before := text[:len(text)-len(after)-len("nango.")]
+		for _, method := range []string{"getCheckpoint(", "saveCheckpoint(", "clearCheckpoint("} {
+			if strings.HasPrefix(after, method) && !endsInName(before) {
+				return true
+			}
+		}
+		text = after
+	}
+}
+
+// endsInName reports whether what follows the text is part of a longer name.
+func endsInName(text string) bool {
+	if text == "" {
+		return false
+	}
+	c := text[len(text)-1]
+	return c == '.' || c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= 0x80
+}
+
+// Ours are the names that the SDK is imported by.
+func ours(name string) bool {
+	for _, p := range []string{"linkspan", "nango"} {
+		if name == p || strings.HasPrefix(name, p+"/") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,9 @@
+import './my-crm/syncs/contacts.js';
+import './my-crm/syncs/full-contacts.js';
+import './my-crm/actions/create-contact.js';
+import './my-crm/actions/nothing.js';
+import './my-crm/actions/primitive.js';
+import './my-crm/actions/with-checkpoint.js';
+import './my-crm/on-events/welcome.js';
+import './my-crm/on-events/check.js';
+import './other/actions/create-contact.js';
