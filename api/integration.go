@@ -101,8 +101,8 @@ type LegacyIntegrationReply struct {
 type LegacyIntegration struct {
 	UniqueKey     string                      `json:"unique_key"`
 	Provider      string                      `json:"provider"`
-	Syncs         []any                       `json:"syncs"`
-	Actions       []any                       `json:"actions"`
+	Syncs         []Script                    `json:"syncs"`
+	Actions       []Script                    `json:"actions"`
 	ClientID      Optional[string]            `json:"client_id,omitzero" check:"nullable"`
 	ClientSecret  Optional[Secret]            `json:"client_secret,omitzero" check:"nullable"`
 	Scopes        Optional[string]            `json:"scopes,omitzero" check:"nullable"`

@@ -21,6 +21,7 @@ import (
 	"github.com/linkspan/linkspan/internal/connectui"
 	"github.com/linkspan/linkspan/internal/egress"
 	"github.com/linkspan/linkspan/internal/environment"
+	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/hook"
 	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/integration"
@@ -51,6 +52,7 @@ type parts struct {
 	access       *access.Service
 	limiter      *ratelimit.Limiter
 	connections  *connect.Service
+	functions    *function.Service
 	webhooks     *webhook.Service
 	authorize    *authorize.Service
 	oauth        *oauth.Client
@@ -97,10 +99,12 @@ func (p *parts) connectAccounts(a *App, db *store.Store, guard *egress.Guard) {
 		Store: db, Tx: db, Feed: p.feed, HTTP: guard, Ops: p.ops, Log: a.log, CheckURL: checkURL,
 		Holder: name, Version: obs.ReadBuild().Version,
 	})
+	leases := lease.NewKeeper(db, name, a.log)
+	p.functions = function.New(function.Config{Store: db, Tx: db, Feed: p.feed, Leases: leases, Ops: p.ops, Log: a.log})
 	p.oauth = oauth.New(oauth.Config{HTTP: guard.Client(egress.ClientOptions{})})
 	p.connections = connect.New(connect.Config{
 		Store: db, Tx: db, Providers: p.catalog, Feed: p.feed,
-		Leases:   lease.NewKeeper(db, name, a.log),
+		Leases:   leases,
 		Upstream: p.upstream, OAuth: p.oauth, Hooks: hook.New(hook.Config{Caller: p.upstream}), Webhooks: p.webhooks, Jobs: p.jobs,
 		Ops: p.ops, Log: a.log, CheckURL: checkURL,
 	})
@@ -165,6 +169,7 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 		Log: a.log, Metrics: a.metrics, PublicURL: a.publicURL(), ConnectURL: a.connectURL(),
 		BodyLimit: a.cfg.MaxBody, ProxyBodyLimit: cmp.Or(a.cfg.MaxProxyBody, -1),
 		Access: p.access, Limiter: p.limiter, Catalog: p.catalog, Environments: p.environments,
+		Functions:    p.functions,
 		Integrations: integrations, Connections: p.connections, Authorize: p.authorize, Webhooks: p.webhooks,
 		Pages: ui, Extra: ui.Routes(),
 		Operations: db,

@@ -9,8 +9,6 @@ import (
 
 	"github.com/dlclark/regexp2/v2"
 	"github.com/santhosh-tekuri/jsonschema/v6"
-
-	"github.com/linkspan/linkspan"
 )
 
 // schemaURL is what schemas are known by while they are compiled. Nothing is
@@ -21,18 +19,10 @@ const schemaURL = "linkspan:functions.json"
 // pattern can be made to take for ever.
 const patternTimeout = 100 * time.Millisecond
 
-// CompileSchema compiles one definition of a function's schema, draft 7 unless it
-// says otherwise, with JavaScript's regular expressions. A pattern that Go's
-// engine for these does not know matches everything, and references to other
-// documents are errors. The result is safe for concurrent use.
-func CompileSchema(schema json.RawMessage, definition string) (*jsonschema.Schema, error) {
-	c, err := newSchemaCompiler(schema)
-	if err != nil {
-		return nil, err
-	}
-	return compileDefinition(c, definition)
-}
-
+// newSchemaCompiler returns a compiler of one function's definitions, draft 7
+// unless they say otherwise, with JavaScript's regular expressions. A pattern that
+// Go's engine for these does not know matches everything; references to other
+// documents are errors.
 func newSchemaCompiler(schema json.RawMessage) (*jsonschema.Compiler, error) {
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(schema)))
 	if err != nil {
@@ -119,14 +109,9 @@ func (p *prepared) checkSchema() error {
 	if len(def.Schema) == 0 {
 		return nil
 	}
-	var doc struct {
-		Definitions map[string]json.RawMessage `json:"definitions"`
-	}
-	if err := json.Unmarshal(def.Schema, &doc); err != nil {
-		return errors.New("the JSON Schema's definitions are no object")
-	}
+	definitions := Definitions(def.Schema)
 	for _, name := range append([]string{def.Input, def.Metadata}, def.Models...) {
-		if _, ok := doc.Definitions[name]; name != "" && !ok {
+		if _, ok := definitions[name]; name != "" && !ok {
 			return errors.New("models_json_schema is missing definitions for some models or input")
 		}
 	}
@@ -134,7 +119,7 @@ func (p *prepared) checkSchema() error {
 	if err != nil {
 		return err
 	}
-	for name := range doc.Definitions {
+	for name := range definitions {
 		if _, err := compileDefinition(c, name); err != nil {
 			return err
 		}
@@ -142,13 +127,53 @@ func (p *prepared) checkSchema() error {
 	return nil
 }
 
-// Definition returns one definition of a function's schema, or nil.
-func Definition(d *linkspan.FunctionDefinition, name string) json.RawMessage {
+// Referenced returns the definitions of the given names in a schema with those
+// that they refer to. Names without one are left out.
+func Referenced(definitions map[string]json.RawMessage, names ...string) map[string]json.RawMessage {
+	out := make(map[string]json.RawMessage)
+	for len(names) > 0 {
+		name := names[len(names)-1]
+		names = names[:len(names)-1]
+		text, ok := definitions[name]
+		if _, done := out[name]; done || !ok {
+			continue
+		}
+		out[name] = text
+		var tree any
+		if json.Unmarshal(text, &tree) == nil {
+			names = references(tree, names)
+		}
+	}
+	return out
+}
+
+// references adds the names that a schema refers to.
+func references(tree any, names []string) []string {
+	switch v := tree.(type) {
+	case []any:
+		for _, element := range v {
+			names = references(element, names)
+		}
+	case map[string]any:
+		for key, element := range v {
+			ref, isText := element.(string)
+			if name, ok := strings.CutPrefix(ref, "#/definitions/"); ok && isText && key == "$ref" {
+				names = append(names, strings.NewReplacer("~1", "/", "~0", "~").Replace(name))
+				continue
+			}
+			names = references(element, names)
+		}
+	}
+	return names
+}
+
+// Definitions returns the definitions of a function's schema by their names.
+func Definitions(schema json.RawMessage) map[string]json.RawMessage {
 	var doc struct {
 		Definitions map[string]json.RawMessage `json:"definitions"`
 	}
-	if name == "" || json.Unmarshal(d.Schema, &doc) != nil {
+	if json.Unmarshal(schema, &doc) != nil {
 		return nil
 	}
-	return doc.Definitions[name]
+	return doc.Definitions
 }

@@ -130,31 +130,6 @@ func (s *Server) deleteIntegration(w http.ResponseWriter, r *http.Request) error
 	return writeSuccess(w)
 }
 
-// listFunctions answers with no functions: this version deploys none.
-func (s *Server) listFunctions(w http.ResponseWriter, r *http.Request) error {
-	q, err := httpx.DecodeQuery[api.FunctionsQuery](r)
-	if err != nil {
-		return err
-	}
-	if _, err := s.pathIntegration(r); err != nil {
-		return err
-	}
-	page := api.Pagination{Page: deref(q.Page), Limit: 20}
-	if q.Limit != nil {
-		page.Limit = *q.Limit
-	}
-	return httpx.WriteJSON(w, http.StatusOK, api.Functions{Data: []api.Function{}, Pagination: page})
-}
-
-// scriptsConfig answers with no functions, in the form that was asked for. Its
-// query is not validated.
-func (s *Server) scriptsConfig(w http.ResponseWriter, r *http.Request) error {
-	if r.URL.Query().Get("format") == "openai" {
-		return httpx.WriteJSON(w, http.StatusOK, api.List[any]{Data: []any{}})
-	}
-	return httpx.WriteJSON(w, http.StatusOK, []api.ScriptsConfig{})
-}
-
 // legacyIntegration is the deprecated read of an integration.
 func (s *Server) legacyIntegration(w http.ResponseWriter, r *http.Request) error {
 	q, err := httpx.DecodeQuery[api.LegacyIntegrationQuery](r)
@@ -173,7 +148,10 @@ func (s *Server) legacyIntegration(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	reply := api.LegacyIntegration{UniqueKey: i.Key, Provider: i.Provider, Syncs: []any{}, Actions: []any{}}
+	reply := api.LegacyIntegration{UniqueKey: i.Key, Provider: i.Provider}
+	if reply.Syncs, reply.Actions, err = s.legacyFunctions(r, i.ID); err != nil {
+		return err
+	}
 	if q.IncludeCreds {
 		s.legacyDetails(&reply, p.Environment, &i)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/egress"
 	"github.com/linkspan/linkspan/internal/environment"
+	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/integration"
 	"github.com/linkspan/linkspan/internal/lease"
@@ -62,6 +63,7 @@ type rig struct {
 	// operations.
 	authorize *authorize.Service
 	webhooks  *webhook.Service
+	functions *function.Service
 	notes     chan linkspan.Message
 	// outside answers what the services send to providers.
 	outside *httptest.Server
@@ -122,12 +124,13 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		Store: r.store, Providers: cat, Feed: feed, OAuth: exchanger, Connections: connections, Log: log,
 		PublicURL: o.publicURL, ConnectURL: connectURL,
 	})
+	r.functions = function.New(function.Config{Store: r.store, Tx: r.store, Feed: feed, Leases: lease.NewKeeper(r.store, "test", log), Log: log})
 	r.server = server.New(server.Config{
 		Log: log, Metrics: o.metrics, PublicURL: o.publicURL, ConnectURL: connectURL, BodyLimit: 1 << 20,
 		Authorize: r.authorize, Webhooks: r.webhooks, Pages: fakePages{}, Note: func(m linkspan.Message) { r.notes <- m },
 		Access: r.access, Limiter: ratelimit.New(ratelimit.Config{Store: r.store, Log: log, PerMinute: o.rateLimit}),
 		Catalog: cat, Environments: environments, Integrations: integration.New(r.store, r.store, cat),
-		Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
+		Functions: r.functions, Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
 	})
 	runFeed(t, feed)
 	return r

@@ -10,12 +10,6 @@ import (
 	"github.com/linkspan/linkspan/internal/httpx"
 )
 
-// Scopes of routes whose resources come with functions.
-const (
-	scopeFunctionsList             = "environment:functions:list"
-	scopeIntegrationsListFunctions = "environment:integrations:list_functions"
-)
-
 // proxyBodyIdle is how long a proxied body may pause: callers stream, and the
 // proxy waits as long for pieces of the answer.
 const proxyBodyIdle = 10 * time.Minute
@@ -24,6 +18,7 @@ const proxyBodyIdle = 10 * time.Minute
 const (
 	tagProviders    = "Providers"
 	tagIntegrations = "Integrations"
+	tagFunctions    = "Functions"
 	tagConnections  = "Connections"
 	tagProxy        = "Proxy"
 	tagEnvironments = "Environments"
@@ -39,6 +34,8 @@ func (s *Server) routes() []httpx.Route {
 		s.serverRoutes(),
 		s.providerRoutes(),
 		s.integrationRoutes(),
+		s.functionRoutes(),
+		s.deployRoutes(),
 		s.connectionRoutes(),
 		s.legacyConnectionRoutes(),
 		s.proxyRoutes(),
@@ -145,16 +142,6 @@ func (s *Server) integrationRoutes() []httpx.Route {
 			Scopes:  []string{linkspan.ScopeIntegrationsDelete},
 			Summary: "Delete an integration", Description: "Its connections are deleted with it.",
 			Path: api.IntegrationPath{}, Reply: api.Success{}, Handler: s.deleteIntegration,
-		},
-		{
-			Method: http.MethodGet, Pattern: "/integrations/{unique_key}/functions", Auth: httpx.AuthEnvironment, Tag: tagIntegrations,
-			Scopes:  []string{scopeFunctionsList},
-			Summary: "List an integration's functions", Path: api.IntegrationPath{}, Query: api.FunctionsQuery{}, Reply: api.Functions{}, Handler: s.listFunctions,
-		},
-		{
-			Method: http.MethodGet, Pattern: "/scripts/config", Auth: httpx.AuthEnvironment, Tag: tagIntegrations,
-			Scopes:  []string{scopeIntegrationsListFunctions},
-			Summary: "List the functions of all integrations", Query: api.ScriptsConfigQuery{}, Reply: []api.ScriptsConfig{}, Handler: s.scriptsConfig,
 		},
 		{
 			Method: http.MethodGet, Pattern: "/config/{unique_key}", Auth: httpx.AuthEnvironment, Tag: tagIntegrations, AnyContentType: true,

@@ -21,6 +21,7 @@ import (
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/environment"
+	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/integration"
 	"github.com/linkspan/linkspan/internal/ratelimit"
@@ -79,6 +80,20 @@ type Webhooks interface {
 	Replay(ctx context.Context, env linkspan.EnvironmentID, uuid string) (linkspan.WebhookDelivery, error)
 }
 
+// Functions keeps what customers deploy; *function.Service does.
+type Functions interface {
+	Plan(ctx context.Context, env linkspan.EnvironmentID, d *function.Deployment) (function.Plan, error)
+	Deploy(ctx context.Context, env linkspan.EnvironmentID, d *function.Deployment) (function.Deployed, error)
+	All(ctx context.Context, env linkspan.EnvironmentID) ([]linkspan.Function, error)
+	List(ctx context.Context, env linkspan.EnvironmentID, f function.Filter) ([]linkspan.Function, int, error)
+	Function(ctx context.Context, env linkspan.EnvironmentID, n function.Name) (linkspan.Function, error)
+	Source(ctx context.Context, env linkspan.EnvironmentID, n function.Name) (linkspan.Function, string, error)
+	SetEnabled(ctx context.Context, env linkspan.EnvironmentID, n function.Name, enabled bool) (linkspan.Function, error)
+	Delete(ctx context.Context, env linkspan.EnvironmentID, n function.Name) error
+	Versions(ctx context.Context, env linkspan.EnvironmentID, n function.Name, limit, offset int) (linkspan.Function, []linkspan.FunctionVersion, int, error)
+	Rollback(ctx context.Context, env linkspan.EnvironmentID, n function.Name, number int64) (linkspan.Function, error)
+}
+
 // Pages makes the page that the provider's window shows at the end.
 type Pages interface {
 	Result(w http.ResponseWriter, r *http.Request, result authorize.Result) error
@@ -108,6 +123,7 @@ type Config struct {
 	Proxy        Proxy
 	Authorize    Authorize
 	Webhooks     Webhooks
+	Functions    Functions
 	Pages        Pages
 	// Note adds a message to an operation that others began.
 	Note func(linkspan.Message)
