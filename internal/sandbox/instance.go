@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func (e *Engine) newInstance(ctx context.Context, limit int64) (*instance, error
 	i.memory = &memory{limit: min(uint64(limit), 1<<32)}
 	allocator := experimental.MemoryAllocatorFunc(func(_, _ uint64) experimental.LinearMemory { return i.memory })
 	m, err := e.runtime.InstantiateModule(experimental.WithMemoryAllocator(i.ctx, allocator), e.module,
-		wazero.NewModuleConfig().WithName("").WithStartFunctions())
+		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
 	if err != nil {
 		i.memory.Free()
 		return nil, fmt.Errorf("making an instance: %w", err)

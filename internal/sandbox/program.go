@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,9 +30,7 @@ type compiled struct {
 	key  [sha256.Size]byte
 	code []byte
 
-	mu   sync.Mutex
-	runs int
-	cold bool // what it sees while it is evaluated forbids an image
+	evaluated atomic.Int64 // times that nothing forbade an image
 }
 
 func (c *compiled) size() int64 { return int64(len(c.code)) }
@@ -141,16 +140,9 @@ func (e *Engine) compile(ctx context.Context, p Program, w *watched) (code []byt
 
 // Check compiles a program. The error is *SyntaxError when that is not possible.
 func (e *Engine) Check(ctx context.Context, p Program) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	var w watched
 	w.begin(Limits{CPU: compileTime}, time.Now())
-	if !e.enter(&w) {
-		return ErrClosed
-	}
-	defer e.leave(&w)
-	_, err := e.compiled(ctx, p, &w)
+	_, err := supervise(ctx, e, &w, func() (*compiled, error) { return e.compiled(ctx, p, &w) })
 	return err
 }
 
@@ -200,11 +192,7 @@ func (e *Engine) restore(ctx context.Context, r *run) (*instance, error) {
 // keepImage keeps the memory of a program that was just evaluated, if it runs for
 // the second time.
 func (e *Engine) keepImage(c *compiled, i *instance) {
-	c.mu.Lock()
-	c.runs++
-	wanted := c.runs > 1 && !c.cold && e.options.HotImages > 0
-	c.mu.Unlock()
-	if !wanted {
+	if e.options.HotImages == 0 || c.evaluated.Add(1) < 2 {
 		return
 	}
 	if _, ok := e.programs.images.find(c.key); ok {

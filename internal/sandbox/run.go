@@ -43,11 +43,12 @@ type run struct {
 }
 
 // Run runs a program and returns what it returned. Errors are *Failure when the
-// program threw or does not compile, *LimitError when it was stopped, and the
-// context's when the caller gave up.
+// program threw, *SyntaxError when it does not compile, *LimitError when it was
+// stopped, ErrClosed, and the context's when the caller gave up; all others are
+// the engine's own.
 func (e *Engine) Run(ctx context.Context, r Request) (Result, error) {
-	if err := ctx.Err(); err != nil {
-		return Result{}, err
+	if r.Host == nil {
+		return Result{}, errors.New("sandbox: a run needs a host")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -57,31 +58,43 @@ func (e *Engine) Run(ctx context.Context, r Request) (Result, error) {
 		arrived: make(chan struct{}, 1),
 	}
 	x.watch.begin(x.limits, x.started)
+	result, err := supervise(ctx, e, &x.watch, func() (Result, error) { return x.execute(ctx, r.Program, r.Start) })
+	cancel()
+	if limit, ok := errors.AsType[*LimitError](err); !ok || limit.Limit != LimitStuck {
+		x.goroutines.Wait()
+	}
+	return result, err
+}
+
+// supervise calls work on a goroutine of its own, which owns a sandbox, and waits
+// until it returned or became stuck. It tells it when the context ends.
+func supervise[T any](ctx context.Context, e *Engine, w *watched, work func() (T, error)) (T, error) {
+	var none T
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	if !e.enter(w) {
+		return none, ErrClosed
+	}
 	type outcome struct {
-		result Result
-		err    error
+		value T
+		err   error
 	}
 	ended := make(chan outcome, 1)
-	if !e.enter(&x.watch) {
-		return Result{}, ErrClosed
-	}
 	go func() {
-		defer e.leave(&x.watch)
-		result, err := x.execute(ctx, r.Program, r.Start)
-		ended <- outcome{result, err}
+		defer e.leave(w)
+		value, err := work()
+		ended <- outcome{value, err}
 	}()
 	for canceled := ctx.Done(); ; {
 		select {
 		case o := <-ended:
-			cancel()
-			x.goroutines.Wait()
-			return o.result, o.err
+			return o.value, o.err
 		case <-canceled:
-			x.watch.stop(stopCanceled)
+			w.stop(stopCanceled)
 			canceled = nil
-		case <-x.watch.stuck:
-			cancel()
-			return Result{}, &LimitError{Limit: LimitStuck, Usage: Usage{Wall: time.Since(x.started)}}
+		case <-w.stuck:
+			return none, &LimitError{Limit: LimitStuck, Usage: Usage{Wall: time.Since(w.started)}}
 		}
 	}
 }
@@ -93,6 +106,8 @@ func (r *run) execute(ctx context.Context, p Program, start []byte) (result Resu
 			t.Stop()
 		}
 	}()
+	// A panic of the host's functions must not end the process.
+	defer guard(&err)
 	r.program, err = r.engine.compiled(ctx, p, &r.watch)
 	if err != nil {
 		return Result{}, r.finish(ctx, nil, err)
@@ -102,7 +117,7 @@ func (r *run) execute(ctx context.Context, p Program, start []byte) (result Resu
 		return Result{}, r.finish(ctx, nil, err)
 	}
 	defer i.close()
-	err = r.drive(ctx, i, start)
+	err = r.drive(i, start)
 	err = r.finish(ctx, i, err)
 	if err != nil {
 		return Result{}, err
@@ -113,7 +128,7 @@ func (r *run) execute(ctx context.Context, p Program, start []byte) (result Resu
 }
 
 // drive loads the program, starts it and settles its calls until it is done.
-func (r *run) drive(ctx context.Context, i *instance, start []byte) (err error) {
+func (r *run) drive(i *instance, start []byte) (err error) {
 	defer guard(&err)
 	r.watch.resume()
 	defer r.watch.pause()
@@ -129,7 +144,7 @@ func (r *run) drive(ctx context.Context, i *instance, start []byte) (err error) 
 		if err := r.jobs(i); err != nil || r.done {
 			return err
 		}
-		if err := r.wait(ctx, i); err != nil {
+		if err := r.wait(i); err != nil {
 			return err
 		}
 	}
@@ -177,12 +192,12 @@ var errStopped = errors.New("stopped")
 var errStalled = errors.New("stalled")
 
 // wait waits for the next answer and settles it.
-func (r *run) wait(ctx context.Context, i *instance) error {
+func (r *run) wait(i *instance) error {
 	if len(r.pending) == 0 {
 		return errStalled
 	}
 	r.watch.pause()
-	a, err := r.receive(ctx)
+	a, err := r.receive()
 	r.watch.resume()
 	if err != nil {
 		return err
@@ -200,7 +215,7 @@ func (r *run) wait(ctx context.Context, i *instance) error {
 }
 
 // receive returns the answer that arrived first.
-func (r *run) receive(ctx context.Context) (answer, error) {
+func (r *run) receive() (answer, error) {
 	var deadline <-chan time.Time
 	for {
 		r.mu.Lock()
@@ -219,8 +234,8 @@ func (r *run) receive(ctx context.Context) (answer, error) {
 		}
 		select {
 		case <-r.arrived:
-		case <-ctx.Done():
-			return answer{}, ctx.Err()
+		case <-r.watch.halted:
+			return answer{}, errStopped
 		case <-deadline:
 			r.watch.stop(stopWall)
 			return answer{}, errStopped
@@ -271,8 +286,8 @@ func (r *run) finish(ctx context.Context, i *instance, err error) error {
 		return r.conclude()
 	case stopped == stopClosed:
 		return ErrClosed
-	case stopped == stopCanceled || (err != nil && ctx.Err() != nil):
-		return context.Cause(ctx)
+	case stopped == stopCanceled:
+		return ctx.Err()
 	case stopped == stopCPU:
 		return limit(LimitCPU)
 	case stopped == stopWall:

@@ -29,8 +29,8 @@ const (
 type watched struct {
 	limits  Limits
 	started time.Time
-	wall    time.Time // zero: no limit
-	stuck   chan struct{}
+	halted  chan struct{} // closed when stopped
+	stuck   chan struct{} // closed when stopping had no effect
 	kill    atomic.Pointer[func()] // stops the module, if it can be stopped
 
 	since   atomic.Int64 // nanoseconds from started to when the module was entered, plus one; 0: not in the module
@@ -44,10 +44,7 @@ type watched struct {
 }
 
 func (w *watched) begin(l Limits, now time.Time) {
-	w.limits, w.started, w.stuck = l, now, make(chan struct{})
-	if l.Wall > 0 {
-		w.wall = now.Add(l.Wall)
-	}
+	w.limits, w.started, w.halted, w.stuck = l, now, make(chan struct{}), make(chan struct{})
 }
 
 func (w *watched) reason() int { return int(w.stopped.Load()) }
@@ -55,8 +52,10 @@ func (w *watched) reason() int { return int(w.stopped.Load()) }
 // stop sets the reason, if there is none. The interrupt stays until the sandbox
 // is gone.
 func (w *watched) stop(reason int) {
+	at := max(1, int64(time.Since(w.started)))
 	if w.stopped.CompareAndSwap(0, int32(reason)) {
-		w.at.Store(int64(time.Since(w.started)))
+		w.at.Store(at)
+		close(w.halted)
 	}
 }
 
@@ -111,7 +110,11 @@ func (w *watched) check() bool {
 		}
 		return false
 	}
-	ignored := time.Duration(now - w.at.Load())
+	at := w.at.Load()
+	if at == 0 {
+		return false // being stopped at this moment
+	}
+	ignored := time.Duration(now - at)
 	if kill := w.kill.Load(); kill != nil && ignored > killAfter {
 		(*kill)()
 	}

@@ -2982,11 +2982,11 @@ ${content.join(`
       }
       return propValues;
     });
-    let isObject2 = isObject, catchall = def.catchall, value, memo2 = globalConfig.memoizer;
+    let isObject3 = isObject, catchall = def.catchall, value, memo2 = globalConfig.memoizer;
     memo2?.attach(inst), inst._zod.parse = (payload, ctx) => {
       value ?? (value = _normalized.value);
       let input2 = payload.value;
-      if (!isObject2(input2))
+      if (!isObject3(input2))
         return payload.issues.push({
           expected: "object",
           code: "invalid_type",
@@ -3077,11 +3077,11 @@ ${content.join(`
       `);
       }
       return doc.write("payload.value = newResult;"), doc.write("return payload;"), doc.compile();
-    }, fastpass, isObject2 = isObject, jit = !globalConfig.jitless, fastEnabled = jit && allowsEval.value, catchall = def.catchall, value;
+    }, fastpass, isObject3 = isObject, jit = !globalConfig.jitless, fastEnabled = jit && allowsEval.value, catchall = def.catchall, value;
     inst._zod.parse = (payload, ctx) => {
       value ?? (value = _normalized.value);
       let input2 = payload.value;
-      return isObject2(input2) ? jit && fastEnabled && ctx?.async === !1 && ctx.jitless !== !0 ? (fastpass || (fastpass = generateFastpass(def.shape)), payload = fastpass(payload, ctx), catchall ? handleCatchall([], input2, payload, ctx, value, inst, ctx?.abortEarly === !0) : payload) : superParse(payload, ctx) : (payload.issues.push({
+      return isObject3(input2) ? jit && fastEnabled && ctx?.async === !1 && ctx.jitless !== !0 ? (fastpass || (fastpass = generateFastpass(def.shape)), payload = fastpass(payload, ctx), catchall ? handleCatchall([], input2, payload, ctx, value, inst, ctx?.abortEarly === !0) : payload) : superParse(payload, ctx) : (payload.issues.push({
         expected: "object",
         code: "invalid_type",
         input: input2,
@@ -7276,12 +7276,12 @@ ${content.join(`
         case "invalid_value":
           return issue2.values.length === 1 ? `잘못된 입력: 값은 ${stringifyPrimitive(issue2.values[0])} 이어야 합니다` : `잘못된 옵션: ${joinValues(issue2.values, "또는 ")} 중 하나여야 합니다`;
         case "too_big": {
-          let adj = issue2.inclusive ? "이하" : "미만", suffix = adj === "미만" ? "이어야 합니다" : "여야 합니다", sizing = getSizing(issue2.origin), unit = sizing?.unit ?? "요소";
-          return sizing ? `${issue2.origin ?? "값"}이 너무 큽니다: ${issue2.maximum.toString()}${unit} ${adj}${suffix}` : `${issue2.origin ?? "값"}이 너무 큽니다: ${issue2.maximum.toString()} ${adj}${suffix}`;
+          let adj = issue2.inclusive ? "이하" : "미만", suffix2 = adj === "미만" ? "이어야 합니다" : "여야 합니다", sizing = getSizing(issue2.origin), unit = sizing?.unit ?? "요소";
+          return sizing ? `${issue2.origin ?? "값"}이 너무 큽니다: ${issue2.maximum.toString()}${unit} ${adj}${suffix2}` : `${issue2.origin ?? "값"}이 너무 큽니다: ${issue2.maximum.toString()} ${adj}${suffix2}`;
         }
         case "too_small": {
-          let adj = issue2.inclusive ? "이상" : "초과", suffix = adj === "이상" ? "이어야 합니다" : "여야 합니다", sizing = getSizing(issue2.origin), unit = sizing?.unit ?? "요소";
-          return sizing ? `${issue2.origin ?? "값"}이 너무 작습니다: ${issue2.minimum.toString()}${unit} ${adj}${suffix}` : `${issue2.origin ?? "값"}이 너무 작습니다: ${issue2.minimum.toString()} ${adj}${suffix}`;
+          let adj = issue2.inclusive ? "이상" : "초과", suffix2 = adj === "이상" ? "이어야 합니다" : "여야 합니다", sizing = getSizing(issue2.origin), unit = sizing?.unit ?? "요소";
+          return sizing ? `${issue2.origin ?? "값"}이 너무 작습니다: ${issue2.minimum.toString()}${unit} ${adj}${suffix2}` : `${issue2.origin ?? "값"}이 너무 작습니다: ${issue2.minimum.toString()} ${adj}${suffix2}`;
         }
         case "invalid_format": {
           let _issue = issue2;
@@ -10630,8 +10630,8 @@ ${code}
         break;
       }
       case "ends_with": {
-        let suffix = def.suffix;
-        doc.write(`if (${accessor}.slice(-${suffix.length}) !== ${esc(suffix)}) return INVALID;`);
+        let suffix2 = def.suffix;
+        doc.write(`if (${accessor}.slice(-${suffix2.length}) !== ${esc(suffix2)}) return INVALID;`);
         break;
       }
       default:
@@ -12015,12 +12015,12 @@ ${code}
     });
   }
   // @__NO_SIDE_EFFECTS__
-  function _endsWith(suffix, params) {
+  function _endsWith(suffix2, params) {
     return new $ZodCheckEndsWith({
       check: "string_format",
       format: "ends_with",
       ...normalizeParams(params),
-      suffix
+      suffix: suffix2
     });
   }
   // @__NO_SIDE_EFFECTS__
@@ -15465,9 +15465,17 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     constructor(details) {
       super(String(details.message ?? details.code ?? "The host refused the call.")), this.name = "HostError", this.code = String(details.code ?? "internal_error"), this.details = details;
     }
-  }, waiting = /* @__PURE__ */ new Map(), lastId = 0;
+  };
+  function refusal(thrown) {
+    try {
+      return new HostError(parse3(thrown.message));
+    } catch {
+      return thrown;
+    }
+  }
+  var waiting = /* @__PURE__ */ new Map(), lastId = 0;
   function encode3(params) {
-    return params === void 0 ? "" : stringify(params);
+    return stringify(params) ?? "";
   }
   function begin(name, params, settle3) {
     let id = ++lastId;
@@ -15480,11 +15488,16 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     hostCall(0, name, encode3(params));
   }
   function ask(name, params, body) {
-    let answer = hostSync(name, encode3(params), body);
+    let json2 = encode3(params), answer;
+    try {
+      answer = hostSync(name, json2, body);
+    } catch (thrown) {
+      throw refusal(thrown);
+    }
     return typeof answer == "string" ? answer === "" ? void 0 : parse3(answer) : answer;
   }
-  function done(ok, value) {
-    hostDone(ok, value === void 0 ? "" : stringify(value));
+  function done(ok, value, body) {
+    hostDone(ok, encode3(value), body);
   }
   function settle2(id, ok, json2, body) {
     let w = waiting.get(id);
@@ -15496,6 +15509,9 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
 
   // src/modes.ts
   var modes = /* @__PURE__ */ new Map();
+  function addMode(name, mode) {
+    modes.set(name, mode);
+  }
   function modeOf(name) {
     let mode = modes.get(name);
     if (mode === void 0) throw new Error(`There is no mode "${name}".`);
@@ -15542,9 +15558,9 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       kind: "other"
     };
     (typeof code == "string" || typeof code == "number") && (failure2.code = clip(String(code)));
-    for (let describe3 of describers)
+    for (let describe4 of describers)
       try {
-        let more = describe3(thrown);
+        let more = describe4(thrown);
         if (more !== void 0) return Object.assign(failure2, more);
       } catch {
       }
@@ -15778,6 +15794,154 @@ ${new Error().stack ?? ""}`]),
       note("console", { level: "warn", text: `A promise was rejected and nothing handled it: ${name}: ${message}` });
     }
   };
+
+  // src/describe.ts
+  function isSchema(value) {
+    return typeof value == "object" && value !== null && "_zod" in value;
+  }
+  function isObject2(value) {
+    return typeof value == "object" && value !== null && !Array.isArray(value);
+  }
+  var Definitions = class {
+    all = {};
+    flaws = [];
+    /** Adds a schema under a name, and returns the name; undefined when there is no schema. */
+    add(field, name, schema) {
+      if (schema == null) return;
+      let json2 = this.convert(field, schema);
+      return json2 !== void 0 && this.hoist(name, json2), name;
+    }
+    /** Turns a schema into JSON Schema; undefined when that can't be. */
+    convert(field, schema) {
+      if (!isSchema(schema)) {
+        let old = isObject2(schema) && "_def" in schema;
+        this.flaw(field, old ? 'is a schema of an older zod than version 4: import zod from "zod" and remove other copies' : "must be a zod schema, such as z.object({ … })");
+        return;
+      }
+      if (schema._zod.def.type === "void") return { type: "null" };
+      try {
+        let json2 = toJSONSchema(schema, {
+          target: "draft-7",
+          unrepresentable: "any",
+          override: ({ zodSchema, jsonSchema }) => {
+            zodSchema._zod.def.type === "date" && Object.assign(jsonSchema, { type: "string", format: "date-time" });
+          }
+        });
+        return delete json2.$schema, delete json2["~standard"], JSON.parse(JSON.stringify(json2));
+      } catch (e) {
+        this.flaw(field, `can't be written as JSON Schema: ${e instanceof Error ? e.message : String(e)}`);
+        return;
+      }
+    }
+    flaw(field, message) {
+      this.flaws.push({ field, message });
+    }
+    /**
+     * Puts a schema among the definitions. Those that it brings along become
+     * definitions of their own, for references count from the whole document.
+     */
+    hoist(name, json2) {
+      let inner = json2.definitions ?? {};
+      delete json2.definitions;
+      let names = /* @__PURE__ */ new Map();
+      for (let key of Object.keys(inner)) names.set(key, this.free(name, key, inner[key]));
+      let point = (value) => {
+        if (Array.isArray(value)) return value.forEach(point);
+        if (isObject2(value)) {
+          for (let [key, member2] of Object.entries(value))
+            if (key !== "$ref" || typeof member2 != "string") point(member2);
+            else if (member2 === "#") value.$ref = `#/definitions/${name}`;
+            else if (member2.startsWith("#/definitions/")) {
+              let target = member2.slice(14);
+              value.$ref = `#/definitions/${names.get(target) ?? target}`;
+            }
+        }
+      };
+      point(json2), this.all[name] = json2;
+      for (let [key, schema] of Object.entries(inner))
+        point(schema), this.all[names.get(key)] = schema;
+    }
+    /** A name for a schema that another one brings along. */
+    free(owner, name, schema) {
+      let taken = this.all[name], same = taken !== void 0 && JSON.stringify(taken) === JSON.stringify(schema);
+      return !name.startsWith("__") && name !== owner && (taken === void 0 || same) ? name : `${owner}_${name}`;
+    }
+  };
+  function suffix(p) {
+    return `${p.integration.replace(/[^a-zA-Z0-9]/g, "_")}_${p.name.replace(/[^a-zA-Z0-9]/g, "")}`;
+  }
+  function hasId(schema) {
+    if (!isSchema(schema)) return !1;
+    let def = schema._zod.def;
+    switch (def.type) {
+      case "object":
+        return "id" in def.shape;
+      case "union":
+        return def.options.every(hasId);
+      case "intersection":
+        return hasId(def.left) || hasId(def.right);
+      case "lazy":
+        return hasId(def.getter());
+      case "pipe":
+        return hasId(def.out);
+      case "readonly":
+      case "default":
+      case "prefault":
+      case "catch":
+        return hasId(def.innerType);
+      case "any":
+      case "unknown":
+        return !0;
+      default:
+        return !1;
+    }
+  }
+  var plainMembers = [
+    "type",
+    "description",
+    "version",
+    "frequency",
+    "autoStart",
+    "syncType",
+    "trackDeletes",
+    "endpoints",
+    "endpoint",
+    "scopes",
+    "event",
+    "webhookSubscriptions"
+  ];
+  function describe3(definition, p) {
+    if (typeof definition == "function") return { plain: !0 };
+    if (!isObject2(definition)) return { missing: definition === void 0 };
+    let d = new Definitions(), out = { plain: !1, hasOnWebhook: typeof definition.onWebhook == "function" };
+    for (let member2 of plainMembers) out[member2] = definition[member2];
+    if (typeof definition.exec != "function" && d.flaw("exec", "must be a function, such as async (nango) => { … }"), definition.onWebhook !== void 0 && !out.hasOnWebhook && d.flaw("onWebhook", "must be a function, such as async (nango, payload) => { … }"), definition.type === "action") {
+      out.input = d.add("input", `ActionInput_${suffix(p)}`, definition.input);
+      let output2 = d.add("output", `ActionOutput_${suffix(p)}`, definition.output);
+      out.models = output2 === void 0 ? [] : [output2];
+    } else definition.type === "sync" && (out.models = models(d, definition.models), out.input = d.add("metadata", `SyncMetadata_${suffix(p)}`, definition.metadata));
+    return definition.checkpoint !== void 0 && (out.checkpoint = d.convert("checkpoint", definition.checkpoint)), out.schema = { definitions: d.all }, out.flaws = d.flaws, out;
+  }
+  function models(d, models2) {
+    if (!isObject2(models2) || isSchema(models2))
+      return d.flaw("models", "must be an object of schemas, such as { Contact: z.object({ id: z.string() }) }"), [];
+    for (let [name, schema] of Object.entries(models2)) {
+      let field = `models.${name}`;
+      d.add(field, name, schema) === void 0 ? d.flaw(field, "must be a zod schema, such as z.object({ id: z.string() })") : isSchema(schema) && !hasId(schema) && d.flaw(field, "must be an object with the property id, which tells records apart: add id: z.string()");
+    }
+    return Object.keys(models2);
+  }
+  addMode("describe", (exports, params) => describe3(exports?.default, params));
+  addMode("modules", (_exports, params) => ({
+    modules: params.names.filter((name) => {
+      try {
+        return require2(name), !0;
+      } catch {
+        return !1;
+      }
+    }),
+    zod: `${core_exports2.version.major}.${core_exports2.version.minor}.${core_exports2.version.patch}`
+  }));
 
   // src/main.ts
   provide(["zod", "zod/v4"], zod_exports);

@@ -57,6 +57,15 @@ export class HostError extends Error {
 	}
 }
 
+/** The host's refusal of a question: its message is the JSON of what call would reject with. */
+function refusal(thrown: unknown): unknown {
+	try {
+		return new HostError(parse((thrown as Error).message));
+	} catch {
+		return thrown;
+	}
+}
+
 interface Waiting {
 	resolve(a: Answer): void;
 	reject(e: unknown): void;
@@ -66,7 +75,8 @@ const waiting = new Map<number, Waiting>();
 let lastId = 0;
 
 function encode(params: unknown): string {
-	return params === undefined ? "" : stringify(params);
+	// Functions and symbols have no JSON either.
+	return stringify(params) ?? "";
 }
 
 /** Asks the host for something; the promise ends when the answer is there. */
@@ -103,15 +113,21 @@ export function note(name: string, params?: unknown): void {
 	hostCall(0, name, encode(params));
 }
 
-/** Asks for what the host knows at once, and returns the parsed JSON. */
+/** Asks for what the host knows at once, and returns the parsed JSON or the bytes. */
 export function ask(name: string, params?: unknown, body?: Body): any {
-	const answer = hostSync(name, encode(params), body);
+	const json = encode(params);
+	let answer: Body;
+	try {
+		answer = hostSync(name, json, body);
+	} catch (thrown) {
+		throw refusal(thrown);
+	}
 	return typeof answer === "string" ? (answer === "" ? undefined : parse(answer)) : answer;
 }
 
-/** Ends the run. */
-export function done(ok: boolean, value: unknown): void {
-	hostDone(ok, value === undefined ? "" : stringify(value));
+/** Ends the run, with raw bytes beside the value if there are any. */
+export function done(ok: boolean, value: unknown, body?: Body): void {
+	hostDone(ok, encode(value), body);
 }
 
 /** Entry.settle. */

@@ -1,0 +1,69 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"testing"
+)
+
+func BenchmarkSpawn(b *testing.B) {
+	e := newEngine(b, Options{Prelude: zodPrelude(b)})
+	b.ReportAllocs()
+	for b.Loop() {
+		i, err := e.spawn(b.Context(), defaultMemory, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		i.close()
+	}
+}
+
+// zodAction is a small action as bundles look like.
+const zodAction = `
+const z = require("zod");
+const Input = z.object({ id: z.string(), count: z.number().int(), tags: z.array(z.string()).optional() });
+const Output = z.object({ ok: z.boolean(), name: z.string() });
+exports.default = async (input) => Output.parse({ ok: Input.parse(input).count > 0, name: input.id });
+`
+
+var zodStart = []byte(`{"mode":"test","input":{"id":"a","count":2,"tags":["x","y"]}}`)
+
+func BenchmarkRun(b *testing.B) {
+	for _, hot := range []bool{false, true} {
+		b.Run(map[bool]string{false: "cold", true: "hot"}[hot], func(b *testing.B) {
+			o := Options{Prelude: zodPrelude(b)}
+			if hot {
+				o.HotImages = 64 << 20
+			}
+			e := newEngine(b, o)
+			request := Request{Program: Program{Name: "a.js", Source: zodAction}, Start: zodStart, Host: &fakeHost{}}
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				r, err := e.Run(b.Context(), request)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if n++; n > 2 && r.Usage.Hot != hot {
+					b.Fatal("hot:", r.Usage.Hot)
+				}
+			}
+			if hot {
+				b.ReportMetric(float64(e.programs.images.bytes), "imagebytes")
+			}
+		})
+	}
+}
+
+func BenchmarkHostCall(b *testing.B) {
+	e := newEngine(b, Options{})
+	const calls = 1000
+	p := program(fmt.Sprintf(`for (let i = 0; i < %d; i++) await host.call("echo", {i});`, calls))
+	h := &fakeHost{call: func(context.Context, Call) (Reply, error) { return Reply{JSON: []byte("{}")}, nil }}
+	for b.Loop() {
+		if _, err := e.Run(b.Context(), Request{Program: p, Start: start, Host: h}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*calls), "ns/call")
+}
