@@ -31,6 +31,7 @@ func run() int {
 		Migrate:    app.Migrate,
 		RotateKeys: app.RotateKeys,
 		Demo:       demo,
+		Sandbox:    app.Sandbox,
 	})
 }
 

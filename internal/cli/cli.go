@@ -13,6 +13,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/config"
 	"github.com/linkspan/linkspan/internal/obs"
+	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
 // The exit codes.
@@ -28,13 +29,18 @@ type System struct {
 	Args []string
 	// Environ looks up an environment variable; empty means unset.
 	Environ func(name string) string
+	// Stdin is where answers to questions come from. Nil: nobody answers.
+	Stdin io.Reader
 	// Stdout takes results, Stderr messages and logs.
 	Stdout, Stderr io.Writer
+	// IsTerminal reports whether a person is at the other end of one of the
+	// streams. Nil: the operating system is asked.
+	IsTerminal func(stream any) bool
 }
 
 // OS returns the process's own arguments, environment and streams.
 func OS() System {
-	return System{Args: os.Args[1:], Environ: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr}
+	return System{Args: os.Args[1:], Environ: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 }
 
 // Server is the work behind the commands that need the server's parts.
@@ -50,6 +56,9 @@ type Server struct {
 	RotateKeys func(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer) error
 	// Demo runs the demo until ctx ends, or once.
 	Demo func(ctx context.Context, d Demo) error
+	// Sandbox starts a sandbox like those that functions run in. It keeps what it
+	// can make again in a folder; empty: nowhere.
+	Sandbox func(ctx context.Context, cacheDir string) (*sandbox.Engine, error)
 }
 
 // Run executes the command line and returns the exit code of the process.
@@ -63,10 +72,7 @@ func Run(ctx context.Context, sys System, server Server) int {
 		return exitOK
 	}
 	writeError(sys.Stderr, err)
-	if _, ok := errors.AsType[*usageError](err); ok {
-		return exitUsage
-	}
-	return exitFailure
+	return exitCode(err)
 }
 
 func newRoot(sys System, server Server) *cobra.Command {
@@ -92,6 +98,9 @@ Start with: linkspan serve`,
 		newMigrate(sys, server),
 		newKeys(sys, server),
 		newConfig(sys),
+		newDeploy(sys, server),
+		newRollback(sys),
+		newFunctions(sys),
 		newEnv(sys),
 		newVersion(),
 	)

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"linkspan": func() {
 			os.Exit(cli.Run(context.Background(), cli.OS(), cli.Server{
-				Serve: app.Serve, Migrate: app.Migrate, RotateKeys: app.RotateKeys,
+				Serve: app.Serve, Migrate: app.Migrate, RotateKeys: app.RotateKeys, Sandbox: app.Sandbox,
 			}))
 		},
 	})

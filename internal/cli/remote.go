@@ -37,17 +37,22 @@ type remote struct {
 
 // dial finds the server and the key of an environment. It does not call yet.
 func dial(sys System, environment string) (*remote, error) {
+	return dialFrom(sys, environment, dotenvFile)
+}
+
+// dialFrom is dial with another file in the place of .env.
+func dialFrom(sys System, environment, dotenv string) (*remote, error) {
 	if !isEnvironmentName(environment) {
 		return nil, &usageError{fmt.Errorf("%q is not the name of an environment: those are made of a-z, 0-9, _ and -", environment)}
 	}
-	lookup, err := withDotenv(sys.Environ, dotenvFile)
+	lookup, err := withDotenv(sys.Environ, dotenv)
 	if err != nil {
 		return nil, err
 	}
 	suffix := "SECRET_KEY_" + strings.ToUpper(strings.ReplaceAll(environment, "-", "_"))
 	key, keyVar := first(lookup, "LINKSPAN_"+suffix, "NANGO_"+suffix)
 	if key == "" {
-		return nil, &usageError{fmt.Errorf("there is no key for the environment %q: set LINKSPAN_%s to one of its API keys, in the environment or in %s", environment, suffix, dotenvFile)}
+		return nil, &usageError{fmt.Errorf("there is no key for the environment %q: set LINKSPAN_%s to one of its API keys, in the environment or in %s", environment, suffix, dotenv)}
 	}
 	host, hostVar := first(lookup, "LINKSPAN_HOST", "NANGO_HOSTPORT")
 	host = cmp.Or(host, defaultHost)
@@ -72,6 +77,26 @@ func isEnvironmentName(s string) bool {
 	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""
 }
 
+// check makes sure that the key belongs to the environment that was named, as far
+// as the key may know.
+func (r *remote) check(ctx context.Context) error {
+	settings, err := r.client.EnvironmentSettings(ctx, api.CurrentEnvironment)
+	if refused, ok := client.AsError(err); ok && refused.Status == http.StatusForbidden {
+		return nil // it may deploy without the right to read settings
+	}
+	if err != nil {
+		return r.explain(err)
+	}
+	return r.checkName(settings.Name)
+}
+
+func (r *remote) checkName(name string) error {
+	if name == r.name {
+		return nil
+	}
+	return fmt.Errorf("the key in %s is one of the environment %q, not of %q", r.keyVar, name, r.name)
+}
+
 // settings reads the settings of the environment, and makes sure that the key
 // belongs to the one that was named.
 func (r *remote) settings(ctx context.Context) (api.EnvironmentSettings, error) {
@@ -79,10 +104,7 @@ func (r *remote) settings(ctx context.Context) (api.EnvironmentSettings, error) 
 	if err != nil {
 		return settings, r.explain(err)
 	}
-	if settings.Name != r.name {
-		return settings, fmt.Errorf("the key in %s is one of the environment %q, not of %q", r.keyVar, settings.Name, r.name)
-	}
-	return settings, nil
+	return settings, r.checkName(settings.Name)
 }
 
 // change changes settings and returns all as they are then.

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/linkspan/linkspan/api"
+)
+
+func newRollback(sys System) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rollback ENVIRONMENT INTEGRATION/NAME",
+		Short: "Make an earlier version of a function run again",
+		Long: `Makes an earlier version of a function the one that runs, code and definition.
+Without --to that is the version before the active one. The other functions stay
+as they are. The next deploy of the folder deploys what is in the folder, so
+change it there, too.
+
+` + remoteHelp,
+		Example: `  linkspan rollback prod github/create-issue
+  linkspan rollback prod github/create-issue --to 1.0.0
+  linkspan rollback prod github/issues --type sync --to '#3'`,
+		Args:              usage(cobra.ExactArgs(2)),
+		ValidArgsFunction: completeFunction(sys),
+	}
+	kind := addType(cmd)
+	to := cmd.Flags().String("to", "", "label of the version, or its number as in #3 (default the one before the active)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx, cancel := context.WithTimeout(cmd.Context(), functionsTimeout)
+		defer cancel()
+		f, err := dialFunction(ctx, sys, args, *kind)
+		if err != nil {
+			return err
+		}
+		versions, err := f.versions(ctx)
+		if err != nil {
+			return err
+		}
+		target, err := pickVersion(versions, *to)
+		if err != nil {
+			return err
+		}
+		now, err := f.client.RollbackFunction(ctx, f.integration, f.function, f.query(), api.RollbackFunction{Version: target.Version})
+		if err != nil {
+			return f.explain(err)
+		}
+		_, err = fmt.Fprintf(sys.Stdout, "The %s %s runs version %s (#%d) in %s.\n", now.Type, args[1], printable(target.Label), target.Version, args[0])
+		return err
+	}
+	return cmd
+}
+
+// pickVersion finds the version to go back to. A label may have been given to
+// several versions: the newest that does not run is meant.
+func pickVersion(versions []api.FunctionVersion, to string) (api.FunctionVersion, error) {
+	var active int64
+	for _, v := range versions {
+		if v.Active {
+			active = v.Version
+		}
+	}
+	for _, v := range versions { // newest first
+		switch {
+		case to == "" && v.Version < active, to != "" && fmt.Sprintf("#%d", v.Version) == to, to != "" && v.Label == to && !v.Active:
+			return v, nil
+		}
+	}
+	if to == "" {
+		return api.FunctionVersion{}, errors.New("there is no version before the active one")
+	}
+	known := make([]string, len(versions))
+	for i, v := range versions {
+		if known[i] = fmt.Sprintf("%s (#%d)", printable(v.Label), v.Version); v.Active {
+			if v.Label == to {
+				return api.FunctionVersion{}, fmt.Errorf("the version %q runs already", to)
+			}
+			known[i] += ", which runs"
+		}
+	}
+	return api.FunctionVersion{}, &usageError{fmt.Errorf("--to: there is no version %q; there are:\n  %s", to, strings.Join(known, "\n  "))}
+}
