@@ -22,6 +22,7 @@ type call struct {
 	path   string // escaped, see join
 	query  url.Values
 	body   any // nil: none
+	header map[string]string
 	// once forbids repetition.
 	once bool
 }
@@ -69,6 +70,9 @@ func (c *Client) send(ctx context.Context, k call, body []byte) (*http.Response,
 	}
 	c.sign(req)
 	req.Header.Set("Accept", "application/json")
+	for name, value := range k.header {
+		req.Header.Set(name, value)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("calling the server: %w", err)

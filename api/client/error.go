@@ -28,6 +28,9 @@ type Error struct {
 	Issues []api.ErrorIssue
 	// Payload is extra data that some codes carry, as JSON.
 	Payload json.RawMessage
+	// Upstream is an API's answer that an action did not handle. Nil: it is not
+	// about that.
+	Upstream *api.UpstreamAnswer
 	// RetryAfter is how long the server asks to wait. Zero: it did not say.
 	RetryAfter time.Duration
 }
@@ -73,6 +76,8 @@ func newError(resp *http.Response) error {
 			Message string           `json:"message"`
 			Errors  []api.ErrorIssue `json:"errors"`
 			Payload json.RawMessage  `json:"payload"`
+
+			Upstream *api.UpstreamAnswer `json:"upstream"`
 		} `json:"error"`
 	}
 	if json.Unmarshal(body, &reply) != nil {
@@ -80,5 +85,6 @@ func newError(resp *http.Response) error {
 		return e
 	}
 	e.Code, e.Message, e.Issues, e.Payload = reply.Error.Code, reply.Error.Message, reply.Error.Errors, reply.Error.Payload
+	e.Upstream = reply.Error.Upstream
 	return e
 }

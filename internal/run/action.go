@@ -1,14 +1,17 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/function"
 )
 
 // Trigger says which action to run.
@@ -158,12 +161,34 @@ func (s *Service) Result(ctx context.Context, env linkspan.EnvironmentID, uuid s
 	return nil, missing(nil)
 }
 
-// Endpoint returns the name and kind of the function that an older client calls
-// by method and path under /v1. KindNotFound: there is none.
-func (s *Service) Endpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, method, path string) (linkspan.FunctionKind, string, error) {
-	fn, err := s.functions.ByEndpoint(ctx, env, integrationKey, method, path)
+// Endpoint returns kind and name of the function that older clients call by a
+// method and a path that begins with a slash. Errors: unknown_connection,
+// unknown_provider, and of KindNotFound when there is none.
+func (s *Service) Endpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, connectionName, method, path string) (linkspan.FunctionKind, string, error) {
+	t, err := s.connections.Live(ctx, env, integrationKey, connectionName)
 	if err != nil {
-		return "", "", fmt.Errorf("finding the function of %s %s: %w", method, path, err)
+		return "", "", connectionError(err)
 	}
-	return fn.Kind, fn.Name, nil
+	const page = 500
+	f := function.Filter{Integration: t.Integration.ID, Limit: page}
+	for {
+		list, total, err := s.functions.List(ctx, env, f)
+		if err != nil {
+			return "", "", fmt.Errorf("finding the function of %s %s: %w", method, path, err)
+		}
+		for i := range list {
+			if slices.ContainsFunc(list[i].Version.Definition.Endpoints, func(e linkspan.FunctionEndpoint) bool { return answers(e, method, path) }) {
+				return list[i].Kind, list[i].Name, nil
+			}
+		}
+		if f.Offset += len(list); len(list) == 0 || f.Offset >= total {
+			return "", "", linkspan.E("run.Endpoint", linkspan.KindNotFound, codeNotFound, nil, "No function of %q answers %s %s.", integrationKey, method, path)
+		}
+	}
+}
+
+// answers reports whether a function declares a method and a path. Authors write
+// paths with and without slashes around them, and GET may be left out.
+func answers(e linkspan.FunctionEndpoint, method, path string) bool {
+	return strings.EqualFold(cmp.Or(e.Method, http.MethodGet), method) && strings.Trim(e.Path, "/") == strings.Trim(path, "/")
 }

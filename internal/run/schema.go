@@ -5,19 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
-	"strings"
 	"sync"
-	"time"
 
-	"github.com/dlclark/regexp2/v2"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/function"
 )
 
 const (
@@ -25,11 +22,6 @@ const (
 	maxSchemas = 2000
 	// maxViolations bounds what is told of one value.
 	maxViolations = 50
-	// patternTimeout bounds the matching of one pattern: authors write patterns
-	// that take forever, and callers find the text for it.
-	patternTimeout = 250 * time.Millisecond
-	// schemaURL names a version's definitions inside the compiler.
-	schemaURL = "https://schema.invalid/function.json"
 )
 
 // shape checks values against one definition. A nil shape takes everything.
@@ -82,74 +74,39 @@ func newContract(d *linkspan.FunctionDefinition) *contract {
 	if len(d.Schema) == 0 {
 		return c
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(d.Schema))
-	if err != nil {
-		c.problem = errors.New("its JSON Schema is not JSON")
+	var doc struct {
+		Definitions map[string]json.RawMessage `json:"definitions"`
+	}
+	if err := json.Unmarshal(d.Schema, &doc); err != nil {
+		c.problem = errors.New("its JSON Schema is no JSON object")
 		return c
 	}
-	compiler := jsonschema.NewCompiler()
-	compiler.DefaultDraft(jsonschema.Draft7)
-	compiler.UseRegexpEngine(compilePattern)
-	compiler.UseLoader(noLoader{})
-	if err := compiler.AddResource(schemaURL, doc); err != nil {
-		c.problem = fmt.Errorf("reading its JSON Schema: %w", err)
-		return c
-	}
-	if c.input, err = newShape(compiler, doc, d.Input); err != nil {
-		c.problem = err
-	}
+	output := ""
 	if len(d.Models) > 0 {
-		if c.output, err = newShape(compiler, doc, d.Models[0]); err != nil {
-			c.problem = err
-		}
+		output = d.Models[0]
 	}
+	var inputErr, outputErr error
+	c.input, inputErr = newShape(d.Schema, doc.Definitions, d.Input)
+	c.output, outputErr = newShape(d.Schema, doc.Definitions, output)
+	c.problem = errors.Join(inputErr, outputErr)
 	return c
 }
 
 // newShape compiles one definition. What has none is not checked.
-func newShape(compiler *jsonschema.Compiler, doc any, name string) (*shape, error) {
-	root, _ := doc.(map[string]any)
-	definitions, _ := root["definitions"].(map[string]any)
+func newShape(doc json.RawMessage, definitions map[string]json.RawMessage, name string) (*shape, error) {
 	definition, there := definitions[name]
 	if name == "" || !there {
 		return nil, nil //nolint:nilnil // nothing is checked without a definition
 	}
-	pointer := strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
-	schema, err := compiler.Compile(schemaURL + "#/definitions/" + url.PathEscape(pointer))
+	schema, err := function.CompileSchema(doc, name)
 	if err != nil {
-		return nil, fmt.Errorf("compiling the JSON Schema of %s: %w", name, err)
+		return nil, fmt.Errorf("compiling what %s is: %w", name, err)
 	}
-	object, _ := definition.(map[string]any)
-	return &shape{name: name, schema: schema, void: object["type"] == "null"}, nil
-}
-
-// noLoader refuses schemas from elsewhere.
-type noLoader struct{}
-
-// Load implements jsonschema.URLLoader.
-func (noLoader) Load(string) (any, error) {
-	return nil, errors.New("a function's JSON Schema can't refer to other documents")
-}
-
-// pattern is JavaScript's kind of regular expression.
-type pattern struct{ *regexp2.Regexp }
-
-// MatchString implements jsonschema.Regexp. What takes too long does not match.
-func (p pattern) MatchString(text string) bool {
-	ok, err := p.Regexp.MatchString(text)
-	return ok && err == nil
-}
-
-func compilePattern(source string) (jsonschema.Regexp, error) {
-	re, err := regexp2.Compile(source, regexp2.ECMAScript)
-	if err != nil {
-		// Unicode classes, which JavaScript has with the flag u.
-		if re, err = regexp2.Compile(source, regexp2.None); err != nil {
-			return nil, err
-		}
+	var void struct {
+		Type string `json:"type"`
 	}
-	re.MatchTimeout = patternTimeout
-	return pattern{re}, nil
+	_ = json.Unmarshal(definition, &void) // another type of type is none that matters here
+	return &shape{name: name, schema: schema, void: void.Type == "null"}, nil
 }
 
 // violation is one way in which a value is not what it should be.

@@ -12,6 +12,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/change"
 	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/upstream"
 	"github.com/linkspan/linkspan/internal/webhook"
@@ -67,9 +68,8 @@ type Functions interface {
 	Find(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, kind linkspan.FunctionKind, name string) (linkspan.Function, error)
 	// ByEvent returns the integration's enabled functions of an event.
 	ByEvent(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, e linkspan.FunctionEvent) ([]linkspan.Function, error)
-	// ByEndpoint returns the integration's function that declares the method and
-	// the path, which begins with a slash. KindNotFound: none does.
-	ByEndpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, method, path string) (linkspan.Function, error)
+	// List returns functions of an integration, and how many there are.
+	List(ctx context.Context, env linkspan.EnvironmentID, f function.Filter) ([]linkspan.Function, int, error)
 	// VersionCode returns the texts of a version.
 	VersionCode(ctx context.Context, env linkspan.EnvironmentID, v linkspan.FunctionVersion) (linkspan.FunctionCode, error)
 }

@@ -36,6 +36,7 @@ func (s *Server) routes() []httpx.Route {
 		s.integrationRoutes(),
 		s.functionRoutes(),
 		s.deployRoutes(),
+		s.actionRoutes(),
 		s.connectionRoutes(),
 		s.legacyConnectionRoutes(),
 		s.proxyRoutes(),

@@ -119,12 +119,14 @@ type Config struct {
 	Environments *environment.Service
 	Integrations *integration.Service
 	Connections  Connections
-	Operations   Operations
-	Proxy        Proxy
-	Authorize    Authorize
-	Webhooks     Webhooks
-	Functions    Functions
-	Pages        Pages
+	// Actions runs functions. Nil: there are no routes for it.
+	Actions    Actions
+	Operations Operations
+	Proxy      Proxy
+	Authorize  Authorize
+	Webhooks   Webhooks
+	Functions  Functions
+	Pages      Pages
 	// Note adds a message to an operation that others began.
 	Note func(linkspan.Message)
 	// Extra are routes of other packages, such as Connect UI's.

@@ -1,0 +1,211 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/api"
+	"github.com/linkspan/linkspan/internal/httpx"
+	"github.com/linkspan/linkspan/internal/run"
+)
+
+// maxActionName is the length of the longest name of an action.
+const maxActionName = 255
+
+// codeHTTP is the code of actions that left an API's error unhandled.
+const codeHTTP = "script_http_error"
+
+// Actions runs functions; *run.Service does.
+type Actions interface {
+	Trigger(ctx context.Context, t run.Trigger) (json.RawMessage, error)
+	TriggerAsync(ctx context.Context, t run.Trigger, maxRetries int) (uuid string, err error)
+	Result(ctx context.Context, env linkspan.EnvironmentID, uuid string) (json.RawMessage, error)
+	Endpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, connectionName, method, path string) (kind linkspan.FunctionKind, name string, err error)
+}
+
+func (s *Server) triggerAction(w http.ResponseWriter, r *http.Request) error {
+	h, err := actionHeaders(r)
+	if err != nil {
+		return err
+	}
+	if err := httpx.NoQuery(r); err != nil {
+		return err
+	}
+	fields, err := httpx.RawFields(r)
+	if err != nil {
+		return err
+	}
+	name, err := actionName(fields["action_name"])
+	if err != nil {
+		return err
+	}
+	return s.runAction(w, r, &h, name, fields["input"])
+}
+
+// actionHeaders reads the headers and notes what the request is about.
+func actionHeaders(r *http.Request) (api.ActionHeaders, error) {
+	h, err := httpx.DecodeHeader[api.ActionHeaders](r)
+	if err == nil {
+		event := httpx.EventFrom(r.Context())
+		event.Integration, event.Connection = h.ProviderConfigKey, h.ConnectionID
+	}
+	return h, err
+}
+
+func actionName(value json.RawMessage) (string, error) {
+	var name string
+	const field = "action_name"
+	if kind := httpx.RawType(value); kind != "string" || json.Unmarshal(value, &name) != nil {
+		return "", httpx.Invalid("invalid_body", "invalid_type", "Invalid input: expected string, received "+kind, field)
+	}
+	switch n := utf8.RuneCountInString(name); {
+	case n == 0:
+		return "", httpx.Invalid("invalid_body", "too_small", "Too small: expected string to have >=1 characters", field)
+	case n > maxActionName:
+		return "", httpx.Invalid("invalid_body", "too_big", "Too big: expected string to have <="+strconv.Itoa(maxActionName)+" characters", field)
+	}
+	return name, nil
+}
+
+func (s *Server) runAction(w http.ResponseWriter, r *http.Request, h *api.ActionHeaders, name string, input json.RawMessage) error {
+	t := run.Trigger{
+		Environment: environmentOf(r), IntegrationKey: h.ProviderConfigKey, ConnectionName: h.ConnectionID, Action: name, Input: input,
+	}
+	if deref(h.Async) {
+		id, err := s.cfg.Actions.TriggerAsync(r.Context(), t, deref(h.MaxRetries))
+		if err != nil {
+			return actionError(err)
+		}
+		status := "/action/" + id
+		w.Header().Set("Location", status)
+		return httpx.WriteJSON(w, http.StatusAccepted, api.AsyncAction{ID: id, StatusURL: status})
+	}
+	output, err := s.cfg.Actions.Trigger(r.Context(), t)
+	if err != nil {
+		return actionError(err)
+	}
+	writeOutput(w, output)
+	return nil
+}
+
+func (s *Server) actionResult(w http.ResponseWriter, r *http.Request) error {
+	path, err := httpx.DecodePath[api.ActionPath](r)
+	if err != nil {
+		return err
+	}
+	output, err := s.cfg.Actions.Result(r.Context(), environmentOf(r).ID, path.ID)
+	if err != nil {
+		return actionError(err)
+	}
+	writeOutput(w, output)
+	return nil
+}
+
+// callEndpoint runs the action that declares the request's method and path. The
+// query is not the action's, and is ignored.
+func (s *Server) callEndpoint(w http.ResponseWriter, r *http.Request) error {
+	h, err := actionHeaders(r)
+	if err != nil {
+		return err
+	}
+	path := "/" + r.PathValue("path")
+	kind, name, err := s.cfg.Actions.Endpoint(r.Context(), environmentOf(r).ID, h.ProviderConfigKey, h.ConnectionID, r.Method, path)
+	switch {
+	case linkspan.CodeOf(err) == "not_found":
+		return httpx.WriteJSON(w, http.StatusNotFound, api.Message{Message: "There is no function of integration " + h.ProviderConfigKey + " for " + r.Method + " " + path + "."})
+	case err != nil:
+		return actionError(err)
+	case kind != linkspan.FunctionAction:
+		return httpx.WriteJSON(w, http.StatusNotFound, api.Message{Message: "The function " + name + " is a sync: its records can't be read by this server."})
+	case !caller(r).Grants(linkspan.ScopeActionsExecute):
+		return linkspan.E("server.callEndpoint", linkspan.KindForbidden, "forbidden", nil, "Running actions requires the %s scope", linkspan.ScopeActionsExecute)
+	}
+	input, err := httpx.RawBody(r)
+	if err != nil {
+		return err
+	}
+	return s.runAction(w, r, &h, name, input)
+}
+
+// writeOutput answers with what a function returned, byte for byte. Nothing is
+// null, which every client can read.
+func writeOutput(w http.ResponseWriter, output json.RawMessage) {
+	if len(output) == 0 {
+		output = json.RawMessage("null")
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(output)))
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(output) // fails only when the client is gone
+}
+
+// actionError gives a failed run the status of its code and the shape of the
+// older routes, which always have a payload (wire contract §1.4, §4.9).
+func actionError(err error) error {
+	failed, ok := errors.AsType[*linkspan.RunError](err)
+	if !ok {
+		return err
+	}
+	status := actionStatus(failed.Code)
+	e := &linkspan.Error{
+		Kind: linkspan.KindInvalid, Code: failed.Code, Op: "server.action", Msg: failed.Message, Status: status, Payload: struct{}{}, Err: err,
+	}
+	if status >= http.StatusInternalServerError {
+		// The function's failure, not this server's: what the log calls it follows
+		// from the cause.
+		e.Kind = linkspan.KindUpstream
+	}
+	if len(failed.Payload) > 0 {
+		e.Payload = failed.Payload
+	}
+	return e
+}
+
+// actionStatus is the HTTP status of a failed run (wire contract §16).
+func actionStatus(code string) int {
+	switch code {
+	case "unknown_connection", "unknown_provider", "unknown_provider_config", "invalid_action_input", "invalid_action_output", "invalid_sync_record",
+		"script_output_too_large":
+		return http.StatusBadRequest
+	case "not_found", "disabled_resource":
+		return http.StatusNotFound
+	case "script_aborted":
+		return http.StatusGone
+	case codeHTTP, "script_api_rate_limit_error", "connection_refresh_exhausted", "connection_refresh_backoff":
+		return http.StatusFailedDependency
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// unhandled is the one error in a shape of its own: without a message, and with
+// the API's answer (wire contract §1.4).
+type unhandled struct {
+	Error unhandledBody `json:"error"`
+}
+
+type unhandledBody struct {
+	Payload  any                      `json:"payload"`
+	Code     string                   `json:"code"`
+	Upstream *linkspan.UpstreamAnswer `json:"upstream,omitempty"`
+}
+
+// failAction answers requests about actions that failed.
+func failAction(w http.ResponseWriter, r *http.Request, status int, err error) error {
+	failed, ran := errors.AsType[*linkspan.RunError](err)
+	if !ran || failed.Code != codeHTTP {
+		httpx.WriteError(w, r, err)
+		return nil
+	}
+	body := unhandledBody{Payload: struct{}{}, Code: codeHTTP, Upstream: failed.Upstream}
+	if len(failed.Payload) > 0 {
+		body.Payload = failed.Payload
+	}
+	return httpx.WriteJSON(w, status, unhandled{body})
+}
