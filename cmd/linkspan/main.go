@@ -31,6 +31,7 @@ func run() int {
 		Migrate:    app.Migrate,
 		RotateKeys: app.RotateKeys,
 		Demo:       demo,
+		Runner:     app.Runner,
 		Sandbox:    app.Sandbox,
 	})
 }

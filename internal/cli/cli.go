@@ -59,6 +59,9 @@ type Server struct {
 	// Sandbox starts a sandbox like those that functions run in. It keeps what it
 	// can make again in a folder; empty: nowhere.
 	Sandbox func(ctx context.Context, cacheDir string) (*sandbox.Engine, error)
+	// Runner executes functions for the server that started this process, until
+	// that goes away.
+	Runner func(ctx context.Context, log *slog.Logger) error
 }
 
 // Run executes the command line and returns the exit code of the process.
@@ -103,6 +106,7 @@ Start with: linkspan serve`,
 		newFunctions(sys),
 		newEnv(sys),
 		newVersion(),
+		newRunner(sys, server),
 	)
 	return root
 }
