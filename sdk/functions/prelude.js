@@ -13,7 +13,6 @@
     $brand: () => $brand,
     $input: () => $input,
     $output: () => $output,
-    INVALID: () => INVALID,
     NEVER: () => NEVER,
     TimePrecision: () => TimePrecision,
     ZodAny: () => ZodAny,
@@ -29,9 +28,6 @@
     ZodCUID2: () => ZodCUID2,
     ZodCatch: () => ZodCatch,
     ZodCodec: () => ZodCodec,
-    ZodCompileAsyncError: () => ZodCompileAsyncError,
-    ZodCompileUnsupportedError: () => ZodCompileUnsupportedError,
-    ZodCreditCard: () => ZodCreditCard,
     ZodCustom: () => ZodCustom,
     ZodCustomStringFormat: () => ZodCustomStringFormat,
     ZodDate: () => ZodDate,
@@ -47,14 +43,12 @@
     ZodFirstPartyTypeKind: () => ZodFirstPartyTypeKind,
     ZodFunction: () => ZodFunction,
     ZodGUID: () => ZodGUID,
-    ZodIBAN: () => ZodIBAN,
     ZodIPv4: () => ZodIPv4,
     ZodIPv6: () => ZodIPv6,
     ZodISODate: () => ZodISODate,
     ZodISODateTime: () => ZodISODateTime,
     ZodISODuration: () => ZodISODuration,
     ZodISOTime: () => ZodISOTime,
-    ZodInstanceOf: () => ZodInstanceOf,
     ZodIntersection: () => ZodIntersection,
     ZodIssueCode: () => ZodIssueCode,
     ZodJWT: () => ZodJWT,
@@ -75,7 +69,6 @@
     ZodOptional: () => ZodOptional,
     ZodPipe: () => ZodPipe,
     ZodPrefault: () => ZodPrefault,
-    ZodPreprocess: () => ZodPreprocess,
     ZodPromise: () => ZodPromise,
     ZodReadonly: () => ZodReadonly,
     ZodRealError: () => ZodRealError,
@@ -114,19 +107,15 @@
     clone: () => clone,
     codec: () => codec,
     coerce: () => coerce_exports,
-    compile: () => compile,
     config: () => config,
     core: () => core_exports2,
-    creditCard: () => creditCard2,
     cuid: () => cuid3,
     cuid2: () => cuid22,
-    currencyCode: () => currencyCode2,
     custom: () => custom,
-    date: () => date2,
+    date: () => date3,
     decode: () => decode2,
     decodeAsync: () => decodeAsync2,
-    deepPartial: () => deepPartial,
-    default: () => external_exports,
+    default: () => zod_default,
     describe: () => describe2,
     discriminatedUnion: () => discriminatedUnion,
     e164: () => e1642,
@@ -144,7 +133,6 @@
     formatError: () => formatError,
     fromJSONSchema: () => fromJSONSchema,
     function: () => _function,
-    getDiscriminatedOption: () => getDiscriminatedOption,
     getErrorMap: () => getErrorMap,
     globalRegistry: () => globalRegistry,
     gt: () => _gt,
@@ -154,15 +142,12 @@
     hex: () => hex2,
     hostname: () => hostname2,
     httpUrl: () => httpUrl,
-    iban: () => iban2,
     includes: () => _includes,
-    input: () => input,
     instanceof: () => _instanceof,
     int: () => int,
     int32: () => int32,
     int64: () => int64,
     intersection: () => intersection,
-    invertCodec: () => invertCodec,
     ipv4: () => ipv42,
     ipv6: () => ipv62,
     iso: () => iso_exports,
@@ -183,7 +168,6 @@
     map: () => map,
     maxLength: () => _maxLength,
     maxSize: () => _maxSize,
-    memoizer: () => memoizer,
     meta: () => meta2,
     mime: () => _mime,
     minLength: () => _minLength,
@@ -204,7 +188,6 @@
     number: () => number2,
     object: () => object,
     optional: () => optional,
-    output: () => output,
     overwrite: () => _overwrite,
     parse: () => parse2,
     parseAsync: () => parseAsync2,
@@ -215,7 +198,6 @@
     preprocess: () => preprocess,
     prettifyError: () => prettifyError,
     promise: () => promise,
-    properties: () => _properties,
     property: () => _property,
     readonly: () => readonly,
     record: () => record,
@@ -245,7 +227,6 @@
     toJSONSchema: () => toJSONSchema,
     toLowerCase: () => _toLowerCase,
     toUpperCase: () => _toUpperCase,
-    toZod: () => toZod,
     transform: () => transform,
     treeifyError: () => treeifyError,
     trim: () => _trim,
@@ -263,10 +244,7 @@
     uuidv4: () => uuidv4,
     uuidv6: () => uuidv6,
     uuidv7: () => uuidv7,
-    validate: () => validate,
-    validateAsync: () => validateAsync,
     void: () => _void2,
-    withParser: () => withParser,
     xid: () => xid2,
     xor: () => xor,
     z: () => external_exports
@@ -278,7 +256,6 @@
     $brand: () => $brand,
     $input: () => $input,
     $output: () => $output,
-    INVALID: () => INVALID,
     NEVER: () => NEVER,
     TimePrecision: () => TimePrecision,
     ZodAny: () => ZodAny,
@@ -294,9 +271,6 @@
     ZodCUID2: () => ZodCUID2,
     ZodCatch: () => ZodCatch,
     ZodCodec: () => ZodCodec,
-    ZodCompileAsyncError: () => ZodCompileAsyncError,
-    ZodCompileUnsupportedError: () => ZodCompileUnsupportedError,
-    ZodCreditCard: () => ZodCreditCard,
     ZodCustom: () => ZodCustom,
     ZodCustomStringFormat: () => ZodCustomStringFormat,
     ZodDate: () => ZodDate,
@@ -312,14 +286,12 @@
     ZodFirstPartyTypeKind: () => ZodFirstPartyTypeKind,
     ZodFunction: () => ZodFunction,
     ZodGUID: () => ZodGUID,
-    ZodIBAN: () => ZodIBAN,
     ZodIPv4: () => ZodIPv4,
     ZodIPv6: () => ZodIPv6,
     ZodISODate: () => ZodISODate,
     ZodISODateTime: () => ZodISODateTime,
     ZodISODuration: () => ZodISODuration,
     ZodISOTime: () => ZodISOTime,
-    ZodInstanceOf: () => ZodInstanceOf,
     ZodIntersection: () => ZodIntersection,
     ZodIssueCode: () => ZodIssueCode,
     ZodJWT: () => ZodJWT,
@@ -340,7 +312,6 @@
     ZodOptional: () => ZodOptional,
     ZodPipe: () => ZodPipe,
     ZodPrefault: () => ZodPrefault,
-    ZodPreprocess: () => ZodPreprocess,
     ZodPromise: () => ZodPromise,
     ZodReadonly: () => ZodReadonly,
     ZodRealError: () => ZodRealError,
@@ -379,18 +350,14 @@
     clone: () => clone,
     codec: () => codec,
     coerce: () => coerce_exports,
-    compile: () => compile,
     config: () => config,
     core: () => core_exports2,
-    creditCard: () => creditCard2,
     cuid: () => cuid3,
     cuid2: () => cuid22,
-    currencyCode: () => currencyCode2,
     custom: () => custom,
-    date: () => date2,
+    date: () => date3,
     decode: () => decode2,
     decodeAsync: () => decodeAsync2,
-    deepPartial: () => deepPartial,
     describe: () => describe2,
     discriminatedUnion: () => discriminatedUnion,
     e164: () => e1642,
@@ -408,7 +375,6 @@
     formatError: () => formatError,
     fromJSONSchema: () => fromJSONSchema,
     function: () => _function,
-    getDiscriminatedOption: () => getDiscriminatedOption,
     getErrorMap: () => getErrorMap,
     globalRegistry: () => globalRegistry,
     gt: () => _gt,
@@ -418,15 +384,12 @@
     hex: () => hex2,
     hostname: () => hostname2,
     httpUrl: () => httpUrl,
-    iban: () => iban2,
     includes: () => _includes,
-    input: () => input,
     instanceof: () => _instanceof,
     int: () => int,
     int32: () => int32,
     int64: () => int64,
     intersection: () => intersection,
-    invertCodec: () => invertCodec,
     ipv4: () => ipv42,
     ipv6: () => ipv62,
     iso: () => iso_exports,
@@ -447,7 +410,6 @@
     map: () => map,
     maxLength: () => _maxLength,
     maxSize: () => _maxSize,
-    memoizer: () => memoizer,
     meta: () => meta2,
     mime: () => _mime,
     minLength: () => _minLength,
@@ -468,7 +430,6 @@
     number: () => number2,
     object: () => object,
     optional: () => optional,
-    output: () => output,
     overwrite: () => _overwrite,
     parse: () => parse2,
     parseAsync: () => parseAsync2,
@@ -479,7 +440,6 @@
     preprocess: () => preprocess,
     prettifyError: () => prettifyError,
     promise: () => promise,
-    properties: () => _properties,
     property: () => _property,
     readonly: () => readonly,
     record: () => record,
@@ -509,7 +469,6 @@
     toJSONSchema: () => toJSONSchema,
     toLowerCase: () => _toLowerCase,
     toUpperCase: () => _toUpperCase,
-    toZod: () => toZod,
     transform: () => transform,
     treeifyError: () => treeifyError,
     trim: () => _trim,
@@ -527,10 +486,7 @@
     uuidv4: () => uuidv4,
     uuidv6: () => uuidv6,
     uuidv7: () => uuidv7,
-    validate: () => validate,
-    validateAsync: () => validateAsync,
     void: () => _void2,
-    withParser: () => withParser,
     xid: () => xid2,
     xor: () => xor
   });
@@ -567,7 +523,6 @@
     $ZodCheckMultipleOf: () => $ZodCheckMultipleOf,
     $ZodCheckNumberFormat: () => $ZodCheckNumberFormat,
     $ZodCheckOverwrite: () => $ZodCheckOverwrite,
-    $ZodCheckProperties: () => $ZodCheckProperties,
     $ZodCheckProperty: () => $ZodCheckProperty,
     $ZodCheckRegex: () => $ZodCheckRegex,
     $ZodCheckSizeEquals: () => $ZodCheckSizeEquals,
@@ -575,10 +530,8 @@
     $ZodCheckStringFormat: () => $ZodCheckStringFormat,
     $ZodCheckUpperCase: () => $ZodCheckUpperCase,
     $ZodCodec: () => $ZodCodec,
-    $ZodCreditCard: () => $ZodCreditCard,
     $ZodCustom: () => $ZodCustom,
     $ZodCustomStringFormat: () => $ZodCustomStringFormat,
-    $ZodCyclicError: () => $ZodCyclicError,
     $ZodDate: () => $ZodDate,
     $ZodDefault: () => $ZodDefault,
     $ZodDiscriminatedUnion: () => $ZodDiscriminatedUnion,
@@ -592,7 +545,6 @@
     $ZodFile: () => $ZodFile,
     $ZodFunction: () => $ZodFunction,
     $ZodGUID: () => $ZodGUID,
-    $ZodIBAN: () => $ZodIBAN,
     $ZodIPv4: () => $ZodIPv4,
     $ZodIPv6: () => $ZodIPv6,
     $ZodISODate: () => $ZodISODate,
@@ -619,7 +571,6 @@
     $ZodOptional: () => $ZodOptional,
     $ZodPipe: () => $ZodPipe,
     $ZodPrefault: () => $ZodPrefault,
-    $ZodPreprocess: () => $ZodPreprocess,
     $ZodPromise: () => $ZodPromise,
     $ZodReadonly: () => $ZodReadonly,
     $ZodRealError: () => $ZodRealError,
@@ -648,15 +599,10 @@
     $input: () => $input,
     $output: () => $output,
     Doc: () => Doc,
-    INVALID: () => INVALID,
     JSONSchema: () => json_schema_exports,
     JSONSchemaGenerator: () => JSONSchemaGenerator,
     NEVER: () => NEVER,
     TimePrecision: () => TimePrecision,
-    URL_BAD_FORMAT: () => URL_BAD_FORMAT,
-    URL_UNPARSEABLE: () => URL_UNPARSEABLE,
-    ZodCompileAsyncError: () => ZodCompileAsyncError,
-    ZodCompileUnsupportedError: () => ZodCompileUnsupportedError,
     _any: () => _any,
     _array: () => _array,
     _base64: () => _base64,
@@ -672,7 +618,6 @@
     _coercedDate: () => _coercedDate,
     _coercedNumber: () => _coercedNumber,
     _coercedString: () => _coercedString,
-    _creditCard: () => _creditCard,
     _cuid: () => _cuid,
     _cuid2: () => _cuid2,
     _custom: () => _custom,
@@ -694,7 +639,6 @@
     _gt: () => _gt,
     _gte: () => _gte,
     _guid: () => _guid,
-    _iban: () => _iban,
     _includes: () => _includes,
     _int: () => _int,
     _int32: () => _int32,
@@ -743,7 +687,6 @@
     _pipe: () => _pipe,
     _positive: () => _positive,
     _promise: () => _promise,
-    _properties: () => _properties,
     _property: () => _property,
     _readonly: () => _readonly,
     _record: () => _record,
@@ -786,12 +729,7 @@
     _void: () => _void,
     _xid: () => _xid,
     _xor: () => _xor,
-    base64Charset: () => base64Charset,
-    base64urlCharset: () => base64urlCharset,
-    canParseURL: () => canParseURL,
     clone: () => clone,
-    compile: () => compile,
-    compileFn: () => compileFn,
     config: () => config,
     createStandardJSONSchemaMethod: () => createStandardJSONSchemaMethod,
     createToJSONSchemaMethod: () => createToJSONSchemaMethod,
@@ -804,30 +742,18 @@
     finalize: () => finalize,
     flattenError: () => flattenError,
     formatError: () => formatError,
-    getDiscriminatedOption: () => getDiscriminatedOption,
     globalConfig: () => globalConfig,
     globalRegistry: () => globalRegistry,
-    handleUnrepresentable: () => handleUnrepresentable,
     initializeContext: () => initializeContext,
-    isBackEdge: () => isBackEdge,
-    isRecursiveSchema: () => isRecursiveSchema,
     isValidBase64: () => isValidBase64,
     isValidBase64URL: () => isValidBase64URL,
-    isValidCIDRv6: () => isValidCIDRv6,
-    isValidCreditCard: () => isValidCreditCard,
-    isValidIBAN: () => isValidIBAN,
-    isValidIPv6: () => isValidIPv6,
     isValidJWT: () => isValidJWT,
     locales: () => locales_exports,
-    memoizer: () => memoizer,
-    mergeValues: () => mergeValues,
     meta: () => meta,
     parse: () => parse,
     parseAsync: () => parseAsync,
-    parseURLObject: () => parseURLObject,
     prettifyError: () => prettifyError,
-    process: () => processSchema,
-    processSchema: () => processSchema,
+    process: () => process,
     regexes: () => regexes_exports,
     registry: () => registry,
     safeDecode: () => safeDecode,
@@ -836,27 +762,69 @@
     safeEncodeAsync: () => safeEncodeAsync,
     safeParse: () => safeParse,
     safeParseAsync: () => safeParseAsync,
-    standardProps: () => standardProps,
-    stripTabAndNewline: () => stripTabAndNewline,
     toDotPath: () => toDotPath,
     toJSONSchema: () => toJSONSchema,
-    toZod: () => toZod,
     treeifyError: () => treeifyError,
-    urlHostnameOk: () => urlHostnameOk,
-    urlProtocolOk: () => urlProtocolOk,
     util: () => util_exports,
-    validate: () => validate,
-    validateAsync: () => validateAsync,
-    validateURL: () => validateURL,
-    version: () => version,
-    withParser: () => withParser
+    version: () => version
   });
+
+  // node_modules/zod/v4/core/core.js
+  var NEVER = Object.freeze({
+    status: "aborted"
+  });
+  // @__NO_SIDE_EFFECTS__
+  function $constructor(name, initializer3, params) {
+    function init(inst, def) {
+      if (inst._zod || Object.defineProperty(inst, "_zod", {
+        value: {
+          def,
+          constr: _,
+          traits: /* @__PURE__ */ new Set()
+        },
+        enumerable: !1
+      }), inst._zod.traits.has(name))
+        return;
+      inst._zod.traits.add(name), initializer3(inst, def);
+      let proto = _.prototype, keys = Object.keys(proto);
+      for (let i = 0; i < keys.length; i++) {
+        let k = keys[i];
+        k in inst || (inst[k] = proto[k].bind(inst));
+      }
+    }
+    let Parent = params?.Parent ?? Object;
+    class Definition extends Parent {
+    }
+    Object.defineProperty(Definition, "name", { value: name });
+    function _(def) {
+      var _a2;
+      let inst = params?.Parent ? new Definition() : this;
+      init(inst, def), (_a2 = inst._zod).deferred ?? (_a2.deferred = []);
+      for (let fn of inst._zod.deferred)
+        fn();
+      return inst;
+    }
+    return Object.defineProperty(_, "init", { value: init }), Object.defineProperty(_, Symbol.hasInstance, {
+      value: (inst) => params?.Parent && inst instanceof params.Parent ? !0 : inst?._zod?.traits?.has(name)
+    }), Object.defineProperty(_, "name", { value: name }), _;
+  }
+  var $brand = /* @__PURE__ */ Symbol("zod_brand"), $ZodAsyncError = class extends Error {
+    constructor() {
+      super("Encountered Promise during synchronous parse. Use .parseAsync() instead.");
+    }
+  }, $ZodEncodeError = class extends Error {
+    constructor(name) {
+      super(`Encountered unidirectional transform during encode: ${name}`), this.name = "ZodEncodeError";
+    }
+  }, globalConfig = {};
+  function config(newConfig) {
+    return newConfig && Object.assign(globalConfig, newConfig), globalConfig;
+  }
 
   // node_modules/zod/v4/core/util.js
   var util_exports = {};
   __export(util_exports, {
     BIGINT_FORMAT_RANGES: () => BIGINT_FORMAT_RANGES,
-    CONSTANT_CATCH: () => CONSTANT_CATCH,
     Class: () => Class,
     NUMBER_FORMAT_RANGES: () => NUMBER_FORMAT_RANGES,
     aborted: () => aborted,
@@ -867,7 +835,6 @@
     assertNever: () => assertNever,
     assertNotEqual: () => assertNotEqual,
     assignProp: () => assignProp,
-    attachSchema: () => attachSchema,
     base64ToUint8Array: () => base64ToUint8Array,
     base64urlToUint8Array: () => base64urlToUint8Array,
     cached: () => cached,
@@ -876,15 +843,10 @@
     cleanRegex: () => cleanRegex,
     clone: () => clone,
     cloneDef: () => cloneDef,
-    codePointLength: () => codePointLength,
-    constantCatch: () => constantCatch,
     createTransparentProxy: () => createTransparentProxy,
     defineLazy: () => defineLazy,
-    defineLazyInternal: () => defineLazyInternal,
-    derived: () => derived,
     esc: () => esc,
     escapeRegex: () => escapeRegex,
-    explicitlyAborted: () => explicitlyAborted,
     extend: () => extend,
     finalizeIssue: () => finalizeIssue,
     floatSafeRemainder: () => floatSafeRemainder,
@@ -894,14 +856,11 @@
     getParsedType: () => getParsedType,
     getSizableOrigin: () => getSizableOrigin,
     hexToUint8Array: () => hexToUint8Array,
-    hide: () => hide,
-    installLazyProp: () => installLazyProp,
     isObject: () => isObject,
     isPlainObject: () => isPlainObject,
     issue: () => issue,
     joinValues: () => joinValues,
     jsonStringifyReplacer: () => jsonStringifyReplacer,
-    members: () => members,
     merge: () => merge,
     mergeDefs: () => mergeDefs,
     normalizeParams: () => normalizeParams,
@@ -910,7 +869,6 @@
     objectClone: () => objectClone,
     omit: () => omit,
     optionalKeys: () => optionalKeys,
-    own: () => own,
     parsedType: () => parsedType,
     partial: () => partial,
     pick: () => pick,
@@ -919,14 +877,11 @@
     promiseAllObject: () => promiseAllObject,
     propertyKeyTypes: () => propertyKeyTypes,
     randomString: () => randomString,
-    rawShape: () => rawShape,
     required: () => required,
     safeExtend: () => safeExtend,
     shallowClone: () => shallowClone,
-    sizeCaps: () => sizeCaps,
     slugify: () => slugify,
     stringifyPrimitive: () => stringifyPrimitive,
-    toZod: () => toZod,
     uint8ArrayToBase64: () => uint8ArrayToBase64,
     uint8ArrayToBase64url: () => uint8ArrayToBase64url,
     uint8ArrayToHex: () => uint8ArrayToHex,
@@ -937,9 +892,6 @@
   }
   function assertNotEqual(val) {
     return val;
-  }
-  function toZod() {
-    return (schema) => schema;
   }
   function assertIs(_arg) {
   }
@@ -958,28 +910,32 @@
   function jsonStringifyReplacer(_, value) {
     return typeof value == "bigint" ? value.toString() : value;
   }
-  var Cached = class {
-    constructor(getter) {
-      this._getter = getter, this._value = void 0;
-    }
-    get value() {
-      let getter = this._getter;
-      return getter !== void 0 && (this._value = getter(), this._getter = void 0), this._value;
-    }
-  };
   function cached(getter) {
-    return new Cached(getter);
+    return {
+      get value() {
+        {
+          let value = getter();
+          return Object.defineProperty(this, "value", { value }), value;
+        }
+        throw new Error("cached value already set");
+      }
+    };
   }
-  function nullish(input2) {
-    return input2 == null;
+  function nullish(input) {
+    return input == null;
   }
   function cleanRegex(source) {
     let start = source.startsWith("^") ? 1 : 0, end = source.endsWith("$") ? source.length - 1 : source.length;
     return source.slice(start, end);
   }
   function floatSafeRemainder(val, step) {
-    let ratio = val / step, roundedRatio = Math.round(ratio), tolerance = 4 * Number.EPSILON * Math.max(Math.abs(ratio), 1);
-    return Math.abs(ratio - roundedRatio) < tolerance ? 0 : ratio - roundedRatio;
+    let valDecCount = (val.toString().split(".")[1] || "").length, stepString = step.toString(), stepDecCount = (stepString.split(".")[1] || "").length;
+    if (stepDecCount === 0 && /\d?e-\d?/.test(stepString)) {
+      let match = stepString.match(/\d?e-(\d?)/);
+      match?.[1] && (stepDecCount = Number.parseInt(match[1]));
+    }
+    let decCount = valDecCount > stepDecCount ? valDecCount : stepDecCount, valInt = Number.parseInt(val.toFixed(decCount).replace(".", "")), stepInt = Number.parseInt(step.toFixed(decCount).replace(".", ""));
+    return valInt % stepInt / 10 ** decCount;
   }
   var EVALUATING = /* @__PURE__ */ Symbol("evaluating");
   function defineLazy(object2, key, getter) {
@@ -1008,42 +964,6 @@
       enumerable: !0,
       configurable: !0
     });
-  }
-  function rawShape(def) {
-    let desc = Object.getOwnPropertyDescriptor(def, "shape");
-    return desc?.get ? desc.get.raw : desc?.value;
-  }
-  function sourceShape(schema) {
-    return rawShape(schema._zod.def) ?? schema._zod.def.shape;
-  }
-  function deferProp(target, key, getter) {
-    Object.defineProperty(target, key, {
-      get() {
-        let value = getter();
-        return assignProp(this, key, value), value;
-      },
-      enumerable: !0,
-      configurable: !0
-    });
-  }
-  function putProp(target, key, value) {
-    key in target ? assignProp(target, key, value) : target[key] = value;
-  }
-  function mirrorShape(target, source, keys, wrap) {
-    let raw = sourceShape(source);
-    for (let key of keys) {
-      let desc = Object.getOwnPropertyDescriptor(raw, key);
-      desc.enumerable && (desc.get ? deferProp(target, key, () => {
-        let value = source._zod.def.shape[key];
-        return wrap ? wrap(value, key) : value;
-      }) : putProp(target, key, wrap ? wrap(desc.value, key) : desc.value));
-    }
-  }
-  function mirrorProps(target, source) {
-    for (let key of Reflect.ownKeys(source)) {
-      let desc = Object.getOwnPropertyDescriptor(source, key);
-      desc.enumerable && (desc.get ? deferProp(target, key, () => source[key]) : putProp(target, key, desc.value));
-    }
   }
   function mergeDefs(...defs) {
     let mergedDescriptors = {};
@@ -1077,16 +997,16 @@
   function esc(str) {
     return JSON.stringify(str);
   }
-  function slugify(input2) {
-    return input2.toLowerCase().trim().replace(/[^\w\s-]/g, "").replace(/[\s_-]+/g, "-").replace(/^-+|-+$/g, "");
+  function slugify(input) {
+    return input.toLowerCase().trim().replace(/[^\w\s-]/g, "").replace(/[\s_-]+/g, "-").replace(/^-+|-+$/g, "");
   }
   var captureStackTrace = "captureStackTrace" in Error ? Error.captureStackTrace : (..._args) => {
   };
   function isObject(data) {
     return typeof data == "object" && data !== null && !Array.isArray(data);
   }
-  var allowsEval = /* @__PURE__ */ cached(() => {
-    if (globalConfig.jitless || typeof navigator < "u" && navigator?.userAgent?.includes("Cloudflare"))
+  var allowsEval = cached(() => {
+    if (typeof navigator < "u" && navigator?.userAgent?.includes("Cloudflare"))
       return !1;
     try {
       let F = Function;
@@ -1105,7 +1025,7 @@
     return !(isObject(prot) === !1 || Object.prototype.hasOwnProperty.call(prot, "isPrototypeOf") === !1);
   }
   function shallowClone(o) {
-    return isPlainObject(o) ? { ...o } : Array.isArray(o) ? [...o] : o instanceof Map ? new Map(o) : o instanceof Set ? new Set(o) : o;
+    return isPlainObject(o) ? { ...o } : Array.isArray(o) ? [...o] : o;
   }
   function numKeys(data) {
     let keyCount = 0;
@@ -1135,14 +1055,7 @@
       default:
         throw new Error(`Unknown data type: ${t}`);
     }
-  }, propertyKeyTypes = /* @__PURE__ */ new Set(["string", "number", "symbol"]), primitiveTypes = /* @__PURE__ */ new Set([
-    "string",
-    "number",
-    "bigint",
-    "boolean",
-    "symbol",
-    "undefined"
-  ]);
+  }, propertyKeyTypes = /* @__PURE__ */ new Set(["string", "number", "symbol"]), primitiveTypes = /* @__PURE__ */ new Set(["string", "number", "bigint", "boolean", "symbol", "undefined"]);
   function escapeRegex(str) {
     return str.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   }
@@ -1193,7 +1106,7 @@
     return typeof value == "bigint" ? value.toString() + "n" : typeof value == "string" ? `"${value}"` : `${value}`;
   }
   function optionalKeys(shape) {
-    return Object.keys(shape).filter((k) => shape[k]._zod.optin !== void 0 && shape[k]._zod.optout === "optional");
+    return Object.keys(shape).filter((k) => shape[k]._zod.optin === "optional" && shape[k]._zod.optout === "optional");
   }
   var NUMBER_FORMAT_RANGES = {
     safeint: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
@@ -1209,75 +1122,132 @@
     let currDef = schema._zod.def, checks = currDef.checks;
     if (checks && checks.length > 0)
       throw new Error(".pick() cannot be used on object schemas containing refinements");
-    let newShape = {};
-    return mirrorShape(newShape, schema, maskedKeys(schema, mask)), clone(schema, mergeDefs(currDef, { shape: newShape, checks: [] }));
-  }
-  function maskedKeys(schema, mask) {
-    let raw = sourceShape(schema), keys = [];
-    for (let key of Reflect.ownKeys(mask)) {
-      if (!Object.getOwnPropertyDescriptor(raw, key)?.enumerable)
-        throw new Error(`Unrecognized key: "${String(key)}"`);
-      mask[key] && keys.push(key);
-    }
-    return keys;
+    let def = mergeDefs(schema._zod.def, {
+      get shape() {
+        let newShape = {};
+        for (let key in mask) {
+          if (!(key in currDef.shape))
+            throw new Error(`Unrecognized key: "${key}"`);
+          mask[key] && (newShape[key] = currDef.shape[key]);
+        }
+        return assignProp(this, "shape", newShape), newShape;
+      },
+      checks: []
+    });
+    return clone(schema, def);
   }
   function omit(schema, mask) {
     let currDef = schema._zod.def, checks = currDef.checks;
     if (checks && checks.length > 0)
       throw new Error(".omit() cannot be used on object schemas containing refinements");
-    let omitted = new Set(maskedKeys(schema, mask)), newShape = {};
-    return mirrorShape(newShape, schema, Reflect.ownKeys(sourceShape(schema)).filter((key) => !omitted.has(key))), clone(schema, mergeDefs(currDef, { shape: newShape, checks: [] }));
+    let def = mergeDefs(schema._zod.def, {
+      get shape() {
+        let newShape = { ...schema._zod.def.shape };
+        for (let key in mask) {
+          if (!(key in currDef.shape))
+            throw new Error(`Unrecognized key: "${key}"`);
+          mask[key] && delete newShape[key];
+        }
+        return assignProp(this, "shape", newShape), newShape;
+      },
+      checks: []
+    });
+    return clone(schema, def);
   }
   function extend(schema, shape) {
     if (!isPlainObject(shape))
       throw new Error("Invalid input to extend: expected a plain object");
     let checks = schema._zod.def.checks;
     if (checks && checks.length > 0) {
-      let existingShape = sourceShape(schema);
-      for (let key of Reflect.ownKeys(shape))
+      let existingShape = schema._zod.def.shape;
+      for (let key in shape)
         if (Object.getOwnPropertyDescriptor(existingShape, key) !== void 0)
           throw new Error("Cannot overwrite keys on object schemas containing refinements. Use `.safeExtend()` instead.");
     }
-    return clone(schema, mergeDefs(schema._zod.def, { shape: extended(schema, shape) }));
-  }
-  function extended(schema, shape) {
-    let newShape = {};
-    return mirrorShape(newShape, schema, Reflect.ownKeys(sourceShape(schema))), mirrorProps(newShape, shape), newShape;
+    let def = mergeDefs(schema._zod.def, {
+      get shape() {
+        let _shape = { ...schema._zod.def.shape, ...shape };
+        return assignProp(this, "shape", _shape), _shape;
+      }
+    });
+    return clone(schema, def);
   }
   function safeExtend(schema, shape) {
     if (!isPlainObject(shape))
       throw new Error("Invalid input to safeExtend: expected a plain object");
-    return clone(schema, mergeDefs(schema._zod.def, { shape: extended(schema, shape) }));
+    let def = mergeDefs(schema._zod.def, {
+      get shape() {
+        let _shape = { ...schema._zod.def.shape, ...shape };
+        return assignProp(this, "shape", _shape), _shape;
+      }
+    });
+    return clone(schema, def);
   }
   function merge(a, b) {
-    if (!b?._zod?.def)
-      throw new Error("Invalid input to merge: expected an object schema. To merge a plain shape, use `.extend()`.");
-    if (a._zod.def.checks?.length)
-      throw new Error(".merge() cannot be used on object schemas containing refinements. Use .safeExtend() instead.");
-    let newShape = {};
-    mirrorShape(newShape, a, Reflect.ownKeys(sourceShape(a))), mirrorShape(newShape, b, Reflect.ownKeys(sourceShape(b)));
     let def = mergeDefs(a._zod.def, {
-      shape: newShape,
+      get shape() {
+        let _shape = { ...a._zod.def.shape, ...b._zod.def.shape };
+        return assignProp(this, "shape", _shape), _shape;
+      },
       get catchall() {
         return b._zod.def.catchall;
       },
-      checks: b._zod.def.checks ?? []
+      checks: []
+      // delete existing checks
     });
     return clone(a, def);
   }
-  function partial(Class2, schema, mask, name = "partial") {
+  function partial(Class2, schema, mask) {
     let checks = schema._zod.def.checks;
     if (checks && checks.length > 0)
-      throw new Error(`.${name}() cannot be used on object schemas containing refinements`);
-    let selected = mask ? new Set(maskedKeys(schema, mask)) : void 0, newShape = {};
-    return mirrorShape(newShape, schema, Reflect.ownKeys(sourceShape(schema)), Class2 && ((value, key) => selected && !selected.has(key) ? value : new Class2({ type: "optional", innerType: value }))), clone(schema, mergeDefs(schema._zod.def, { shape: newShape, checks: [] }));
+      throw new Error(".partial() cannot be used on object schemas containing refinements");
+    let def = mergeDefs(schema._zod.def, {
+      get shape() {
+        let oldShape = schema._zod.def.shape, shape = { ...oldShape };
+        if (mask)
+          for (let key in mask) {
+            if (!(key in oldShape))
+              throw new Error(`Unrecognized key: "${key}"`);
+            mask[key] && (shape[key] = Class2 ? new Class2({
+              type: "optional",
+              innerType: oldShape[key]
+            }) : oldShape[key]);
+          }
+        else
+          for (let key in oldShape)
+            shape[key] = Class2 ? new Class2({
+              type: "optional",
+              innerType: oldShape[key]
+            }) : oldShape[key];
+        return assignProp(this, "shape", shape), shape;
+      },
+      checks: []
+    });
+    return clone(schema, def);
   }
   function required(Class2, schema, mask) {
-    let selected = mask ? new Set(maskedKeys(schema, mask)) : void 0, newShape = {};
-    return mirrorShape(newShape, schema, Reflect.ownKeys(sourceShape(schema)), (value, key) => (
-      // overwrite with non-optional
-      selected && !selected.has(key) ? value : new Class2({ type: "nonoptional", innerType: value })
-    )), clone(schema, mergeDefs(schema._zod.def, { shape: newShape }));
+    let def = mergeDefs(schema._zod.def, {
+      get shape() {
+        let oldShape = schema._zod.def.shape, shape = { ...oldShape };
+        if (mask)
+          for (let key in mask) {
+            if (!(key in shape))
+              throw new Error(`Unrecognized key: "${key}"`);
+            mask[key] && (shape[key] = new Class2({
+              type: "nonoptional",
+              innerType: oldShape[key]
+            }));
+          }
+        else
+          for (let key in oldShape)
+            shape[key] = new Class2({
+              type: "nonoptional",
+              innerType: oldShape[key]
+            });
+        return assignProp(this, "shape", shape), shape;
+      }
+    });
+    return clone(schema, def);
   }
   function aborted(x, startIndex = 0) {
     if (x.aborted === !0)
@@ -1287,63 +1257,28 @@
         return !0;
     return !1;
   }
-  function explicitlyAborted(x, startIndex = 0) {
-    if (x.aborted === !0)
-      return !0;
-    for (let i = startIndex; i < x.issues.length; i++)
-      if (x.issues[i]?.continue === !1)
-        return !0;
-    return !1;
-  }
   function prefixIssues(path, issues) {
     return issues.map((iss) => {
-      var _a3;
-      return (_a3 = iss).path ?? (_a3.path = []), iss.path.unshift(path), iss;
+      var _a2;
+      return (_a2 = iss).path ?? (_a2.path = []), iss.path.unshift(path), iss;
     });
   }
   function unwrapMessage(message) {
     return typeof message == "string" ? message : message?.message;
   }
-  function sizeCaps(defChecks) {
-    let caps = [];
-    for (let ch of defChecks ?? []) {
-      let d = ch._zod.def;
-      if (!/_(length|size)$|_equals$/.test(d.check))
-        break;
-      let max = d.maximum ?? d.length ?? d.size;
-      max >= 0 && caps.push([max, ch]);
-    }
-    return caps;
-  }
-  function attachSchema(issues, start, inst) {
-    var _a3;
-    for (let i = start; i < issues.length; i++)
-      (_a3 = issues[i]).schema ?? (_a3.schema = inst);
-  }
   function finalizeIssue(iss, ctx, config2) {
-    var _a3;
-    let traits = iss.inst?._zod?.traits;
-    traits?.has("$ZodType") && (traits.has("$ZodCheck") ? (_a3 = iss).schema ?? (_a3.schema = iss.inst) : iss.schema = iss.inst);
-    let schemaError = iss.schema !== iss.inst ? iss.schema?._zod.def?.error : void 0, message = iss.message ? iss.message : unwrapMessage(iss.inst?._zod.def?.error?.(iss)) ?? unwrapMessage(schemaError?.(iss)) ?? unwrapMessage(ctx?.error?.(iss)) ?? unwrapMessage(config2.customError?.(iss)) ?? unwrapMessage(config2.localeError?.(iss)) ?? "Invalid input", full = {};
-    for (let k of Object.keys(iss))
-      k === "inst" || k === "schema" || k === "continue" || k === "input" || k === "__proto__" || (full[k] = iss[k]);
-    return full.path ?? (full.path = []), full.message = message, ctx?.reportInput && (full.input = iss.input), full;
+    let full = { ...iss, path: iss.path ?? [] };
+    if (!iss.message) {
+      let message = unwrapMessage(iss.inst?._zod.def?.error?.(iss)) ?? unwrapMessage(ctx?.error?.(iss)) ?? unwrapMessage(config2.customError?.(iss)) ?? unwrapMessage(config2.localeError?.(iss)) ?? "Invalid input";
+      full.message = message;
+    }
+    return delete full.inst, delete full.continue, ctx?.reportInput || delete full.input, full;
   }
-  function getSizableOrigin(input2) {
-    return input2 instanceof Set ? "set" : input2 instanceof Map ? "map" : input2 instanceof File ? "file" : "unknown";
+  function getSizableOrigin(input) {
+    return input instanceof Set ? "set" : input instanceof Map ? "map" : input instanceof File ? "file" : "unknown";
   }
-  var highSurrogate = /[\uD800-\uDBFF]/;
-  function codePointLength(str) {
-    let units = str.length;
-    if (!highSurrogate.test(str))
-      return units;
-    let count = units;
-    for (let i = 0; i < units - 1; i++)
-      (str.charCodeAt(i) & 64512) === 55296 && (str.charCodeAt(i + 1) & 64512) === 56320 && (count--, i++);
-    return count;
-  }
-  function getLengthableOrigin(input2) {
-    return Array.isArray(input2) ? "array" : typeof input2 == "string" ? "string" : "unknown";
+  function getLengthableOrigin(input) {
+    return Array.isArray(input) ? "array" : typeof input == "string" ? "string" : "unknown";
   }
   function parsedType(data) {
     let t = typeof data;
@@ -1363,11 +1298,11 @@
     return t;
   }
   function issue(...args) {
-    let [iss, input2, inst] = args;
+    let [iss, input, inst] = args;
     return typeof iss == "string" ? {
       message: iss,
       code: "custom",
-      input: input2,
+      input,
       inst
     } : { ...iss };
   }
@@ -1409,272 +1344,57 @@
     constructor(..._args) {
     }
   };
-  function members(proto, table) {
-    for (let key in table) {
-      let desc = Object.getOwnPropertyDescriptor(table, key);
-      desc.get ? Object.defineProperty(proto, key, { ...desc, enumerable: !1 }) : defineBound(proto, key, desc.value);
-    }
-  }
-  function own(inst, key, value, enumerable = !0) {
-    return Object.defineProperty(inst, key, { configurable: !0, writable: !0, enumerable, value }), value;
-  }
-  function hide(inst, key, value) {
-    return own(inst, key, value, !1);
-  }
-  // @__NO_SIDE_EFFECTS__
-  function derived(computes, table) {
-    for (let key in computes) {
-      let compute = computes[key];
-      Object.defineProperty(table, key, {
-        configurable: !0,
-        enumerable: !0,
-        get() {
-          return own(this, key, compute(this));
-        },
-        set(value) {
-          own(this, key, value);
-        }
-      });
-    }
-    return table;
-  }
-  function defineBound(proto, key, fn) {
-    Object.defineProperty(proto, key, {
-      configurable: !0,
-      get() {
-        return this == null ? fn : own(this, key, fn.bind(this));
-      },
-      set(value) {
-        own(this, key, value);
-      }
-    });
-  }
-  function claim(inst, sentinel) {
-    let proto = Object.getPrototypeOf(inst);
-    return sentinel in proto ? void 0 : proto;
-  }
-  var installing, broke = !1, breaker = {
-    configurable: !0,
-    get() {
-      broke = !0;
-    }
-  };
-  function defineLazyInternal(inst, key, compute) {
-    let proto = Object.getPrototypeOf(inst._zod);
-    if (key in proto && installing !== inst._zod) {
-      installing = void 0;
-      return;
-    }
-    installing = inst._zod, Object.defineProperty(proto, key, {
-      configurable: !0,
-      get() {
-        Object.defineProperty(this, key, breaker);
-        let outer = broke;
-        broke = !1;
-        try {
-          let value = compute(this);
-          return broke ? delete this[key] : Object.defineProperty(this, key, { configurable: !0, writable: !0, value }), broke = broke || outer, value;
-        } catch (err) {
-          throw delete this[key], broke = broke || outer, err;
-        }
-      },
-      set(value) {
-        Object.defineProperty(this, key, { configurable: !0, writable: !0, value });
-      }
-    });
-  }
-  function installLazyProp(inst, key, make, enumerable) {
-    let proto = claim(inst, key);
-    proto && Object.defineProperty(proto, key, {
-      configurable: !0,
-      get() {
-        let desc = { configurable: !0, writable: !0, enumerable, value: void 0 };
-        return Object.defineProperty(this, key, desc), desc.value = make(this), Object.defineProperty(this, key, desc), desc.value;
-      },
-      set(value) {
-        Object.defineProperty(this, key, { configurable: !0, writable: !0, enumerable, value });
-      }
-    });
-  }
-  var CONSTANT_CATCH = "~constantCatch";
-  function constantCatch(value) {
-    let fn = () => value;
-    return fn[CONSTANT_CATCH] = !0, fn;
-  }
-
-  // node_modules/zod/v4/core/core.js
-  var _a, NEVER = /* @__PURE__ */ Object.freeze({
-    status: "aborted"
-  }), _zodDesc = { value: void 0, enumerable: !1 }, _E = "captureStackTrace" in Error ? Error : null;
-  function newError(Definition) {
-    let E = _E;
-    if (E) {
-      let saved = E.stackTraceLimit;
-      if (typeof saved == "number") {
-        try {
-          E.stackTraceLimit = 0;
-        } catch {
-          return _E = null, new Definition();
-        }
-        try {
-          return new Definition();
-        } finally {
-          E.stackTraceLimit = saved;
-        }
-      }
-    }
-    return new Definition();
-  }
-  // @__NO_SIDE_EFFECTS__
-  function $constructor(name, initializer3, proto, params) {
-    let zodProto = {};
-    function Internals(def) {
-      this.def = def, this.constr = _, this.traits = /* @__PURE__ */ new Set();
-    }
-    Internals.prototype = zodProto;
-    let protoMembers = proto, initialized = protoMembers && /* @__PURE__ */ new WeakSet();
-    function init(inst, def) {
-      if (inst._zod) {
-        if (inst._zod.traits.has(name))
-          return;
-      } else {
-        _zodDesc.value = new Internals(def);
-        try {
-          Object.defineProperty(inst, "_zod", _zodDesc);
-        } finally {
-          _zodDesc.value = void 0;
-        }
-      }
-      if (inst._zod.traits.add(name), initializer3(inst, def), initialized) {
-        let own2 = Object.getPrototypeOf(inst), ctorProto = inst._zod.constr.prototype, up = own2;
-        for (; up && up !== ctorProto; )
-          up = Object.getPrototypeOf(up);
-        let target = up ?? own2;
-        initialized.has(target) || (initialized.add(target), members(target, protoMembers));
-      }
-      let proto2 = _.prototype;
-      for (let k in proto2)
-        Object.prototype.hasOwnProperty.call(proto2, k) && (k in inst || (inst[k] = proto2[k].bind(inst)));
-    }
-    let Parent = params?.Parent ?? Object;
-    class Definition extends Parent {
-    }
-    Object.defineProperty(Definition, "name", { value: name });
-    function _(def) {
-      let inst = params?.Parent ? newError(Definition) : this;
-      init(inst, def);
-      let deferred = inst._zod.deferred;
-      if (deferred) {
-        for (let fn of deferred)
-          fn();
-        inst._zod.deferred = void 0;
-      }
-      let pp = globalThis.__zod_globalConfig?.postProcessor;
-      return pp && pp(inst), inst;
-    }
-    return Object.defineProperty(_, "init", { value: init }), Object.defineProperty(_, Symbol.hasInstance, {
-      value: (inst) => params?.Parent && inst instanceof params.Parent ? !0 : inst?._zod?.traits?.has(name)
-    }), Object.defineProperty(_, "name", { value: name }), _;
-  }
-  var $brand = /* @__PURE__ */ Symbol("zod_brand"), $ZodAsyncError = class extends Error {
-    constructor() {
-      super("Encountered Promise during synchronous parse. Use .parseAsync() instead.");
-    }
-  }, $ZodEncodeError = class extends Error {
-    constructor(name) {
-      super(`Encountered unidirectional transform during encode: ${name}`), this.name = "ZodEncodeError";
-    }
-  };
-  (_a = globalThis).__zod_globalConfig ?? (_a.__zod_globalConfig = {});
-  var globalConfig = globalThis.__zod_globalConfig;
-  function config(newConfig) {
-    return newConfig && Object.assign(globalConfig, newConfig), globalConfig;
-  }
 
   // node_modules/zod/v4/core/errors.js
-  function _getMessage() {
-    let internals = this._zod;
-    return internals.message ?? (internals.message = JSON.stringify(internals.def, jsonStringifyReplacer, 2)), internals.message;
-  }
-  function _setMessage(value) {
-    this._zod.message = value;
-  }
-  var _messageDesc = {
-    get: _getMessage,
-    set: _setMessage,
-    enumerable: !0,
-    configurable: !0
-  }, _issuesDesc = { value: void 0, enumerable: !1 }, _installedToString = /* @__PURE__ */ new WeakSet([Object.prototype, Error.prototype]), initializer = (inst, def) => {
-    inst.name = "$ZodError", _issuesDesc.value = def, Object.defineProperty(inst, "issues", _issuesDesc), _issuesDesc.value = void 0, Object.defineProperty(inst, "message", _messageDesc);
-    let proto = Object.getPrototypeOf(inst);
-    _installedToString.has(proto) || (_installedToString.add(proto), Object.defineProperty(proto, "toString", {
-      configurable: !0,
-      enumerable: !1,
-      get() {
-        let value = () => this.message;
-        return Object.defineProperty(this, "toString", { value, configurable: !0, writable: !0 }), value;
-      },
-      set(value) {
-        Object.defineProperty(this, "toString", { value, configurable: !0, writable: !0 });
-      }
-    }));
-  }, $ZodError = $constructor("$ZodError", initializer), $ZodRealError = $constructor("$ZodError", initializer, void 0, {
-    Parent: Error
-  });
-  function node(obj, key, make) {
-    return Object.prototype.hasOwnProperty.call(obj, key) || (key === "__proto__" ? Object.defineProperty(obj, key, { value: make(), writable: !0, enumerable: !0, configurable: !0 }) : obj[key] = make()), obj[key];
-  }
-  function flattenError(error62, mapper = (issue2) => issue2.message) {
+  var initializer = (inst, def) => {
+    inst.name = "$ZodError", Object.defineProperty(inst, "_zod", {
+      value: inst._zod,
+      enumerable: !1
+    }), Object.defineProperty(inst, "issues", {
+      value: def,
+      enumerable: !1
+    }), inst.message = JSON.stringify(def, jsonStringifyReplacer, 2), Object.defineProperty(inst, "toString", {
+      value: () => inst.message,
+      enumerable: !1
+    });
+  }, $ZodError = $constructor("$ZodError", initializer), $ZodRealError = $constructor("$ZodError", initializer, { Parent: Error });
+  function flattenError(error48, mapper = (issue2) => issue2.message) {
     let fieldErrors = {}, formErrors = [];
-    for (let sub of error62.issues)
-      sub.path.length > 0 ? node(fieldErrors, sub.path[0], () => []).push(mapper(sub)) : formErrors.push(mapper(sub));
+    for (let sub of error48.issues)
+      sub.path.length > 0 ? (fieldErrors[sub.path[0]] = fieldErrors[sub.path[0]] || [], fieldErrors[sub.path[0]].push(mapper(sub))) : formErrors.push(mapper(sub));
     return { formErrors, fieldErrors };
   }
-  function formatError(error62, mapper = (issue2) => issue2.message) {
-    let fieldErrors = { _errors: [] }, processError = (error63, path = []) => {
-      for (let issue2 of error63.issues)
+  function formatError(error48, mapper = (issue2) => issue2.message) {
+    let fieldErrors = { _errors: [] }, processError = (error49) => {
+      for (let issue2 of error49.issues)
         if (issue2.code === "invalid_union" && issue2.errors.length)
-          issue2.errors.map((issues) => processError({ issues }, [...path, ...issue2.path]));
+          issue2.errors.map((issues) => processError({ issues }));
         else if (issue2.code === "invalid_key")
-          processError({ issues: issue2.issues }, [...path, ...issue2.path]);
+          processError({ issues: issue2.issues });
         else if (issue2.code === "invalid_element")
-          processError({ issues: issue2.issues }, [...path, ...issue2.path]);
+          processError({ issues: issue2.issues });
+        else if (issue2.path.length === 0)
+          fieldErrors._errors.push(mapper(issue2));
         else {
-          let fullpath = [...path, ...issue2.path];
-          if (fullpath.length === 0)
-            fieldErrors._errors.push(mapper(issue2));
-          else {
-            let curr = fieldErrors, i = 0;
-            for (; i < fullpath.length; ) {
-              let el = fullpath[i], terminal = i === fullpath.length - 1;
-              if (el === "_errors") {
-                terminal && curr._errors.push(mapper(issue2)), i++;
-                continue;
-              }
-              Object.prototype.hasOwnProperty.call(curr, el) || Object.defineProperty(curr, el, {
-                value: { _errors: [] },
-                enumerable: !0,
-                writable: !0,
-                configurable: !0
-              });
-              let node2 = curr[el];
-              terminal && node2._errors.push(mapper(issue2)), curr = node2, i++;
-            }
+          let curr = fieldErrors, i = 0;
+          for (; i < issue2.path.length; ) {
+            let el = issue2.path[i];
+            i === issue2.path.length - 1 ? (curr[el] = curr[el] || { _errors: [] }, curr[el]._errors.push(mapper(issue2))) : curr[el] = curr[el] || { _errors: [] }, curr = curr[el], i++;
           }
         }
     };
-    return processError(error62), fieldErrors;
+    return processError(error48), fieldErrors;
   }
-  function treeifyError(error62, mapper = (issue2) => issue2.message) {
-    let result = { errors: [] }, processError = (error63, path = []) => {
-      var _a3;
-      for (let issue2 of error63.issues)
+  function treeifyError(error48, mapper = (issue2) => issue2.message) {
+    let result = { errors: [] }, processError = (error49, path = []) => {
+      var _a2, _b;
+      for (let issue2 of error49.issues)
         if (issue2.code === "invalid_union" && issue2.errors.length)
-          issue2.errors.map((issues) => processError({ issues }, [...path, ...issue2.path]));
+          issue2.errors.map((issues) => processError({ issues }, issue2.path));
         else if (issue2.code === "invalid_key")
-          processError({ issues: issue2.issues }, [...path, ...issue2.path]);
+          processError({ issues: issue2.issues }, issue2.path);
         else if (issue2.code === "invalid_element")
-          processError({ issues: issue2.issues }, [...path, ...issue2.path]);
+          processError({ issues: issue2.issues }, issue2.path);
         else {
           let fullpath = [...path, ...issue2.path];
           if (fullpath.length === 0) {
@@ -1684,16 +1404,11 @@
           let curr = result, i = 0;
           for (; i < fullpath.length; ) {
             let el = fullpath[i], terminal = i === fullpath.length - 1;
-            typeof el == "string" ? (curr.properties ?? (curr.properties = {}), Object.prototype.hasOwnProperty.call(curr.properties, el) || Object.defineProperty(curr.properties, el, {
-              value: { errors: [] },
-              enumerable: !0,
-              writable: !0,
-              configurable: !0
-            }), curr = curr.properties[el]) : (curr.items ?? (curr.items = []), (_a3 = curr.items)[el] ?? (_a3[el] = { errors: [] }), curr = curr.items[el]), terminal && curr.errors.push(mapper(issue2)), i++;
+            typeof el == "string" ? (curr.properties ?? (curr.properties = {}), (_a2 = curr.properties)[el] ?? (_a2[el] = { errors: [] }), curr = curr.properties[el]) : (curr.items ?? (curr.items = []), (_b = curr.items)[el] ?? (_b[el] = { errors: [] }), curr = curr.items[el]), terminal && curr.errors.push(mapper(issue2)), i++;
           }
         }
     };
-    return processError(error62), result;
+    return processError(error48), result;
   }
   function toDotPath(_path) {
     let segs = [], path = _path.map((seg) => typeof seg == "object" ? seg.key : seg);
@@ -1701,8 +1416,8 @@
       typeof seg == "number" ? segs.push(`[${seg}]`) : typeof seg == "symbol" ? segs.push(`[${JSON.stringify(String(seg))}]`) : /[^\w$]/.test(seg) ? segs.push(`[${JSON.stringify(seg)}]`) : (segs.length && segs.push("."), segs.push(seg));
     return segs.join("");
   }
-  function prettifyError(error62) {
-    let lines = [], issues = [...error62.issues].sort((a, b) => (a.path ?? []).length - (b.path ?? []).length);
+  function prettifyError(error48) {
+    let lines = [], issues = [...error48.issues].sort((a, b) => (a.path ?? []).length - (b.path ?? []).length);
     for (let issue2 of issues)
       lines.push(`✖ ${issue2.message}`), issue2.path?.length && lines.push(`  → at ${toDotPath(issue2.path)}`);
     return lines.join(`
@@ -1710,101 +1425,53 @@
   }
 
   // node_modules/zod/v4/core/parse.js
-  function finalizeParams(callee, params) {
-    return { callee: params?.callee ?? callee, Err: params?.Err };
-  }
-  var _parse = (_Err) => {
-    let fn = (schema, value, _ctx, _params) => {
-      let ctx = _ctx ? { ..._ctx, async: !1 } : { async: !1 }, result = schema._zod.run({ value, issues: [] }, ctx);
-      if (result instanceof Promise)
-        throw new $ZodAsyncError();
-      if (result.issues.length) {
-        let e = new (_params?.Err ?? _Err)(result.issues.map((iss) => finalizeIssue(iss, ctx, config())));
-        throw captureStackTrace(e, _params?.callee ?? fn), e;
-      }
-      return result.value;
-    };
-    return fn;
-  }, parse = /* @__PURE__ */ _parse($ZodRealError), _parseAsync = (_Err) => {
-    let fn = async (schema, value, _ctx, params) => {
-      let ctx = _ctx ? { ..._ctx, async: !0 } : { async: !0 }, result = schema._zod.run({ value, issues: [] }, ctx);
-      if (result instanceof Promise && (result = await result), result.issues.length) {
-        let e = new (params?.Err ?? _Err)(result.issues.map((iss) => finalizeIssue(iss, ctx, config())));
-        throw captureStackTrace(e, params?.callee ?? fn), e;
-      }
-      return result.value;
-    };
-    return fn;
+  var _parse = (_Err) => (schema, value, _ctx, _params) => {
+    let ctx = _ctx ? Object.assign(_ctx, { async: !1 }) : { async: !1 }, result = schema._zod.run({ value, issues: [] }, ctx);
+    if (result instanceof Promise)
+      throw new $ZodAsyncError();
+    if (result.issues.length) {
+      let e = new (_params?.Err ?? _Err)(result.issues.map((iss) => finalizeIssue(iss, ctx, config())));
+      throw captureStackTrace(e, _params?.callee), e;
+    }
+    return result.value;
+  }, parse = /* @__PURE__ */ _parse($ZodRealError), _parseAsync = (_Err) => async (schema, value, _ctx, params) => {
+    let ctx = _ctx ? Object.assign(_ctx, { async: !0 }) : { async: !0 }, result = schema._zod.run({ value, issues: [] }, ctx);
+    if (result instanceof Promise && (result = await result), result.issues.length) {
+      let e = new (params?.Err ?? _Err)(result.issues.map((iss) => finalizeIssue(iss, ctx, config())));
+      throw captureStackTrace(e, params?.callee), e;
+    }
+    return result.value;
   }, parseAsync = /* @__PURE__ */ _parseAsync($ZodRealError), _safeParse = (_Err) => (schema, value, _ctx) => {
     let ctx = _ctx ? { ..._ctx, async: !1 } : { async: !1 }, result = schema._zod.run({ value, issues: [] }, ctx);
     if (result instanceof Promise)
       throw new $ZodAsyncError();
-    return result.issues.length ? failure(_Err, result.issues, ctx) : { success: !0, data: result.value };
-  }, safeParse = /* @__PURE__ */ _safeParse($ZodRealError);
-  function failure(Err, issues, ctx) {
-    let error62;
-    return {
+    return result.issues.length ? {
       success: !1,
-      get error() {
-        return error62 || (error62 = new Err(issues.map((iss) => finalizeIssue(iss, ctx, config()))), issues = void 0, ctx = void 0), error62;
-      },
-      set error(e) {
-        error62 = e, issues = void 0, ctx = void 0;
-      }
-    };
-  }
-  var _safeParseAsync = (_Err) => async (schema, value, _ctx) => {
-    let ctx = _ctx ? { ..._ctx, async: !0 } : { async: !0 }, result = schema._zod.run({ value, issues: [] }, ctx);
-    return result instanceof Promise && (result = await result), result.issues.length ? failure(_Err, result.issues, ctx) : { success: !0, data: result.value };
-  }, safeParseAsync = /* @__PURE__ */ _safeParseAsync($ZodRealError), COMPILE_INVALID = /* @__PURE__ */ Symbol.for("zod.compile.invalid"), COMPILE_FALLBACK = /* @__PURE__ */ Symbol.for("zod.compile.fallback"), validate = ((schema, value, _ctx) => {
-    let validator = schema._zod.bag.validator;
-    if (validator !== void 0) {
-      if (validator(value) !== COMPILE_INVALID)
-        return !0;
-      if (validator.definite === !0 && _ctx === void 0)
-        return !1;
-    }
-    return validateFallback(schema, value, _ctx);
-  });
-  function validateFallback(schema, value, _ctx) {
-    let ctx = _ctx ? { ..._ctx, async: !1, abortEarly: !0 } : { async: !1, abortEarly: !0 }, fallbackRun = schema._zod.bag.fallbackRun, result;
-    if (fallbackRun ? (ctx[COMPILE_FALLBACK] = !0, result = fallbackRun({ value, issues: [] }, ctx)) : result = schema._zod.run({ value, issues: [] }, ctx), result instanceof Promise)
-      throw new $ZodAsyncError();
-    return result.issues.length === 0;
-  }
-  var validateAsync = async (schema, value, _ctx) => {
-    let ctx = _ctx ? { ..._ctx, async: !0, abortEarly: !0 } : { async: !0, abortEarly: !0 }, result = schema._zod.run({ value, issues: [] }, ctx);
-    return result instanceof Promise && (result = await result), result.issues.length === 0;
-  }, _encode = (_Err) => {
-    let parse4 = _parse(_Err), fn = (schema, value, _ctx, _params) => {
-      let ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-      return parse4(schema, value, ctx, finalizeParams(fn, _params));
-    };
-    return fn;
-  }, encode = /* @__PURE__ */ _encode($ZodRealError), _decode = (_Err) => {
-    let parse4 = _parse(_Err), fn = (schema, value, _ctx, _params) => parse4(schema, value, _ctx, finalizeParams(fn, _params));
-    return fn;
-  }, decode = /* @__PURE__ */ _decode($ZodRealError), _encodeAsync = (_Err) => {
-    let parseAsync3 = _parseAsync(_Err), fn = async (schema, value, _ctx, _params) => {
-      let ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
-      return await parseAsync3(schema, value, ctx, finalizeParams(fn, _params));
-    };
-    return fn;
-  }, encodeAsync = /* @__PURE__ */ _encodeAsync($ZodRealError), _decodeAsync = (_Err) => {
-    let parseAsync3 = _parseAsync(_Err), fn = async (schema, value, _ctx, _params) => await parseAsync3(schema, value, _ctx, finalizeParams(fn, _params));
-    return fn;
-  }, decodeAsync = /* @__PURE__ */ _decodeAsync($ZodRealError), _safeEncode = (_Err) => (schema, value, _ctx) => {
-    let ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
+      error: new (_Err ?? $ZodError)(result.issues.map((iss) => finalizeIssue(iss, ctx, config())))
+    } : { success: !0, data: result.value };
+  }, safeParse = /* @__PURE__ */ _safeParse($ZodRealError), _safeParseAsync = (_Err) => async (schema, value, _ctx) => {
+    let ctx = _ctx ? Object.assign(_ctx, { async: !0 }) : { async: !0 }, result = schema._zod.run({ value, issues: [] }, ctx);
+    return result instanceof Promise && (result = await result), result.issues.length ? {
+      success: !1,
+      error: new _Err(result.issues.map((iss) => finalizeIssue(iss, ctx, config())))
+    } : { success: !0, data: result.value };
+  }, safeParseAsync = /* @__PURE__ */ _safeParseAsync($ZodRealError), _encode = (_Err) => (schema, value, _ctx) => {
+    let ctx = _ctx ? Object.assign(_ctx, { direction: "backward" }) : { direction: "backward" };
+    return _parse(_Err)(schema, value, ctx);
+  }, encode = /* @__PURE__ */ _encode($ZodRealError), _decode = (_Err) => (schema, value, _ctx) => _parse(_Err)(schema, value, _ctx), decode = /* @__PURE__ */ _decode($ZodRealError), _encodeAsync = (_Err) => async (schema, value, _ctx) => {
+    let ctx = _ctx ? Object.assign(_ctx, { direction: "backward" }) : { direction: "backward" };
+    return _parseAsync(_Err)(schema, value, ctx);
+  }, encodeAsync = /* @__PURE__ */ _encodeAsync($ZodRealError), _decodeAsync = (_Err) => async (schema, value, _ctx) => _parseAsync(_Err)(schema, value, _ctx), decodeAsync = /* @__PURE__ */ _decodeAsync($ZodRealError), _safeEncode = (_Err) => (schema, value, _ctx) => {
+    let ctx = _ctx ? Object.assign(_ctx, { direction: "backward" }) : { direction: "backward" };
     return _safeParse(_Err)(schema, value, ctx);
   }, safeEncode = /* @__PURE__ */ _safeEncode($ZodRealError), _safeDecode = (_Err) => (schema, value, _ctx) => _safeParse(_Err)(schema, value, _ctx), safeDecode = /* @__PURE__ */ _safeDecode($ZodRealError), _safeEncodeAsync = (_Err) => async (schema, value, _ctx) => {
-    let ctx = _ctx ? { ..._ctx, direction: "backward" } : { direction: "backward" };
+    let ctx = _ctx ? Object.assign(_ctx, { direction: "backward" }) : { direction: "backward" };
     return _safeParseAsync(_Err)(schema, value, ctx);
   }, safeEncodeAsync = /* @__PURE__ */ _safeEncodeAsync($ZodRealError), _safeDecodeAsync = (_Err) => async (schema, value, _ctx) => _safeParseAsync(_Err)(schema, value, _ctx), safeDecodeAsync = /* @__PURE__ */ _safeDecodeAsync($ZodRealError);
 
   // node_modules/zod/v4/core/regexes.js
   var regexes_exports = {};
   __export(regexes_exports, {
-    anyString: () => anyString,
     base64: () => base64,
     base64url: () => base64url,
     bigint: () => bigint,
@@ -1812,10 +1479,8 @@
     browserEmail: () => browserEmail,
     cidrv4: () => cidrv4,
     cidrv6: () => cidrv6,
-    creditCard: () => creditCard,
     cuid: () => cuid,
     cuid2: () => cuid2,
-    currencyCode: () => currencyCode,
     date: () => date,
     datetime: () => datetime,
     domain: () => domain,
@@ -1828,8 +1493,6 @@
     hex: () => hex,
     hostname: () => hostname,
     html5Email: () => html5Email,
-    httpProtocol: () => httpProtocol,
-    iban: () => iban,
     idnEmail: () => idnEmail,
     integer: () => integer,
     ipv4: () => ipv4,
@@ -1841,7 +1504,6 @@
     md5_base64url: () => md5_base64url,
     md5_hex: () => md5_hex,
     nanoid: () => nanoid,
-    nanoidOfLength: () => nanoidOfLength,
     null: () => _null,
     number: () => number,
     rfc5322Email: () => rfc5322Email,
@@ -1869,36 +1531,28 @@
     uuid7: () => uuid7,
     xid: () => xid
   });
-  var cuid = /^[cC][0-9a-z]{6,}$/, cuid2 = /^[0-9a-z]+$/, ulid = /^[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}$/, xid = /^[0-9a-vA-V]{20}$/, ksuid = /^[A-Za-z0-9]{27}$/, nanoid = /^[a-zA-Z0-9_-]{21}$/;
-  function nanoidOfLength(length) {
-    return new RegExp(`^[a-zA-Z0-9_-]{${length}}$`);
-  }
-  var duration = /^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$/, extendedDuration = /^[-+]?P(?!$)(?:(?:[-+]?\d+Y)|(?:[-+]?\d+[.,]\d+Y$))?(?:(?:[-+]?\d+M)|(?:[-+]?\d+[.,]\d+M$))?(?:(?:[-+]?\d+W)|(?:[-+]?\d+[.,]\d+W$))?(?:(?:[-+]?\d+D)|(?:[-+]?\d+[.,]\d+D$))?(?:T(?=[\d+-])(?:(?:[-+]?\d+H)|(?:[-+]?\d+[.,]\d+H$))?(?:(?:[-+]?\d+M)|(?:[-+]?\d+[.,]\d+M$))?(?:[-+]?\d+(?:[.,]\d+)?S)?)??$/, guid = /^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})$/, uuid = (version2) => version2 ? new RegExp(`^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-${version2}[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12})$`) : /^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}|00000000-0000-0000-0000-000000000000|ffffffff-ffff-ffff-ffff-ffffffffffff)$/, uuid4 = /* @__PURE__ */ uuid(4), uuid6 = /* @__PURE__ */ uuid(6), uuid7 = /* @__PURE__ */ uuid(7), email = /^(?:[A-Za-z0-9_'+\-]+\.)*[A-Za-z0-9_'+\-]*[A-Za-z0-9_+-]@(?:[A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$/, html5Email = /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/, rfc5322Email = /^(([^<>()\[\]\\.,;:\s@"]+(\.[^<>()\[\]\\.,;:\s@"]+)*)|(".+"))@((\[[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}])|(([a-zA-Z\-0-9]+\.)+[a-zA-Z]{2,}))$/, unicodeEmail = /^[^\s@"]{1,64}@[^\s@]{1,255}$/u, idnEmail = unicodeEmail, browserEmail = /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/, _emoji = "^(?=[\\s\\S]*[\\p{Extended_Pictographic}\\p{Regional_Indicator}\\u20E3])[\\p{Extended_Pictographic}\\p{Emoji_Component}]+$";
+  var cuid = /^[cC][^\s-]{8,}$/, cuid2 = /^[0-9a-z]+$/, ulid = /^[0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{26}$/, xid = /^[0-9a-vA-V]{20}$/, ksuid = /^[A-Za-z0-9]{27}$/, nanoid = /^[a-zA-Z0-9_-]{21}$/, duration = /^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$/, extendedDuration = /^[-+]?P(?!$)(?:(?:[-+]?\d+Y)|(?:[-+]?\d+[.,]\d+Y$))?(?:(?:[-+]?\d+M)|(?:[-+]?\d+[.,]\d+M$))?(?:(?:[-+]?\d+W)|(?:[-+]?\d+[.,]\d+W$))?(?:(?:[-+]?\d+D)|(?:[-+]?\d+[.,]\d+D$))?(?:T(?=[\d+-])(?:(?:[-+]?\d+H)|(?:[-+]?\d+[.,]\d+H$))?(?:(?:[-+]?\d+M)|(?:[-+]?\d+[.,]\d+M$))?(?:[-+]?\d+(?:[.,]\d+)?S)?)??$/, guid = /^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})$/, uuid = (version2) => version2 ? new RegExp(`^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-${version2}[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12})$`) : /^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}|00000000-0000-0000-0000-000000000000|ffffffff-ffff-ffff-ffff-ffffffffffff)$/, uuid4 = /* @__PURE__ */ uuid(4), uuid6 = /* @__PURE__ */ uuid(6), uuid7 = /* @__PURE__ */ uuid(7), email = /^(?!\.)(?!.*\.\.)([A-Za-z0-9_'+\-\.]*)[A-Za-z0-9_+-]@([A-Za-z0-9][A-Za-z0-9\-]*\.)+[A-Za-z]{2,}$/, html5Email = /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/, rfc5322Email = /^(([^<>()\[\]\\.,;:\s@"]+(\.[^<>()\[\]\\.,;:\s@"]+)*)|(".+"))@((\[[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}])|(([a-zA-Z\-0-9]+\.)+[a-zA-Z]{2,}))$/, unicodeEmail = /^[^\s@"]{1,64}@[^\s@]{1,255}$/u, idnEmail = unicodeEmail, browserEmail = /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/, _emoji = "^(\\p{Extended_Pictographic}|\\p{Emoji_Component})+$";
   function emoji() {
     return new RegExp(_emoji, "u");
   }
   var ipv4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9][0-9]|[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9][0-9]|[0-9])$/, ipv6 = /^(([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){1,7}:|([0-9a-fA-F]{1,4}:){1,6}:[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){1,5}(:[0-9a-fA-F]{1,4}){1,2}|([0-9a-fA-F]{1,4}:){1,4}(:[0-9a-fA-F]{1,4}){1,3}|([0-9a-fA-F]{1,4}:){1,3}(:[0-9a-fA-F]{1,4}){1,4}|([0-9a-fA-F]{1,4}:){1,2}(:[0-9a-fA-F]{1,4}){1,5}|[0-9a-fA-F]{1,4}:((:[0-9a-fA-F]{1,4}){1,6})|:((:[0-9a-fA-F]{1,4}){1,7}|:))$/, mac = (delimiter) => {
     let escapedDelim = escapeRegex(delimiter ?? ":");
     return new RegExp(`^(?:[0-9A-F]{2}${escapedDelim}){5}[0-9A-F]{2}$|^(?:[0-9a-f]{2}${escapedDelim}){5}[0-9a-f]{2}$`);
-  }, cidrv4 = /^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9][0-9]|[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9][0-9]|[0-9])\/([0-9]|[1-2][0-9]|3[0-2])$/, cidrv6 = /^(([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){1,7}:|([0-9a-fA-F]{1,4}:){1,6}:[0-9a-fA-F]{1,4}|([0-9a-fA-F]{1,4}:){1,5}(:[0-9a-fA-F]{1,4}){1,2}|([0-9a-fA-F]{1,4}:){1,4}(:[0-9a-fA-F]{1,4}){1,3}|([0-9a-fA-F]{1,4}:){1,3}(:[0-9a-fA-F]{1,4}){1,4}|([0-9a-fA-F]{1,4}:){1,2}(:[0-9a-fA-F]{1,4}){1,5}|[0-9a-fA-F]{1,4}:((:[0-9a-fA-F]{1,4}){1,6})|:((:[0-9a-fA-F]{1,4}){1,7}|:))\/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$/, base64 = /^$|^(?:[0-9a-zA-Z+/]{4})*(?:(?:[0-9a-zA-Z+/]{2}==)|(?:[0-9a-zA-Z+/]{3}=))?$/, base64url = /^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?$/, hostname = /^(?=.{1,253}\.?$)[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[-0-9a-zA-Z]{0,61}[0-9a-zA-Z])?)*\.?$/, domain = /^(?=.{1,253}$)([a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z]{2,63}$/, httpProtocol = /^https?$/, e164 = /^\+[1-9]\d{6,14}$/, creditCard = /^\d(?:[ -]?\d){11,18}$/, currencyCode = /^(?:AED|AFN|ALL|AMD|AOA|ARS|AUD|AWG|AZN|BAM|BBD|BDT|BHD|BIF|BMD|BND|BOB|BOV|BRL|BSD|BTN|BWP|BYN|BZD|CAD|CDF|CHE|CHF|CHW|CLF|CLP|CNY|COP|COU|CRC|CUP|CVE|CZK|DJF|DKK|DOP|DZD|EGP|ERN|ETB|EUR|FJD|FKP|GBP|GEL|GHS|GIP|GMD|GNF|GTQ|GYD|HKD|HNL|HTG|HUF|IDR|ILS|INR|IQD|IRR|ISK|JMD|JOD|JPY|KES|KGS|KHR|KMF|KPW|KRW|KWD|KYD|KZT|LAK|LBP|LKR|LRD|LSL|LYD|MAD|MDL|MGA|MKD|MMK|MNT|MOP|MRU|MUR|MVR|MWK|MXN|MXV|MYR|MZN|NAD|NGN|NIO|NOK|NPR|NZD|OMR|PAB|PEN|PGK|PHP|PKR|PLN|PYG|QAR|RON|RSD|RUB|RWF|SAR|SBD|SCR|SDG|SEK|SGD|SHP|SLE|SOS|SRD|SSP|STN|SVC|SYP|SZL|THB|TJS|TMT|TND|TOP|TRY|TTD|TWD|TZS|UAH|UGX|USD|USN|UYI|UYU|UYW|UZS|VED|VES|VND|VUV|WST|XAD|XAF|XAG|XAU|XBA|XBB|XBC|XBD|XCD|XCG|XDR|XOF|XPD|XPF|XPT|XSU|XTS|XUA|XXX|YER|ZAR|ZMW|ZWG)$/, iban = /^[A-Z]{2}(?!00|01|99)\d{2}[A-Z0-9]{11,30}$/, dateSource = "(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))";
-  function anchor(source) {
-    return new RegExp(`^${source}$`);
-  }
-  var date = /* @__PURE__ */ anchor(dateSource);
+  }, cidrv4 = /^((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9][0-9]|[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9][0-9]|[0-9])\/([0-9]|[1-2][0-9]|3[0-2])$/, cidrv6 = /^(([0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|::|([0-9a-fA-F]{1,4})?::([0-9a-fA-F]{1,4}:?){0,6})\/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$/, base64 = /^$|^(?:[0-9a-zA-Z+/]{4})*(?:(?:[0-9a-zA-Z+/]{2}==)|(?:[0-9a-zA-Z+/]{3}=))?$/, base64url = /^[A-Za-z0-9_-]*$/, hostname = /^(?=.{1,253}\.?$)[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[-0-9a-zA-Z]{0,61}[0-9a-zA-Z])?)*\.?$/, domain = /^([a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z]{2,}$/, e164 = /^\+[1-9]\d{6,14}$/, dateSource = "(?:(?:\\d\\d[2468][048]|\\d\\d[13579][26]|\\d\\d0[48]|[02468][048]00|[13579][26]00)-02-29|\\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|(?:02)-(?:0[1-9]|1\\d|2[0-8])))", date = /* @__PURE__ */ new RegExp(`^${dateSource}$`);
   function timeSource(args) {
     let hhmm = "(?:[01]\\d|2[0-3]):[0-5]\\d";
-    return typeof args.precision == "number" ? args.precision === -1 ? `${hhmm}` : args.precision === 0 ? `${hhmm}:[0-5]\\d` : `${hhmm}:[0-5]\\d\\.\\d{${args.precision}}` : args.seconds ? `${hhmm}:[0-5]\\d(?:\\.\\d+)?` : `${hhmm}(?::[0-5]\\d(?:\\.\\d+)?)?`;
+    return typeof args.precision == "number" ? args.precision === -1 ? `${hhmm}` : args.precision === 0 ? `${hhmm}:[0-5]\\d` : `${hhmm}:[0-5]\\d\\.\\d{${args.precision}}` : `${hhmm}(?::[0-5]\\d(?:\\.\\d+)?)?`;
   }
   function time(args) {
     return new RegExp(`^${timeSource(args)}$`);
   }
   function datetime(args) {
-    let opts = ["Z"];
-    args.offset && opts.push("([+-](?:[01]\\d|2[0-3]):[0-5]\\d)");
-    let qualified = `${timeSource({ precision: args.precision, seconds: !0 })}(?:${opts.join("|")})`, timeRegex = args.local ? `${qualified}|${timeSource({ precision: args.precision })}` : qualified;
+    let time3 = timeSource({ precision: args.precision }), opts = ["Z"];
+    args.local && opts.push(""), args.offset && opts.push("([+-](?:[01]\\d|2[0-3]):[0-5]\\d)");
+    let timeRegex = `${time3}(?:${opts.join("|")})`;
     return new RegExp(`^${dateSource}T(?:${timeRegex})$`);
   }
-  var anyString = /^[\s\S]{0,}$/, string = (params) => {
+  var string = (params) => {
     let regex = params ? `[\\s\\S]{${params?.minimum ?? 0},${params?.maximum ?? ""}}` : "[\\s\\S]*";
     return new RegExp(`^${regex}$`);
   }, bigint = /^-?\d+n?$/, integer = /^-?\d+$/, number = /^-?\d+(?:\.\d+)?$/, boolean = /^(?:true|false)$/i, _null = /^null$/i;
@@ -1914,24 +1568,21 @@
 
   // node_modules/zod/v4/core/checks.js
   var $ZodCheck = /* @__PURE__ */ $constructor("$ZodCheck", (inst, def) => {
-    var _a3;
-    inst._zod ?? (inst._zod = {}), inst._zod.def = def, (_a3 = inst._zod).onattach ?? (_a3.onattach = []);
-  }), _whenHasSize = (payload) => {
-    let val = payload.value;
-    return !nullish(val) && val.size !== void 0;
-  }, _whenHasLength = (payload) => {
-    let val = payload.value;
-    return !nullish(val) && val.length !== void 0;
-  }, numericOriginMap = {
+    var _a2;
+    inst._zod ?? (inst._zod = {}), inst._zod.def = def, (_a2 = inst._zod).onattach ?? (_a2.onattach = []);
+  }), numericOriginMap = {
     number: "number",
     bigint: "bigint",
     object: "date"
   }, $ZodCheckLessThan = /* @__PURE__ */ $constructor("$ZodCheckLessThan", (inst, def) => {
     $ZodCheck.init(inst, def);
     let origin2 = numericOriginMap[typeof def.value];
-    inst._zod.check = (payload) => {
+    inst._zod.onattach.push((inst2) => {
+      let bag = inst2._zod.bag, curr = (def.inclusive ? bag.maximum : bag.exclusiveMaximum) ?? Number.POSITIVE_INFINITY;
+      def.value < curr && (def.inclusive ? bag.maximum = def.value : bag.exclusiveMaximum = def.value);
+    }), inst._zod.check = (payload) => {
       (def.inclusive ? payload.value <= def.value : payload.value < def.value) || payload.issues.push({
-        origin: numericOriginMap[typeof payload.value] ?? origin2,
+        origin: origin2,
         code: "too_big",
         maximum: typeof def.value == "object" ? def.value.getTime() : def.value,
         input: payload.value,
@@ -1943,9 +1594,12 @@
   }), $ZodCheckGreaterThan = /* @__PURE__ */ $constructor("$ZodCheckGreaterThan", (inst, def) => {
     $ZodCheck.init(inst, def);
     let origin2 = numericOriginMap[typeof def.value];
-    inst._zod.check = (payload) => {
+    inst._zod.onattach.push((inst2) => {
+      let bag = inst2._zod.bag, curr = (def.inclusive ? bag.minimum : bag.exclusiveMinimum) ?? Number.NEGATIVE_INFINITY;
+      def.value > curr && (def.inclusive ? bag.minimum = def.value : bag.exclusiveMinimum = def.value);
+    }), inst._zod.check = (payload) => {
       (def.inclusive ? payload.value >= def.value : payload.value > def.value) || payload.issues.push({
-        origin: numericOriginMap[typeof payload.value] ?? origin2,
+        origin: origin2,
         code: "too_small",
         minimum: typeof def.value == "object" ? def.value.getTime() : def.value,
         input: payload.value,
@@ -1955,13 +1609,13 @@
       });
     };
   }), $ZodCheckMultipleOf = /* @__PURE__ */ $constructor("$ZodCheckMultipleOf", (inst, def) => {
-    $ZodCheck.init(inst, def), inst._zod.check = (payload) => {
+    $ZodCheck.init(inst, def), inst._zod.onattach.push((inst2) => {
+      var _a2;
+      (_a2 = inst2._zod.bag).multipleOf ?? (_a2.multipleOf = def.value);
+    }), inst._zod.check = (payload) => {
       if (typeof payload.value != typeof def.value)
         throw new Error("Cannot mix number and bigint in multiple_of check.");
-      (typeof payload.value == "bigint" ? (
-        // `value % 0n` throws, and nothing is a multiple of zero — the number branch already fails this way via NaN
-        def.value !== BigInt(0) && payload.value % def.value === BigInt(0)
-      ) : floatSafeRemainder(payload.value, def.value) === 0) || payload.issues.push({
+      (typeof payload.value == "bigint" ? payload.value % def.value === BigInt(0) : floatSafeRemainder(payload.value, def.value) === 0) || payload.issues.push({
         origin: typeof payload.value,
         code: "not_multiple_of",
         divisor: def.value,
@@ -1973,23 +1627,26 @@
   }), $ZodCheckNumberFormat = /* @__PURE__ */ $constructor("$ZodCheckNumberFormat", (inst, def) => {
     $ZodCheck.init(inst, def), def.format = def.format || "float64";
     let isInt = def.format?.includes("int"), origin2 = isInt ? "int" : "number", [minimum, maximum] = NUMBER_FORMAT_RANGES[def.format];
-    inst._zod.check = (payload) => {
-      let input2 = payload.value;
+    inst._zod.onattach.push((inst2) => {
+      let bag = inst2._zod.bag;
+      bag.format = def.format, bag.minimum = minimum, bag.maximum = maximum, isInt && (bag.pattern = integer);
+    }), inst._zod.check = (payload) => {
+      let input = payload.value;
       if (isInt) {
-        if (!Number.isInteger(input2)) {
+        if (!Number.isInteger(input)) {
           payload.issues.push({
             expected: origin2,
             format: def.format,
             code: "invalid_type",
             continue: !1,
-            input: input2,
+            input,
             inst
           });
           return;
         }
-        if (!Number.isSafeInteger(input2)) {
-          input2 > 0 ? payload.issues.push({
-            input: input2,
+        if (!Number.isSafeInteger(input)) {
+          input > 0 ? payload.issues.push({
+            input,
             code: "too_big",
             maximum: Number.MAX_SAFE_INTEGER,
             note: "Integers must be within the safe integer range.",
@@ -1998,7 +1655,7 @@
             inclusive: !0,
             continue: !def.abort
           }) : payload.issues.push({
-            input: input2,
+            input,
             code: "too_small",
             minimum: Number.MIN_SAFE_INTEGER,
             note: "Integers must be within the safe integer range.",
@@ -2010,17 +1667,17 @@
           return;
         }
       }
-      input2 < minimum && payload.issues.push({
+      input < minimum && payload.issues.push({
         origin: "number",
-        input: input2,
+        input,
         code: "too_small",
         minimum,
         inclusive: !0,
         inst,
         continue: !def.abort
-      }), input2 > maximum && payload.issues.push({
+      }), input > maximum && payload.issues.push({
         origin: "number",
-        input: input2,
+        input,
         code: "too_big",
         maximum,
         inclusive: !0,
@@ -2031,19 +1688,22 @@
   }), $ZodCheckBigIntFormat = /* @__PURE__ */ $constructor("$ZodCheckBigIntFormat", (inst, def) => {
     $ZodCheck.init(inst, def);
     let [minimum, maximum] = BIGINT_FORMAT_RANGES[def.format];
-    inst._zod.check = (payload) => {
-      let input2 = payload.value;
-      input2 < minimum && payload.issues.push({
+    inst._zod.onattach.push((inst2) => {
+      let bag = inst2._zod.bag;
+      bag.format = def.format, bag.minimum = minimum, bag.maximum = maximum;
+    }), inst._zod.check = (payload) => {
+      let input = payload.value;
+      input < minimum && payload.issues.push({
         origin: "bigint",
-        input: input2,
+        input,
         code: "too_small",
         minimum,
         inclusive: !0,
         inst,
         continue: !def.abort
-      }), input2 > maximum && payload.issues.push({
+      }), input > maximum && payload.issues.push({
         origin: "bigint",
-        input: input2,
+        input,
         code: "too_big",
         maximum,
         inclusive: !0,
@@ -2052,42 +1712,60 @@
       });
     };
   }), $ZodCheckMaxSize = /* @__PURE__ */ $constructor("$ZodCheckMaxSize", (inst, def) => {
-    var _a3;
-    $ZodCheck.init(inst, def), (_a3 = inst._zod.def).when ?? (_a3.when = _whenHasSize), inst._zod.check = (payload) => {
-      let input2 = payload.value;
-      input2.size <= def.maximum || payload.issues.push({
-        origin: getSizableOrigin(input2),
+    var _a2;
+    $ZodCheck.init(inst, def), (_a2 = inst._zod.def).when ?? (_a2.when = (payload) => {
+      let val = payload.value;
+      return !nullish(val) && val.size !== void 0;
+    }), inst._zod.onattach.push((inst2) => {
+      let curr = inst2._zod.bag.maximum ?? Number.POSITIVE_INFINITY;
+      def.maximum < curr && (inst2._zod.bag.maximum = def.maximum);
+    }), inst._zod.check = (payload) => {
+      let input = payload.value;
+      input.size <= def.maximum || payload.issues.push({
+        origin: getSizableOrigin(input),
         code: "too_big",
         maximum: def.maximum,
         inclusive: !0,
-        input: input2,
+        input,
         inst,
         continue: !def.abort
       });
     };
   }), $ZodCheckMinSize = /* @__PURE__ */ $constructor("$ZodCheckMinSize", (inst, def) => {
-    var _a3;
-    $ZodCheck.init(inst, def), (_a3 = inst._zod.def).when ?? (_a3.when = _whenHasSize), inst._zod.check = (payload) => {
-      let input2 = payload.value;
-      input2.size >= def.minimum || payload.issues.push({
-        origin: getSizableOrigin(input2),
+    var _a2;
+    $ZodCheck.init(inst, def), (_a2 = inst._zod.def).when ?? (_a2.when = (payload) => {
+      let val = payload.value;
+      return !nullish(val) && val.size !== void 0;
+    }), inst._zod.onattach.push((inst2) => {
+      let curr = inst2._zod.bag.minimum ?? Number.NEGATIVE_INFINITY;
+      def.minimum > curr && (inst2._zod.bag.minimum = def.minimum);
+    }), inst._zod.check = (payload) => {
+      let input = payload.value;
+      input.size >= def.minimum || payload.issues.push({
+        origin: getSizableOrigin(input),
         code: "too_small",
         minimum: def.minimum,
         inclusive: !0,
-        input: input2,
+        input,
         inst,
         continue: !def.abort
       });
     };
   }), $ZodCheckSizeEquals = /* @__PURE__ */ $constructor("$ZodCheckSizeEquals", (inst, def) => {
-    var _a3;
-    $ZodCheck.init(inst, def), (_a3 = inst._zod.def).when ?? (_a3.when = _whenHasSize), inst._zod.check = (payload) => {
-      let input2 = payload.value, size = input2.size;
+    var _a2;
+    $ZodCheck.init(inst, def), (_a2 = inst._zod.def).when ?? (_a2.when = (payload) => {
+      let val = payload.value;
+      return !nullish(val) && val.size !== void 0;
+    }), inst._zod.onattach.push((inst2) => {
+      let bag = inst2._zod.bag;
+      bag.minimum = def.size, bag.maximum = def.size, bag.size = def.size;
+    }), inst._zod.check = (payload) => {
+      let input = payload.value, size = input.size;
       if (size === def.size)
         return;
       let tooBig = size > def.size;
       payload.issues.push({
-        origin: getSizableOrigin(input2),
+        origin: getSizableOrigin(input),
         ...tooBig ? { code: "too_big", maximum: def.size } : { code: "too_small", minimum: def.size },
         inclusive: !0,
         exact: !0,
@@ -2097,46 +1775,64 @@
       });
     };
   }), $ZodCheckMaxLength = /* @__PURE__ */ $constructor("$ZodCheckMaxLength", (inst, def) => {
-    var _a3;
-    $ZodCheck.init(inst, def), (_a3 = inst._zod.def).when ?? (_a3.when = _whenHasLength), inst._zod.check = (payload) => {
-      let input2 = payload.value, units = input2.length;
-      if ((typeof input2 == "string" && units > def.maximum ? codePointLength(input2) : units) <= def.maximum)
+    var _a2;
+    $ZodCheck.init(inst, def), (_a2 = inst._zod.def).when ?? (_a2.when = (payload) => {
+      let val = payload.value;
+      return !nullish(val) && val.length !== void 0;
+    }), inst._zod.onattach.push((inst2) => {
+      let curr = inst2._zod.bag.maximum ?? Number.POSITIVE_INFINITY;
+      def.maximum < curr && (inst2._zod.bag.maximum = def.maximum);
+    }), inst._zod.check = (payload) => {
+      let input = payload.value;
+      if (input.length <= def.maximum)
         return;
-      let origin2 = getLengthableOrigin(input2);
+      let origin2 = getLengthableOrigin(input);
       payload.issues.push({
         origin: origin2,
         code: "too_big",
         maximum: def.maximum,
         inclusive: !0,
-        input: input2,
+        input,
         inst,
         continue: !def.abort
       });
     };
   }), $ZodCheckMinLength = /* @__PURE__ */ $constructor("$ZodCheckMinLength", (inst, def) => {
-    var _a3;
-    $ZodCheck.init(inst, def), (_a3 = inst._zod.def).when ?? (_a3.when = _whenHasLength), inst._zod.check = (payload) => {
-      let input2 = payload.value, units = input2.length;
-      if ((typeof input2 == "string" && units >= def.minimum && units < def.minimum * 2 ? codePointLength(input2) : units) >= def.minimum)
+    var _a2;
+    $ZodCheck.init(inst, def), (_a2 = inst._zod.def).when ?? (_a2.when = (payload) => {
+      let val = payload.value;
+      return !nullish(val) && val.length !== void 0;
+    }), inst._zod.onattach.push((inst2) => {
+      let curr = inst2._zod.bag.minimum ?? Number.NEGATIVE_INFINITY;
+      def.minimum > curr && (inst2._zod.bag.minimum = def.minimum);
+    }), inst._zod.check = (payload) => {
+      let input = payload.value;
+      if (input.length >= def.minimum)
         return;
-      let origin2 = getLengthableOrigin(input2);
+      let origin2 = getLengthableOrigin(input);
       payload.issues.push({
         origin: origin2,
         code: "too_small",
         minimum: def.minimum,
         inclusive: !0,
-        input: input2,
+        input,
         inst,
         continue: !def.abort
       });
     };
   }), $ZodCheckLengthEquals = /* @__PURE__ */ $constructor("$ZodCheckLengthEquals", (inst, def) => {
-    var _a3;
-    $ZodCheck.init(inst, def), (_a3 = inst._zod.def).when ?? (_a3.when = _whenHasLength), inst._zod.check = (payload) => {
-      let input2 = payload.value, units = input2.length, length = typeof input2 == "string" && units >= def.length && units <= def.length * 2 ? codePointLength(input2) : units;
+    var _a2;
+    $ZodCheck.init(inst, def), (_a2 = inst._zod.def).when ?? (_a2.when = (payload) => {
+      let val = payload.value;
+      return !nullish(val) && val.length !== void 0;
+    }), inst._zod.onattach.push((inst2) => {
+      let bag = inst2._zod.bag;
+      bag.minimum = def.length, bag.maximum = def.length, bag.length = def.length;
+    }), inst._zod.check = (payload) => {
+      let input = payload.value, length = input.length;
       if (length === def.length)
         return;
-      let origin2 = getLengthableOrigin(input2), tooBig = length > def.length;
+      let origin2 = getLengthableOrigin(input), tooBig = length > def.length;
       payload.issues.push({
         origin: origin2,
         ...tooBig ? { code: "too_big", maximum: def.length } : { code: "too_small", minimum: def.length },
@@ -2148,8 +1844,11 @@
       });
     };
   }), $ZodCheckStringFormat = /* @__PURE__ */ $constructor("$ZodCheckStringFormat", (inst, def) => {
-    var _a3, _b;
-    $ZodCheck.init(inst, def), def.pattern ? (_a3 = inst._zod).check ?? (_a3.check = (payload) => {
+    var _a2, _b;
+    $ZodCheck.init(inst, def), inst._zod.onattach.push((inst2) => {
+      let bag = inst2._zod.bag;
+      bag.format = def.format, def.pattern && (bag.patterns ?? (bag.patterns = /* @__PURE__ */ new Set()), bag.patterns.add(def.pattern));
+    }), def.pattern ? (_a2 = inst._zod).check ?? (_a2.check = (payload) => {
       def.pattern.lastIndex = 0, !def.pattern.test(payload.value) && payload.issues.push({
         origin: "string",
         code: "invalid_format",
@@ -2179,8 +1878,11 @@
     def.pattern ?? (def.pattern = uppercase), $ZodCheckStringFormat.init(inst, def);
   }), $ZodCheckIncludes = /* @__PURE__ */ $constructor("$ZodCheckIncludes", (inst, def) => {
     $ZodCheck.init(inst, def);
-    let escapedRegex = escapeRegex(def.includes), pattern = new RegExp(typeof def.position == "number" ? `^.{${def.position},}${escapedRegex}` : escapedRegex);
-    def.pattern = pattern, inst._zod.check = (payload) => {
+    let escapedRegex = escapeRegex(def.includes), pattern = new RegExp(typeof def.position == "number" ? `^.{${def.position}}${escapedRegex}` : escapedRegex);
+    def.pattern = pattern, inst._zod.onattach.push((inst2) => {
+      let bag = inst2._zod.bag;
+      bag.patterns ?? (bag.patterns = /* @__PURE__ */ new Set()), bag.patterns.add(pattern);
+    }), inst._zod.check = (payload) => {
       payload.value.includes(def.includes, def.position) || payload.issues.push({
         origin: "string",
         code: "invalid_format",
@@ -2194,7 +1896,10 @@
   }), $ZodCheckStartsWith = /* @__PURE__ */ $constructor("$ZodCheckStartsWith", (inst, def) => {
     $ZodCheck.init(inst, def);
     let pattern = new RegExp(`^${escapeRegex(def.prefix)}.*`);
-    def.pattern ?? (def.pattern = pattern), inst._zod.check = (payload) => {
+    def.pattern ?? (def.pattern = pattern), inst._zod.onattach.push((inst2) => {
+      let bag = inst2._zod.bag;
+      bag.patterns ?? (bag.patterns = /* @__PURE__ */ new Set()), bag.patterns.add(pattern);
+    }), inst._zod.check = (payload) => {
       payload.value.startsWith(def.prefix) || payload.issues.push({
         origin: "string",
         code: "invalid_format",
@@ -2208,7 +1913,10 @@
   }), $ZodCheckEndsWith = /* @__PURE__ */ $constructor("$ZodCheckEndsWith", (inst, def) => {
     $ZodCheck.init(inst, def);
     let pattern = new RegExp(`.*${escapeRegex(def.suffix)}$`);
-    def.pattern ?? (def.pattern = pattern), inst._zod.check = (payload) => {
+    def.pattern ?? (def.pattern = pattern), inst._zod.onattach.push((inst2) => {
+      let bag = inst2._zod.bag;
+      bag.patterns ?? (bag.patterns = /* @__PURE__ */ new Set()), bag.patterns.add(pattern);
+    }), inst._zod.check = (payload) => {
       payload.value.endsWith(def.suffix) || payload.issues.push({
         origin: "string",
         code: "invalid_format",
@@ -2233,30 +1941,12 @@
         return result.then((result2) => handleCheckPropertyResult(result2, payload, def.property));
       handleCheckPropertyResult(result, payload, def.property);
     };
-  }), $ZodCheckProperties = /* @__PURE__ */ $constructor("$ZodCheckProperties", (inst, def) => {
-    $ZodCheck.init(inst, def), hide(inst, Symbol.iterator, function* () {
-      yield inst;
-    });
-    let entries;
-    inst._zod.check = (payload) => {
-      if (payload.value == null) {
-        payload.issues.push({ expected: "object", code: "invalid_type", input: payload.value, inst });
-        return;
-      }
-      entries ?? (entries = Reflect.ownKeys(def.shape).map((key) => [key, def.shape[key]]));
-      let input2 = payload.value, proms;
-      for (let [key, schema] of entries) {
-        let result = schema._zod.run({ value: input2[key], issues: [] }, {});
-        result instanceof Promise ? (proms ?? (proms = []), proms.push(result.then((result2) => handleCheckPropertyResult(result2, payload, key)))) : handleCheckPropertyResult(result, payload, key);
-      }
-      if (proms)
-        return Promise.all(proms).then(() => {
-        });
-    };
   }), $ZodCheckMimeType = /* @__PURE__ */ $constructor("$ZodCheckMimeType", (inst, def) => {
     $ZodCheck.init(inst, def);
     let mimeSet = new Set(def.mime);
-    inst._zod.check = (payload) => {
+    inst._zod.onattach.push((inst2) => {
+      inst2._zod.bag.mime = def.mime;
+    }), inst._zod.check = (payload) => {
       mimeSet.has(payload.value.type) || payload.issues.push({
         code: "invalid_value",
         values: def.mime,
@@ -2273,17 +1963,11 @@
 
   // node_modules/zod/v4/core/doc.js
   var Doc = class {
-    constructor(args = [], closed = {}) {
-      this.content = [], this.indent = 0, this.args = args, this.closed = closed;
+    constructor(args = []) {
+      this.content = [], this.indent = 0, this && (this.args = args);
     }
-    // the compiler catches a child's throw and keeps writing into this doc, so the indent has to unwind with it
     indented(fn) {
-      this.indent += 1;
-      try {
-        fn(this);
-      } finally {
-        this.indent -= 1;
-      }
+      this.indent += 1, fn(this), this.indent -= 1;
     }
     write(arg) {
       if (typeof arg == "function") {
@@ -2296,41 +1980,38 @@
         this.content.push(line);
     }
     compile() {
-      let F = Function, content = this?.content ?? [""];
-      return new F(...Object.keys(this.closed), `return function (${this.args.join(", ")}) {
-${content.join(`
-`)}
-};`)(...Object.values(this.closed));
+      let F = Function, args = this?.args, lines = [...(this?.content ?? [""]).map((x) => `  ${x}`)];
+      return new F(...args, lines.join(`
+`));
     }
   };
 
   // node_modules/zod/v4/core/versions.js
   var version = {
     major: 4,
-    minor: 6,
-    patch: 7
+    minor: 3,
+    patch: 6
   };
 
   // node_modules/zod/v4/core/schemas.js
   var $ZodType = /* @__PURE__ */ $constructor("$ZodType", (inst, def) => {
-    var _a3;
+    var _a2;
     inst ?? (inst = {}), inst._zod.def = def, inst._zod.bag = inst._zod.bag || {}, inst._zod.version = version;
-    let defChecks = inst._zod.def.checks, checks = inst._zod.traits.has("$ZodCheck") ? [inst, ...defChecks ?? []] : defChecks?.length ? [...defChecks] : [];
+    let checks = [...inst._zod.def.checks ?? []];
+    inst._zod.traits.has("$ZodCheck") && checks.unshift(inst);
     for (let ch of checks)
       for (let fn of ch._zod.onattach)
         fn(inst);
     if (checks.length === 0)
-      (_a3 = inst._zod).deferred ?? (_a3.deferred = []), inst._zod.deferred?.push(() => {
+      (_a2 = inst._zod).deferred ?? (_a2.deferred = []), inst._zod.deferred?.push(() => {
         inst._zod.run = inst._zod.parse;
       });
     else {
       let runChecks = (payload, checks2, ctx) => {
-        if (payload.memo)
-          return payload;
         let isAborted = aborted(payload), asyncResult;
         for (let ch of checks2) {
           if (ch._zod.def.when) {
-            if (explicitlyAborted(payload) || !ch._zod.def.when(payload))
+            if (!ch._zod.def.when(payload))
               continue;
           } else if (isAborted)
             continue;
@@ -2339,12 +2020,12 @@ ${content.join(`
             throw new $ZodAsyncError();
           if (asyncResult || _ instanceof Promise)
             asyncResult = (asyncResult ?? Promise.resolve()).then(async () => {
-              await _, payload.issues.length !== currLen && (attachSchema(payload.issues, currLen, inst), isAborted || (isAborted = aborted(payload, currLen)));
+              await _, payload.issues.length !== currLen && (isAborted || (isAborted = aborted(payload, currLen)));
             });
           else {
             if (payload.issues.length === currLen)
               continue;
-            attachSchema(payload.issues, currLen, inst), isAborted || (isAborted = aborted(payload, currLen));
+            isAborted || (isAborted = aborted(payload, currLen));
           }
         }
         return asyncResult ? asyncResult.then(() => payload) : payload;
@@ -2375,37 +2056,20 @@ ${content.join(`
         return runChecks(result, checks, ctx);
       };
     }
-  }, {
-    // Wrappers extend this by installing a richer factory over it; reading it eagerly would defeat the laziness.
-    get "~standard"() {
-      return hide(this, "~standard", standardProps(this));
-    },
-    set "~standard"(value) {
-      own(this, "~standard", value);
-    }
-  }), toStandardResult = (r, ctx) => r.issues.length ? { issues: r.issues.map((iss) => finalizeIssue(iss, ctx, config())) } : { value: r.value };
-  async function validateAsync2(inst, value) {
-    let ctx = { async: !0 };
-    return toStandardResult(await inst._zod.run({ value, issues: [] }, ctx), ctx);
-  }
-  function standardProps(inst) {
-    return {
+    defineLazy(inst, "~standard", () => ({
       validate: (value) => {
-        let ctx = { async: !1 };
         try {
-          let r = inst._zod.run({ value, issues: [] }, ctx);
-          if (!(r instanceof Promise))
-            return toStandardResult(r, ctx);
+          let r = safeParse(inst, value);
+          return r.success ? { value: r.data } : { issues: r.error?.issues };
         } catch {
+          return safeParseAsync(inst, value).then((r) => r.success ? { value: r.data } : { issues: r.error?.issues });
         }
-        return validateAsync2(inst, value);
       },
       vendor: "zod",
       version: 1
-    };
-  }
-  var $ZodString = /* @__PURE__ */ $constructor("$ZodString", (inst, def) => {
-    $ZodType.init(inst, def), inst._zod.pattern = def.pattern ?? anyString, inst._zod.parse = (payload, _) => {
+    }));
+  }), $ZodString = /* @__PURE__ */ $constructor("$ZodString", (inst, def) => {
+    $ZodType.init(inst, def), inst._zod.pattern = [...inst?._zod.bag?.patterns ?? []].pop() ?? string(inst._zod.bag), inst._zod.parse = (payload, _) => {
       if (def.coerce)
         try {
           payload.value = String(payload.value);
@@ -2442,71 +2106,11 @@ ${content.join(`
     $ZodStringFormat.init(inst, def);
   }), $ZodEmail = /* @__PURE__ */ $constructor("$ZodEmail", (inst, def) => {
     def.pattern ?? (def.pattern = email), $ZodStringFormat.init(inst, def);
-  }), URL_BAD_FORMAT = 1, URL_UNPARSEABLE = 2;
-  function canParseURL(input2) {
-    try {
-      return typeof URL < "u" && typeof URL.canParse == "function" ? URL.canParse(input2) : (new URL(input2), !0);
-    } catch {
-      return !1;
-    }
-  }
-  function validateURL(trimmed, def) {
-    return !("normalize" in def) && !("hostname" in def) && !("protocol" in def) ? canParseURL(trimmed) || URL_UNPARSEABLE : parseURLObject(trimmed, def);
-  }
-  function parseURLObject(trimmed, def) {
-    if (!def.normalize && def.protocol?.source === httpProtocol.source && !/^https?:\/\//i.test(trimmed))
-      return URL_BAD_FORMAT;
-    try {
-      if (typeof URL < "u") {
-        let URLStatic = URL;
-        if (typeof URLStatic.parse == "function")
-          return URLStatic.parse(trimmed) ?? URL_UNPARSEABLE;
-      }
-      return new URL(trimmed);
-    } catch {
-      return URL_UNPARSEABLE;
-    }
-  }
-  var asciiTabOrNewline = /[\t\n\r]/g;
-  function stripTabAndNewline(value) {
-    return value.replace(asciiTabOrNewline, "");
-  }
-  function urlHostnameOk(url2, hostname3) {
-    return hostname3.lastIndex = 0, hostname3.test(url2.hostname);
-  }
-  function urlProtocolOk(url2, protocol) {
-    return protocol.lastIndex = 0, protocol.test(url2.protocol.endsWith(":") ? url2.protocol.slice(0, -1) : url2.protocol);
-  }
-  var $ZodURL = /* @__PURE__ */ $constructor("$ZodURL", (inst, def) => {
+  }), $ZodURL = /* @__PURE__ */ $constructor("$ZodURL", (inst, def) => {
     $ZodStringFormat.init(inst, def), inst._zod.check = (payload) => {
       try {
-        let trimmed = payload.value.trim(), url2 = validateURL(trimmed, def);
-        if (url2 === URL_BAD_FORMAT) {
-          payload.issues.push({
-            code: "invalid_format",
-            format: "url",
-            note: "Invalid URL format",
-            input: payload.value,
-            inst,
-            continue: !def.abort
-          });
-          return;
-        }
-        if (url2 === URL_UNPARSEABLE) {
-          payload.issues.push({
-            code: "invalid_format",
-            format: "url",
-            input: payload.value,
-            inst,
-            continue: !def.abort
-          });
-          return;
-        }
-        if (url2 === !0) {
-          payload.value = stripTabAndNewline(trimmed);
-          return;
-        }
-        def.hostname && !urlHostnameOk(url2, def.hostname) && payload.issues.push({
+        let trimmed = payload.value.trim(), url2 = new URL(trimmed);
+        def.hostname && (def.hostname.lastIndex = 0, def.hostname.test(url2.hostname) || payload.issues.push({
           code: "invalid_format",
           format: "url",
           note: "Invalid hostname",
@@ -2514,7 +2118,7 @@ ${content.join(`
           input: payload.value,
           inst,
           continue: !def.abort
-        }), def.protocol && !urlProtocolOk(url2, def.protocol) && payload.issues.push({
+        })), def.protocol && (def.protocol.lastIndex = 0, def.protocol.test(url2.protocol.endsWith(":") ? url2.protocol.slice(0, -1) : url2.protocol) || payload.issues.push({
           code: "invalid_format",
           format: "url",
           note: "Invalid protocol",
@@ -2522,7 +2126,7 @@ ${content.join(`
           input: payload.value,
           inst,
           continue: !def.abort
-        }), payload.value = def.normalize ? url2.href : stripTabAndNewline(trimmed);
+        })), def.normalize ? payload.value = url2.href : payload.value = trimmed;
         return;
       } catch {
         payload.issues.push({
@@ -2537,9 +2141,7 @@ ${content.join(`
   }), $ZodEmoji = /* @__PURE__ */ $constructor("$ZodEmoji", (inst, def) => {
     def.pattern ?? (def.pattern = emoji()), $ZodStringFormat.init(inst, def);
   }), $ZodNanoID = /* @__PURE__ */ $constructor("$ZodNanoID", (inst, def) => {
-    if (def.length !== void 0 && (!Number.isInteger(def.length) || def.length < 1))
-      throw new Error(`Invalid nanoid length: ${def.length}`);
-    def.pattern ?? (def.pattern = def.length === void 0 ? nanoid : nanoidOfLength(def.length)), $ZodStringFormat.init(inst, def);
+    def.pattern ?? (def.pattern = nanoid), $ZodStringFormat.init(inst, def);
   }), $ZodCUID = /* @__PURE__ */ $constructor("$ZodCUID", (inst, def) => {
     def.pattern ?? (def.pattern = cuid), $ZodStringFormat.init(inst, def);
   }), $ZodCUID2 = /* @__PURE__ */ $constructor("$ZodCUID2", (inst, def) => {
@@ -2559,51 +2161,55 @@ ${content.join(`
   }), $ZodISODuration = /* @__PURE__ */ $constructor("$ZodISODuration", (inst, def) => {
     def.pattern ?? (def.pattern = duration), $ZodStringFormat.init(inst, def);
   }), $ZodIPv4 = /* @__PURE__ */ $constructor("$ZodIPv4", (inst, def) => {
-    def.pattern ?? (def.pattern = ipv4), $ZodStringFormat.init(inst, def);
-  }), ipv6Alphabet = /^[0-9a-fA-F:.]+$/;
-  function isValidIPv6(value) {
-    return ipv6Alphabet.test(value) ? canParseURL(`http://[${value}]`) : !1;
-  }
-  var $ZodIPv6 = /* @__PURE__ */ $constructor("$ZodIPv6", (inst, def) => {
-    def.pattern ?? (def.pattern = ipv6), $ZodStringFormat.init(inst, def), inst._zod.check = (payload) => {
-      isValidIPv6(payload.value) || payload.issues.push({
-        code: "invalid_format",
-        format: "ipv6",
-        input: payload.value,
-        inst,
-        continue: !def.abort
-      });
+    def.pattern ?? (def.pattern = ipv4), $ZodStringFormat.init(inst, def), inst._zod.bag.format = "ipv4";
+  }), $ZodIPv6 = /* @__PURE__ */ $constructor("$ZodIPv6", (inst, def) => {
+    def.pattern ?? (def.pattern = ipv6), $ZodStringFormat.init(inst, def), inst._zod.bag.format = "ipv6", inst._zod.check = (payload) => {
+      try {
+        new URL(`http://[${payload.value}]`);
+      } catch {
+        payload.issues.push({
+          code: "invalid_format",
+          format: "ipv6",
+          input: payload.value,
+          inst,
+          continue: !def.abort
+        });
+      }
     };
   }), $ZodMAC = /* @__PURE__ */ $constructor("$ZodMAC", (inst, def) => {
-    def.pattern ?? (def.pattern = mac(def.delimiter)), $ZodStringFormat.init(inst, def);
+    def.pattern ?? (def.pattern = mac(def.delimiter)), $ZodStringFormat.init(inst, def), inst._zod.bag.format = "mac";
   }), $ZodCIDRv4 = /* @__PURE__ */ $constructor("$ZodCIDRv4", (inst, def) => {
     def.pattern ?? (def.pattern = cidrv4), $ZodStringFormat.init(inst, def);
-  });
-  function isValidCIDRv6(value) {
-    let parts = value.split("/");
-    if (parts.length !== 2)
-      return !1;
-    let [address, prefix] = parts;
-    if (!prefix)
-      return !1;
-    let prefixNum = Number(prefix);
-    return `${prefixNum}` !== prefix || prefixNum < 0 || prefixNum > 128 ? !1 : isValidIPv6(address);
-  }
-  var $ZodCIDRv6 = /* @__PURE__ */ $constructor("$ZodCIDRv6", (inst, def) => {
+  }), $ZodCIDRv6 = /* @__PURE__ */ $constructor("$ZodCIDRv6", (inst, def) => {
     def.pattern ?? (def.pattern = cidrv6), $ZodStringFormat.init(inst, def), inst._zod.check = (payload) => {
-      isValidCIDRv6(payload.value) || payload.issues.push({
-        code: "invalid_format",
-        format: "cidrv6",
-        input: payload.value,
-        inst,
-        continue: !def.abort
-      });
+      let parts2 = payload.value.split("/");
+      try {
+        if (parts2.length !== 2)
+          throw new Error();
+        let [address, prefix] = parts2;
+        if (!prefix)
+          throw new Error();
+        let prefixNum = Number(prefix);
+        if (`${prefixNum}` !== prefix)
+          throw new Error();
+        if (prefixNum < 0 || prefixNum > 128)
+          throw new Error();
+        new URL(`http://[${address}]`);
+      } catch {
+        payload.issues.push({
+          code: "invalid_format",
+          format: "cidrv6",
+          input: payload.value,
+          inst,
+          continue: !def.abort
+        });
+      }
     };
   });
   function isValidBase64(data) {
     if (data === "")
       return !0;
-    if (/\s/.test(data) || data.length % 4 !== 0)
+    if (data.length % 4 !== 0)
       return !1;
     try {
       return atob(data), !0;
@@ -2611,8 +2217,8 @@ ${content.join(`
       return !1;
     }
   }
-  var base64Charset = /^[0-9a-zA-Z+/]*={0,2}$/, $ZodBase64 = /* @__PURE__ */ $constructor("$ZodBase64", (inst, def) => {
-    def.pattern ?? (def.pattern = base64Charset), $ZodStringFormat.init(inst, def), inst._zod.check = (payload) => {
+  var $ZodBase64 = /* @__PURE__ */ $constructor("$ZodBase64", (inst, def) => {
+    def.pattern ?? (def.pattern = base64), $ZodStringFormat.init(inst, def), inst._zod.bag.contentEncoding = "base64", inst._zod.check = (payload) => {
       isValidBase64(payload.value) || payload.issues.push({
         code: "invalid_format",
         format: "base64",
@@ -2621,15 +2227,15 @@ ${content.join(`
         continue: !def.abort
       });
     };
-  }), base64urlCharset = /^[A-Za-z0-9_-]*$/;
+  });
   function isValidBase64URL(data) {
-    if (!base64urlCharset.test(data))
+    if (!base64url.test(data))
       return !1;
     let base643 = data.replace(/[-_]/g, (c) => c === "-" ? "+" : "/"), padded = base643.padEnd(Math.ceil(base643.length / 4) * 4, "=");
     return isValidBase64(padded);
   }
   var $ZodBase64URL = /* @__PURE__ */ $constructor("$ZodBase64URL", (inst, def) => {
-    def.pattern ?? (def.pattern = base64urlCharset), $ZodStringFormat.init(inst, def), inst._zod.check = (payload) => {
+    def.pattern ?? (def.pattern = base64url), $ZodStringFormat.init(inst, def), inst._zod.bag.contentEncoding = "base64url", inst._zod.check = (payload) => {
       isValidBase64URL(payload.value) || payload.issues.push({
         code: "invalid_format",
         format: "base64url",
@@ -2640,58 +2246,10 @@ ${content.join(`
     };
   }), $ZodE164 = /* @__PURE__ */ $constructor("$ZodE164", (inst, def) => {
     def.pattern ?? (def.pattern = e164), $ZodStringFormat.init(inst, def);
-  }), CC_SANITIZE = /[- ]/g;
-  function isLuhnAlgo(digits) {
-    let length = digits.length, bit = 1, sum = 0;
-    for (; length; ) {
-      let value = digits.charCodeAt(--length) - 48;
-      bit ^= 1, sum += bit ? [0, 2, 4, 6, 8, 1, 3, 5, 7, 9][value] : value;
-    }
-    return sum % 10 === 0;
-  }
-  function isValidCreditCard(input2) {
-    return creditCard.test(input2) ? isLuhnAlgo(input2.replace(CC_SANITIZE, "")) : !1;
-  }
-  var $ZodCreditCard = /* @__PURE__ */ $constructor("$ZodCreditCard", (inst, def) => {
-    def.pattern ?? (def.pattern = creditCard), $ZodStringFormat.init(inst, def), inst._zod.check = (payload) => {
-      isValidCreditCard(payload.value) || payload.issues.push({
-        code: "invalid_format",
-        format: "credit_card",
-        input: payload.value,
-        inst,
-        continue: !def.abort
-      });
-    };
   });
-  function isIso7064Mod97(iban3) {
-    let remainder = 0, len = iban3.length;
-    for (let i = 4; i < len; i++) {
-      let code = iban3.charCodeAt(i);
-      remainder = (code >= 65 ? remainder * 100 + (code - 55) : remainder * 10 + (code - 48)) % 97;
-    }
-    for (let i = 0; i < 4; i++) {
-      let code = iban3.charCodeAt(i);
-      remainder = (code >= 65 ? remainder * 100 + (code - 55) : remainder * 10 + (code - 48)) % 97;
-    }
-    return remainder === 1;
-  }
-  function isValidIBAN(input2) {
-    return iban.test(input2) ? isIso7064Mod97(input2) : !1;
-  }
-  var $ZodIBAN = /* @__PURE__ */ $constructor("$ZodIBAN", (inst, def) => {
-    def.pattern ?? (def.pattern = iban), $ZodStringFormat.init(inst, def), inst._zod.check = (payload) => {
-      isValidIBAN(payload.value) || payload.issues.push({
-        code: "invalid_format",
-        format: "iban",
-        input: payload.value,
-        inst,
-        continue: !def.abort
-      });
-    };
-  });
-  function isValidJWT(token, algorithm = null) {
+  function isValidJWT(token2, algorithm = null) {
     try {
-      let tokensParts = token.split(".");
+      let tokensParts = token2.split(".");
       if (tokensParts.length !== 3)
         return !1;
       let [header] = tokensParts;
@@ -2724,20 +2282,20 @@ ${content.join(`
       });
     };
   }), $ZodNumber = /* @__PURE__ */ $constructor("$ZodNumber", (inst, def) => {
-    $ZodType.init(inst, def), inst._zod.pattern = number, inst._zod.parse = (payload, _ctx) => {
+    $ZodType.init(inst, def), inst._zod.pattern = inst._zod.bag.pattern ?? number, inst._zod.parse = (payload, _ctx) => {
       if (def.coerce)
         try {
           payload.value = Number(payload.value);
         } catch {
         }
-      let input2 = payload.value;
-      if (typeof input2 == "number" && !Number.isNaN(input2) && Number.isFinite(input2))
+      let input = payload.value;
+      if (typeof input == "number" && !Number.isNaN(input) && Number.isFinite(input))
         return payload;
-      let received = typeof input2 == "number" ? Number.isNaN(input2) ? "NaN" : Number.isFinite(input2) ? void 0 : String(input2) : void 0;
+      let received = typeof input == "number" ? Number.isNaN(input) ? "NaN" : Number.isFinite(input) ? void 0 : "Infinity" : void 0;
       return payload.issues.push({
         expected: "number",
         code: "invalid_type",
-        input: input2,
+        input,
         inst,
         ...received ? { received } : {}
       }), payload;
@@ -2751,11 +2309,11 @@ ${content.join(`
           payload.value = !!payload.value;
         } catch {
         }
-      let input2 = payload.value;
-      return typeof input2 == "boolean" || payload.issues.push({
+      let input = payload.value;
+      return typeof input == "boolean" || payload.issues.push({
         expected: "boolean",
         code: "invalid_type",
-        input: input2,
+        input,
         inst
       }), payload;
     };
@@ -2777,31 +2335,31 @@ ${content.join(`
     $ZodCheckBigIntFormat.init(inst, def), $ZodBigInt.init(inst, def);
   }), $ZodSymbol = /* @__PURE__ */ $constructor("$ZodSymbol", (inst, def) => {
     $ZodType.init(inst, def), inst._zod.parse = (payload, _ctx) => {
-      let input2 = payload.value;
-      return typeof input2 == "symbol" || payload.issues.push({
+      let input = payload.value;
+      return typeof input == "symbol" || payload.issues.push({
         expected: "symbol",
         code: "invalid_type",
-        input: input2,
+        input,
         inst
       }), payload;
     };
   }), $ZodUndefined = /* @__PURE__ */ $constructor("$ZodUndefined", (inst, def) => {
-    $ZodType.init(inst, def), inst._zod.pattern = _undefined, inst._zod.values = /* @__PURE__ */ new Set([void 0]), inst._zod.parse = (payload, _ctx) => {
-      let input2 = payload.value;
-      return typeof input2 > "u" || payload.issues.push({
+    $ZodType.init(inst, def), inst._zod.pattern = _undefined, inst._zod.values = /* @__PURE__ */ new Set([void 0]), inst._zod.optin = "optional", inst._zod.optout = "optional", inst._zod.parse = (payload, _ctx) => {
+      let input = payload.value;
+      return typeof input > "u" || payload.issues.push({
         expected: "undefined",
         code: "invalid_type",
-        input: input2,
+        input,
         inst
       }), payload;
     };
   }), $ZodNull = /* @__PURE__ */ $constructor("$ZodNull", (inst, def) => {
     $ZodType.init(inst, def), inst._zod.pattern = _null, inst._zod.values = /* @__PURE__ */ new Set([null]), inst._zod.parse = (payload, _ctx) => {
-      let input2 = payload.value;
-      return input2 === null || payload.issues.push({
+      let input = payload.value;
+      return input === null || payload.issues.push({
         expected: "null",
         code: "invalid_type",
-        input: input2,
+        input,
         inst
       }), payload;
     };
@@ -2818,11 +2376,11 @@ ${content.join(`
     }), payload);
   }), $ZodVoid = /* @__PURE__ */ $constructor("$ZodVoid", (inst, def) => {
     $ZodType.init(inst, def), inst._zod.parse = (payload, _ctx) => {
-      let input2 = payload.value;
-      return typeof input2 > "u" || payload.issues.push({
+      let input = payload.value;
+      return typeof input > "u" || payload.issues.push({
         expected: "void",
         code: "invalid_type",
-        input: input2,
+        input,
         inst
       }), payload;
     };
@@ -2833,258 +2391,187 @@ ${content.join(`
           payload.value = new Date(payload.value);
         } catch {
         }
-      let input2 = payload.value, isDate = input2 instanceof Date;
-      return isDate && !Number.isNaN(input2.getTime()) || payload.issues.push({
+      let input = payload.value, isDate = input instanceof Date;
+      return isDate && !Number.isNaN(input.getTime()) || payload.issues.push({
         expected: "date",
         code: "invalid_type",
-        input: input2,
+        input,
         ...isDate ? { received: "Invalid Date" } : {},
         inst
       }), payload;
     };
   });
-  function capSize(inst, size) {
-    let caps = sizeCaps(inst._zod.def.checks);
-    if (!caps.length)
-      return;
-    let cap = Math.min(...caps.map((c) => c[0])), parse4 = inst._zod.parse;
-    inst._zod.parse = (payload, ctx) => {
-      let n = size(payload.value);
-      if (n > cap && !ctx?.skipChecks && ctx?.direction !== "backward") {
-        for (let [max, ch] of sizeCaps(inst._zod.def.checks))
-          if (n > max && ch._zod.def.when(payload)) {
-            let start = payload.issues.length;
-            return ch._zod.check(payload), payload.issues[start].continue = !1, attachSchema(payload.issues, start, inst), payload;
-          }
-      }
-      return parse4(payload, ctx);
-    };
-  }
-  var arraySize = (input2) => Array.isArray(input2) ? input2.length : -1, mapSize = (input2) => input2 instanceof Map ? input2.size : -1, setSize = (input2) => input2 instanceof Set ? input2.size : -1;
   function handleArrayResult(result, final, index) {
     result.issues.length && final.issues.push(...prefixIssues(index, result.issues)), final.value[index] = result.value;
   }
   var $ZodArray = /* @__PURE__ */ $constructor("$ZodArray", (inst, def) => {
-    $ZodType.init(inst, def);
-    let memo2 = globalConfig.memoizer;
-    memo2?.attach(inst), inst._zod.parse = (payload, ctx) => {
-      let input2 = payload.value;
-      if (!Array.isArray(input2))
+    $ZodType.init(inst, def), inst._zod.parse = (payload, ctx) => {
+      let input = payload.value;
+      if (!Array.isArray(input))
         return payload.issues.push({
           expected: "array",
           code: "invalid_type",
-          input: input2,
+          input,
           inst
         }), payload;
-      payload.value = memo2 ? memo2.alloc(inst, payload, Array(input2.length), ctx) : Array(input2.length);
-      let proms = [], abortEarly = ctx?.abortEarly;
-      for (let i = 0; i < input2.length; i++) {
-        let item = input2[i], result = def.element._zod.run({
+      payload.value = Array(input.length);
+      let proms = [];
+      for (let i = 0; i < input.length; i++) {
+        let item = input[i], result = def.element._zod.run({
           value: item,
           issues: []
         }, ctx);
-        if (result instanceof Promise)
-          proms.push(result.then((result2) => handleArrayResult(result2, payload, i)));
-        else if (handleArrayResult(result, payload, i), abortEarly && result.issues.length !== 0 && aborted(result))
-          break;
+        result instanceof Promise ? proms.push(result.then((result2) => handleArrayResult(result2, payload, i))) : handleArrayResult(result, payload, i);
       }
       return proms.length ? Promise.all(proms).then(() => payload) : payload;
-    }, capSize(inst, arraySize);
+    };
   });
-  function handlePropertyResult(result, final, key, input2, optin, optout) {
-    let isPresent = key in input2, isOptionalOut = optout === "optional";
-    if (!(!isPresent && isOptionalOut && optin === "optional")) {
-      if (result.issues.length) {
-        if (optin !== void 0 && isOptionalOut && !isPresent)
-          return;
-        final.issues.push(...prefixIssues(key, result.issues));
-      }
-      if (!isPresent && optin === void 0) {
-        result.issues.length || final.issues.push({
-          code: "invalid_type",
-          expected: "nonoptional",
-          input: void 0,
-          path: [key]
-        });
+  function handlePropertyResult(result, final, key, input, isOptionalOut) {
+    if (result.issues.length) {
+      if (isOptionalOut && !(key in input))
         return;
-      }
-      result.value === void 0 ? (isPresent || optin === "defaulted" && !isOptionalOut) && (final.value[key] = void 0) : final.value[key] = result.value;
+      final.issues.push(...prefixIssues(key, result.issues));
     }
+    result.value === void 0 ? key in input && (final.value[key] = void 0) : final.value[key] = result.value;
   }
-  var NO_SYMBOL_KEYS = [];
   function normalizeDef(def) {
-    let keys = Object.keys(def.shape), ownSymbols = Object.getOwnPropertySymbols(def.shape), symbolKeys = ownSymbols.length ? ownSymbols : NO_SYMBOL_KEYS, allKeys = symbolKeys.length ? [...keys, ...symbolKeys] : keys;
-    for (let k of allKeys)
+    let keys = Object.keys(def.shape);
+    for (let k of keys)
       if (!def.shape?.[k]?._zod?.traits?.has("$ZodType"))
-        throw new Error(`Invalid element at key "${String(k)}": expected a Zod schema`);
+        throw new Error(`Invalid element at key "${k}": expected a Zod schema`);
     let okeys = optionalKeys(def.shape);
     return {
       ...def,
-      allKeys,
-      symbolKeys,
-      // string-only: handleCatchall matches it against `for...in`, which never yields a symbol
+      keys,
       keySet: new Set(keys),
       numKeys: keys.length,
       optionalKeys: new Set(okeys)
     };
   }
-  function handleCatchall(proms, input2, payload, ctx, def, inst, abortEarly) {
-    let unrecognized = [], keySet = def.keySet, _catchall = def.catchall._zod, t = _catchall.def.type, optin = _catchall.optin, optout = _catchall.optout, seen = 0;
-    for (let key in input2) {
-      if (abortEarly && payload.issues.length !== seen) {
-        if (aborted(payload, seen))
-          break;
-        seen = payload.issues.length;
-      }
+  function handleCatchall(proms, input, payload, ctx, def, inst) {
+    let unrecognized = [], keySet = def.keySet, _catchall = def.catchall._zod, t = _catchall.def.type, isOptionalOut = _catchall.optout === "optional";
+    for (let key in input) {
       if (keySet.has(key))
         continue;
-      if (key === "__proto__") {
-        t === "never" && unrecognized.push(key);
-        continue;
-      }
       if (t === "never") {
         unrecognized.push(key);
         continue;
       }
-      let r = _catchall.run({ value: input2[key], issues: [] }, ctx);
-      r instanceof Promise ? proms.push(r.then((r2) => handlePropertyResult(r2, payload, key, input2, optin, optout))) : handlePropertyResult(r, payload, key, input2, optin, optout);
+      let r = _catchall.run({ value: input[key], issues: [] }, ctx);
+      r instanceof Promise ? proms.push(r.then((r2) => handlePropertyResult(r2, payload, key, input, isOptionalOut))) : handlePropertyResult(r, payload, key, input, isOptionalOut);
     }
     return unrecognized.length && payload.issues.push({
       code: "unrecognized_keys",
       keys: unrecognized,
-      input: input2,
-      inst,
-      // Describes the shape of the input, not the validity of the parsed value, so it never aborts. The parse still fails; the schema's own checks just get to run first, and an enclosing intersection can reconcile the key against a sibling operand.
-      continue: !0
+      input,
+      inst
     }), proms.length ? Promise.all(proms).then(() => payload) : payload;
   }
   var $ZodObject = /* @__PURE__ */ $constructor("$ZodObject", (inst, def) => {
-    $ZodType.init(inst, def);
-    let desc = Object.getOwnPropertyDescriptor(def, "shape"), sh = desc?.get ? desc.get.raw : def.shape ?? {};
-    if (sh) {
-      let get = () => {
-        let newSh = { ...sh };
-        return Object.defineProperty(def, "shape", { value: newSh }), get.raw = newSh, newSh;
-      };
-      get.raw = sh, Object.defineProperty(def, "shape", { get });
+    if ($ZodType.init(inst, def), !Object.getOwnPropertyDescriptor(def, "shape")?.get) {
+      let sh = def.shape;
+      Object.defineProperty(def, "shape", {
+        get: () => {
+          let newSh = { ...sh };
+          return Object.defineProperty(def, "shape", {
+            value: newSh
+          }), newSh;
+        }
+      });
     }
     let _normalized = cached(() => normalizeDef(def));
-    defineLazyInternal(inst, "propValues", (zod) => {
-      let shape = zod.def.shape, propValues = {};
+    defineLazy(inst._zod, "propValues", () => {
+      let shape = def.shape, propValues = {};
       for (let key in shape) {
         let field = shape[key]._zod;
         if (field.values) {
-          Object.prototype.hasOwnProperty.call(propValues, key) || assignProp(propValues, key, /* @__PURE__ */ new Set());
+          propValues[key] ?? (propValues[key] = /* @__PURE__ */ new Set());
           for (let v of field.values)
             propValues[key].add(v);
-          field.optin !== void 0 && propValues[key].add(void 0);
         }
       }
       return propValues;
     });
-    let isObject3 = isObject, catchall = def.catchall, value, memo2 = globalConfig.memoizer;
-    memo2?.attach(inst), inst._zod.parse = (payload, ctx) => {
+    let isObject3 = isObject, catchall = def.catchall, value;
+    inst._zod.parse = (payload, ctx) => {
       value ?? (value = _normalized.value);
-      let input2 = payload.value;
-      if (!isObject3(input2))
+      let input = payload.value;
+      if (!isObject3(input))
         return payload.issues.push({
           expected: "object",
           code: "invalid_type",
-          input: input2,
+          input,
           inst
         }), payload;
-      payload.value = memo2 ? memo2.alloc(inst, payload, {}, ctx) : {};
-      let proms = [], shape = value.shape, abortEarly = ctx?.abortEarly, seen = payload.issues.length;
-      for (let key of value.allKeys) {
-        if (abortEarly && payload.issues.length !== seen) {
-          if (aborted(payload, seen))
-            break;
-          seen = payload.issues.length;
-        }
-        if (key === "__proto__")
-          continue;
-        let el = shape[key], optin = el._zod.optin, optout = el._zod.optout, r = el._zod.run({ value: input2[key], issues: [] }, ctx);
-        r instanceof Promise ? proms.push(r.then((r2) => handlePropertyResult(r2, payload, key, input2, optin, optout))) : handlePropertyResult(r, payload, key, input2, optin, optout);
+      payload.value = {};
+      let proms = [], shape = value.shape;
+      for (let key of value.keys) {
+        let el = shape[key], isOptionalOut = el._zod.optout === "optional", r = el._zod.run({ value: input[key], issues: [] }, ctx);
+        r instanceof Promise ? proms.push(r.then((r2) => handlePropertyResult(r2, payload, key, input, isOptionalOut))) : handlePropertyResult(r, payload, key, input, isOptionalOut);
       }
-      return catchall ? handleCatchall(proms, input2, payload, ctx, _normalized.value, inst, abortEarly === !0) : proms.length ? Promise.all(proms).then(() => payload) : payload;
+      return catchall ? handleCatchall(proms, input, payload, ctx, _normalized.value, inst) : proms.length ? Promise.all(proms).then(() => payload) : payload;
     };
   }), $ZodObjectJIT = /* @__PURE__ */ $constructor("$ZodObjectJIT", (inst, def) => {
     $ZodObject.init(inst, def);
-    let superParse = inst._zod.parse, _normalized = cached(() => normalizeDef(def)), memo2 = globalConfig.memoizer, generateFastpass = (shape) => {
-      let normalized = _normalized.value, syms = normalized.symbolKeys, doc = new Doc(["payload", "ctx"], { shape, inst, memo: memo2, syms }), parseStr = (k) => `shape[${k}]._zod.run({ value: input[${k}], issues: [] }, ctx)`, prefixStr = (id, k) => `
-          let ${id}_ab = false;
-          for (let i = 0; i < ${id}.issues.length; i++) {
-            const iss = ${id}.issues[i];
-            iss.path = iss.path ? [${k}, ...iss.path] : [${k}];
-            payload.issues.push(iss);
-            if (iss.continue !== true) ${id}_ab = true;
-          }
-          if (${id}_ab && ctx && ctx.abortEarly) {
-            payload.value = newResult;
-            return payload;
-          }`;
+    let superParse = inst._zod.parse, _normalized = cached(() => normalizeDef(def)), generateFastpass = (shape) => {
+      let doc = new Doc(["shape", "payload", "ctx"]), normalized = _normalized.value, parseStr = (key) => {
+        let k = esc(key);
+        return `shape[${k}]._zod.run({ value: input[${k}], issues: [] }, ctx)`;
+      };
       doc.write("const input = payload.value;");
       let ids = /* @__PURE__ */ Object.create(null), counter = 0;
-      for (let key of normalized.allKeys)
+      for (let key of normalized.keys)
         ids[key] = `key_${counter++}`;
-      doc.write(memo2 ? "const newResult = memo.alloc(inst, payload, {}, ctx);" : "const newResult = {};");
-      for (let key of normalized.allKeys) {
-        if (key === "__proto__")
-          continue;
-        let id = ids[key], k = typeof key == "symbol" ? `syms[${syms.indexOf(key)}]` : esc(key), isPresent = `${k} in input`, schema = shape[key], optin = schema?._zod?.optin, isOptionalIn = optin !== void 0, isOptionalOut = schema?._zod?.optout === "optional";
-        if (doc.write(`const ${id} = ${parseStr(k)};`), isOptionalIn && isOptionalOut) {
-          let assign = optin === "optional" ? `${id}_present` : `${id}.value !== undefined || ${id}_present`;
-          doc.write(`
-        const ${id}_present = ${isPresent};
-        if (!${id}.issues.length || ${id}_present) {
-          if (${id}.issues.length) {${prefixStr(id, k)}
-          }
-
-          if (${assign}) {
-            newResult[${k}] = ${id}.value;
+      doc.write("const newResult = {};");
+      for (let key of normalized.keys) {
+        let id = ids[key], k = esc(key), isOptionalOut = shape[key]?._zod?.optout === "optional";
+        doc.write(`const ${id} = ${parseStr(key)};`), isOptionalOut ? doc.write(`
+        if (${id}.issues.length) {
+          if (${k} in input) {
+            payload.issues = payload.issues.concat(${id}.issues.map(iss => ({
+              ...iss,
+              path: iss.path ? [${k}, ...iss.path] : [${k}]
+            })));
           }
         }
-
-      `);
-        } else isOptionalIn ? (doc.write(`
-        if (${id}.issues.length) {${prefixStr(id, k)}
-        }
-      `), optin === "defaulted" ? doc.write(`newResult[${k}] = ${id}.value;`) : doc.write(`
-        if (${id}.value !== undefined || ${isPresent}) {
+        
+        if (${id}.value === undefined) {
+          if (${k} in input) {
+            newResult[${k}] = undefined;
+          }
+        } else {
           newResult[${k}] = ${id}.value;
         }
-      `)) : doc.write(`
-        const ${id}_present = ${isPresent};
-        if (${id}.issues.length) {${prefixStr(id, k)}
+        
+      `) : doc.write(`
+        if (${id}.issues.length) {
+          payload.issues = payload.issues.concat(${id}.issues.map(iss => ({
+            ...iss,
+            path: iss.path ? [${k}, ...iss.path] : [${k}]
+          })));
         }
-        if (!${id}_present && !${id}.issues.length) {
-          payload.issues.push({
-            code: "invalid_type",
-            expected: "nonoptional",
-            input: undefined,
-            path: [${k}]
-          });
-          if (ctx && ctx.abortEarly) {
-            payload.value = newResult;
-            return payload;
+        
+        if (${id}.value === undefined) {
+          if (${k} in input) {
+            newResult[${k}] = undefined;
           }
-        }
-
-        if (${id}_present) {
+        } else {
           newResult[${k}] = ${id}.value;
         }
-
+        
       `);
       }
-      return doc.write("payload.value = newResult;"), doc.write("return payload;"), doc.compile();
+      doc.write("payload.value = newResult;"), doc.write("return payload;");
+      let fn = doc.compile();
+      return (payload, ctx) => fn(shape, payload, ctx);
     }, fastpass, isObject3 = isObject, jit = !globalConfig.jitless, fastEnabled = jit && allowsEval.value, catchall = def.catchall, value;
     inst._zod.parse = (payload, ctx) => {
       value ?? (value = _normalized.value);
-      let input2 = payload.value;
-      return isObject3(input2) ? jit && fastEnabled && ctx?.async === !1 && ctx.jitless !== !0 ? (fastpass || (fastpass = generateFastpass(def.shape)), payload = fastpass(payload, ctx), catchall ? handleCatchall([], input2, payload, ctx, value, inst, ctx?.abortEarly === !0) : payload) : superParse(payload, ctx) : (payload.issues.push({
+      let input = payload.value;
+      return isObject3(input) ? jit && fastEnabled && ctx?.async === !1 && ctx.jitless !== !0 ? (fastpass || (fastpass = generateFastpass(def.shape)), payload = fastpass(payload, ctx), catchall ? handleCatchall([], input, payload, ctx, value, inst) : payload) : superParse(payload, ctx) : (payload.issues.push({
         expected: "object",
         code: "invalid_type",
-        input: input2,
+        input,
         inst
       }), payload);
     };
@@ -3102,18 +2589,18 @@ ${content.join(`
     }), final);
   }
   var $ZodUnion = /* @__PURE__ */ $constructor("$ZodUnion", (inst, def) => {
-    $ZodType.init(inst, def), defineLazyInternal(inst, "optin", (zod) => zod.def.options.some((o) => o._zod.optin === "defaulted") ? "defaulted" : zod.def.options.some((o) => o._zod.optin !== void 0) ? "optional" : void 0), defineLazyInternal(inst, "optout", (zod) => zod.def.options.some((o) => o._zod.optout === "optional") ? "optional" : void 0), defineLazyInternal(inst, "values", (zod) => {
-      if (zod.def.options.every((o) => o._zod.values))
-        return new Set(zod.def.options.flatMap((option) => Array.from(option._zod.values)));
-    }), defineLazyInternal(inst, "pattern", (zod) => {
-      if (zod.def.options.every((o) => o._zod.pattern)) {
-        let patterns = zod.def.options.map((o) => o._zod.pattern);
+    $ZodType.init(inst, def), defineLazy(inst._zod, "optin", () => def.options.some((o) => o._zod.optin === "optional") ? "optional" : void 0), defineLazy(inst._zod, "optout", () => def.options.some((o) => o._zod.optout === "optional") ? "optional" : void 0), defineLazy(inst._zod, "values", () => {
+      if (def.options.every((o) => o._zod.values))
+        return new Set(def.options.flatMap((option) => Array.from(option._zod.values)));
+    }), defineLazy(inst._zod, "pattern", () => {
+      if (def.options.every((o) => o._zod.pattern)) {
+        let patterns = def.options.map((o) => o._zod.pattern);
         return new RegExp(`^(${patterns.map((p) => cleanRegex(p.source)).join("|")})$`);
       }
     });
-    let first = def.options.length === 1 ? def.options[0]._zod.run : null;
+    let single = def.options.length === 1, first = def.options[0]._zod.run;
     inst._zod.parse = (payload, ctx) => {
-      if (first)
+      if (single)
         return first(payload, ctx);
       let async = !1, results = [];
       for (let option of def.options) {
@@ -3133,10 +2620,8 @@ ${content.join(`
     };
   });
   function handleExclusiveUnionResults(results, final, inst, ctx) {
-    let matches = [];
-    for (let i = 0; i < results.length; i++)
-      results[i].issues.length === 0 && matches.push(i);
-    return matches.length === 1 ? (final.value = results[matches[0]].value, final) : (matches.length === 0 ? final.issues.push({
+    let successes = results.filter((r) => r.issues.length === 0);
+    return successes.length === 1 ? (final.value = successes[0].value, final) : (successes.length === 0 ? final.issues.push({
       code: "invalid_union",
       input: final.value,
       inst,
@@ -3146,15 +2631,14 @@ ${content.join(`
       input: final.value,
       inst,
       errors: [],
-      inclusive: !1,
-      matches
+      inclusive: !1
     }), final);
   }
   var $ZodXor = /* @__PURE__ */ $constructor("$ZodXor", (inst, def) => {
     $ZodUnion.init(inst, def), def.inclusive = !1;
-    let first = def.options.length === 1 ? def.options[0]._zod.run : null;
+    let single = def.options.length === 1, first = def.options[0]._zod.run;
     inst._zod.parse = (payload, ctx) => {
-      if (first)
+      if (single)
         return first(payload, ctx);
       let async = !1, results = [];
       for (let option of def.options) {
@@ -3166,78 +2650,60 @@ ${content.join(`
       }
       return async ? Promise.all(results).then((results2) => handleExclusiveUnionResults(results2, payload, inst, ctx)) : handleExclusiveUnionResults(results, payload, inst, ctx);
     };
-  });
-  function getDiscriminatedOption(union2, value) {
-    let internals = union2._zod, map2 = internals.bag.optionsMap;
-    map2 || (map2 = discriminatorMap(internals.def), internals.bag.optionsMap = map2);
-    let option = map2.get(value);
-    if (option === null)
-      throw new Error(`Ambiguous discriminator value "${String(value)}"`);
-    return option;
-  }
-  function discriminatorMap(def) {
-    let map2 = /* @__PURE__ */ new Map();
-    for (let option of def.options) {
-      let values = option._zod.propValues?.[def.discriminator];
-      if (!values || values.size === 0)
-        throw new Error(`Invalid discriminated union option at index "${def.options.indexOf(option)}"`);
-      for (let value of values)
-        if (map2.has(value)) {
-          if (value !== void 0)
-            throw new Error(`Duplicate discriminator value "${String(value)}"`);
-          map2.set(value, null);
-        } else
-          map2.set(value, option);
-    }
-    return map2;
-  }
-  var $ZodDiscriminatedUnion = /* @__PURE__ */ $constructor("$ZodDiscriminatedUnion", (inst, def) => {
+  }), $ZodDiscriminatedUnion = /* @__PURE__ */ $constructor("$ZodDiscriminatedUnion", (inst, def) => {
     def.inclusive = !1, $ZodUnion.init(inst, def);
     let _super = inst._zod.parse;
-    defineLazyInternal(inst, "propValues", (zod) => {
-      let propValues = {}, undefinedCount = 0;
-      for (let option of zod.def.options) {
+    defineLazy(inst._zod, "propValues", () => {
+      let propValues = {};
+      for (let option of def.options) {
         let pv = option._zod.propValues;
         if (!pv || Object.keys(pv).length === 0)
-          throw new Error(`Invalid discriminated union option at index "${zod.def.options.indexOf(option)}"`);
-        pv[zod.def.discriminator]?.has(void 0) && undefinedCount++;
+          throw new Error(`Invalid discriminated union option at index "${def.options.indexOf(option)}"`);
         for (let [k, v] of Object.entries(pv)) {
-          Object.prototype.hasOwnProperty.call(propValues, k) || assignProp(propValues, k, /* @__PURE__ */ new Set());
+          propValues[k] || (propValues[k] = /* @__PURE__ */ new Set());
           for (let val of v)
             propValues[k].add(val);
         }
       }
-      return !zod.def.unionFallback && undefinedCount > 1 && propValues[zod.def.discriminator]?.delete(void 0), propValues;
-    }), def.options.forEach((option, i) => {
-      let propShape = rawShape(option._zod.def);
-      if (propShape && !Object.prototype.hasOwnProperty.call(propShape, def.discriminator))
-        throw new Error(`Invalid discriminated union option at index "${i}"`);
+      return propValues;
     });
-    let disc = cached(() => discriminatorMap(def));
+    let disc = cached(() => {
+      let opts = def.options, map2 = /* @__PURE__ */ new Map();
+      for (let o of opts) {
+        let values = o._zod.propValues?.[def.discriminator];
+        if (!values || values.size === 0)
+          throw new Error(`Invalid discriminated union option at index "${def.options.indexOf(o)}"`);
+        for (let v of values) {
+          if (map2.has(v))
+            throw new Error(`Duplicate discriminator value "${String(v)}"`);
+          map2.set(v, o);
+        }
+      }
+      return map2;
+    });
     inst._zod.parse = (payload, ctx) => {
-      let input2 = payload.value;
-      if (!isObject(input2))
+      let input = payload.value;
+      if (!isObject(input))
         return payload.issues.push({
           code: "invalid_type",
           expected: "object",
-          input: input2,
+          input,
           inst
         }), payload;
-      let value = input2?.[def.discriminator], opt = disc.value.get(value);
-      return opt && (value !== void 0 || ctx.direction !== "backward") ? opt._zod.run(payload, ctx) : def.unionFallback || ctx.direction === "backward" ? _super(payload, ctx) : (payload.issues.push({
+      let opt = disc.value.get(input?.[def.discriminator]);
+      return opt ? opt._zod.run(payload, ctx) : def.unionFallback ? _super(payload, ctx) : (payload.issues.push({
         code: "invalid_union",
         errors: [],
         note: "No matching discriminator",
         discriminator: def.discriminator,
-        options: Array.from(disc.value.keys()).filter((value2) => disc.value.get(value2) !== null),
-        input: input2,
+        input,
         path: [def.discriminator],
         inst
       }), payload);
     };
   }), $ZodIntersection = /* @__PURE__ */ $constructor("$ZodIntersection", (inst, def) => {
     $ZodType.init(inst, def), inst._zod.parse = (payload, ctx) => {
-      let input2 = payload.value, left = def.left._zod.run({ value: input2, issues: [] }, ctx), right = def.right._zod.run({ value: input2, issues: [] }, ctx);
+      let input = payload.value, left = def.left._zod.run({ value: input, issues: [] }, ctx), right = def.right._zod.run({ value: input, issues: [] }, ctx);
       return left instanceof Promise || right instanceof Promise ? Promise.all([left, right]).then(([left2, right2]) => handleIntersectionResults(payload, left2, right2)) : handleIntersectionResults(payload, left, right);
     };
   });
@@ -3248,10 +2714,7 @@ ${content.join(`
       return { valid: !0, data: a };
     if (isPlainObject(a) && isPlainObject(b)) {
       let bKeys = Object.keys(b), sharedKeys = Object.keys(a).filter((key) => bKeys.indexOf(key) !== -1), newObj = { ...a, ...b };
-      Object.prototype.hasOwnProperty.call(newObj, "__proto__") && delete newObj.__proto__;
       for (let key of sharedKeys) {
-        if (key === "__proto__")
-          continue;
         let sharedValue = mergeValues(a[key], b[key]);
         if (!sharedValue.valid)
           return {
@@ -3280,186 +2743,114 @@ ${content.join(`
     return { valid: !1, mergeErrorPath: [] };
   }
   function handleIntersectionResults(result, left, right) {
-    let unrecKeys = /* @__PURE__ */ new Map(), unrecIssue, keyIssues = /* @__PURE__ */ new Map(), collect = (iss, side) => {
-      let keys;
-      if (iss.code === "unrecognized_keys" && !iss.path?.length)
-        unrecIssue ?? (unrecIssue = iss), keys = iss.keys;
-      else if (iss.code === "invalid_key" && iss.origin === "record" && iss.path?.length === 1) {
-        let k = String(iss.path[0]);
-        keyIssues.has(k) || keyIssues.set(k, iss), keys = [k];
-      } else
-        return !1;
-      for (let k of keys)
-        unrecKeys.has(k) || unrecKeys.set(k, {}), unrecKeys.get(k)[side] = !0;
-      return !0;
-    };
+    let unrecKeys = /* @__PURE__ */ new Map(), unrecIssue;
     for (let iss of left.issues)
-      collect(iss, "l") || result.issues.push(iss);
+      if (iss.code === "unrecognized_keys") {
+        unrecIssue ?? (unrecIssue = iss);
+        for (let k of iss.keys)
+          unrecKeys.has(k) || unrecKeys.set(k, {}), unrecKeys.get(k).l = !0;
+      } else
+        result.issues.push(iss);
     for (let iss of right.issues)
-      collect(iss, "r") || result.issues.push(iss);
+      if (iss.code === "unrecognized_keys")
+        for (let k of iss.keys)
+          unrecKeys.has(k) || unrecKeys.set(k, {}), unrecKeys.get(k).r = !0;
+      else
+        result.issues.push(iss);
     let bothKeys = [...unrecKeys].filter(([, f]) => f.l && f.r).map(([k]) => k);
-    if (bothKeys.length) {
-      let aggregated = unrecIssue ? bothKeys.filter((k) => unrecIssue.keys.includes(k)) : [];
-      aggregated.length && result.issues.push({ ...unrecIssue, keys: aggregated });
-      for (let k of bothKeys)
-        !aggregated.includes(k) && keyIssues.has(k) && result.issues.push(keyIssues.get(k));
-    }
+    if (bothKeys.length && unrecIssue && result.issues.push({ ...unrecIssue, keys: bothKeys }), aborted(result))
+      return result;
     let merged = mergeValues(left.value, right.value);
-    if (!merged.valid) {
-      if (aborted(result))
-        return result;
+    if (!merged.valid)
       throw new Error(`Unmergable intersection. Error path: ${JSON.stringify(merged.mergeErrorPath)}`);
-    }
     return result.value = merged.data, result;
   }
   var $ZodTuple = /* @__PURE__ */ $constructor("$ZodTuple", (inst, def) => {
     $ZodType.init(inst, def);
-    let items = def.items, memo2 = globalConfig.memoizer;
-    memo2?.attach(inst), inst._zod.parse = (payload, ctx) => {
-      let input2 = payload.value;
-      if (!Array.isArray(input2))
+    let items = def.items;
+    inst._zod.parse = (payload, ctx) => {
+      let input = payload.value;
+      if (!Array.isArray(input))
         return payload.issues.push({
-          input: input2,
+          input,
           inst,
           expected: "tuple",
           code: "invalid_type"
         }), payload;
-      payload.value = memo2 ? memo2.alloc(inst, payload, [], ctx) : [];
-      let proms = [], optinStart = getTupleOptStart(items, "optin"), optoutStart = getTupleOptStart(items, "optout");
+      payload.value = [];
+      let proms = [], reversedIndex = [...items].reverse().findIndex((item) => item._zod.optin !== "optional"), optStart = reversedIndex === -1 ? 0 : items.length - reversedIndex;
       if (!def.rest) {
-        if (input2.length < optinStart)
+        let tooBig = input.length > items.length, tooSmall = input.length < optStart - 1;
+        if (tooBig || tooSmall)
           return payload.issues.push({
-            code: "too_small",
-            minimum: optinStart,
-            inclusive: !0,
-            input: input2,
+            ...tooBig ? { code: "too_big", maximum: items.length, inclusive: !0 } : { code: "too_small", minimum: items.length },
+            input,
             inst,
             origin: "array"
           }), payload;
-        input2.length > items.length && payload.issues.push({
-          code: "too_big",
-          maximum: items.length,
-          inclusive: !0,
-          input: input2,
-          inst,
-          origin: "array"
-        });
       }
-      let itemResults = new Array(items.length), abortEarly = def.rest ? ctx?.abortEarly : void 0, itemAborted = !1;
-      for (let i = 0; i < items.length; i++) {
-        let r = items[i]._zod.run({ value: input2[i], issues: [] }, ctx);
-        r instanceof Promise ? proms.push(r.then((rr) => {
-          itemResults[i] = rr;
-        })) : (itemResults[i] = r, abortEarly && !itemAborted && r.issues.length && (itemAborted = aborted(r)));
+      let i = -1;
+      for (let item of items) {
+        if (i++, i >= input.length && i >= optStart)
+          continue;
+        let result = item._zod.run({
+          value: input[i],
+          issues: []
+        }, ctx);
+        result instanceof Promise ? proms.push(result.then((result2) => handleTupleResult(result2, payload, i))) : handleTupleResult(result, payload, i);
       }
-      if (def.rest && !itemAborted) {
-        let i = items.length - 1, rest = input2.slice(items.length), seen = payload.issues.length;
+      if (def.rest) {
+        let rest = input.slice(items.length);
         for (let el of rest) {
-          if (abortEarly && payload.issues.length !== seen) {
-            if (aborted(payload, seen))
-              break;
-            seen = payload.issues.length;
-          }
           i++;
-          let result = def.rest._zod.run({ value: el, issues: [] }, ctx);
-          result instanceof Promise ? proms.push(result.then((r) => handleTupleResult(r, payload, i))) : handleTupleResult(result, payload, i);
+          let result = def.rest._zod.run({
+            value: el,
+            issues: []
+          }, ctx);
+          result instanceof Promise ? proms.push(result.then((result2) => handleTupleResult(result2, payload, i))) : handleTupleResult(result, payload, i);
         }
       }
-      return proms.length ? Promise.all(proms).then(() => handleTupleResults(itemResults, payload, items, input2, optoutStart)) : handleTupleResults(itemResults, payload, items, input2, optoutStart);
+      return proms.length ? Promise.all(proms).then(() => payload) : payload;
     };
   });
-  function getTupleOptStart(items, key) {
-    for (let i = items.length - 1; i >= 0; i--)
-      if (!(key === "optin" ? items[i]._zod.optin !== void 0 : items[i]._zod.optout === "optional"))
-        return i + 1;
-    return 0;
-  }
   function handleTupleResult(result, final, index) {
     result.issues.length && final.issues.push(...prefixIssues(index, result.issues)), final.value[index] = result.value;
   }
-  function handleTupleResults(itemResults, final, items, input2, optoutStart) {
-    for (let i = 0; i < items.length; i++) {
-      let r = itemResults[i], isPresent = i < input2.length;
-      if (!isPresent && i >= optoutStart && items[i]._zod.optin === "optional") {
-        final.value.length = i;
-        break;
-      }
-      if (r.issues.length) {
-        if (!isPresent && i >= optoutStart) {
-          final.value.length = i;
-          break;
-        }
-        final.issues.push(...prefixIssues(i, r.issues));
-      }
-      final.value[i] = r.value;
-    }
-    for (let i = final.value.length - 1; i >= input2.length && (items[i]._zod.optout === "optional" && final.value[i] === void 0); i--)
-      final.value.length = i;
-    return final;
-  }
   var $ZodRecord = /* @__PURE__ */ $constructor("$ZodRecord", (inst, def) => {
-    $ZodType.init(inst, def);
-    let memo2 = globalConfig.memoizer;
-    memo2?.attach(inst), inst._zod.parse = (payload, ctx) => {
-      let input2 = payload.value;
-      if (!isPlainObject(input2))
+    $ZodType.init(inst, def), inst._zod.parse = (payload, ctx) => {
+      let input = payload.value;
+      if (!isPlainObject(input))
         return payload.issues.push({
           expected: "record",
           code: "invalid_type",
-          input: input2,
+          input,
           inst
         }), payload;
       let proms = [], values = def.keyType._zod.values;
-      if (values && !def.partial) {
-        payload.value = memo2 ? memo2.alloc(inst, payload, {}, ctx) : {};
+      if (values) {
+        payload.value = {};
         let recordKeys = /* @__PURE__ */ new Set();
         for (let key of values)
           if (typeof key == "string" || typeof key == "number" || typeof key == "symbol") {
-            if (recordKeys.add(typeof key == "number" ? key.toString() : key), key === "__proto__")
-              continue;
-            let keyResult = def.keyType._zod.run({ value: key, issues: [] }, ctx);
-            if (keyResult instanceof Promise)
-              throw new Error("Async schemas not supported in object keys currently");
-            if (keyResult.issues.length) {
-              payload.issues.push({
-                code: "invalid_key",
-                origin: "record",
-                issues: keyResult.issues.map((iss) => finalizeIssue(iss, ctx, config())),
-                input: key,
-                path: [key],
-                inst
-              });
-              continue;
-            }
-            let outKey = keyResult.value;
-            if (outKey === "__proto__")
-              continue;
-            let result = def.valueType._zod.run({ value: input2[key], issues: [] }, ctx);
+            recordKeys.add(typeof key == "number" ? key.toString() : key);
+            let result = def.valueType._zod.run({ value: input[key], issues: [] }, ctx);
             result instanceof Promise ? proms.push(result.then((result2) => {
-              result2.issues.length && payload.issues.push(...prefixIssues(key, result2.issues)), payload.value[outKey] = result2.value;
-            })) : (result.issues.length && payload.issues.push(...prefixIssues(key, result.issues)), payload.value[outKey] = result.value);
+              result2.issues.length && payload.issues.push(...prefixIssues(key, result2.issues)), payload.value[key] = result2.value;
+            })) : (result.issues.length && payload.issues.push(...prefixIssues(key, result.issues)), payload.value[key] = result.value);
           }
         let unrecognized;
-        for (let key in input2)
-          if (!recordKeys.has(key))
-            if (def.mode === "loose") {
-              if (key === "__proto__")
-                continue;
-              payload.value[key] = input2[key];
-            } else
-              unrecognized = unrecognized ?? [], unrecognized.push(key);
+        for (let key in input)
+          recordKeys.has(key) || (unrecognized = unrecognized ?? [], unrecognized.push(key));
         unrecognized && unrecognized.length > 0 && payload.issues.push({
           code: "unrecognized_keys",
-          input: input2,
+          input,
           inst,
-          keys: unrecognized,
-          continue: !0
+          keys: unrecognized
         });
       } else {
-        payload.value = memo2 ? memo2.alloc(inst, payload, {}, ctx) : {};
-        let unrecognized;
-        for (let key of Reflect.ownKeys(input2)) {
-          if (key === "__proto__" || !Object.prototype.propertyIsEnumerable.call(input2, key))
+        payload.value = {};
+        for (let key of Reflect.ownKeys(input)) {
+          if (key === "__proto__")
             continue;
           let keyResult = def.keyType._zod.run({ value: key, issues: [] }, ctx);
           if (keyResult instanceof Promise)
@@ -3471,7 +2862,7 @@ ${content.join(`
             retryResult.issues.length === 0 && (keyResult = retryResult);
           }
           if (keyResult.issues.length) {
-            def.mode === "loose" ? payload.value[key] = input2[key] : values ? (unrecognized = unrecognized ?? [], unrecognized.push(key)) : payload.issues.push({
+            def.mode === "loose" ? payload.value[key] = input[key] : payload.issues.push({
               code: "invalid_key",
               origin: "record",
               issues: keyResult.issues.map((iss) => finalizeIssue(iss, ctx, config())),
@@ -3481,95 +2872,69 @@ ${content.join(`
             });
             continue;
           }
-          let outKey = keyResult.value;
-          if (outKey === "__proto__")
-            continue;
-          let result = def.valueType._zod.run({ value: input2[key], issues: [] }, ctx);
+          let result = def.valueType._zod.run({ value: input[key], issues: [] }, ctx);
           result instanceof Promise ? proms.push(result.then((result2) => {
-            result2.issues.length && payload.issues.push(...prefixIssues(key, result2.issues)), payload.value[outKey] = result2.value;
-          })) : (result.issues.length && payload.issues.push(...prefixIssues(key, result.issues)), payload.value[outKey] = result.value);
+            result2.issues.length && payload.issues.push(...prefixIssues(key, result2.issues)), payload.value[keyResult.value] = result2.value;
+          })) : (result.issues.length && payload.issues.push(...prefixIssues(key, result.issues)), payload.value[keyResult.value] = result.value);
         }
-        unrecognized && unrecognized.length > 0 && payload.issues.push({
-          code: "unrecognized_keys",
-          input: input2,
-          inst,
-          keys: unrecognized,
-          continue: !0
-        });
       }
       return proms.length ? Promise.all(proms).then(() => payload) : payload;
     };
   }), $ZodMap = /* @__PURE__ */ $constructor("$ZodMap", (inst, def) => {
-    $ZodType.init(inst, def);
-    let memo2 = globalConfig.memoizer;
-    memo2?.attach(inst), inst._zod.parse = (payload, ctx) => {
-      let input2 = payload.value;
-      if (!(input2 instanceof Map))
+    $ZodType.init(inst, def), inst._zod.parse = (payload, ctx) => {
+      let input = payload.value;
+      if (!(input instanceof Map))
         return payload.issues.push({
           expected: "map",
           code: "invalid_type",
-          input: input2,
+          input,
           inst
         }), payload;
       let proms = [];
-      payload.value = memo2 ? memo2.alloc(inst, payload, /* @__PURE__ */ new Map(), ctx) : /* @__PURE__ */ new Map();
-      let abortEarly = ctx?.abortEarly, seen = payload.issues.length;
-      for (let [key, value] of input2) {
-        if (abortEarly && payload.issues.length !== seen) {
-          if (aborted(payload, seen))
-            break;
-          seen = payload.issues.length;
-        }
+      payload.value = /* @__PURE__ */ new Map();
+      for (let [key, value] of input) {
         let keyResult = def.keyType._zod.run({ value: key, issues: [] }, ctx), valueResult = def.valueType._zod.run({ value, issues: [] }, ctx);
         keyResult instanceof Promise || valueResult instanceof Promise ? proms.push(Promise.all([keyResult, valueResult]).then(([keyResult2, valueResult2]) => {
-          handleMapResult(keyResult2, valueResult2, payload, key, input2, inst, ctx);
-        })) : handleMapResult(keyResult, valueResult, payload, key, input2, inst, ctx);
+          handleMapResult(keyResult2, valueResult2, payload, key, input, inst, ctx);
+        })) : handleMapResult(keyResult, valueResult, payload, key, input, inst, ctx);
       }
       return proms.length ? Promise.all(proms).then(() => payload) : payload;
-    }, capSize(inst, mapSize);
+    };
   });
-  function handleMapResult(keyResult, valueResult, final, key, input2, inst, ctx) {
+  function handleMapResult(keyResult, valueResult, final, key, input, inst, ctx) {
     keyResult.issues.length && (propertyKeyTypes.has(typeof key) ? final.issues.push(...prefixIssues(key, keyResult.issues)) : final.issues.push({
       code: "invalid_key",
       origin: "map",
-      input: input2,
+      input,
       inst,
       issues: keyResult.issues.map((iss) => finalizeIssue(iss, ctx, config()))
     })), valueResult.issues.length && (propertyKeyTypes.has(typeof key) ? final.issues.push(...prefixIssues(key, valueResult.issues)) : final.issues.push({
       origin: "map",
       code: "invalid_element",
-      input: input2,
+      input,
       inst,
       key,
       issues: valueResult.issues.map((iss) => finalizeIssue(iss, ctx, config()))
     })), final.value.set(keyResult.value, valueResult.value);
   }
   var $ZodSet = /* @__PURE__ */ $constructor("$ZodSet", (inst, def) => {
-    $ZodType.init(inst, def);
-    let memo2 = globalConfig.memoizer;
-    memo2?.attach(inst), inst._zod.parse = (payload, ctx) => {
-      let input2 = payload.value;
-      if (!(input2 instanceof Set))
+    $ZodType.init(inst, def), inst._zod.parse = (payload, ctx) => {
+      let input = payload.value;
+      if (!(input instanceof Set))
         return payload.issues.push({
-          input: input2,
+          input,
           inst,
           expected: "set",
           code: "invalid_type"
         }), payload;
       let proms = [];
-      payload.value = memo2 ? memo2.alloc(inst, payload, /* @__PURE__ */ new Set(), ctx) : /* @__PURE__ */ new Set();
-      let abortEarly = ctx?.abortEarly, seen = payload.issues.length;
-      for (let item of input2) {
-        if (abortEarly && payload.issues.length !== seen) {
-          if (aborted(payload, seen))
-            break;
-          seen = payload.issues.length;
-        }
+      payload.value = /* @__PURE__ */ new Set();
+      for (let item of input) {
         let result = def.valueType._zod.run({ value: item, issues: [] }, ctx);
         result instanceof Promise ? proms.push(result.then((result2) => handleSetResult(result2, payload))) : handleSetResult(result, payload);
       }
       return proms.length ? Promise.all(proms).then(() => payload) : payload;
-    }, capSize(inst, setSize);
+    };
   });
   function handleSetResult(result, final) {
     result.issues.length && final.issues.push(...result.issues), final.value.add(result.value);
@@ -3577,83 +2942,73 @@ ${content.join(`
   var $ZodEnum = /* @__PURE__ */ $constructor("$ZodEnum", (inst, def) => {
     $ZodType.init(inst, def);
     let values = getEnumValues(def.entries), valuesSet = new Set(values);
-    inst._zod.values = valuesSet, defineLazyInternal(inst, "pattern", (zod) => {
-      let patternValues = getEnumValues(zod.def.entries).filter((k) => propertyKeyTypes.has(typeof k));
-      return new RegExp(patternValues.length ? `^(${patternValues.map((o) => escapeRegex(o.toString())).join("|")})$` : "^[^\\s\\S]$");
-    }), inst._zod.parse = (payload, _ctx) => {
-      let input2 = payload.value;
-      return valuesSet.has(input2) || payload.issues.push({
+    inst._zod.values = valuesSet, inst._zod.pattern = new RegExp(`^(${values.filter((k) => propertyKeyTypes.has(typeof k)).map((o) => typeof o == "string" ? escapeRegex(o) : o.toString()).join("|")})$`), inst._zod.parse = (payload, _ctx) => {
+      let input = payload.value;
+      return valuesSet.has(input) || payload.issues.push({
         code: "invalid_value",
         values,
-        input: input2,
+        input,
         inst
       }), payload;
     };
   }), $ZodLiteral = /* @__PURE__ */ $constructor("$ZodLiteral", (inst, def) => {
-    $ZodType.init(inst, def);
+    if ($ZodType.init(inst, def), def.values.length === 0)
+      throw new Error("Cannot create literal schema with no valid values");
     let values = new Set(def.values);
-    inst._zod.values = values, defineLazyInternal(inst, "pattern", (zod) => {
-      let vals = zod.def.values;
-      return new RegExp(vals.length ? `^(${vals.map((o) => typeof o == "string" ? escapeRegex(o) : o ? escapeRegex(o.toString()) : String(o)).join("|")})$` : "^[^\\s\\S]$");
-    }), inst._zod.parse = (payload, _ctx) => {
-      let input2 = payload.value;
-      return values.has(input2) || payload.issues.push({
+    inst._zod.values = values, inst._zod.pattern = new RegExp(`^(${def.values.map((o) => typeof o == "string" ? escapeRegex(o) : o ? escapeRegex(o.toString()) : String(o)).join("|")})$`), inst._zod.parse = (payload, _ctx) => {
+      let input = payload.value;
+      return values.has(input) || payload.issues.push({
         code: "invalid_value",
         values: def.values,
-        input: input2,
+        input,
         inst
       }), payload;
     };
   }), $ZodFile = /* @__PURE__ */ $constructor("$ZodFile", (inst, def) => {
     $ZodType.init(inst, def), inst._zod.parse = (payload, _ctx) => {
-      let input2 = payload.value;
-      return input2 instanceof File || payload.issues.push({
+      let input = payload.value;
+      return input instanceof File || payload.issues.push({
         expected: "file",
         code: "invalid_type",
-        input: input2,
+        input,
         inst
       }), payload;
     };
   }), $ZodTransform = /* @__PURE__ */ $constructor("$ZodTransform", (inst, def) => {
-    $ZodType.init(inst, def), inst._zod.optin = "optional", globalConfig.memoizer?.guard(inst), inst._zod.parse = (payload, ctx) => {
+    $ZodType.init(inst, def), inst._zod.parse = (payload, ctx) => {
       if (ctx.direction === "backward")
         throw new $ZodEncodeError(inst.constructor.name);
       let _out = def.transform(payload.value, payload);
       if (ctx.async)
-        return (_out instanceof Promise ? _out : Promise.resolve(_out)).then((output3) => (payload.value = output3, payload));
+        return (_out instanceof Promise ? _out : Promise.resolve(_out)).then((output2) => (payload.value = output2, payload));
       if (_out instanceof Promise)
         throw new $ZodAsyncError();
       return payload.value = _out, payload;
     };
   });
-  function handleOptionalResult(payload, result) {
-    return payload.value = result.issues.length ? void 0 : result.value, payload;
+  function handleOptionalResult(result, input) {
+    return result.issues.length && input === void 0 ? { issues: [], value: void 0 } : result;
   }
   var $ZodOptional = /* @__PURE__ */ $constructor("$ZodOptional", (inst, def) => {
-    $ZodType.init(inst, def), defineLazyInternal(inst, "optin", (zod) => zod.def.innerType._zod.optin === "defaulted" ? "defaulted" : "optional"), inst._zod.optout = "optional", defineLazyInternal(inst, "values", (zod) => {
-      let values = zod.def.innerType._zod.values;
-      return values ? /* @__PURE__ */ new Set([...values, void 0]) : void 0;
-    }), defineLazyInternal(inst, "pattern", (zod) => {
-      let pattern = zod.def.innerType._zod.pattern;
+    $ZodType.init(inst, def), inst._zod.optin = "optional", inst._zod.optout = "optional", defineLazy(inst._zod, "values", () => def.innerType._zod.values ? /* @__PURE__ */ new Set([...def.innerType._zod.values, void 0]) : void 0), defineLazy(inst._zod, "pattern", () => {
+      let pattern = def.innerType._zod.pattern;
       return pattern ? new RegExp(`^(${cleanRegex(pattern.source)})?$`) : void 0;
     }), inst._zod.parse = (payload, ctx) => {
-      if (payload.value === void 0) {
-        if (def.innerType._zod.optin !== "defaulted")
-          return payload;
-        let result = def.innerType._zod.run({ value: payload.value, issues: [] }, ctx);
-        return result instanceof Promise ? result.then((result2) => handleOptionalResult(payload, result2)) : handleOptionalResult(payload, result);
+      if (def.innerType._zod.optin === "optional") {
+        let result = def.innerType._zod.run(payload, ctx);
+        return result instanceof Promise ? result.then((r) => handleOptionalResult(r, payload.value)) : handleOptionalResult(result, payload.value);
       }
-      return def.innerType._zod.run(payload, ctx);
+      return payload.value === void 0 ? payload : def.innerType._zod.run(payload, ctx);
     };
   }), $ZodExactOptional = /* @__PURE__ */ $constructor("$ZodExactOptional", (inst, def) => {
-    $ZodOptional.init(inst, def), defineLazyInternal(inst, "values", (zod) => zod.def.innerType._zod.values), defineLazyInternal(inst, "pattern", (zod) => zod.def.innerType._zod.pattern), inst._zod.parse = (payload, ctx) => def.innerType._zod.run(payload, ctx);
+    $ZodOptional.init(inst, def), defineLazy(inst._zod, "values", () => def.innerType._zod.values), defineLazy(inst._zod, "pattern", () => def.innerType._zod.pattern), inst._zod.parse = (payload, ctx) => def.innerType._zod.run(payload, ctx);
   }), $ZodNullable = /* @__PURE__ */ $constructor("$ZodNullable", (inst, def) => {
-    $ZodType.init(inst, def), defineLazyInternal(inst, "optin", (zod) => zod.def.innerType._zod.optin), defineLazyInternal(inst, "optout", (zod) => zod.def.innerType._zod.optout), defineLazyInternal(inst, "pattern", (zod) => {
-      let pattern = zod.def.innerType._zod.pattern;
+    $ZodType.init(inst, def), defineLazy(inst._zod, "optin", () => def.innerType._zod.optin), defineLazy(inst._zod, "optout", () => def.innerType._zod.optout), defineLazy(inst._zod, "pattern", () => {
+      let pattern = def.innerType._zod.pattern;
       return pattern ? new RegExp(`^(${cleanRegex(pattern.source)}|null)$`) : void 0;
-    }), defineLazyInternal(inst, "values", (zod) => zod.def.innerType._zod.values ? /* @__PURE__ */ new Set([...zod.def.innerType._zod.values, null]) : void 0), inst._zod.parse = (payload, ctx) => payload.value === null ? payload : def.innerType._zod.run(payload, ctx);
+    }), defineLazy(inst._zod, "values", () => def.innerType._zod.values ? /* @__PURE__ */ new Set([...def.innerType._zod.values, null]) : void 0), inst._zod.parse = (payload, ctx) => payload.value === null ? payload : def.innerType._zod.run(payload, ctx);
   }), $ZodDefault = /* @__PURE__ */ $constructor("$ZodDefault", (inst, def) => {
-    $ZodType.init(inst, def), inst._zod.optin = "defaulted", defineLazyInternal(inst, "values", (zod) => zod.def.innerType._zod.values), inst._zod.parse = (payload, ctx) => {
+    $ZodType.init(inst, def), inst._zod.optin = "optional", defineLazy(inst._zod, "values", () => def.innerType._zod.values), inst._zod.parse = (payload, ctx) => {
       if (ctx.direction === "backward")
         return def.innerType._zod.run(payload, ctx);
       if (payload.value === void 0)
@@ -3666,10 +3021,10 @@ ${content.join(`
     return payload.value === void 0 && (payload.value = def.defaultValue), payload;
   }
   var $ZodPrefault = /* @__PURE__ */ $constructor("$ZodPrefault", (inst, def) => {
-    $ZodType.init(inst, def), inst._zod.optin = "defaulted", defineLazyInternal(inst, "values", (zod) => zod.def.innerType._zod.values), inst._zod.parse = (payload, ctx) => (ctx.direction === "backward" || payload.value === void 0 && (payload.value = def.defaultValue), def.innerType._zod.run(payload, ctx));
+    $ZodType.init(inst, def), inst._zod.optin = "optional", defineLazy(inst._zod, "values", () => def.innerType._zod.values), inst._zod.parse = (payload, ctx) => (ctx.direction === "backward" || payload.value === void 0 && (payload.value = def.defaultValue), def.innerType._zod.run(payload, ctx));
   }), $ZodNonOptional = /* @__PURE__ */ $constructor("$ZodNonOptional", (inst, def) => {
-    $ZodType.init(inst, def), defineLazyInternal(inst, "values", (zod) => {
-      let v = zod.def.innerType._zod.values;
+    $ZodType.init(inst, def), defineLazy(inst._zod, "values", () => {
+      let v = def.innerType._zod.values;
       return v ? new Set([...v].filter((x) => x !== void 0)) : void 0;
     }), inst._zod.parse = (payload, ctx) => {
       let result = def.innerType._zod.run(payload, ctx);
@@ -3691,23 +3046,24 @@ ${content.join(`
       let result = def.innerType._zod.run(payload, ctx);
       return result instanceof Promise ? result.then((result2) => (payload.value = result2.issues.length === 0, payload)) : (payload.value = result.issues.length === 0, payload);
     };
-  });
-  function handleCatchResult(payload, result, def, ctx) {
-    return result.issues.length ? (payload.value = def.catchValue({
-      ...result,
-      value: payload.value,
-      error: {
-        issues: result.issues.map((iss) => finalizeIssue(iss, ctx, config()))
-      },
-      input: payload.value
-    }), payload) : (payload.value = result.value, result.memo && (payload.memo = !0), payload);
-  }
-  var $ZodCatch = /* @__PURE__ */ $constructor("$ZodCatch", (inst, def) => {
-    $ZodType.init(inst, def), defineLazyInternal(inst, "optin", (zod) => zod.def.innerType._zod.optin === "defaulted" ? "defaulted" : "optional"), defineLazyInternal(inst, "optout", (zod) => zod.def.innerType._zod.optout), defineLazyInternal(inst, "values", (zod) => zod.def.innerType._zod.values), inst._zod.parse = (payload, ctx) => {
+  }), $ZodCatch = /* @__PURE__ */ $constructor("$ZodCatch", (inst, def) => {
+    $ZodType.init(inst, def), defineLazy(inst._zod, "optin", () => def.innerType._zod.optin), defineLazy(inst._zod, "optout", () => def.innerType._zod.optout), defineLazy(inst._zod, "values", () => def.innerType._zod.values), inst._zod.parse = (payload, ctx) => {
       if (ctx.direction === "backward")
         return def.innerType._zod.run(payload, ctx);
-      let result = def.innerType._zod.run({ value: payload.value, issues: [] }, ctx);
-      return result instanceof Promise ? result.then((result2) => handleCatchResult(payload, result2, def, ctx)) : handleCatchResult(payload, result, def, ctx);
+      let result = def.innerType._zod.run(payload, ctx);
+      return result instanceof Promise ? result.then((result2) => (payload.value = result2.value, result2.issues.length && (payload.value = def.catchValue({
+        ...payload,
+        error: {
+          issues: result2.issues.map((iss) => finalizeIssue(iss, ctx, config()))
+        },
+        input: payload.value
+      }), payload.issues = []), payload)) : (payload.value = result.value, result.issues.length && (payload.value = def.catchValue({
+        ...payload,
+        error: {
+          issues: result.issues.map((iss) => finalizeIssue(iss, ctx, config()))
+        },
+        input: payload.value
+      }), payload.issues = []), payload);
     };
   }), $ZodNaN = /* @__PURE__ */ $constructor("$ZodNaN", (inst, def) => {
     $ZodType.init(inst, def), inst._zod.parse = (payload, _ctx) => ((typeof payload.value != "number" || !Number.isNaN(payload.value)) && payload.issues.push({
@@ -3717,7 +3073,7 @@ ${content.join(`
       code: "invalid_type"
     }), payload);
   }), $ZodPipe = /* @__PURE__ */ $constructor("$ZodPipe", (inst, def) => {
-    $ZodType.init(inst, def), defineLazyInternal(inst, "values", (zod) => zod.def.in._zod.values), defineLazyInternal(inst, "optin", (zod) => zod.def.in._zod.optin), defineLazyInternal(inst, "optout", (zod) => zod.def.out._zod.optout), defineLazyInternal(inst, "propValues", (zod) => zod.def.in._zod.propValues), inst._zod.parse = (payload, ctx) => {
+    $ZodType.init(inst, def), defineLazy(inst._zod, "values", () => def.in._zod.values), defineLazy(inst._zod, "optin", () => def.in._zod.optin), defineLazy(inst._zod, "optout", () => def.out._zod.optout), defineLazy(inst._zod, "propValues", () => def.in._zod.propValues), inst._zod.parse = (payload, ctx) => {
       if (ctx.direction === "backward") {
         let right = def.out._zod.run(payload, ctx);
         return right instanceof Promise ? right.then((right2) => handlePipeResult(right2, def.in, ctx)) : handlePipeResult(right, def.in, ctx);
@@ -3727,10 +3083,10 @@ ${content.join(`
     };
   });
   function handlePipeResult(left, next, ctx) {
-    return left.issues.some((iss) => iss.code !== "unrecognized_keys") ? (left.aborted = !0, left) : next._zod.run({ value: left.value, issues: left.issues }, ctx);
+    return left.issues.length ? (left.aborted = !0, left) : next._zod.run({ value: left.value, issues: left.issues }, ctx);
   }
   var $ZodCodec = /* @__PURE__ */ $constructor("$ZodCodec", (inst, def) => {
-    $ZodType.init(inst, def), defineLazyInternal(inst, "values", (zod) => zod.def.in._zod.values), defineLazyInternal(inst, "optin", (zod) => zod.def.in._zod.optin), defineLazyInternal(inst, "optout", (zod) => zod.def.out._zod.optout), defineLazyInternal(inst, "propValues", (zod) => zod.def.in._zod.propValues), inst._zod.parse = (payload, ctx) => {
+    $ZodType.init(inst, def), defineLazy(inst._zod, "values", () => def.in._zod.values), defineLazy(inst._zod, "optin", () => def.in._zod.optin), defineLazy(inst._zod, "optout", () => def.out._zod.optout), defineLazy(inst._zod, "propValues", () => def.in._zod.propValues), inst._zod.parse = (payload, ctx) => {
       if ((ctx.direction || "forward") === "forward") {
         let left = def.in._zod.run(payload, ctx);
         return left instanceof Promise ? left.then((left2) => handleCodecAResult(left2, def, ctx)) : handleCodecAResult(left, def, ctx);
@@ -3754,10 +3110,8 @@ ${content.join(`
   function handleCodecTxResult(left, value, nextSchema, ctx) {
     return left.issues.length ? (left.aborted = !0, left) : nextSchema._zod.run({ value, issues: left.issues }, ctx);
   }
-  var $ZodPreprocess = /* @__PURE__ */ $constructor("$ZodPreprocess", (inst, def) => {
-    $ZodPipe.init(inst, def);
-  }), $ZodReadonly = /* @__PURE__ */ $constructor("$ZodReadonly", (inst, def) => {
-    $ZodType.init(inst, def), defineLazyInternal(inst, "propValues", (zod) => zod.def.innerType._zod.propValues), defineLazyInternal(inst, "values", (zod) => zod.def.innerType._zod.values), defineLazyInternal(inst, "optin", (zod) => zod.def.innerType?._zod?.optin), defineLazyInternal(inst, "optout", (zod) => zod.def.innerType?._zod?.optout), inst._zod.parse = (payload, ctx) => {
+  var $ZodReadonly = /* @__PURE__ */ $constructor("$ZodReadonly", (inst, def) => {
+    $ZodType.init(inst, def), defineLazy(inst._zod, "propValues", () => def.innerType._zod.propValues), defineLazy(inst._zod, "values", () => def.innerType._zod.values), defineLazy(inst._zod, "optin", () => def.innerType?._zod?.optin), defineLazy(inst._zod, "optout", () => def.innerType?._zod?.optout), inst._zod.parse = (payload, ctx) => {
       if (ctx.direction === "backward")
         return def.innerType._zod.run(payload, ctx);
       let result = def.innerType._zod.run(payload, ctx);
@@ -3765,47 +3119,20 @@ ${content.join(`
     };
   });
   function handleReadonlyResult(payload) {
-    return payload.memo || (payload.value = Object.freeze(payload.value)), payload;
-  }
-  function leafPattern(schema) {
-    let def = schema._zod.def, pattern = def.pattern, isInt = !!def.format?.includes("int"), minimum, maximum;
-    for (let ch of def.checks ?? []) {
-      let d = ch._zod.def;
-      d.pattern && (pattern = d.pattern), isInt || (isInt = !!d.format?.includes("int"));
-      let lo = d.minimum ?? d.length, hi = d.maximum ?? d.length;
-      lo !== void 0 && (minimum === void 0 || lo > minimum) && (minimum = lo), hi !== void 0 && (maximum === void 0 || hi < maximum) && (maximum = hi);
-    }
-    if (pattern)
-      return pattern.source;
-    if (minimum !== void 0 && maximum !== void 0 && minimum > maximum)
-      return "(?!)";
-    if (minimum !== void 0 || maximum !== void 0)
-      return string({ minimum, maximum }).source;
-    let own2 = schema._zod.pattern;
-    return (isInt && own2 === number ? integer : own2)?.source;
-  }
-  function partPattern(schema) {
-    let def = schema._zod.def, own2 = schema._zod.pattern?.source, inner = def.innerType ?? schema._zod.innerType;
-    if (inner) {
-      let before = inner._zod.pattern?.source, after = partPattern(inner);
-      return own2 && before && after && after !== before ? own2.replace(cleanRegex(before), () => cleanRegex(after)) : own2;
-    }
-    if (def.options) {
-      let sources = def.options.map(partPattern);
-      if (sources.every(Boolean))
-        return `^(${sources.map((s) => cleanRegex(s)).join("|")})$`;
-    }
-    return leafPattern(schema);
+    return payload.value = Object.freeze(payload.value), payload;
   }
   var $ZodTemplateLiteral = /* @__PURE__ */ $constructor("$ZodTemplateLiteral", (inst, def) => {
     $ZodType.init(inst, def);
     let regexParts = [];
     for (let part of def.parts)
       if (typeof part == "object" && part !== null) {
-        let source = partPattern(part);
-        if (!source)
+        if (!part._zod.pattern)
           throw new Error(`Invalid template literal part, no pattern found: ${[...part._zod.traits].shift()}`);
-        regexParts.push(cleanRegex(source));
+        let source = part._zod.pattern instanceof RegExp ? part._zod.pattern.source : part._zod.pattern;
+        if (!source)
+          throw new Error(`Invalid template literal part: ${part._zod.traits}`);
+        let start = source.startsWith("^") ? 1 : 0, end = source.endsWith("$") ? source.length - 1 : source.length;
+        regexParts.push(source.slice(start, end));
       } else if (part === null || primitiveTypes.has(typeof part))
         regexParts.push(escapeRegex(`${part}`));
       else
@@ -3822,20 +3149,20 @@ ${content.join(`
       format: def.format ?? "template_literal",
       pattern: inst._zod.pattern.source
     }), payload);
-  }), $ZodFunction = /* @__PURE__ */ $constructor("$ZodFunction", (inst, def) => ($ZodType.init(inst, def), Object.defineProperty(inst, "_def", { value: def }), inst._zod.def = def, inst.implement = (func) => {
+  }), $ZodFunction = /* @__PURE__ */ $constructor("$ZodFunction", (inst, def) => ($ZodType.init(inst, def), inst._def = def, inst._zod.def = def, inst.implement = (func) => {
     if (typeof func != "function")
       throw new Error("implement() must be called with a function");
-    return Object.defineProperty(function(...args) {
+    return function(...args) {
       let parsedArgs = inst._def.input ? parse(inst._def.input, args) : args, result = Reflect.apply(func, this, parsedArgs);
       return inst._def.output ? parse(inst._def.output, result) : result;
-    }, "_zod", { value: inst._zod, enumerable: !1 });
+    };
   }, inst.implementAsync = (func) => {
     if (typeof func != "function")
       throw new Error("implementAsync() must be called with a function");
-    return Object.defineProperty(async function(...args) {
+    return async function(...args) {
       let parsedArgs = inst._def.input ? await parseAsync(inst._def.input, args) : args, result = await Reflect.apply(func, this, parsedArgs);
       return inst._def.output ? await parseAsync(inst._def.output, result) : result;
-    }, "_zod", { value: inst._zod, enumerable: !1 });
+    };
   }, inst._zod.parse = (payload, _ctx) => typeof payload.value != "function" ? (payload.issues.push({
     code: "invalid_type",
     expected: "function",
@@ -3856,33 +3183,30 @@ ${content.join(`
       input: args[0],
       output: inst._def.output
     });
-  }, inst.output = (output2) => {
+  }, inst.output = (output) => {
     let F = inst.constructor;
     return new F({
       type: "function",
       input: inst._def.input,
-      output: output2
+      output
     });
   }, inst)), $ZodPromise = /* @__PURE__ */ $constructor("$ZodPromise", (inst, def) => {
     $ZodType.init(inst, def), inst._zod.parse = (payload, ctx) => Promise.resolve(payload.value).then((inner) => def.innerType._zod.run({ value: inner, issues: [] }, ctx));
   }), $ZodLazy = /* @__PURE__ */ $constructor("$ZodLazy", (inst, def) => {
-    $ZodType.init(inst, def), defineLazy(inst._zod, "innerType", () => {
-      let d = def;
-      return d._cachedInner || (d._cachedInner = def.getter()), d._cachedInner;
-    }), defineLazyInternal(inst, "pattern", (zod) => zod.innerType?._zod?.pattern), defineLazyInternal(inst, "propValues", (zod) => zod.innerType?._zod?.propValues), defineLazyInternal(inst, "optin", (zod) => zod.innerType?._zod?.optin ?? void 0), defineLazyInternal(inst, "optout", (zod) => zod.innerType?._zod?.optout ?? void 0), inst._zod.parse = (payload, ctx) => inst._zod.innerType._zod.run(payload, ctx);
+    $ZodType.init(inst, def), defineLazy(inst._zod, "innerType", () => def.getter()), defineLazy(inst._zod, "pattern", () => inst._zod.innerType?._zod?.pattern), defineLazy(inst._zod, "propValues", () => inst._zod.innerType?._zod?.propValues), defineLazy(inst._zod, "optin", () => inst._zod.innerType?._zod?.optin ?? void 0), defineLazy(inst._zod, "optout", () => inst._zod.innerType?._zod?.optout ?? void 0), inst._zod.parse = (payload, ctx) => inst._zod.innerType._zod.run(payload, ctx);
   }), $ZodCustom = /* @__PURE__ */ $constructor("$ZodCustom", (inst, def) => {
     $ZodCheck.init(inst, def), $ZodType.init(inst, def), inst._zod.parse = (payload, _) => payload, inst._zod.check = (payload) => {
-      let input2 = payload.value, r = def.fn(input2);
+      let input = payload.value, r = def.fn(input);
       if (r instanceof Promise)
-        return r.then((r2) => handleRefineResult(r2, payload, input2, inst));
-      handleRefineResult(r, payload, input2, inst);
+        return r.then((r2) => handleRefineResult(r2, payload, input, inst));
+      handleRefineResult(r, payload, input, inst);
     };
   });
-  function handleRefineResult(result, payload, input2, inst) {
+  function handleRefineResult(result, payload, input, inst) {
     if (!result) {
       let _iss = {
         code: "custom",
-        input: input2,
+        input,
         inst,
         // incorporates params.error into issue reporting
         path: [...inst._zod.def.path ?? []],
@@ -3894,204 +3218,6 @@ ${content.join(`
     }
   }
 
-  // node_modules/zod/v4/core/memoizer.js
-  var $ZodCyclicError = class extends Error {
-    constructor() {
-      super("Cannot parse a reference cycle that closes through a transform"), this.name = "ZodCyclicError";
-    }
-  }, STATE = "~memo", NO_ISSUES = [];
-  function isRef(value) {
-    return value !== null && typeof value == "object";
-  }
-  function cloneIssues(issues) {
-    return issues.map((iss) => iss.path ? { ...iss, path: iss.path.slice() } : { ...iss });
-  }
-  var recursive = /* @__PURE__ */ new WeakMap(), NONE = 0, ASSUMED = 1, PROVEN = 2;
-  function isRecursive(inst, stack, resolve) {
-    let cached2 = recursive.get(inst);
-    if (cached2 !== void 0)
-      return cached2 ? PROVEN : NONE;
-    if (stack.has(inst))
-      return PROVEN;
-    stack.add(inst);
-    let result = NONE, check2 = (child) => {
-      if (result !== PROVEN && child?._zod) {
-        let answer = isRecursive(child, stack, resolve);
-        answer > result && (result = answer);
-      }
-    }, shape = (sh, spread) => {
-      let answer = NONE;
-      for (let key of Reflect.ownKeys(sh)) {
-        let desc = Object.getOwnPropertyDescriptor(sh, key);
-        if (spread && !desc.enumerable)
-          continue;
-        let child = desc.get ? ASSUMED : desc.value?._zod ? isRecursive(desc.value, stack, resolve) : NONE;
-        child > answer && (answer = child);
-      }
-      return answer;
-    }, merge2 = (answer) => {
-      answer > result && (result = answer);
-    }, def = inst._zod.def, kind = def.type;
-    switch (kind) {
-      case "object": {
-        let raw = rawShape(def);
-        merge2(raw ? shape(raw, !0) : ASSUMED), check2(def.catchall);
-        break;
-      }
-      case "array":
-        check2(def.element);
-        break;
-      case "tuple":
-        for (let el of def.items)
-          check2(el);
-        check2(def.rest);
-        break;
-      case "record":
-      case "map":
-        check2(def.keyType), check2(def.valueType);
-        break;
-      case "set":
-        check2(def.valueType);
-        break;
-      case "union":
-        for (let el of def.options)
-          check2(el);
-        break;
-      case "intersection":
-        check2(def.left), check2(def.right);
-        break;
-      case "optional":
-      case "nullable":
-      case "default":
-      case "prefault":
-      case "catch":
-      case "readonly":
-      case "nonoptional":
-      case "promise":
-      case "success":
-        check2(def.innerType);
-        break;
-      case "pipe":
-        check2(def.in), check2(def.out);
-        break;
-      case "function":
-        check2(def.input), check2(def.output);
-        break;
-      // `$ZodLazy` caches its inner on the def, so a resolved edge is followed exactly
-      case "lazy": {
-        let inner = def._cachedInner ?? (resolve ? inst._zod.innerType : void 0);
-        merge2(inner ? isRecursive(inner, stack, !1) : ASSUMED);
-        break;
-      }
-      // a leaf by choice: `parts` are regex fragments, not data positions
-      case "template_literal":
-      // leaves
-      case "string":
-      case "number":
-      case "int":
-      case "boolean":
-      case "bigint":
-      case "symbol":
-      case "undefined":
-      case "null":
-      case "void":
-      case "never":
-      case "any":
-      case "unknown":
-      case "date":
-      case "nan":
-      case "enum":
-      case "literal":
-      case "file":
-      case "transform":
-      case "custom":
-        break;
-      default:
-        for (let key in def) {
-          let desc = Object.getOwnPropertyDescriptor(def, key);
-          if (!desc || desc.get)
-            continue;
-          let value = desc.value;
-          if (!(!value || typeof value != "object")) {
-            if (value._zod)
-              check2(value);
-            else if (Array.isArray(value))
-              for (let el of value)
-                check2(el);
-          }
-        }
-    }
-    return stack.delete(inst), settle(inst, result);
-  }
-  function settle(inst, answer) {
-    return answer !== ASSUMED && recursive.set(inst, answer === PROVEN), answer;
-  }
-  function isRecursiveSchema(inst) {
-    return isRecursive(inst, /* @__PURE__ */ new Set(), !0) !== NONE;
-  }
-  function bucketFor(state, inst) {
-    let bucket = state.buckets.get(inst);
-    return bucket || (bucket = /* @__PURE__ */ new WeakMap(), state.buckets.set(inst, bucket)), bucket;
-  }
-  var handoff, open = [], memo = {
-    alloc(_inst, payload, empty) {
-      let bucket = handoff;
-      if (!bucket)
-        return empty;
-      handoff = void 0;
-      let entry = { value: empty, issues: null };
-      return bucket.set(payload.value, entry), open.push(entry), empty;
-    },
-    guard(inst) {
-      var _a3;
-      (_a3 = inst._zod).deferred ?? (_a3.deferred = []), inst._zod.deferred.push(() => {
-        let base = inst._zod.parse, wrapped = (payload, ctx) => {
-          if (ctx.direction !== "backward" && isBackEdge(ctx, payload.value))
-            throw new $ZodCyclicError();
-          return base(payload, ctx);
-        };
-        inst._zod.parse = wrapped, inst._zod.run === base && (inst._zod.run = wrapped);
-      });
-    },
-    attach(inst) {
-      var _a3;
-      let isRecursiveInst, rechecked = !1, lastCtx, lastBucket;
-      (_a3 = inst._zod).deferred ?? (_a3.deferred = []), inst._zod.deferred.push(() => {
-        let base = inst._zod.parse, wrapped = (payload, ctx) => {
-          if (isRecursiveInst === void 0) {
-            let walked = isRecursive(inst, /* @__PURE__ */ new Set(), !1);
-            if (walked === NONE)
-              return inst._zod.parse = base, inst._zod.run === wrapped && (inst._zod.run = base), base(payload, ctx);
-            walked === PROVEN || rechecked ? isRecursiveInst = !0 : rechecked = !0;
-          }
-          let input2 = payload.value;
-          if (!isRef(input2))
-            return base(payload, ctx);
-          let state = ctx[STATE];
-          state || (state = { buckets: /* @__PURE__ */ new WeakMap(), backEdges: void 0 }, ctx[STATE] = state);
-          let bucket;
-          lastCtx === ctx ? bucket = lastBucket : (bucket = bucketFor(state, inst), lastCtx = ctx, lastBucket = bucket);
-          let hit = bucket.get(input2);
-          if (hit)
-            return payload.value = hit.value, hit.issues ? hit.issues.length && payload.issues.push(...cloneIssues(hit.issues)) : (payload.memo = !0, state.backEdges ?? (state.backEdges = /* @__PURE__ */ new WeakSet()), state.backEdges.add(hit.value)), payload;
-          handoff = bucket;
-          let depth = open.length, result = base(payload, ctx);
-          handoff = void 0;
-          let entry = open.length > depth ? open.pop() : void 0;
-          return result instanceof Promise ? result.then((r) => (entry && (entry.issues = r.issues.length ? cloneIssues(r.issues) : NO_ISSUES), r)) : (entry && (entry.issues = result.issues.length ? cloneIssues(result.issues) : NO_ISSUES), result);
-        };
-        inst._zod.parse = wrapped, inst._zod.run === base && (inst._zod.run = wrapped);
-      });
-    }
-  };
-  function memoizer() {
-    return memo;
-  }
-  function isBackEdge(ctx, value) {
-    let backEdges = ctx[STATE]?.backEdges;
-    return backEdges !== void 0 && isRef(value) && backEdges.has(value);
-  }
-
   // node_modules/zod/v4/locales/index.js
   var locales_exports = {};
   __export(locales_exports, {
@@ -4099,13 +3225,10 @@ ${content.join(`
     az: () => az_default,
     be: () => be_default,
     bg: () => bg_default,
-    bn: () => bn_default,
     ca: () => ca_default,
-    ckb: () => ckb_default,
     cs: () => cs_default,
     da: () => da_default,
     de: () => de_default,
-    el: () => el_default,
     en: () => en_default,
     eo: () => eo_default,
     es: () => es_default,
@@ -4113,10 +3236,7 @@ ${content.join(`
     fi: () => fi_default,
     fr: () => fr_default,
     frCA: () => fr_CA_default,
-    gu: () => gu_default,
     he: () => he_default,
-    hi: () => hi_default,
-    hr: () => hr_default,
     hu: () => hu_default,
     hy: () => hy_default,
     id: () => id_default,
@@ -4126,29 +3246,21 @@ ${content.join(`
     ka: () => ka_default,
     kh: () => kh_default,
     km: () => km_default,
-    kn: () => kn_default,
     ko: () => ko_default,
     lt: () => lt_default,
     mk: () => mk_default,
     ms: () => ms_default,
-    ne: () => ne_default,
     nl: () => nl_default,
-    nn: () => nn_default,
     no: () => no_default,
     ota: () => ota_default,
     pl: () => pl_default,
     ps: () => ps_default,
     pt: () => pt_default,
-    ptBR: () => pt_BR_default,
-    ro: () => ro_default,
     ru: () => ru_default,
-    sk: () => sk_default,
     sl: () => sl_default,
     sv: () => sv_default,
     ta: () => ta_default,
-    tg: () => tg_default,
     th: () => th_default,
-    tk: () => tk_default,
     tr: () => tr_default,
     ua: () => ua_default,
     uk: () => uk_default,
@@ -4166,8 +3278,7 @@ ${content.join(`
       string: { unit: "حرف", verb: "أن يحوي" },
       file: { unit: "بايت", verb: "أن يحوي" },
       array: { unit: "عنصر", verb: "أن يحوي" },
-      set: { unit: "عنصر", verb: "أن يحوي" },
-      map: { unit: "عنصر", verb: "أن يحوي" }
+      set: { unit: "عنصر", verb: "أن يحوي" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -4193,16 +3304,12 @@ ${content.join(`
       duration: "مدة بمعيار ISO",
       ipv4: "عنوان IPv4",
       ipv6: "عنوان IPv6",
-      mac: "عنوان MAC",
       cidrv4: "مدى عناوين بصيغة IPv4",
       cidrv6: "مدى عناوين بصيغة IPv6",
       base64: "نَص بترميز base64-encoded",
       base64url: "نَص بترميز base64url-encoded",
       json_string: "نَص على هيئة JSON",
       e164: "رقم هاتف بمعيار E.164",
-      credit_card: "رقم بطاقة الائتمان",
-      currency_code: "رمز العملة",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "مدخل"
     }, TypeDictionary = {
@@ -4255,8 +3362,7 @@ ${content.join(`
       string: { unit: "simvol", verb: "olmalıdır" },
       file: { unit: "bayt", verb: "olmalıdır" },
       array: { unit: "element", verb: "olmalıdır" },
-      set: { unit: "element", verb: "olmalıdır" },
-      map: { unit: "element", verb: "olmalıdır" }
+      set: { unit: "element", verb: "olmalıdır" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -4282,16 +3388,12 @@ ${content.join(`
       duration: "ISO duration",
       ipv4: "IPv4 address",
       ipv6: "IPv6 address",
-      mac: "MAC address",
       cidrv4: "IPv4 range",
       cidrv6: "IPv6 range",
       base64: "base64-encoded string",
       base64url: "base64url-encoded string",
       json_string: "JSON string",
       e164: "E.164 number",
-      credit_card: "kredit kartı nömrəsi",
-      currency_code: "valyuta kodu",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "input"
     }, TypeDictionary = {
@@ -4369,14 +3471,6 @@ ${content.join(`
         },
         verb: "мець"
       },
-      map: {
-        unit: {
-          one: "элемент",
-          few: "элементы",
-          many: "элементаў"
-        },
-        verb: "мець"
-      },
       file: {
         unit: {
           one: "байт",
@@ -4410,16 +3504,12 @@ ${content.join(`
       duration: "ISO працягласць",
       ipv4: "IPv4 адрас",
       ipv6: "IPv6 адрас",
-      mac: "MAC адрас",
       cidrv4: "IPv4 дыяпазон",
       cidrv6: "IPv6 дыяпазон",
       base64: "радок у фармаце base64",
       base64url: "радок у фармаце base64url",
       json_string: "JSON радок",
       e164: "нумар E.164",
-      credit_card: "нумар крэдытнай карты",
-      currency_code: "код валюты",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "увод"
     }, TypeDictionary = {
@@ -4482,8 +3572,7 @@ ${content.join(`
       string: { unit: "символа", verb: "да съдържа" },
       file: { unit: "байта", verb: "да съдържа" },
       array: { unit: "елемента", verb: "да съдържа" },
-      set: { unit: "елемента", verb: "да съдържа" },
-      map: { unit: "елемента", verb: "да съдържа" }
+      set: { unit: "елемента", verb: "да съдържа" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -4509,16 +3598,12 @@ ${content.join(`
       duration: "ISO продължителност",
       ipv4: "IPv4 адрес",
       ipv6: "IPv6 адрес",
-      mac: "MAC адрес",
       cidrv4: "IPv4 диапазон",
       cidrv6: "IPv6 диапазон",
       base64: "base64-кодиран низ",
       base64url: "base64url-кодиран низ",
       json_string: "JSON низ",
       e164: "E.164 номер",
-      credit_card: "номер на кредитна карта",
-      currency_code: "код на валута",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "вход"
     }, TypeDictionary = {
@@ -4576,103 +3661,13 @@ ${content.join(`
     };
   }
 
-  // node_modules/zod/v4/locales/bn.js
-  var error5 = () => {
-    let Sizable = {
-      string: { unit: "অক্ষর", verb: "থাকতে হবে" },
-      file: { unit: "বাইট", verb: "থাকতে হবে" },
-      array: { unit: "আইটেম", verb: "থাকতে হবে" },
-      set: { unit: "আইটেম", verb: "থাকতে হবে" },
-      map: { unit: "এন্ট্রি", verb: "থাকতে হবে" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "ইনপুট",
-      email: "ইমেইল ঠিকানা",
-      url: "URL",
-      emoji: "ইমোজি",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO তারিখ ও সময়",
-      date: "ISO তারিখ",
-      time: "ISO সময়",
-      duration: "ISO সময়কাল",
-      ipv4: "IPv4 ঠিকানা",
-      ipv6: "IPv6 ঠিকানা",
-      mac: "MAC ঠিকানা",
-      cidrv4: "IPv4 রেঞ্জ",
-      cidrv6: "IPv6 রেঞ্জ",
-      base64: "base64-এনকোডেড স্ট্রিং",
-      base64url: "base64url-এনকোডেড স্ট্রিং",
-      json_string: "JSON স্ট্রিং",
-      e164: "E.164 নম্বর",
-      credit_card: "ক্রেডিট কার্ড নম্বর",
-      currency_code: "মুদ্রা কোড",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "ইনপুট"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return `অবৈধ ইনপুট: প্রত্যাশিত ${expected}, প্রাপ্ত ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `অবৈধ ইনপুট: প্রত্যাশিত ${stringifyPrimitive(issue2.values[0])}` : `অবৈধ অপশন: ${joinValues(issue2.values, " | ")} এর মধ্যে একটি প্রত্যাশিত`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `অনেক বড়: ${issue2.origin ?? "মান"} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "এলিমেন্ট"} হতে হবে` : `অনেক বড়: ${issue2.origin ?? "মান"} ${adj}${issue2.maximum.toString()} হতে হবে`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `অনেক ছোট: ${issue2.origin} ${adj}${issue2.minimum.toString()} ${sizing.unit} হতে হবে` : `অনেক ছোট: ${issue2.origin} ${adj}${issue2.minimum.toString()} হতে হবে`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `অবৈধ স্ট্রিং: "${_issue.prefix}" দিয়ে শুরু হতে হবে` : _issue.format === "ends_with" ? `অবৈধ স্ট্রিং: "${_issue.suffix}" দিয়ে শেষ হতে হবে` : _issue.format === "includes" ? `অবৈধ স্ট্রিং: "${_issue.includes}" অন্তর্ভুক্ত থাকতে হবে` : _issue.format === "regex" ? `অবৈধ স্ট্রিং: ${_issue.pattern} প্যাটার্ন মিলতে হবে` : `অবৈধ ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `অবৈধ নম্বর: ${issue2.divisor} এর গুণিতক হতে হবে`;
-        case "unrecognized_keys":
-          return `অচেনা কী${issue2.keys.length > 1 ? "গুলো" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `${issue2.origin} এ অবৈধ কী`;
-        case "invalid_union":
-          return issue2.options && Array.isArray(issue2.options) && issue2.options.length > 0 ? `অবৈধ ডিসক্রিমিনেটর মান। প্রত্যাশিত ${issue2.options.map((o) => `'${o}'`).join(" | ")}` : "অবৈধ ইনপুট";
-        case "invalid_element":
-          return `${issue2.origin} এ অবৈধ মান`;
-        default:
-          return "অবৈধ ইনপুট";
-      }
-    };
-  };
-  function bn_default() {
-    return {
-      localeError: error5()
-    };
-  }
-
   // node_modules/zod/v4/locales/ca.js
-  var error6 = () => {
+  var error5 = () => {
     let Sizable = {
       string: { unit: "caràcters", verb: "contenir" },
       file: { unit: "bytes", verb: "contenir" },
       array: { unit: "elements", verb: "contenir" },
-      set: { unit: "elements", verb: "contenir" },
-      map: { unit: "elements", verb: "contenir" }
+      set: { unit: "elements", verb: "contenir" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -4698,16 +3693,12 @@ ${content.join(`
       duration: "durada ISO",
       ipv4: "adreça IPv4",
       ipv6: "adreça IPv6",
-      mac: "adreça MAC",
       cidrv4: "rang IPv4",
       cidrv6: "rang IPv6",
       base64: "cadena codificada en base64",
       base64url: "cadena codificada en base64url",
       json_string: "cadena JSON",
       e164: "número E.164",
-      credit_card: "número de targeta de crèdit",
-      currency_code: "codi de moneda",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "entrada"
     }, TypeDictionary = {
@@ -4751,125 +3742,17 @@ ${content.join(`
   };
   function ca_default() {
     return {
-      localeError: error6()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ckb.js
-  var error7 = () => {
-    let Sizable = {
-      string: { unit: "پیت", verb: "بێت" },
-      file: { unit: "بایت", verb: "بێت" },
-      array: { unit: "دانە", verb: "بێت" },
-      set: { unit: "دانە", verb: "بێت" },
-      map: { unit: "دانە", verb: "بێت" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "regex",
-      email: "ئیمەیڵ",
-      url: "بەستەر (URL)",
-      emoji: "ئیمۆجی",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ڕێکەوت و کات",
-      date: "ڕێکەوت",
-      time: "کات",
-      duration: "ماوە",
-      ipv4: "ناونیشانی IPv4",
-      ipv6: "ناونیشانی IPv6",
-      mac: "ناونیشانی MAC",
-      cidrv4: "مەودای IPv4",
-      cidrv6: "مەودای IPv6",
-      base64: "دەقی base64",
-      base64url: "دەقی base64url",
-      json_string: "دەقی JSON",
-      e164: "ژمارەی E.164",
-      credit_card: "ژمارەی کارتی کرێدیت",
-      currency_code: "کۆدی دراو",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "تێکردە"
-    }, TypeDictionary = {
-      nan: "NaN",
-      string: "نووسین",
-      number: "ژمارە",
-      boolean: "boolean",
-      array: "array",
-      object: "object",
-      date: "ڕێکەوت",
-      integer: "ژمارە",
-      float: "ژمارە",
-      null: "null",
-      undefined: "undefined",
-      function: "function",
-      symbol: "symbol",
-      unknown: "unknown",
-      promise: "promise",
-      void: "void",
-      never: "never",
-      map: "map",
-      set: "set"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType, postfix = ["ا", "و", "ۆ", "وو", "ە", "ی", "ێ"].some((p) => received.endsWith(p)) ? "یە" : "ە", isEnglish = /^[a-zA-Z]+$/.test(received);
-          return receivedType === "null" || receivedType === "undefined" ? "داواکراوە" : `چاوەڕوانکراوە ${expected} بێت، بەڵام ${received}${isEnglish ? "" : postfix}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `بەهاکە نادرووستە: چاوەڕوانکراوە ${stringifyPrimitive(issue2.values[0])} بێت` : `هەڵبژاردەی نادروست: چاوەڕوانکراوە یەکێک بێت لە ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let sizing = getSizing(issue2.origin);
-          return sizing ? `پێویستە بە لایەنی زۆرەوە ${issue2.maximum.toString()} ${sizing.unit} ${sizing.verb}` : `پێویستە بە لایەنی زۆرەوە ${issue2.maximum.toString()} بێت`;
-        }
-        case "too_small": {
-          let sizing = getSizing(issue2.origin);
-          return sizing ? `پێویستە بە لایەنی کەمەوە ${issue2.minimum.toString()} ${sizing.unit} ${sizing.verb}` : `پێویستە بە لایەنی کەمەوە ${issue2.minimum.toString()} بێت`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `دەقی نادروست: پێویستە دەستپێبکات بە "${_issue.prefix}"` : _issue.format === "ends_with" ? `دەقی نادروست: پێویستە کۆتاییبێت بە "${_issue.suffix}"` : _issue.format === "includes" ? `دەقی نادروست: پێویستە "${_issue.includes}" لەخۆبگرێت` : _issue.format === "regex" ? `دەقی نادروست: پێویستە لەگەڵ پاتێرنی ${_issue.pattern} بگونجێت` : `بەهای ${FormatDictionary[_issue.format] ?? issue2.format} نادروستە`;
-        }
-        case "not_multiple_of":
-          return `ژمارەی نادروست: دەبێت چەند هێندە بێت بۆ ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `کلیلی نەناسراو: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `کلیلی نادروست لە ${issue2.origin}`;
-        case "invalid_union":
-          return issue2.options && Array.isArray(issue2.options) && issue2.options.length > 0 ? `بەهای نەناسراو هەیە. بەهای چاوەڕوانکراو: ${issue2.options.map((o) => `'${o}'`).join(" | ")}` : "یەکگرتنی نادروست";
-        case "invalid_element":
-          return `${issue2.origin} بەهاکە نادروستە`;
-        default:
-          return "تێکردەی نادروست";
-      }
-    };
-  };
-  function ckb_default() {
-    return {
-      localeError: error7()
+      localeError: error5()
     };
   }
 
   // node_modules/zod/v4/locales/cs.js
-  var error8 = () => {
+  var error6 = () => {
     let Sizable = {
       string: { unit: "znaků", verb: "mít" },
       file: { unit: "bajtů", verb: "mít" },
       array: { unit: "prvků", verb: "mít" },
-      set: { unit: "prvků", verb: "mít" },
-      map: { unit: "prvků", verb: "mít" }
+      set: { unit: "prvků", verb: "mít" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -4895,16 +3778,12 @@ ${content.join(`
       duration: "doba trvání ISO",
       ipv4: "IPv4 adresa",
       ipv6: "IPv6 adresa",
-      mac: "MAC adresa",
       cidrv4: "rozsah IPv4",
       cidrv6: "rozsah IPv6",
       base64: "řetězec zakódovaný ve formátu base64",
       base64url: "řetězec zakódovaný ve formátu base64url",
       json_string: "řetězec ve formátu JSON",
       e164: "číslo E.164",
-      credit_card: "číslo kreditní karty",
-      currency_code: "kód měny",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "vstup"
     }, TypeDictionary = {
@@ -4951,18 +3830,17 @@ ${content.join(`
   };
   function cs_default() {
     return {
-      localeError: error8()
+      localeError: error6()
     };
   }
 
   // node_modules/zod/v4/locales/da.js
-  var error9 = () => {
+  var error7 = () => {
     let Sizable = {
       string: { unit: "tegn", verb: "havde" },
       file: { unit: "bytes", verb: "havde" },
       array: { unit: "elementer", verb: "indeholdt" },
-      set: { unit: "elementer", verb: "indeholdt" },
-      map: { unit: "elementer", verb: "indeholdt" }
+      set: { unit: "elementer", verb: "indeholdt" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -4986,18 +3864,14 @@ ${content.join(`
       date: "ISO-dato",
       time: "ISO-klokkeslæt",
       duration: "ISO-varighed",
-      ipv4: "IPv4-adresse",
-      ipv6: "IPv6-adresse",
-      mac: "MAC-adresse",
+      ipv4: "IPv4-område",
+      ipv6: "IPv6-område",
       cidrv4: "IPv4-spektrum",
       cidrv6: "IPv6-spektrum",
       base64: "base64-kodet streng",
       base64url: "base64url-kodet streng",
       json_string: "JSON-streng",
       e164: "E.164-nummer",
-      credit_card: "kreditkortnummer",
-      currency_code: "valutakode",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "input"
     }, TypeDictionary = {
@@ -5047,18 +3921,17 @@ ${content.join(`
   };
   function da_default() {
     return {
-      localeError: error9()
+      localeError: error7()
     };
   }
 
   // node_modules/zod/v4/locales/de.js
-  var error10 = () => {
+  var error8 = () => {
     let Sizable = {
       string: { unit: "Zeichen", verb: "zu haben" },
       file: { unit: "Bytes", verb: "zu haben" },
       array: { unit: "Elemente", verb: "zu haben" },
-      set: { unit: "Elemente", verb: "zu haben" },
-      map: { unit: "Elemente", verb: "zu haben" }
+      set: { unit: "Elemente", verb: "zu haben" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -5084,16 +3957,12 @@ ${content.join(`
       duration: "ISO-Dauer",
       ipv4: "IPv4-Adresse",
       ipv6: "IPv6-Adresse",
-      mac: "MAC-Adresse",
       cidrv4: "IPv4-Bereich",
       cidrv6: "IPv6-Bereich",
       base64: "Base64-codierter String",
       base64url: "Base64-URL-codierter String",
       json_string: "JSON-String",
       e164: "E.164-Nummer",
-      credit_card: "Kreditkartennummer",
-      currency_code: "Währungscode",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "Eingabe"
     }, TypeDictionary = {
@@ -5138,101 +4007,12 @@ ${content.join(`
   };
   function de_default() {
     return {
-      localeError: error10()
-    };
-  }
-
-  // node_modules/zod/v4/locales/el.js
-  var error11 = () => {
-    let Sizable = {
-      string: { unit: "χαρακτήρες", verb: "να έχει" },
-      file: { unit: "bytes", verb: "να έχει" },
-      array: { unit: "στοιχεία", verb: "να έχει" },
-      set: { unit: "στοιχεία", verb: "να έχει" },
-      map: { unit: "καταχωρήσεις", verb: "να έχει" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "είσοδος",
-      email: "διεύθυνση email",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO ημερομηνία και ώρα",
-      date: "ISO ημερομηνία",
-      time: "ISO ώρα",
-      duration: "ISO διάρκεια",
-      ipv4: "διεύθυνση IPv4",
-      ipv6: "διεύθυνση IPv6",
-      mac: "διεύθυνση MAC",
-      cidrv4: "εύρος IPv4",
-      cidrv6: "εύρος IPv6",
-      base64: "συμβολοσειρά κωδικοποιημένη σε base64",
-      base64url: "συμβολοσειρά κωδικοποιημένη σε base64url",
-      json_string: "συμβολοσειρά JSON",
-      e164: "αριθμός E.164",
-      credit_card: "αριθμός πιστωτικής κάρτας",
-      currency_code: "κωδικός νομίσματος",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "είσοδος"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return typeof issue2.expected == "string" && /^[A-Z]/.test(issue2.expected) ? `Μη έγκυρη είσοδος: αναμενόταν instanceof ${issue2.expected}, λήφθηκε ${received}` : `Μη έγκυρη είσοδος: αναμενόταν ${expected}, λήφθηκε ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Μη έγκυρη είσοδος: αναμενόταν ${stringifyPrimitive(issue2.values[0])}` : `Μη έγκυρη επιλογή: αναμενόταν ένα από ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Πολύ μεγάλο: αναμενόταν ${issue2.origin ?? "τιμή"} να έχει ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "στοιχεία"}` : `Πολύ μεγάλο: αναμενόταν ${issue2.origin ?? "τιμή"} να είναι ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Πολύ μικρό: αναμενόταν ${issue2.origin} να έχει ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Πολύ μικρό: αναμενόταν ${issue2.origin} να είναι ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Μη έγκυρη συμβολοσειρά: πρέπει να ξεκινά με "${_issue.prefix}"` : _issue.format === "ends_with" ? `Μη έγκυρη συμβολοσειρά: πρέπει να τελειώνει με "${_issue.suffix}"` : _issue.format === "includes" ? `Μη έγκυρη συμβολοσειρά: πρέπει να περιέχει "${_issue.includes}"` : _issue.format === "regex" ? `Μη έγκυρη συμβολοσειρά: πρέπει να ταιριάζει με το μοτίβο ${_issue.pattern}` : `Μη έγκυρο: ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Μη έγκυρος αριθμός: πρέπει να είναι πολλαπλάσιο του ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Άγνωστ${issue2.keys.length > 1 ? "α" : "ο"} κλειδ${issue2.keys.length > 1 ? "ιά" : "ί"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Μη έγκυρο κλειδί στο ${issue2.origin}`;
-        case "invalid_union":
-          return "Μη έγκυρη είσοδος";
-        case "invalid_element":
-          return `Μη έγκυρη τιμή στο ${issue2.origin}`;
-        default:
-          return "Μη έγκυρη είσοδος";
-      }
-    };
-  };
-  function el_default() {
-    return {
-      localeError: error11()
+      localeError: error8()
     };
   }
 
   // node_modules/zod/v4/locales/en.js
-  var error12 = () => {
+  var error9 = () => {
     let Sizable = {
       string: { unit: "characters", verb: "to have" },
       file: { unit: "bytes", verb: "to have" },
@@ -5271,9 +4051,6 @@ ${content.join(`
       base64url: "base64url-encoded string",
       json_string: "JSON string",
       e164: "E.164 number",
-      currency_code: "currency code",
-      credit_card: "credit card number",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "input"
     }, TypeDictionary = {
@@ -5281,23 +4058,20 @@ ${content.join(`
       nan: "NaN"
       // All other type names omitted - they fall back to raw values via ?? operator
     };
-    function getTypeName(type, input2) {
-      return type === "number" && typeof input2 == "number" && !Number.isFinite(input2) ? String(input2) : TypeDictionary[type] ?? type;
-    }
     return (issue2) => {
       switch (issue2.code) {
         case "invalid_type": {
-          let expected = getTypeName(issue2.expected), receivedType = parsedType(issue2.input), received = getTypeName(receivedType, issue2.input);
+          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
           return `Invalid input: expected ${expected}, received ${received}`;
         }
         case "invalid_value":
           return issue2.values.length === 1 ? `Invalid input: expected ${stringifyPrimitive(issue2.values[0])}` : `Invalid option: expected one of ${joinValues(issue2.values, "|")}`;
         case "too_big": {
-          let adj = issue2.exact ? "exactly " : issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
+          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
           return sizing ? `Too big: expected ${issue2.origin ?? "value"} to have ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elements"}` : `Too big: expected ${issue2.origin ?? "value"} to be ${adj}${issue2.maximum.toString()}`;
         }
         case "too_small": {
-          let adj = issue2.exact ? "exactly " : issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
+          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
           return sizing ? `Too small: expected ${issue2.origin} to have ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Too small: expected ${issue2.origin} to be ${adj}${issue2.minimum.toString()}`;
         }
         case "invalid_format": {
@@ -5311,7 +4085,7 @@ ${content.join(`
         case "invalid_key":
           return `Invalid key in ${issue2.origin}`;
         case "invalid_union":
-          return issue2.options && Array.isArray(issue2.options) && issue2.options.length > 0 ? `Invalid discriminator value. Expected ${issue2.options.map((o) => `'${o}'`).join(" | ")}` : issue2.inclusive === !1 ? "Invalid input: more than one option matched" : "Invalid input";
+          return "Invalid input";
         case "invalid_element":
           return `Invalid value in ${issue2.origin}`;
         default:
@@ -5321,18 +4095,17 @@ ${content.join(`
   };
   function en_default() {
     return {
-      localeError: error12()
+      localeError: error9()
     };
   }
 
   // node_modules/zod/v4/locales/eo.js
-  var error13 = () => {
+  var error10 = () => {
     let Sizable = {
       string: { unit: "karaktrojn", verb: "havi" },
       file: { unit: "bajtojn", verb: "havi" },
       array: { unit: "elementojn", verb: "havi" },
-      set: { unit: "elementojn", verb: "havi" },
-      map: { unit: "elementojn", verb: "havi" }
+      set: { unit: "elementojn", verb: "havi" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -5358,16 +4131,12 @@ ${content.join(`
       duration: "ISO-daŭro",
       ipv4: "IPv4-adreso",
       ipv6: "IPv6-adreso",
-      mac: "MAC-adreso",
       cidrv4: "IPv4-rango",
       cidrv6: "IPv6-rango",
       base64: "64-ume kodita karaktraro",
       base64url: "URL-64-ume kodita karaktraro",
       json_string: "JSON-karaktraro",
       e164: "E.164-nombro",
-      credit_card: "kreditkarta numero",
-      currency_code: "valuta kodo",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "enigo"
     }, TypeDictionary = {
@@ -5413,12 +4182,12 @@ ${content.join(`
   };
   function eo_default() {
     return {
-      localeError: error13()
+      localeError: error10()
     };
   }
 
   // node_modules/zod/v4/locales/es.js
-  var error14 = () => {
+  var error11 = () => {
     let Sizable = {
       string: { unit: "caracteres", verb: "tener" },
       file: { unit: "bytes", verb: "tener" },
@@ -5449,16 +4218,12 @@ ${content.join(`
       duration: "duración ISO",
       ipv4: "dirección IPv4",
       ipv6: "dirección IPv6",
-      mac: "dirección MAC",
       cidrv4: "rango IPv4",
       cidrv6: "rango IPv6",
       base64: "cadena codificada en base64",
       base64url: "URL codificada en base64",
       json_string: "cadena JSON",
       e164: "número E.164",
-      credit_card: "número de tarjeta de crédito",
-      currency_code: "código de moneda",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "entrada"
     }, TypeDictionary = {
@@ -5525,18 +4290,17 @@ ${content.join(`
   };
   function es_default() {
     return {
-      localeError: error14()
+      localeError: error11()
     };
   }
 
   // node_modules/zod/v4/locales/fa.js
-  var error15 = () => {
+  var error12 = () => {
     let Sizable = {
       string: { unit: "کاراکتر", verb: "داشته باشد" },
       file: { unit: "بایت", verb: "داشته باشد" },
       array: { unit: "آیتم", verb: "داشته باشد" },
-      set: { unit: "آیتم", verb: "داشته باشد" },
-      map: { unit: "آیتم", verb: "داشته باشد" }
+      set: { unit: "آیتم", verb: "داشته باشد" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -5562,16 +4326,12 @@ ${content.join(`
       duration: "مدت زمان ایزو",
       ipv4: "IPv4 آدرس",
       ipv6: "IPv6 آدرس",
-      mac: "MAC آدرس",
       cidrv4: "IPv4 دامنه",
       cidrv6: "IPv6 دامنه",
       base64: "base64-encoded رشته",
       base64url: "base64url-encoded رشته",
       json_string: "JSON رشته",
       e164: "E.164 عدد",
-      credit_card: "شماره کارت اعتباری",
-      currency_code: "کد ارز",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "ورودی"
     }, TypeDictionary = {
@@ -5616,18 +4376,17 @@ ${content.join(`
   };
   function fa_default() {
     return {
-      localeError: error15()
+      localeError: error12()
     };
   }
 
   // node_modules/zod/v4/locales/fi.js
-  var error16 = () => {
+  var error13 = () => {
     let Sizable = {
       string: { unit: "merkkiä", subject: "merkkijonon" },
       file: { unit: "tavua", subject: "tiedoston" },
       array: { unit: "alkiota", subject: "listan" },
       set: { unit: "alkiota", subject: "joukon" },
-      map: { unit: "alkiota", subject: "kuvauksen" },
       number: { unit: "", subject: "luvun" },
       bigint: { unit: "", subject: "suuren kokonaisluvun" },
       int: { unit: "", subject: "kokonaisluvun" },
@@ -5657,16 +4416,12 @@ ${content.join(`
       duration: "ISO-kesto",
       ipv4: "IPv4-osoite",
       ipv6: "IPv6-osoite",
-      mac: "MAC-osoite",
       cidrv4: "IPv4-alue",
       cidrv6: "IPv6-alue",
       base64: "base64-koodattu merkkijono",
       base64url: "base64url-koodattu merkkijono",
       json_string: "JSON-merkkijono",
       e164: "E.164-luku",
-      credit_card: "luottokortin numero",
-      currency_code: "valuuttakoodi",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "templaattimerkkijono"
     }, TypeDictionary = {
@@ -5709,12 +4464,12 @@ ${content.join(`
   };
   function fi_default() {
     return {
-      localeError: error16()
+      localeError: error13()
     };
   }
 
   // node_modules/zod/v4/locales/fr.js
-  var error17 = () => {
+  var error14 = () => {
     let Sizable = {
       string: { unit: "caractères", verb: "avoir" },
       file: { unit: "octets", verb: "avoir" },
@@ -5725,7 +4480,7 @@ ${content.join(`
       return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
-      regex: "expression régulière",
+      regex: "entrée",
       email: "adresse e-mail",
       url: "URL",
       emoji: "emoji",
@@ -5745,60 +4500,38 @@ ${content.join(`
       duration: "durée ISO",
       ipv4: "adresse IPv4",
       ipv6: "adresse IPv6",
-      mac: "adresse MAC",
       cidrv4: "plage IPv4",
       cidrv6: "plage IPv6",
-      base64: "chaîne de caractères encodée en base64",
-      base64url: "chaîne de caractères encodée en base64url",
-      json_string: "chaîne de caractères JSON",
-      e164: "numéro au format E.164",
-      credit_card: "numéro de carte de crédit",
-      currency_code: "code de devise",
-      iban: "IBAN",
+      base64: "chaîne encodée en base64",
+      base64url: "chaîne encodée en base64url",
+      json_string: "chaîne JSON",
+      e164: "numéro E.164",
       jwt: "JWT",
       template_literal: "entrée"
     }, TypeDictionary = {
-      string: "chaîne de caractères",
-      number: "nombre",
-      int: "entier",
-      boolean: "booléen",
-      bigint: "grand entier",
-      symbol: "symbole",
-      undefined: "indéfini",
-      null: "null",
-      never: "jamais",
-      void: "vide",
-      date: "date",
-      array: "tableau",
-      object: "objet",
-      tuple: "tuple",
-      record: "record",
-      map: "map",
-      set: "ensemble",
-      file: "fichier",
-      nonoptional: "non optionnel",
       nan: "NaN",
-      function: "fonction"
+      number: "nombre",
+      array: "tableau"
     };
     return (issue2) => {
       switch (issue2.code) {
         case "invalid_type": {
           let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Entrée invalide : instance de ${issue2.expected} attendu, ${received} reçu` : `Entrée invalide : ${expected} attendu, ${received} reçu`;
+          return /^[A-Z]/.test(issue2.expected) ? `Entrée invalide : instanceof ${issue2.expected} attendu, ${received} reçu` : `Entrée invalide : ${expected} attendu, ${received} reçu`;
         }
         case "invalid_value":
           return issue2.values.length === 1 ? `Entrée invalide : ${stringifyPrimitive(issue2.values[0])} attendu` : `Option invalide : une valeur parmi ${joinValues(issue2.values, "|")} attendue`;
         case "too_big": {
           let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Trop grand : ${TypeDictionary[issue2.origin] ?? "valeur"} doit ${sizing.verb} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "élément(s)"}` : `Trop grand : ${TypeDictionary[issue2.origin] ?? "valeur"} doit être ${adj}${issue2.maximum.toString()}`;
+          return sizing ? `Trop grand : ${issue2.origin ?? "valeur"} doit ${sizing.verb} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "élément(s)"}` : `Trop grand : ${issue2.origin ?? "valeur"} doit être ${adj}${issue2.maximum.toString()}`;
         }
         case "too_small": {
           let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Trop petit : ${TypeDictionary[issue2.origin] ?? "valeur"} doit ${sizing.verb} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Trop petit : ${TypeDictionary[issue2.origin] ?? "valeur"} doit être ${adj}${issue2.minimum.toString()}`;
+          return sizing ? `Trop petit : ${issue2.origin} doit ${sizing.verb} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Trop petit : ${issue2.origin} doit être ${adj}${issue2.minimum.toString()}`;
         }
         case "invalid_format": {
           let _issue = issue2;
-          return _issue.format === "starts_with" ? `Chaîne de caractères invalide : doit commencer par "${_issue.prefix}"` : _issue.format === "ends_with" ? `Chaîne de caractères invalide : doit se terminer par "${_issue.suffix}"` : _issue.format === "includes" ? `Chaîne de caractères invalide : doit inclure "${_issue.includes}"` : _issue.format === "regex" ? `Chaîne de caractères invalide : doit correspondre au motif ${_issue.pattern}` : `${FormatDictionary[_issue.format] ?? issue2.format} invalide`;
+          return _issue.format === "starts_with" ? `Chaîne invalide : doit commencer par "${_issue.prefix}"` : _issue.format === "ends_with" ? `Chaîne invalide : doit se terminer par "${_issue.suffix}"` : _issue.format === "includes" ? `Chaîne invalide : doit inclure "${_issue.includes}"` : _issue.format === "regex" ? `Chaîne invalide : doit correspondre au modèle ${_issue.pattern}` : `${FormatDictionary[_issue.format] ?? issue2.format} invalide`;
         }
         case "not_multiple_of":
           return `Nombre invalide : doit être un multiple de ${issue2.divisor}`;
@@ -5817,18 +4550,17 @@ ${content.join(`
   };
   function fr_default() {
     return {
-      localeError: error17()
+      localeError: error14()
     };
   }
 
   // node_modules/zod/v4/locales/fr-CA.js
-  var error18 = () => {
+  var error15 = () => {
     let Sizable = {
       string: { unit: "caractères", verb: "avoir" },
       file: { unit: "octets", verb: "avoir" },
       array: { unit: "éléments", verb: "avoir" },
-      set: { unit: "éléments", verb: "avoir" },
-      map: { unit: "éléments", verb: "avoir" }
+      set: { unit: "éléments", verb: "avoir" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -5854,16 +4586,12 @@ ${content.join(`
       duration: "durée ISO",
       ipv4: "adresse IPv4",
       ipv6: "adresse IPv6",
-      mac: "adresse MAC",
       cidrv4: "plage IPv4",
       cidrv6: "plage IPv6",
       base64: "chaîne encodée en base64",
       base64url: "chaîne encodée en base64url",
       json_string: "chaîne JSON",
       e164: "numéro E.164",
-      credit_card: "numéro de carte de crédit",
-      currency_code: "code de devise",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "entrée"
     }, TypeDictionary = {
@@ -5906,101 +4634,12 @@ ${content.join(`
   };
   function fr_CA_default() {
     return {
-      localeError: error18()
-    };
-  }
-
-  // node_modules/zod/v4/locales/gu.js
-  var error19 = () => {
-    let Sizable = {
-      string: { unit: "અક્ષર", verb: "હોવા જોઈએ" },
-      file: { unit: "બાયટ", verb: "હોવા જોઈએ" },
-      array: { unit: "આઇટમ", verb: "હોવા જોઈએ" },
-      set: { unit: "આઇટમ", verb: "હોવા જોઈએ" },
-      map: { unit: "એન્ટ્રી", verb: "હોવા જોઈએ" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "ઇનપુટ",
-      email: "ઈમેઇલ એડ્રેસ",
-      url: "URL",
-      emoji: "ઇમોજી",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO તારીખ અને સમય",
-      date: "ISO તારીખ",
-      time: "ISO સમય",
-      duration: "ISO અવધિ",
-      ipv4: "IPv4 એડ્રેસ",
-      ipv6: "IPv6 એડ્રેસ",
-      mac: "MAC એડ્રેસ",
-      cidrv4: "IPv4 શ્રેણી",
-      cidrv6: "IPv6 શ્રેણી",
-      base64: "base64-એન્કોડેડ સ્ટ્રિંગ",
-      base64url: "base64url-એન્કોડેડ સ્ટ્રિંગ",
-      json_string: "JSON સ્ટ્રિંગ",
-      e164: "E.164 નંબર",
-      credit_card: "ક્રેડિટ કાર્ડ નંબર",
-      currency_code: "ચલણ કોડ",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "ઇનપુટ"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return `અમાન્ય ઇનપુટ: અપેક્ષિત ${expected}, પ્રાપ્ત ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `અમાન્ય ઇનપુટ: અપેક્ષિત ${stringifyPrimitive(issue2.values[0])}` : `અમાન્ય વિકલ્પ: ${joinValues(issue2.values, " | ")} માધ્યમથી એક અપેક્ષિત`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `ખૂબ મોટું: ${issue2.origin ?? "મૂલ્ય"} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "એલિમેન્ટ"} હોવા જોઈએ` : `ખૂબ મોટું: ${issue2.origin ?? "મૂલ્ય"} ${adj}${issue2.maximum.toString()} હોવું જોઈએ`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `ખૂબ નાનું: ${issue2.origin} ${adj}${issue2.minimum.toString()} ${sizing.unit} હોવા જોઈએ` : `ખૂબ નાનું: ${issue2.origin} ${adj}${issue2.minimum.toString()} હોવું જોઈએ`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `અમાન્ય સ્ટ્રિંગ: "${_issue.prefix}" થી શરૂ થવું જોઈએ` : _issue.format === "ends_with" ? `અમાન્ય સ્ટ્રિંગ: "${_issue.suffix}" પર સમાપ્ત થવું જોઈએ` : _issue.format === "includes" ? `અમાન્ય સ્ટ્રિંગ: "${_issue.includes}" શામેલ હોવું જોઈએ` : _issue.format === "regex" ? `અમાન્ય સ્ટ્રિંગ: પેટર્ન ${_issue.pattern} સાથે મેળ ખાવું જોઈએ` : `અમાન્ય ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `અમાન્ય નંબર: ${issue2.divisor} નો ગુણાંક હોવો જોઈએ`;
-        case "unrecognized_keys":
-          return `ઓળખી શકાતા નહીં તે કી${issue2.keys.length > 1 ? "ઓ" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `${issue2.origin} માં અમાન્ય કી`;
-        case "invalid_union":
-          return issue2.options && Array.isArray(issue2.options) && issue2.options.length > 0 ? `અમાન્ય ડિસ્ક્રિમિનેટર મૂલ્ય. અપેક્ષિત ${issue2.options.map((o) => `'${o}'`).join(" | ")}` : "અમાન્ય ઇનપુટ";
-        case "invalid_element":
-          return `${issue2.origin} માં અમાન્ય મૂલ્ય`;
-        default:
-          return "અમાન્ય ઇનપુટ";
-      }
-    };
-  };
-  function gu_default() {
-    return {
-      localeError: error19()
+      localeError: error15()
     };
   }
 
   // node_modules/zod/v4/locales/he.js
-  var error20 = () => {
+  var error16 = () => {
     let TypeNames = {
       string: { label: "מחרוזת", gender: "f" },
       number: { label: "מספר", gender: "m" },
@@ -6036,8 +4675,6 @@ ${content.join(`
       url: { label: "כתובת רשת", gender: "f" },
       emoji: { label: "אימוג'י", gender: "m" },
       uuid: { label: "UUID", gender: "m" },
-      uuidv4: { label: "UUIDv4", gender: "m" },
-      uuidv6: { label: "UUIDv6", gender: "m" },
       nanoid: { label: "nanoid", gender: "m" },
       guid: { label: "GUID", gender: "m" },
       cuid: { label: "cuid", gender: "m" },
@@ -6051,18 +4688,13 @@ ${content.join(`
       duration: { label: "משך זמן ISO", gender: "m" },
       ipv4: { label: "כתובת IPv4", gender: "f" },
       ipv6: { label: "כתובת IPv6", gender: "f" },
-      mac: { label: "כתובת MAC", gender: "f" },
       cidrv4: { label: "טווח IPv4", gender: "m" },
       cidrv6: { label: "טווח IPv6", gender: "m" },
       base64: { label: "מחרוזת בבסיס 64", gender: "f" },
       base64url: { label: "מחרוזת בבסיס 64 לכתובות רשת", gender: "f" },
       json_string: { label: "מחרוזת JSON", gender: "f" },
       e164: { label: "מספר E.164", gender: "m" },
-      credit_card: { label: "מספר כרטיס אשראי", gender: "m" },
-      currency_code: { label: "קוד מטבע", gender: "m" },
-      iban: { label: "IBAN", gender: "m" },
       jwt: { label: "JWT", gender: "m" },
-      template_literal: { label: "קלט", gender: "m" },
       ends_with: { label: "קלט", gender: "m" },
       includes: { label: "קלט", gender: "m" },
       lowercase: { label: "קלט", gender: "m" },
@@ -6151,209 +4783,17 @@ ${content.join(`
   };
   function he_default() {
     return {
-      localeError: error20()
-    };
-  }
-
-  // node_modules/zod/v4/locales/hi.js
-  var error21 = () => {
-    let Sizable = {
-      string: { unit: "अक्षर", verb: "रखने के लिए" },
-      file: { unit: "बाइट्स", verb: "रखने के लिए" },
-      array: { unit: "तत्व", verb: "रखने के लिए" },
-      set: { unit: "तत्व", verb: "रखने के लिए" },
-      map: { unit: "प्रविष्टियाँ", verb: "रखने के लिए" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "इनपुट",
-      email: "ईमेल पता",
-      url: "URL",
-      emoji: "इमोजी",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO तिथि और समय",
-      date: "ISO तिथि",
-      time: "ISO समय",
-      duration: "ISO अवधि",
-      ipv4: "IPv4 पता",
-      ipv6: "IPv6 पता",
-      mac: "MAC पता",
-      cidrv4: "IPv4 श्रेणी",
-      cidrv6: "IPv6 श्रेणी",
-      base64: "Base64-एन्कोडेड स्ट्रिंग",
-      base64url: "Base64URL-एन्कोडेड स्ट्रिंग",
-      json_string: "JSON स्ट्रिंग",
-      e164: "E.164 संख्या",
-      credit_card: "क्रेडिट कार्ड संख्या",
-      currency_code: "मुद्रा कोड",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "इनपुट"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return `अमान्य इनपुट: अपेक्षित ${expected}, प्राप्त ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `अमान्य इनपुट: अपेक्षित ${stringifyPrimitive(issue2.values[0])}` : `अमान्य विकल्प: अपेक्षित मानों में से एक ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `बहुत बड़ा: अपेक्षित था कि ${issue2.origin ?? "मान"} में ${adj}${issue2.maximum} ${sizing.unit} हों` : `बहुत बड़ा: अपेक्षित था कि ${issue2.origin ?? "मान"} ${adj}${issue2.maximum} हो`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `बहुत छोटा: अपेक्षित था कि ${issue2.origin} में ${adj}${issue2.minimum} ${sizing.unit} हों` : `बहुत छोटा: अपेक्षित था कि ${issue2.origin} ${adj}${issue2.minimum} हो`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `अमान्य स्ट्रिंग: "${_issue.prefix}" से शुरू होना चाहिए` : _issue.format === "ends_with" ? `अमान्य स्ट्रिंग: "${_issue.suffix}" पर समाप्त होना चाहिए` : _issue.format === "includes" ? `अमान्य स्ट्रिंग: इसमें "${_issue.includes}" शामिल होना चाहिए` : _issue.format === "regex" ? `अमान्य स्ट्रिंग: पैटर्न ${_issue.pattern} से मेल खाना चाहिए` : `अमान्य ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `अमान्य संख्या: यह ${issue2.divisor} का गुणज होना चाहिए`;
-        case "unrecognized_keys":
-          return `अपरिचित कुंजी${issue2.keys.length > 1 ? "याँ" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `अमान्य कुंजी: ${issue2.origin} में`;
-        case "invalid_union":
-          return issue2.options && Array.isArray(issue2.options) && issue2.options.length > 0 ? `अमान्य डिस्क्रिमिनेटर मान: अपेक्षित ${issue2.options.map((o) => `'${o}'`).join(" | ")}` : "अमान्य इनपुट";
-        case "invalid_element":
-          return `अमान्य मान: ${issue2.origin} में`;
-        default:
-          return "अमान्य इनपुट";
-      }
-    };
-  };
-  function hi_default() {
-    return {
-      localeError: error21()
-    };
-  }
-
-  // node_modules/zod/v4/locales/hr.js
-  var error22 = () => {
-    let Sizable = {
-      string: { unit: "znakova", verb: "imati" },
-      file: { unit: "bajtova", verb: "imati" },
-      array: { unit: "stavki", verb: "imati" },
-      set: { unit: "stavki", verb: "imati" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "unos",
-      email: "email adresa",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO datum i vrijeme",
-      date: "ISO datum",
-      time: "ISO vrijeme",
-      duration: "ISO trajanje",
-      ipv4: "IPv4 adresa",
-      ipv6: "IPv6 adresa",
-      mac: "MAC adresa",
-      cidrv4: "IPv4 raspon",
-      cidrv6: "IPv6 raspon",
-      base64: "base64 kodirani tekst",
-      base64url: "base64url kodirani tekst",
-      json_string: "JSON tekst",
-      e164: "E.164 broj",
-      credit_card: "broj kreditne kartice",
-      currency_code: "kod valute",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "unos"
-    }, TypeDictionary = {
-      nan: "NaN",
-      string: "tekst",
-      number: "broj",
-      boolean: "boolean",
-      array: "niz",
-      object: "objekt",
-      set: "skup",
-      file: "datoteka",
-      date: "datum",
-      bigint: "bigint",
-      symbol: "simbol",
-      undefined: "undefined",
-      null: "null",
-      function: "funkcija",
-      map: "mapa"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Neispravan unos: očekuje se instanceof ${issue2.expected}, a primljeno je ${received}` : `Neispravan unos: očekuje se ${expected}, a primljeno je ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Neispravna vrijednost: očekivano ${stringifyPrimitive(issue2.values[0])}` : `Neispravna opcija: očekivano jedno od ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `Preveliko: očekivano da ${origin2 ?? "vrijednost"} ima ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elemenata"}` : `Preveliko: očekivano da ${origin2 ?? "vrijednost"} bude ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `Premalo: očekivano da ${origin2} ima ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Premalo: očekivano da ${origin2} bude ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Neispravan tekst: mora započinjati s "${_issue.prefix}"` : _issue.format === "ends_with" ? `Neispravan tekst: mora završavati s "${_issue.suffix}"` : _issue.format === "includes" ? `Neispravan tekst: mora sadržavati "${_issue.includes}"` : _issue.format === "regex" ? `Neispravan tekst: mora odgovarati uzorku ${_issue.pattern}` : `Neispravna ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Neispravan broj: mora biti višekratnik od ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Neprepoznat${issue2.keys.length > 1 ? "i ključevi" : " ključ"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Neispravan ključ u ${TypeDictionary[issue2.origin] ?? issue2.origin}`;
-        case "invalid_union":
-          return "Neispravan unos";
-        case "invalid_element":
-          return `Neispravna vrijednost u ${TypeDictionary[issue2.origin] ?? issue2.origin}`;
-        default:
-          return "Neispravan unos";
-      }
-    };
-  };
-  function hr_default() {
-    return {
-      localeError: error22()
+      localeError: error16()
     };
   }
 
   // node_modules/zod/v4/locales/hu.js
-  var error23 = () => {
+  var error17 = () => {
     let Sizable = {
       string: { unit: "karakter", verb: "legyen" },
       file: { unit: "byte", verb: "legyen" },
       array: { unit: "elem", verb: "legyen" },
-      set: { unit: "elem", verb: "legyen" },
-      map: { unit: "elem", verb: "legyen" }
+      set: { unit: "elem", verb: "legyen" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -6379,16 +4819,12 @@ ${content.join(`
       duration: "ISO időintervallum",
       ipv4: "IPv4 cím",
       ipv6: "IPv6 cím",
-      mac: "MAC cím",
       cidrv4: "IPv4 tartomány",
       cidrv6: "IPv6 tartomány",
       base64: "base64-kódolt string",
       base64url: "base64url-kódolt string",
       json_string: "JSON string",
       e164: "E.164 szám",
-      credit_card: "hitelkártyaszám",
-      currency_code: "pénznemkód",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "bemenet"
     }, TypeDictionary = {
@@ -6433,7 +4869,7 @@ ${content.join(`
   };
   function hu_default() {
     return {
-      localeError: error23()
+      localeError: error17()
     };
   }
 
@@ -6447,7 +4883,7 @@ ${content.join(`
     let vowels = ["ա", "ե", "ը", "ի", "ո", "ու", "օ"], lastChar = word[word.length - 1];
     return word + (vowels.includes(lastChar) ? "ն" : "ը");
   }
-  var error24 = () => {
+  var error18 = () => {
     let Sizable = {
       string: {
         unit: {
@@ -6471,13 +4907,6 @@ ${content.join(`
         verb: "ունենալ"
       },
       set: {
-        unit: {
-          one: "տարր",
-          many: "տարրեր"
-        },
-        verb: "ունենալ"
-      },
-      map: {
         unit: {
           one: "տարր",
           many: "տարրեր"
@@ -6509,16 +4938,12 @@ ${content.join(`
       duration: "ISO տևողություն",
       ipv4: "IPv4 հասցե",
       ipv6: "IPv6 հասցե",
-      mac: "MAC հասցե",
       cidrv4: "IPv4 միջակայք",
       cidrv6: "IPv6 միջակայք",
       base64: "base64 ձևաչափով տող",
       base64url: "base64url ձևաչափով տող",
       json_string: "JSON տող",
       e164: "E.164 համար",
-      credit_card: "կրեդիտ քարտի համար",
-      currency_code: "արժույթի կոդ",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "մուտք"
     }, TypeDictionary = {
@@ -6571,18 +4996,17 @@ ${content.join(`
   };
   function hy_default() {
     return {
-      localeError: error24()
+      localeError: error18()
     };
   }
 
   // node_modules/zod/v4/locales/id.js
-  var error25 = () => {
+  var error19 = () => {
     let Sizable = {
       string: { unit: "karakter", verb: "memiliki" },
       file: { unit: "byte", verb: "memiliki" },
       array: { unit: "item", verb: "memiliki" },
-      set: { unit: "item", verb: "memiliki" },
-      map: { unit: "item", verb: "memiliki" }
+      set: { unit: "item", verb: "memiliki" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -6608,16 +5032,12 @@ ${content.join(`
       duration: "durasi format ISO",
       ipv4: "alamat IPv4",
       ipv6: "alamat IPv6",
-      mac: "alamat MAC",
       cidrv4: "rentang alamat IPv4",
       cidrv6: "rentang alamat IPv6",
       base64: "string dengan enkode base64",
       base64url: "string dengan enkode base64url",
       json_string: "string JSON",
       e164: "angka E.164",
-      credit_card: "nomor kartu kredit",
-      currency_code: "kode mata uang",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "input"
     }, TypeDictionary = {
@@ -6660,18 +5080,17 @@ ${content.join(`
   };
   function id_default() {
     return {
-      localeError: error25()
+      localeError: error19()
     };
   }
 
   // node_modules/zod/v4/locales/is.js
-  var error26 = () => {
+  var error20 = () => {
     let Sizable = {
       string: { unit: "stafi", verb: "að hafa" },
       file: { unit: "bæti", verb: "að hafa" },
       array: { unit: "hluti", verb: "að hafa" },
-      set: { unit: "hluti", verb: "að hafa" },
-      map: { unit: "hluti", verb: "að hafa" }
+      set: { unit: "hluti", verb: "að hafa" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -6697,16 +5116,12 @@ ${content.join(`
       duration: "ISO tímalengd",
       ipv4: "IPv4 address",
       ipv6: "IPv6 address",
-      mac: "MAC address",
       cidrv4: "IPv4 range",
       cidrv6: "IPv6 range",
       base64: "base64-encoded strengur",
       base64url: "base64url-encoded strengur",
       json_string: "JSON strengur",
       e164: "E.164 tölugildi",
-      credit_card: "kreditkortanúmer",
-      currency_code: "gjaldmiðilskóði",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "gildi"
     }, TypeDictionary = {
@@ -6751,18 +5166,17 @@ ${content.join(`
   };
   function is_default() {
     return {
-      localeError: error26()
+      localeError: error20()
     };
   }
 
   // node_modules/zod/v4/locales/it.js
-  var error27 = () => {
+  var error21 = () => {
     let Sizable = {
       string: { unit: "caratteri", verb: "avere" },
       file: { unit: "byte", verb: "avere" },
       array: { unit: "elementi", verb: "avere" },
-      set: { unit: "elementi", verb: "avere" },
-      map: { unit: "elementi", verb: "avere" }
+      set: { unit: "elementi", verb: "avere" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -6788,16 +5202,12 @@ ${content.join(`
       duration: "durata ISO",
       ipv4: "indirizzo IPv4",
       ipv6: "indirizzo IPv6",
-      mac: "indirizzo MAC",
       cidrv4: "intervallo IPv4",
       cidrv6: "intervallo IPv6",
       base64: "stringa codificata in base64",
       base64url: "URL codificata in base64",
       json_string: "stringa JSON",
       e164: "numero E.164",
-      credit_card: "numero di carta di credito",
-      currency_code: "codice valuta",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "input"
     }, TypeDictionary = {
@@ -6823,7 +5233,7 @@ ${content.join(`
         }
         case "invalid_format": {
           let _issue = issue2;
-          return _issue.format === "starts_with" ? `Stringa non valida: deve iniziare con "${_issue.prefix}"` : _issue.format === "ends_with" ? `Stringa non valida: deve terminare con "${_issue.suffix}"` : _issue.format === "includes" ? `Stringa non valida: deve includere "${_issue.includes}"` : _issue.format === "regex" ? `Stringa non valida: deve corrispondere al pattern ${_issue.pattern}` : `Input non valido: ${FormatDictionary[_issue.format] ?? issue2.format}`;
+          return _issue.format === "starts_with" ? `Stringa non valida: deve iniziare con "${_issue.prefix}"` : _issue.format === "ends_with" ? `Stringa non valida: deve terminare con "${_issue.suffix}"` : _issue.format === "includes" ? `Stringa non valida: deve includere "${_issue.includes}"` : _issue.format === "regex" ? `Stringa non valida: deve corrispondere al pattern ${_issue.pattern}` : `Invalid ${FormatDictionary[_issue.format] ?? issue2.format}`;
         }
         case "not_multiple_of":
           return `Numero non valido: deve essere un multiplo di ${issue2.divisor}`;
@@ -6842,18 +5252,17 @@ ${content.join(`
   };
   function it_default() {
     return {
-      localeError: error27()
+      localeError: error21()
     };
   }
 
   // node_modules/zod/v4/locales/ja.js
-  var error28 = () => {
+  var error22 = () => {
     let Sizable = {
       string: { unit: "文字", verb: "である" },
       file: { unit: "バイト", verb: "である" },
       array: { unit: "要素", verb: "である" },
-      set: { unit: "要素", verb: "である" },
-      map: { unit: "要素", verb: "である" }
+      set: { unit: "要素", verb: "である" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -6879,16 +5288,12 @@ ${content.join(`
       duration: "ISO期間",
       ipv4: "IPv4アドレス",
       ipv6: "IPv6アドレス",
-      mac: "MACアドレス",
       cidrv4: "IPv4範囲",
       cidrv6: "IPv6範囲",
       base64: "base64エンコード文字列",
       base64url: "base64urlエンコード文字列",
       json_string: "JSON文字列",
       e164: "E.164番号",
-      credit_card: "クレジットカード番号",
-      currency_code: "通貨コード",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "入力値"
     }, TypeDictionary = {
@@ -6933,18 +5338,17 @@ ${content.join(`
   };
   function ja_default() {
     return {
-      localeError: error28()
+      localeError: error22()
     };
   }
 
   // node_modules/zod/v4/locales/ka.js
-  var error29 = () => {
+  var error23 = () => {
     let Sizable = {
       string: { unit: "სიმბოლო", verb: "უნდა შეიცავდეს" },
       file: { unit: "ბაიტი", verb: "უნდა შეიცავდეს" },
       array: { unit: "ელემენტი", verb: "უნდა შეიცავდეს" },
-      set: { unit: "ელემენტი", verb: "უნდა შეიცავდეს" },
-      map: { unit: "ელემენტი", verb: "უნდა შეიცავდეს" }
+      set: { unit: "ელემენტი", verb: "უნდა შეიცავდეს" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -6970,22 +5374,18 @@ ${content.join(`
       duration: "ხანგრძლივობა",
       ipv4: "IPv4 მისამართი",
       ipv6: "IPv6 მისამართი",
-      mac: "MAC მისამართი",
       cidrv4: "IPv4 დიაპაზონი",
       cidrv6: "IPv6 დიაპაზონი",
-      base64: "base64-კოდირებული ველი",
-      base64url: "base64url-კოდირებული ველი",
-      json_string: "JSON ველი",
+      base64: "base64-კოდირებული სტრინგი",
+      base64url: "base64url-კოდირებული სტრინგი",
+      json_string: "JSON სტრინგი",
       e164: "E.164 ნომერი",
-      credit_card: "საკრედიტო ბარათის ნომერი",
-      currency_code: "ვალუტის კოდი",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "შეყვანა"
     }, TypeDictionary = {
       nan: "NaN",
       number: "რიცხვი",
-      string: "ველი",
+      string: "სტრინგი",
       boolean: "ბულეანი",
       function: "ფუნქცია",
       array: "მასივი"
@@ -7008,7 +5408,7 @@ ${content.join(`
         }
         case "invalid_format": {
           let _issue = issue2;
-          return _issue.format === "starts_with" ? `არასწორი ველი: უნდა იწყებოდეს "${_issue.prefix}"-ით` : _issue.format === "ends_with" ? `არასწორი ველი: უნდა მთავრდებოდეს "${_issue.suffix}"-ით` : _issue.format === "includes" ? `არასწორი ველი: უნდა შეიცავდეს "${_issue.includes}"-ს` : _issue.format === "regex" ? `არასწორი ველი: უნდა შეესაბამებოდეს შაბლონს ${_issue.pattern}` : `არასწორი ${FormatDictionary[_issue.format] ?? issue2.format}`;
+          return _issue.format === "starts_with" ? `არასწორი სტრინგი: უნდა იწყებოდეს "${_issue.prefix}"-ით` : _issue.format === "ends_with" ? `არასწორი სტრინგი: უნდა მთავრდებოდეს "${_issue.suffix}"-ით` : _issue.format === "includes" ? `არასწორი სტრინგი: უნდა შეიცავდეს "${_issue.includes}"-ს` : _issue.format === "regex" ? `არასწორი სტრინგი: უნდა შეესაბამებოდეს შაბლონს ${_issue.pattern}` : `არასწორი ${FormatDictionary[_issue.format] ?? issue2.format}`;
         }
         case "not_multiple_of":
           return `არასწორი რიცხვი: უნდა იყოს ${issue2.divisor}-ის ჯერადი`;
@@ -7027,18 +5427,17 @@ ${content.join(`
   };
   function ka_default() {
     return {
-      localeError: error29()
+      localeError: error23()
     };
   }
 
   // node_modules/zod/v4/locales/km.js
-  var error30 = () => {
+  var error24 = () => {
     let Sizable = {
       string: { unit: "តួអក្សរ", verb: "គួរមាន" },
       file: { unit: "បៃ", verb: "គួរមាន" },
       array: { unit: "ធាតុ", verb: "គួរមាន" },
-      set: { unit: "ធាតុ", verb: "គួរមាន" },
-      map: { unit: "ធាតុ", verb: "គួរមាន" }
+      set: { unit: "ធាតុ", verb: "គួរមាន" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -7064,16 +5463,12 @@ ${content.join(`
       duration: "រយៈពេល ISO",
       ipv4: "អាសយដ្ឋាន IPv4",
       ipv6: "អាសយដ្ឋាន IPv6",
-      mac: "អាសយដ្ឋាន MAC",
       cidrv4: "ដែនអាសយដ្ឋាន IPv4",
       cidrv6: "ដែនអាសយដ្ឋាន IPv6",
       base64: "ខ្សែអក្សរអ៊ិកូដ base64",
       base64url: "ខ្សែអក្សរអ៊ិកូដ base64url",
       json_string: "ខ្សែអក្សរ JSON",
       e164: "លេខ E.164",
-      credit_card: "លេខប័ណ្ណឥណទាន",
-      currency_code: "កូដរូបិយប័ណ្ណ",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "ទិន្នន័យបញ្ចូល"
     }, TypeDictionary = {
@@ -7119,7 +5514,7 @@ ${content.join(`
   };
   function km_default() {
     return {
-      localeError: error30()
+      localeError: error24()
     };
   }
 
@@ -7128,105 +5523,13 @@ ${content.join(`
     return km_default();
   }
 
-  // node_modules/zod/v4/locales/kn.js
-  var error31 = () => {
-    let Sizable = {
-      string: { unit: "ಅಕ್ಷರಗಳು", verb: "ಹೊಂದಲು" },
-      file: { unit: "ಬೈಟ್‌ಗಳು", verb: "ಹೊಂದಲು" },
-      array: { unit: "ವಸ್ತುಗಳು", verb: "ಹೊಂದಲು" },
-      set: { unit: "ವಸ್ತುಗಳು", verb: "ಹೊಂದಲು" },
-      map: { unit: "entries", verb: "ಹೊಂದಲು" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "ಇನ್ಪುಟ್",
-      email: "email ವಿಳಾಸ",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO ದಿನಾಂಕದ ಸಮಯ",
-      date: "ISO ದಿನಾಂಕ",
-      time: "ISO ಸಮಯ",
-      duration: "ISO ಅವಧಿ",
-      ipv4: "IPv4 ವಿಳಾಸ",
-      ipv6: "IPv6 ವಿಳಾಸ",
-      mac: "MAC ವಿಳಾಸ",
-      cidrv4: "IPv4 ವ್ಯಾಪ್ತಿಯ",
-      cidrv6: "IPv6 ವ್ಯಾಪ್ತಿಯ",
-      base64: "base64-encodedಸ್ಟ್ರಿಂಗ್",
-      base64url: "base64url-encodedಸ್ಟ್ರಿಂಗ್",
-      json_string: "JSONಸ್ಟ್ರಿಂಗ್",
-      e164: "E.164 ಸಂಖ್ಯೆ",
-      credit_card: "ಕ್ರೆಡಿಟ್ ಕಾರ್ಡ್ ಸಂಖ್ಯೆ",
-      currency_code: "ಕರೆನ್ಸಿ ಕೋಡ್",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "ಇನ್ಪುಟ್"
-    }, TypeDictionary = {
-      // Compatibility: "nan" -> "NaN" for display
-      nan: "NaN"
-      // All other type names omitted - they fall back to raw values via ?? operator
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return `ಅಮಾನ್ಯ ಇನ್‌ಪುಟ್: ನಿರೀಕ್ಷಿಸಲಾಗಿದೆ ${expected}, ಸ್ವೀಕರಿಸಿದನು ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `ಅಮಾನ್ಯ ಇನ್‌ಪುಟ್: ನಿರೀಕ್ಷಿಸಲಾಗಿದೆ ${stringifyPrimitive(issue2.values[0])}` : `ಅಮಾನ್ಯ ಆಯ್ಕೆ: ಇವುಗಳಲ್ಲಿ ಒಂದನ್ನು ನಿರೀಕ್ಷಿಸಲಾಗಿದೆ ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `ತುಂಬಾ ದೊಡ್ಡದು: ನಿರೀಕ್ಷಿಸಲಾಗಿದೆ ${issue2.origin ?? "value"} ಹೊಂದಲು ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "ಅಂಶಗಳು"}` : `ತುಂಬಾ ದೊಡ್ಡದು: ನಿರೀಕ್ಷಿಸಲಾಗಿದೆ ${issue2.origin ?? "value"} ಎಂದು ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `ತುಂಬಾ ಚಿಕ್ಕದು: ನಿರೀಕ್ಷಿಸಲಾಗಿದೆ ${issue2.origin} ಹೊಂದಲು ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `ತುಂಬಾ ಚಿಕ್ಕದು: ನಿರೀಕ್ಷಿಸಲಾಗಿದೆ ${issue2.origin} ಎಂದು ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `ಅಮಾನ್ಯವಾದ ಸ್ಟ್ರಿಂಗ್: ಇದರೊಂದಿಗೆ ಪ್ರಾರಂಭಿಸಬೇಕು "${_issue.prefix}"` : _issue.format === "ends_with" ? `ಅಮಾನ್ಯವಾದ ಸ್ಟ್ರಿಂಗ್: ಇದರೊಂದಿಗೆ ಕೊನೆಗೊಳ್ಳಬೇಕು "${_issue.suffix}"` : _issue.format === "includes" ? `ಅಮಾನ್ಯ ಸ್ಟ್ರಿಂಗ್: ಒಳಗೊಂಡಿರಬೇಕು "${_issue.includes}"` : _issue.format === "regex" ? `ಅಮಾನ್ಯವಾದ ಸ್ಟ್ರಿಂಗ್: ಮಾದರಿಗೆ ಹೊಂದಿಕೆಯಾಗಬೇಕು ${_issue.pattern}` : `ಅಮಾನ್ಯ ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `ಅಮಾನ್ಯ ಸಂಖ್ಯೆ: ಬಹುಸಂಖ್ಯೆಯಾಗಿರಬೇಕು ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `ಗುರುತಿಸಲಾಗದ ಕೀ ${issue2.keys.length > 1 ? "s" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `ಅಮಾನ್ಯವಾದ ಕೀ ಇನ್ ${issue2.origin}`;
-        case "invalid_union":
-          return issue2.options && Array.isArray(issue2.options) && issue2.options.length > 0 ? `ಅಮಾನ್ಯ ತಾರತಮ್ಯ ಮೌಲ್ಯ. ನಿರೀಕ್ಷಿಸಲಾಗಿದೆ ${issue2.options.map((o) => `'${o}'`).join(" | ")}` : "ಅಮಾನ್ಯ ಇನ್‌ಪುಟ್";
-        case "invalid_element":
-          return `ರಲ್ಲಿ ಅಮಾನ್ಯ ಮೌಲ್ಯ ${issue2.origin}`;
-        default:
-          return "ಅಮಾನ್ಯ ಇನ್‌ಪುಟ್";
-      }
-    };
-  };
-  function kn_default() {
-    return {
-      localeError: error31()
-    };
-  }
-
   // node_modules/zod/v4/locales/ko.js
-  var error32 = () => {
+  var error25 = () => {
     let Sizable = {
       string: { unit: "문자", verb: "to have" },
       file: { unit: "바이트", verb: "to have" },
       array: { unit: "개", verb: "to have" },
-      set: { unit: "개", verb: "to have" },
-      map: { unit: "개", verb: "to have" }
+      set: { unit: "개", verb: "to have" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -7252,16 +5555,12 @@ ${content.join(`
       duration: "ISO 기간",
       ipv4: "IPv4 주소",
       ipv6: "IPv6 주소",
-      mac: "MAC 주소",
       cidrv4: "IPv4 범위",
       cidrv6: "IPv6 범위",
       base64: "base64 인코딩 문자열",
       base64url: "base64url 인코딩 문자열",
       json_string: "JSON 문자열",
       e164: "E.164 번호",
-      credit_card: "신용카드 번호",
-      currency_code: "통화 코드",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "입력"
     }, TypeDictionary = {
@@ -7304,17 +5603,17 @@ ${content.join(`
   };
   function ko_default() {
     return {
-      localeError: error32()
+      localeError: error25()
     };
   }
 
   // node_modules/zod/v4/locales/lt.js
-  var capitalizeFirstCharacter = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+  var capitalizeFirstCharacter = (text2) => text2.charAt(0).toUpperCase() + text2.slice(1);
   function getUnitTypeFromNumber(number4) {
     let abs = Math.abs(number4), last = abs % 10, last2 = abs % 100;
     return last2 >= 11 && last2 <= 19 || last === 0 ? "many" : last === 1 ? "one" : "few";
   }
-  var error33 = () => {
+  var error26 = () => {
     let Sizable = {
       string: {
         unit: {
@@ -7413,16 +5712,12 @@ ${content.join(`
       duration: "ISO trukmė",
       ipv4: "IPv4 adresas",
       ipv6: "IPv6 adresas",
-      mac: "MAC adresas",
       cidrv4: "IPv4 tinklo prefiksas (CIDR)",
       cidrv6: "IPv6 tinklo prefiksas (CIDR)",
       base64: "base64 užkoduota eilutė",
       base64url: "base64url užkoduota eilutė",
       json_string: "JSON eilutė",
       e164: "E.164 numeris",
-      credit_card: "kredito kortelės numeris",
-      currency_code: "valiutos kodas",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "įvestis"
     }, TypeDictionary = {
@@ -7483,18 +5778,17 @@ ${content.join(`
   };
   function lt_default() {
     return {
-      localeError: error33()
+      localeError: error26()
     };
   }
 
   // node_modules/zod/v4/locales/mk.js
-  var error34 = () => {
+  var error27 = () => {
     let Sizable = {
       string: { unit: "знаци", verb: "да имаат" },
       file: { unit: "бајти", verb: "да имаат" },
       array: { unit: "ставки", verb: "да имаат" },
-      set: { unit: "ставки", verb: "да имаат" },
-      map: { unit: "ставки", verb: "да имаат" }
+      set: { unit: "ставки", verb: "да имаат" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -7520,16 +5814,12 @@ ${content.join(`
       duration: "ISO времетраење",
       ipv4: "IPv4 адреса",
       ipv6: "IPv6 адреса",
-      mac: "MAC адреса",
       cidrv4: "IPv4 опсег",
       cidrv6: "IPv6 опсег",
       base64: "base64-енкодирана низа",
       base64url: "base64url-енкодирана низа",
       json_string: "JSON низа",
       e164: "E.164 број",
-      credit_card: "број на кредитна картичка",
-      currency_code: "код на валута",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "внес"
     }, TypeDictionary = {
@@ -7574,18 +5864,17 @@ ${content.join(`
   };
   function mk_default() {
     return {
-      localeError: error34()
+      localeError: error27()
     };
   }
 
   // node_modules/zod/v4/locales/ms.js
-  var error35 = () => {
+  var error28 = () => {
     let Sizable = {
       string: { unit: "aksara", verb: "mempunyai" },
       file: { unit: "bait", verb: "mempunyai" },
       array: { unit: "elemen", verb: "mempunyai" },
-      set: { unit: "elemen", verb: "mempunyai" },
-      map: { unit: "elemen", verb: "mempunyai" }
+      set: { unit: "elemen", verb: "mempunyai" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -7611,16 +5900,12 @@ ${content.join(`
       duration: "tempoh ISO",
       ipv4: "alamat IPv4",
       ipv6: "alamat IPv6",
-      mac: "alamat MAC",
       cidrv4: "julat IPv4",
       cidrv6: "julat IPv6",
       base64: "string dikodkan base64",
       base64url: "string dikodkan base64url",
       json_string: "string JSON",
       e164: "nombor E.164",
-      credit_card: "nombor kad kredit",
-      currency_code: "kod mata wang",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "input"
     }, TypeDictionary = {
@@ -7664,107 +5949,17 @@ ${content.join(`
   };
   function ms_default() {
     return {
-      localeError: error35()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ne.js
-  var error36 = () => {
-    let Sizable = {
-      string: { unit: "अक्षर", verb: "हुनुपर्छ" },
-      file: { unit: "बाइट", verb: "हुनुपर्छ" },
-      array: { unit: "तत्व", verb: "हुनुपर्छ" },
-      set: { unit: "तत्व", verb: "हुनुपर्छ" },
-      map: { unit: "प्रविष्टि", verb: "हुनुपर्छ" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "इनपुट",
-      email: "इमेल ठेगाना",
-      url: "URL",
-      emoji: "इमोजी",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO मिति र समय",
-      date: "ISO मिति",
-      time: "ISO समय",
-      duration: "ISO अवधि",
-      ipv4: "IPv4 ठेगाना",
-      ipv6: "IPv6 ठेगाना",
-      mac: "MAC ठेगाना",
-      cidrv4: "IPv4 दायरा",
-      cidrv6: "IPv6 दायरा",
-      base64: "base64-इन्कोड गरिएको स्ट्रिङ",
-      base64url: "base64url-इन्कोड गरिएको स्ट्रिङ",
-      json_string: "JSON स्ट्रिङ",
-      e164: "E.164 नम्बर",
-      credit_card: "क्रेडिट कार्ड नम्बर",
-      currency_code: "मुद्रा कोड",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "इनपुट"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return `अमान्य इनपुट: अपेक्षित ${expected}, प्राप्त ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `अमान्य इनपुट: अपेक्षित ${stringifyPrimitive(issue2.values[0])}` : `अमान्य विकल्प: अपेक्षित मानहरू मध्ये एक ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `धेरै ठूलो: ${issue2.origin ?? "मान"} मा ${adj}${issue2.maximum.toString()} ${sizing.unit} ${sizing.verb}` : `धेरै ठूलो: ${issue2.origin ?? "मान"} ${adj}${issue2.maximum.toString()} हुनुपर्छ`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `धेरै सानो: ${issue2.origin} मा ${adj}${issue2.minimum.toString()} ${sizing.unit} ${sizing.verb}` : `धेरै सानो: ${issue2.origin} ${adj}${issue2.minimum.toString()} हुनुपर्छ`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `अमान्य स्ट्रिङ: "${_issue.prefix}" बाट सुरु हुनुपर्छ` : _issue.format === "ends_with" ? `अमान्य स्ट्रिङ: "${_issue.suffix}" मा समाप्त हुनुपर्छ` : _issue.format === "includes" ? `अमान्य स्ट्रिङ: "${_issue.includes}" समावेश हुनुपर्छ` : _issue.format === "regex" ? `अमान्य स्ट्रिङ: ढाँचा ${_issue.pattern} सँग मेल खानुपर्छ` : `अमान्य ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `अमान्य संख्या: ${issue2.divisor} को गुणज हुनुपर्छ`;
-        case "unrecognized_keys":
-          return `अपरिचित कुञ्जी${issue2.keys.length > 1 ? "हरू" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `अमान्य कुञ्जी: ${issue2.origin} मा`;
-        case "invalid_union":
-          return issue2.options && Array.isArray(issue2.options) && issue2.options.length > 0 ? `अमान्य डिस्क्रिमिनेटर मान: अपेक्षित ${issue2.options.map((o) => `'${o}'`).join(" | ")}` : "अमान्य इनपुट";
-        case "invalid_element":
-          return `अमान्य मान: ${issue2.origin} मा`;
-        default:
-          return "अमान्य इनपुट";
-      }
-    };
-  };
-  function ne_default() {
-    return {
-      localeError: error36()
+      localeError: error28()
     };
   }
 
   // node_modules/zod/v4/locales/nl.js
-  var error37 = () => {
+  var error29 = () => {
     let Sizable = {
       string: { unit: "tekens", verb: "heeft" },
       file: { unit: "bytes", verb: "heeft" },
       array: { unit: "elementen", verb: "heeft" },
-      set: { unit: "elementen", verb: "heeft" },
-      map: { unit: "elementen", verb: "heeft" }
+      set: { unit: "elementen", verb: "heeft" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -7790,16 +5985,12 @@ ${content.join(`
       duration: "ISO duur",
       ipv4: "IPv4-adres",
       ipv6: "IPv6-adres",
-      mac: "MAC-adres",
       cidrv4: "IPv4-bereik",
       cidrv6: "IPv6-bereik",
       base64: "base64-gecodeerde tekst",
       base64url: "base64 URL-gecodeerde tekst",
       json_string: "JSON string",
       e164: "E.164-nummer",
-      credit_card: "creditcardnummer",
-      currency_code: "valutacode",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "invoer"
     }, TypeDictionary = {
@@ -7843,109 +6034,17 @@ ${content.join(`
   };
   function nl_default() {
     return {
-      localeError: error37()
-    };
-  }
-
-  // node_modules/zod/v4/locales/nn.js
-  var error38 = () => {
-    let Sizable = {
-      string: { unit: "teikn", verb: "å ha" },
-      file: { unit: "bytes", verb: "å ha" },
-      array: { unit: "element", verb: "å innehalde" },
-      set: { unit: "element", verb: "å innehalde" },
-      map: { unit: "element", verb: "å innehalde" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "input",
-      email: "e-postadresse",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO dato- og klokkeslett",
-      date: "ISO-dato",
-      time: "ISO-klokkeslett",
-      duration: "ISO-varigheit",
-      ipv4: "IPv4-adresse",
-      ipv6: "IPv6-adresse",
-      mac: "MAC-adresse",
-      cidrv4: "IPv4-spekter",
-      cidrv6: "IPv6-spekter",
-      base64: "base64-enkoda streng",
-      base64url: "base64url-enkoda streng",
-      json_string: "JSON-streng",
-      e164: "E.164-nummer",
-      credit_card: "kredittkortnummer",
-      currency_code: "valutakode",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "input"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "tal",
-      array: "liste"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Ugyldig input: forventa instanceof ${issue2.expected}, fekk ${received}` : `Ugyldig input: forventa ${expected}, fekk ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Ugyldig verdi: forventa ${stringifyPrimitive(issue2.values[0])}` : `Ugyldig val: forventa eitt av ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `For stor(t): forventa ${issue2.origin ?? "value"} til å ha ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "element"}` : `For stor(t): forventa ${issue2.origin ?? "value"} til å ha ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `For lite(n): forventa ${issue2.origin} til å ha ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `For lite(n): forventa ${issue2.origin} til å ha ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Ugyldig streng: må starte med "${_issue.prefix}"` : _issue.format === "ends_with" ? `Ugyldig streng: må slutte med "${_issue.suffix}"` : _issue.format === "includes" ? `Ugyldig streng: må innehalde "${_issue.includes}"` : _issue.format === "regex" ? `Ugyldig streng: må matche mønsteret ${_issue.pattern}` : `Ugyldig ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Ugyldig tal: må vere eit multiplum av ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `${issue2.keys.length > 1 ? "Ukjende nøklar" : "Ukjend nøkkel"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Ugyldig nøkkel i ${issue2.origin}`;
-        case "invalid_union":
-          return "Ugyldig input";
-        case "invalid_element":
-          return `Ugyldig verdi i ${issue2.origin}`;
-        default:
-          return "Ugyldig input";
-      }
-    };
-  };
-  function nn_default() {
-    return {
-      localeError: error38()
+      localeError: error29()
     };
   }
 
   // node_modules/zod/v4/locales/no.js
-  var error39 = () => {
+  var error30 = () => {
     let Sizable = {
       string: { unit: "tegn", verb: "å ha" },
       file: { unit: "bytes", verb: "å ha" },
       array: { unit: "elementer", verb: "å inneholde" },
-      set: { unit: "elementer", verb: "å inneholde" },
-      map: { unit: "elementer", verb: "å inneholde" }
+      set: { unit: "elementer", verb: "å inneholde" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -7969,18 +6068,14 @@ ${content.join(`
       date: "ISO-dato",
       time: "ISO-klokkeslett",
       duration: "ISO-varighet",
-      ipv4: "IPv4-adresse",
-      ipv6: "IPv6-adresse",
-      mac: "MAC-adresse",
+      ipv4: "IPv4-område",
+      ipv6: "IPv6-område",
       cidrv4: "IPv4-spekter",
       cidrv6: "IPv6-spekter",
       base64: "base64-enkodet streng",
       base64url: "base64url-enkodet streng",
       json_string: "JSON-streng",
       e164: "E.164-nummer",
-      credit_card: "kredittkortnummer",
-      currency_code: "valutakode",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "input"
     }, TypeDictionary = {
@@ -8025,18 +6120,17 @@ ${content.join(`
   };
   function no_default() {
     return {
-      localeError: error39()
+      localeError: error30()
     };
   }
 
   // node_modules/zod/v4/locales/ota.js
-  var error40 = () => {
+  var error31 = () => {
     let Sizable = {
       string: { unit: "harf", verb: "olmalıdır" },
       file: { unit: "bayt", verb: "olmalıdır" },
       array: { unit: "unsur", verb: "olmalıdır" },
-      set: { unit: "unsur", verb: "olmalıdır" },
-      map: { unit: "unsur", verb: "olmalıdır" }
+      set: { unit: "unsur", verb: "olmalıdır" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -8062,16 +6156,12 @@ ${content.join(`
       duration: "ISO müddeti",
       ipv4: "IPv4 nişânı",
       ipv6: "IPv6 nişânı",
-      mac: "MAC nişânı",
       cidrv4: "IPv4 menzili",
       cidrv6: "IPv6 menzili",
       base64: "base64-şifreli metin",
       base64url: "base64url-şifreli metin",
       json_string: "JSON metin",
       e164: "E.164 sayısı",
-      credit_card: "i'tibâr kartı numarası",
-      currency_code: "para birimi kodu",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "giren"
     }, TypeDictionary = {
@@ -8117,18 +6207,17 @@ ${content.join(`
   };
   function ota_default() {
     return {
-      localeError: error40()
+      localeError: error31()
     };
   }
 
   // node_modules/zod/v4/locales/ps.js
-  var error41 = () => {
+  var error32 = () => {
     let Sizable = {
       string: { unit: "توکي", verb: "ولري" },
       file: { unit: "بایټس", verb: "ولري" },
       array: { unit: "توکي", verb: "ولري" },
-      set: { unit: "توکي", verb: "ولري" },
-      map: { unit: "توکي", verb: "ولري" }
+      set: { unit: "توکي", verb: "ولري" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -8154,16 +6243,12 @@ ${content.join(`
       duration: "موده",
       ipv4: "د IPv4 پته",
       ipv6: "د IPv6 پته",
-      mac: "د MAC پته",
       cidrv4: "د IPv4 ساحه",
       cidrv6: "د IPv6 ساحه",
       base64: "base64-encoded متن",
       base64url: "base64url-encoded متن",
       json_string: "JSON متن",
       e164: "د E.164 شمېره",
-      credit_card: "د کریډیټ کارت شمیره",
-      currency_code: "د اسعارو کوډ",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "ورودي"
     }, TypeDictionary = {
@@ -8208,18 +6293,17 @@ ${content.join(`
   };
   function ps_default() {
     return {
-      localeError: error41()
+      localeError: error32()
     };
   }
 
   // node_modules/zod/v4/locales/pl.js
-  var error42 = () => {
+  var error33 = () => {
     let Sizable = {
       string: { unit: "znaków", verb: "mieć" },
       file: { unit: "bajtów", verb: "mieć" },
       array: { unit: "elementów", verb: "mieć" },
-      set: { unit: "elementów", verb: "mieć" },
-      map: { unit: "elementów", verb: "mieć" }
+      set: { unit: "elementów", verb: "mieć" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -8245,16 +6329,12 @@ ${content.join(`
       duration: "czas trwania ISO",
       ipv4: "adres IPv4",
       ipv6: "adres IPv6",
-      mac: "adres MAC",
       cidrv4: "zakres IPv4",
       cidrv6: "zakres IPv6",
       base64: "ciąg znaków zakodowany w formacie base64",
       base64url: "ciąg znaków zakodowany w formacie base64url",
       json_string: "ciąg znaków w formacie JSON",
       e164: "liczba E.164",
-      credit_card: "numer karty kredytowej",
-      currency_code: "kod waluty",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "wejście"
     }, TypeDictionary = {
@@ -8299,263 +6379,24 @@ ${content.join(`
   };
   function pl_default() {
     return {
-      localeError: error42()
+      localeError: error33()
     };
   }
 
   // node_modules/zod/v4/locales/pt.js
-  var error43 = () => {
+  var error34 = () => {
     let Sizable = {
-      string: { unit: "caracteres" },
-      file: { unit: "bytes" },
-      array: { unit: "elementos" },
-      set: { unit: "elementos" },
-      map: { unit: "entradas" }
+      string: { unit: "caracteres", verb: "ter" },
+      file: { unit: "bytes", verb: "ter" },
+      array: { unit: "itens", verb: "ter" },
+      set: { unit: "itens", verb: "ter" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
     }
     let FormatDictionary = {
-      regex: "a entrada",
-      email: "o endereço de e-mail",
-      url: "o URL",
-      emoji: "o emoji",
-      uuid: "o UUID",
-      uuidv4: "o UUIDv4",
-      uuidv6: "o UUIDv6",
-      nanoid: "o nanoid",
-      guid: "o GUID",
-      cuid: "o cuid",
-      cuid2: "o cuid2",
-      ulid: "o ULID",
-      xid: "o XID",
-      ksuid: "o KSUID",
-      datetime: "a data e hora ISO",
-      date: "a data ISO",
-      time: "a hora ISO",
-      duration: "a duração ISO",
-      ipv4: "o endereço IPv4",
-      ipv6: "o endereço IPv6",
-      mac: "o endereço MAC",
-      cidrv4: "o intervalo de endereços IPv4",
-      cidrv6: "o intervalo de endereços IPv6",
-      base64: "o texto codificado em base64",
-      base64url: "o texto codificado em base64url",
-      json_string: "o texto JSON",
-      e164: "o número E.164",
-      credit_card: "o número de cartão de crédito",
-      currency_code: "o código de moeda",
-      iban: "o IBAN",
-      jwt: "o JWT",
-      template_literal: "a entrada"
-    }, Gender = {
-      masculine: { definite: "o", indefinite: "um" },
-      feminine: { definite: "a", indefinite: "uma" }
-    }, TypeDictionary = {
-      string: { name: "texto", articles: Gender.masculine },
-      number: { name: "número", articles: Gender.masculine },
-      int: { name: "número inteiro", articles: Gender.masculine },
-      boolean: { name: "valor booleano", articles: Gender.masculine },
-      bigint: { name: "número bigint", articles: Gender.masculine },
-      symbol: { name: "símbolo", articles: Gender.masculine },
-      undefined: { name: 'valor "undefined"', articles: Gender.masculine },
-      null: { name: 'valor "nulo"', articles: Gender.masculine },
-      never: { name: 'valor "never"', articles: Gender.masculine },
-      void: { name: 'valor "void"', articles: Gender.masculine },
-      date: { name: "data", articles: Gender.feminine },
-      array: { name: "vetor", articles: Gender.masculine },
-      object: { name: "objeto", articles: Gender.masculine },
-      tuple: { name: "tuplo", articles: Gender.masculine },
-      record: { name: "registo", articles: Gender.masculine },
-      map: { name: "mapa", articles: Gender.masculine },
-      set: { name: "conjunto", articles: Gender.masculine },
-      file: { name: "ficheiro", articles: Gender.masculine },
-      nonoptional: { name: "valor não opcional", articles: Gender.masculine },
-      nan: { name: 'valor "NaN"', articles: Gender.masculine },
-      // Compatibility: "nan" -> "NaN" for display
-      function: { name: "função", articles: Gender.feminine }
-    };
-    function translateOriginWithArticle(type, articleType) {
-      let translatedValue = TypeDictionary[type] ?? { name: `valor "${type}"`, articles: Gender.masculine };
-      return `${translatedValue.articles[articleType]} ${translatedValue.name}`;
-    }
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = translateOriginWithArticle(issue2.expected, "indefinite"), receivedType = parsedType(issue2.input), received = translateOriginWithArticle(receivedType, "indefinite");
-          return `Entrada inválida: esperava ${expected}, recebeu ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Entrada inválida: esperava ${stringifyPrimitive(issue2.values[0])}` : `Opção inválida: esperava uma das seguintes opções: ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Demasiado grande: esperava que ${translateOriginWithArticle(issue2.origin, "definite")} tivesse ${adj} ${issue2.maximum.toString()} ${sizing.unit ?? "elementos"}` : `Demasiado grande: esperava que ${translateOriginWithArticle(issue2.origin, "definite")} fosse ${adj} ${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Demasiado pequeno: esperava que ${translateOriginWithArticle(issue2.origin, "definite")} tivesse ${adj} ${issue2.minimum.toString()} ${sizing.unit ?? "elementos"}` : `Demasiado pequeno: esperava que ${translateOriginWithArticle(issue2.origin, "definite")} fosse ${adj} ${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Texto inválido: deve começar por "${_issue.prefix}"` : _issue.format === "ends_with" ? `Texto inválido: deve terminar em "${_issue.suffix}"` : _issue.format === "includes" ? `Texto inválido: deve incluir "${_issue.includes}"` : _issue.format === "regex" ? `Texto inválido: deve corresponder ao padrão ${_issue.pattern}` : `Formato d${FormatDictionary[_issue.format] ?? issue2.format} inválido`;
-        }
-        case "not_multiple_of":
-          return `Número inválido: deve ser múltiplo de ${issue2.divisor}`;
-        case "unrecognized_keys": {
-          let plural2 = issue2.keys.length > 1 ? "s" : "";
-          return `Chave${plural2} inválida${plural2}: ${joinValues(issue2.keys, ", ")}`;
-        }
-        case "invalid_key":
-          return `Entrada inválida n${translateOriginWithArticle(issue2.origin, "definite")}`;
-        case "invalid_union":
-          return issue2.options && Array.isArray(issue2.options) && issue2.options.length > 0 ? `Valor de discriminação inválido. Esperava ${issue2.options.map((o) => `'${o}'`).join(" | ")}` : "Entrada inválida";
-        case "invalid_element":
-          return `Entrada inválida n${translateOriginWithArticle(issue2.origin, "definite")}`;
-        default:
-          return "Entrada inválida";
-      }
-    };
-  };
-  function pt_default() {
-    return {
-      localeError: error43()
-    };
-  }
-
-  // node_modules/zod/v4/locales/pt-BR.js
-  var error44 = () => {
-    let Sizable = {
-      string: { unit: "caracteres" },
-      file: { unit: "bytes" },
-      array: { unit: "elementos" },
-      set: { unit: "elementos" },
-      map: { unit: "entradas" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "a entrada",
-      email: "o endereço de e-mail",
-      url: "o URL",
-      emoji: "o emoji",
-      uuid: "o UUID",
-      uuidv4: "o UUIDv4",
-      uuidv6: "o UUIDv6",
-      nanoid: "o nanoid",
-      guid: "o GUID",
-      cuid: "o cuid",
-      cuid2: "o cuid2",
-      ulid: "o ULID",
-      xid: "o XID",
-      ksuid: "o KSUID",
-      datetime: "a data e hora ISO",
-      date: "a data ISO",
-      time: "a hora ISO",
-      duration: "a duração ISO",
-      ipv4: "o endereço IPv4",
-      ipv6: "o endereço IPv6",
-      mac: "o endereço MAC",
-      cidrv4: "a faixa de endereços IPv4",
-      cidrv6: "a faixa de endereços IPv6",
-      base64: "o texto codificado em base64",
-      base64url: "o texto codificado em base64url",
-      json_string: "o texto JSON",
-      e164: "o número E.164",
-      credit_card: "o número de cartão de crédito",
-      currency_code: "o código de moeda",
-      iban: "o IBAN",
-      jwt: "o JWT",
-      template_literal: "a entrada"
-    }, Gender = {
-      masculine: { definite: "o", indefinite: "um" },
-      feminine: { definite: "a", indefinite: "uma" }
-    }, TypeDictionary = {
-      string: { name: "texto", articles: Gender.masculine },
-      number: { name: "número", articles: Gender.masculine },
-      int: { name: "número inteiro", articles: Gender.masculine },
-      boolean: { name: "valor booleano", articles: Gender.masculine },
-      bigint: { name: "número bigint", articles: Gender.masculine },
-      symbol: { name: "símbolo", articles: Gender.masculine },
-      undefined: { name: 'valor "undefined"', articles: Gender.masculine },
-      null: { name: 'valor "nulo"', articles: Gender.masculine },
-      never: { name: 'valor "never"', articles: Gender.masculine },
-      void: { name: 'valor "void"', articles: Gender.masculine },
-      date: { name: "data", articles: Gender.feminine },
-      array: { name: "vetor", articles: Gender.masculine },
-      object: { name: "objeto", articles: Gender.masculine },
-      tuple: { name: "tupla", articles: Gender.feminine },
-      record: { name: "registro", articles: Gender.masculine },
-      map: { name: "mapa", articles: Gender.masculine },
-      set: { name: "conjunto", articles: Gender.masculine },
-      file: { name: "arquivo", articles: Gender.masculine },
-      nonoptional: { name: "valor não opcional", articles: Gender.masculine },
-      nan: { name: 'valor "NaN"', articles: Gender.masculine },
-      // Compatibility: "nan" -> "NaN" for display
-      function: { name: "função", articles: Gender.feminine }
-    };
-    function translateOriginWithArticle(type, articleType) {
-      let translatedValue = TypeDictionary[type] ?? { name: `valor "${type}"`, articles: Gender.masculine };
-      return `${translatedValue.articles[articleType]} ${translatedValue.name}`;
-    }
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = translateOriginWithArticle(issue2.expected, "indefinite"), receivedType = parsedType(issue2.input), received = translateOriginWithArticle(receivedType, "indefinite");
-          return `Entrada inválida: esperava ${expected}, recebeu ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Entrada inválida: esperava ${stringifyPrimitive(issue2.values[0])}` : `Opção inválida: esperava uma das seguintes opções: ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Grande demais: esperava que ${translateOriginWithArticle(issue2.origin, "definite")} tivesse ${adj} ${issue2.maximum.toString()} ${sizing.unit ?? "elementos"}` : `Grande demais: esperava que ${translateOriginWithArticle(issue2.origin, "definite")} fosse ${adj} ${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Pequeno demais: esperava que ${translateOriginWithArticle(issue2.origin, "definite")} tivesse ${adj} ${issue2.minimum.toString()} ${sizing.unit ?? "elementos"}` : `Pequeno demais: esperava que ${translateOriginWithArticle(issue2.origin, "definite")} fosse ${adj} ${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Texto inválido: deve começar com "${_issue.prefix}"` : _issue.format === "ends_with" ? `Texto inválido: deve terminar com "${_issue.suffix}"` : _issue.format === "includes" ? `Texto inválido: deve incluir "${_issue.includes}"` : _issue.format === "regex" ? `Texto inválido: deve corresponder ao padrão ${_issue.pattern}` : `Formato d${FormatDictionary[_issue.format] ?? issue2.format} inválido`;
-        }
-        case "not_multiple_of":
-          return `Número inválido: deve ser múltiplo de ${issue2.divisor}`;
-        case "unrecognized_keys": {
-          let plural2 = issue2.keys.length > 1 ? "s" : "";
-          return `Chave${plural2} inválida${plural2}: ${joinValues(issue2.keys, ", ")}`;
-        }
-        case "invalid_key":
-          return `Entrada inválida n${translateOriginWithArticle(issue2.origin, "definite")}`;
-        case "invalid_union":
-          return issue2.options && Array.isArray(issue2.options) && issue2.options.length > 0 ? `Valor de discriminação inválido. Esperava ${issue2.options.map((o) => `'${o}'`).join(" | ")}` : "Entrada inválida";
-        case "invalid_element":
-          return `Entrada inválida n${translateOriginWithArticle(issue2.origin, "definite")}`;
-        default:
-          return "Entrada inválida";
-      }
-    };
-  };
-  function pt_BR_default() {
-    return {
-      localeError: error44()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ro.js
-  var error45 = () => {
-    let Sizable = {
-      string: { unit: "caractere", verb: "să aibă" },
-      file: { unit: "octeți", verb: "să aibă" },
-      array: { unit: "elemente", verb: "să aibă" },
-      set: { unit: "elemente", verb: "să aibă" },
-      map: { unit: "intrări", verb: "să aibă" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "intrare",
-      email: "adresă de email",
+      regex: "padrão",
+      email: "endereço de e-mail",
       url: "URL",
       emoji: "emoji",
       uuid: "UUID",
@@ -8568,78 +6409,63 @@ ${content.join(`
       ulid: "ULID",
       xid: "XID",
       ksuid: "KSUID",
-      datetime: "dată și oră ISO",
-      date: "dată ISO",
-      time: "oră ISO",
-      duration: "durată ISO",
-      ipv4: "adresă IPv4",
-      ipv6: "adresă IPv6",
-      mac: "adresă MAC",
-      cidrv4: "interval IPv4",
-      cidrv6: "interval IPv6",
-      base64: "șir codat base64",
-      base64url: "șir codat base64url",
-      json_string: "șir JSON",
-      e164: "număr E.164",
-      credit_card: "număr de card de credit",
-      currency_code: "cod valutar",
-      iban: "IBAN",
+      datetime: "data e hora ISO",
+      date: "data ISO",
+      time: "hora ISO",
+      duration: "duração ISO",
+      ipv4: "endereço IPv4",
+      ipv6: "endereço IPv6",
+      cidrv4: "faixa de IPv4",
+      cidrv6: "faixa de IPv6",
+      base64: "texto codificado em base64",
+      base64url: "URL codificada em base64",
+      json_string: "texto JSON",
+      e164: "número E.164",
       jwt: "JWT",
-      template_literal: "intrare"
+      template_literal: "entrada"
     }, TypeDictionary = {
       nan: "NaN",
-      string: "șir",
-      number: "număr",
-      boolean: "boolean",
-      function: "funcție",
-      array: "matrice",
-      object: "obiect",
-      undefined: "nedefinit",
-      symbol: "simbol",
-      bigint: "număr mare",
-      void: "void",
-      never: "never",
-      map: "hartă",
-      set: "set"
+      number: "número",
+      null: "nulo"
     };
     return (issue2) => {
       switch (issue2.code) {
         case "invalid_type": {
           let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return `Intrare invalidă: așteptat ${expected}, primit ${received}`;
+          return /^[A-Z]/.test(issue2.expected) ? `Tipo inválido: esperado instanceof ${issue2.expected}, recebido ${received}` : `Tipo inválido: esperado ${expected}, recebido ${received}`;
         }
         case "invalid_value":
-          return issue2.values.length === 1 ? `Intrare invalidă: așteptat ${stringifyPrimitive(issue2.values[0])}` : `Opțiune invalidă: așteptat una dintre ${joinValues(issue2.values, "|")}`;
+          return issue2.values.length === 1 ? `Entrada inválida: esperado ${stringifyPrimitive(issue2.values[0])}` : `Opção inválida: esperada uma das ${joinValues(issue2.values, "|")}`;
         case "too_big": {
           let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Prea mare: așteptat ca ${issue2.origin ?? "valoarea"} ${sizing.verb} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elemente"}` : `Prea mare: așteptat ca ${issue2.origin ?? "valoarea"} să fie ${adj}${issue2.maximum.toString()}`;
+          return sizing ? `Muito grande: esperado que ${issue2.origin ?? "valor"} tivesse ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elementos"}` : `Muito grande: esperado que ${issue2.origin ?? "valor"} fosse ${adj}${issue2.maximum.toString()}`;
         }
         case "too_small": {
           let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Prea mic: așteptat ca ${issue2.origin} ${sizing.verb} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Prea mic: așteptat ca ${issue2.origin} să fie ${adj}${issue2.minimum.toString()}`;
+          return sizing ? `Muito pequeno: esperado que ${issue2.origin} tivesse ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Muito pequeno: esperado que ${issue2.origin} fosse ${adj}${issue2.minimum.toString()}`;
         }
         case "invalid_format": {
           let _issue = issue2;
-          return _issue.format === "starts_with" ? `Șir invalid: trebuie să înceapă cu "${_issue.prefix}"` : _issue.format === "ends_with" ? `Șir invalid: trebuie să se termine cu "${_issue.suffix}"` : _issue.format === "includes" ? `Șir invalid: trebuie să includă "${_issue.includes}"` : _issue.format === "regex" ? `Șir invalid: trebuie să se potrivească cu modelul ${_issue.pattern}` : `Format invalid: ${FormatDictionary[_issue.format] ?? issue2.format}`;
+          return _issue.format === "starts_with" ? `Texto inválido: deve começar com "${_issue.prefix}"` : _issue.format === "ends_with" ? `Texto inválido: deve terminar com "${_issue.suffix}"` : _issue.format === "includes" ? `Texto inválido: deve incluir "${_issue.includes}"` : _issue.format === "regex" ? `Texto inválido: deve corresponder ao padrão ${_issue.pattern}` : `${FormatDictionary[_issue.format] ?? issue2.format} inválido`;
         }
         case "not_multiple_of":
-          return `Număr invalid: trebuie să fie multiplu de ${issue2.divisor}`;
+          return `Número inválido: deve ser múltiplo de ${issue2.divisor}`;
         case "unrecognized_keys":
-          return `Chei nerecunoscute: ${joinValues(issue2.keys, ", ")}`;
+          return `Chave${issue2.keys.length > 1 ? "s" : ""} desconhecida${issue2.keys.length > 1 ? "s" : ""}: ${joinValues(issue2.keys, ", ")}`;
         case "invalid_key":
-          return `Cheie invalidă în ${issue2.origin}`;
+          return `Chave inválida em ${issue2.origin}`;
         case "invalid_union":
-          return "Intrare invalidă";
+          return "Entrada inválida";
         case "invalid_element":
-          return `Valoare invalidă în ${issue2.origin}`;
+          return `Valor inválido em ${issue2.origin}`;
         default:
-          return "Intrare invalidă";
+          return "Campo inválido";
       }
     };
   };
-  function ro_default() {
+  function pt_default() {
     return {
-      localeError: error45()
+      localeError: error34()
     };
   }
 
@@ -8648,7 +6474,7 @@ ${content.join(`
     let absCount = Math.abs(count), lastDigit = absCount % 10, lastTwoDigits = absCount % 100;
     return lastTwoDigits >= 11 && lastTwoDigits <= 19 ? many : lastDigit === 1 ? one : lastDigit >= 2 && lastDigit <= 4 ? few : many;
   }
-  var error46 = () => {
+  var error35 = () => {
     let Sizable = {
       string: {
         unit: {
@@ -8681,14 +6507,6 @@ ${content.join(`
           many: "элементов"
         },
         verb: "иметь"
-      },
-      map: {
-        unit: {
-          one: "элемент",
-          few: "элемента",
-          many: "элементов"
-        },
-        verb: "иметь"
       }
     };
     function getSizing(origin2) {
@@ -8715,16 +6533,12 @@ ${content.join(`
       duration: "ISO длительность",
       ipv4: "IPv4 адрес",
       ipv6: "IPv6 адрес",
-      mac: "MAC адрес",
       cidrv4: "IPv4 диапазон",
       cidrv6: "IPv6 диапазон",
       base64: "строка в формате base64",
       base64url: "строка в формате base64url",
       json_string: "JSON строка",
       e164: "номер E.164",
-      credit_card: "номер кредитной карты",
-      currency_code: "код валюты",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "ввод"
     }, TypeDictionary = {
@@ -8777,111 +6591,17 @@ ${content.join(`
   };
   function ru_default() {
     return {
-      localeError: error46()
-    };
-  }
-
-  // node_modules/zod/v4/locales/sk.js
-  var error47 = () => {
-    let Sizable = {
-      string: { unit: "znakov", verb: "mať" },
-      file: { unit: "bajtov", verb: "mať" },
-      array: { unit: "prvkov", verb: "mať" },
-      set: { unit: "prvkov", verb: "mať" },
-      map: { unit: "položiek", verb: "mať" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "regulárny výraz",
-      email: "e-mailová adresa",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "dátum a čas vo formáte ISO",
-      date: "dátum vo formáte ISO",
-      time: "čas vo formáte ISO",
-      duration: "doba trvania ISO",
-      ipv4: "IPv4 adresa",
-      ipv6: "IPv6 adresa",
-      mac: "MAC adresa",
-      cidrv4: "rozsah IPv4",
-      cidrv6: "rozsah IPv6",
-      base64: "reťazec zakódovaný vo formáte base64",
-      base64url: "reťazec zakódovaný vo formáte base64url",
-      json_string: "reťazec vo formáte JSON",
-      e164: "číslo E.164",
-      credit_card: "číslo kreditnej karty",
-      currency_code: "kód meny",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "vstup"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "číslo",
-      string: "reťazec",
-      function: "funkcia",
-      array: "pole"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Neplatný vstup: očakávané instanceof ${issue2.expected}, obdržané ${received}` : `Neplatný vstup: očakávané ${expected}, obdržané ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Neplatný vstup: očakávané ${stringifyPrimitive(issue2.values[0])}` : `Neplatný vstup: očakávaná jedna z hodnôt ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Hodnota je príliš veľká: ${issue2.origin ?? "hodnota"} musí mať ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "prvkov"}` : `Hodnota je príliš veľká: ${issue2.origin ?? "hodnota"} musí byť ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Hodnota je príliš malá: ${issue2.origin ?? "hodnota"} musí mať ${adj}${issue2.minimum.toString()} ${sizing.unit ?? "prvkov"}` : `Hodnota je príliš malá: ${issue2.origin ?? "hodnota"} musí byť ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Neplatný reťazec: musí začínať na "${_issue.prefix}"` : _issue.format === "ends_with" ? `Neplatný reťazec: musí končiť na "${_issue.suffix}"` : _issue.format === "includes" ? `Neplatný reťazec: musí obsahovať "${_issue.includes}"` : _issue.format === "regex" ? `Neplatný reťazec: musí zodpovedať vzoru ${_issue.pattern}` : `Neplatný formát ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Neplatné číslo: musí byť násobkom ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Neznáme klúče: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Neplatný klúč v ${issue2.origin}`;
-        case "invalid_union":
-          return "Neplatný vstup";
-        case "invalid_element":
-          return `Neplatná hodnota v ${issue2.origin}`;
-        default:
-          return "Neplatný vstup";
-      }
-    };
-  };
-  function sk_default() {
-    return {
-      localeError: error47()
+      localeError: error35()
     };
   }
 
   // node_modules/zod/v4/locales/sl.js
-  var error48 = () => {
+  var error36 = () => {
     let Sizable = {
       string: { unit: "znakov", verb: "imeti" },
       file: { unit: "bajtov", verb: "imeti" },
       array: { unit: "elementov", verb: "imeti" },
-      set: { unit: "elementov", verb: "imeti" },
-      map: { unit: "elementov", verb: "imeti" }
+      set: { unit: "elementov", verb: "imeti" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -8907,16 +6627,12 @@ ${content.join(`
       duration: "ISO trajanje",
       ipv4: "IPv4 naslov",
       ipv6: "IPv6 naslov",
-      mac: "MAC naslov",
       cidrv4: "obseg IPv4",
       cidrv6: "obseg IPv6",
       base64: "base64 kodiran niz",
       base64url: "base64url kodiran niz",
       json_string: "JSON niz",
       e164: "E.164 številka",
-      credit_card: "številka kreditne kartice",
-      currency_code: "koda valute",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "vnos"
     }, TypeDictionary = {
@@ -8961,18 +6677,17 @@ ${content.join(`
   };
   function sl_default() {
     return {
-      localeError: error48()
+      localeError: error36()
     };
   }
 
   // node_modules/zod/v4/locales/sv.js
-  var error49 = () => {
+  var error37 = () => {
     let Sizable = {
       string: { unit: "tecken", verb: "att ha" },
       file: { unit: "bytes", verb: "att ha" },
       array: { unit: "objekt", verb: "att innehålla" },
-      set: { unit: "objekt", verb: "att innehålla" },
-      map: { unit: "objekt", verb: "att innehålla" }
+      set: { unit: "objekt", verb: "att innehålla" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -8996,18 +6711,14 @@ ${content.join(`
       date: "ISO-datum",
       time: "ISO-tid",
       duration: "ISO-varaktighet",
-      ipv4: "IPv4-adress",
-      ipv6: "IPv6-adress",
-      mac: "MAC-adress",
+      ipv4: "IPv4-intervall",
+      ipv6: "IPv6-intervall",
       cidrv4: "IPv4-spektrum",
       cidrv6: "IPv6-spektrum",
       base64: "base64-kodad sträng",
       base64url: "base64url-kodad sträng",
       json_string: "JSON-sträng",
       e164: "E.164-nummer",
-      credit_card: "kreditkortsnummer",
-      currency_code: "valutakod",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "mall-literal"
     }, TypeDictionary = {
@@ -9052,18 +6763,17 @@ ${content.join(`
   };
   function sv_default() {
     return {
-      localeError: error49()
+      localeError: error37()
     };
   }
 
   // node_modules/zod/v4/locales/ta.js
-  var error50 = () => {
+  var error38 = () => {
     let Sizable = {
       string: { unit: "எழுத்துக்கள்", verb: "கொண்டிருக்க வேண்டும்" },
       file: { unit: "பைட்டுகள்", verb: "கொண்டிருக்க வேண்டும்" },
       array: { unit: "உறுப்புகள்", verb: "கொண்டிருக்க வேண்டும்" },
-      set: { unit: "உறுப்புகள்", verb: "கொண்டிருக்க வேண்டும்" },
-      map: { unit: "உறுப்புகள்", verb: "கொண்டிருக்க வேண்டும்" }
+      set: { unit: "உறுப்புகள்", verb: "கொண்டிருக்க வேண்டும்" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -9089,16 +6799,12 @@ ${content.join(`
       duration: "ISO கால அளவு",
       ipv4: "IPv4 முகவரி",
       ipv6: "IPv6 முகவரி",
-      mac: "MAC முகவரி",
       cidrv4: "IPv4 வரம்பு",
       cidrv6: "IPv6 வரம்பு",
       base64: "base64-encoded சரம்",
       base64url: "base64url-encoded சரம்",
       json_string: "JSON சரம்",
       e164: "E.164 எண்",
-      credit_card: "கடன் அட்டை எண்",
-      currency_code: "நாணயக் குறியீடு",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "input"
     }, TypeDictionary = {
@@ -9144,112 +6850,17 @@ ${content.join(`
   };
   function ta_default() {
     return {
-      localeError: error50()
-    };
-  }
-
-  // node_modules/zod/v4/locales/tg.js
-  var error51 = () => {
-    let Sizable = {
-      string: { unit: "аломат", verb: "дошта бошад" },
-      file: { unit: "байт", verb: "дошта бошад" },
-      array: { unit: "унсур", verb: "дошта бошад" },
-      set: { unit: "унсур", verb: "дошта бошад" },
-      map: { unit: "сабт", verb: "дошта бошад" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "вуруд",
-      email: "суроғаи email",
-      url: "URL",
-      emoji: "эмоҷи",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "санаву вақти ISO",
-      date: "санаи ISO",
-      time: "вақти ISO",
-      duration: "давомнокии ISO",
-      ipv4: "суроғаи IPv4",
-      ipv6: "суроғаи IPv6",
-      mac: "суроғаи MAC",
-      cidrv4: "маҳдудаи IPv4",
-      cidrv6: "маҳдудаи IPv6",
-      base64: "сатри дар формати base64",
-      base64url: "сатри дар формати base64url",
-      json_string: "сатри JSON",
-      e164: "рақами E.164",
-      credit_card: "рақами корти кредитӣ",
-      currency_code: "рамзи асъор",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "вуруд"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "рақам",
-      string: "сатр",
-      array: "массив",
-      object: "объект",
-      date: "сана"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return `Вуруди нодуруст: ${expected} интизор мерафт, ${received} гирифта шуд`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Вуруди нодуруст: ${stringifyPrimitive(issue2.values[0])} интизор мерафт` : `Интихоби нодуруст: яке аз ${joinValues(issue2.values, "|")} интизор мерафт`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Хеле калон: ${issue2.origin ?? "қимат"} бояд ${adj}${issue2.maximum.toString()} ${sizing.unit} ${sizing.verb}` : `Хеле калон: ${issue2.origin ?? "қимат"} бояд ${adj}${issue2.maximum.toString()} бошад`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Хеле хурд: ${issue2.origin} бояд ${adj}${issue2.minimum.toString()} ${sizing.unit} ${sizing.verb}` : `Хеле хурд: ${issue2.origin} бояд ${adj}${issue2.minimum.toString()} бошад`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Сатри нодуруст: бояд бо "${_issue.prefix}" оғоз шавад` : _issue.format === "ends_with" ? `Сатри нодуруст: бояд бо "${_issue.suffix}" анҷом ёбад` : _issue.format === "includes" ? `Сатри нодуруст: бояд "${_issue.includes}"-ро дар бар гирад` : _issue.format === "regex" ? `Сатри нодуруст: бояд ба намунаи ${_issue.pattern} мувофиқат кунад` : `${FormatDictionary[_issue.format] ?? issue2.format}-и нодуруст`;
-        }
-        case "not_multiple_of":
-          return `Рақами нодуруст: бояд ба ${issue2.divisor} бе бақия тақсим шавад`;
-        case "unrecognized_keys":
-          return `Калид${issue2.keys.length > 1 ? "ҳои" : "и"} номаълум: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Калиди нодуруст дар ${issue2.origin}`;
-        case "invalid_union":
-          return issue2.options && Array.isArray(issue2.options) && issue2.options.length > 0 ? `Қимати нодурусти дискриминатор: ${issue2.options.map((o) => `'${o}'`).join(" | ")} интизор мерафт` : "Вуруди нодуруст";
-        case "invalid_element":
-          return `Қимати нодуруст дар ${issue2.origin}`;
-        default:
-          return "Вуруди нодуруст";
-      }
-    };
-  };
-  function tg_default() {
-    return {
-      localeError: error51()
+      localeError: error38()
     };
   }
 
   // node_modules/zod/v4/locales/th.js
-  var error52 = () => {
+  var error39 = () => {
     let Sizable = {
       string: { unit: "ตัวอักษร", verb: "ควรมี" },
       file: { unit: "ไบต์", verb: "ควรมี" },
       array: { unit: "รายการ", verb: "ควรมี" },
-      set: { unit: "รายการ", verb: "ควรมี" },
-      map: { unit: "รายการ", verb: "ควรมี" }
+      set: { unit: "รายการ", verb: "ควรมี" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -9275,16 +6886,12 @@ ${content.join(`
       duration: "ช่วงเวลาแบบ ISO",
       ipv4: "ที่อยู่ IPv4",
       ipv6: "ที่อยู่ IPv6",
-      mac: "ที่อยู่ MAC",
       cidrv4: "ช่วง IP แบบ IPv4",
       cidrv6: "ช่วง IP แบบ IPv6",
       base64: "ข้อความแบบ Base64",
       base64url: "ข้อความแบบ Base64 สำหรับ URL",
       json_string: "ข้อความแบบ JSON",
       e164: "เบอร์โทรศัพท์ระหว่างประเทศ (E.164)",
-      credit_card: "หมายเลขบัตรเครดิต",
-      currency_code: "รหัสสกุลเงิน",
-      iban: "IBAN",
       jwt: "โทเคน JWT",
       template_literal: "ข้อมูลที่ป้อน"
     }, TypeDictionary = {
@@ -9330,107 +6937,17 @@ ${content.join(`
   };
   function th_default() {
     return {
-      localeError: error52()
-    };
-  }
-
-  // node_modules/zod/v4/locales/tk.js
-  var error53 = () => {
-    let Sizable = {
-      string: { unit: "simwol", verb: "bolmaly" },
-      file: { unit: "baýt", verb: "bolmaly" },
-      array: { unit: "elementler", verb: "bolmaly" },
-      set: { unit: "elementler", verb: "bolmaly" },
-      map: { unit: "elementler", verb: "bolmaly" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "giriş",
-      email: "e-poçta salgysy",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO sene we wagt",
-      date: "ISO sene",
-      time: "ISO wagt",
-      duration: "ISO wagt aralygy",
-      ipv4: "IPv4 salgysy",
-      ipv6: "IPv6 salgysy",
-      mac: "MAC salgysy",
-      cidrv4: "IPv4 aralygy",
-      cidrv6: "IPv6 aralygy",
-      base64: "base64 bilen şifrlenen setir",
-      base64url: "base64url bilen şifrlenen setir",
-      json_string: "JSON setiri",
-      e164: "E.164 nomeri",
-      credit_card: "kredit kartynyň nomeri",
-      currency_code: "walýuta kody",
-      iban: "IBAN",
-      jwt: "JWT",
-      template_literal: "şablon"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return `Nädogry baha: garaşylan ${expected} ýerine ${received} alyndy`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Nädogry baha: ${stringifyPrimitive(issue2.values[0])} bolmaly` : `Nädogry saýlaw: aşakdakylardan biri bolmaly: ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Has uly: garaşylýan ${issue2.origin ?? "baha"} ${adj} ${issue2.maximum.toString()} ${sizing.unit ?? "element"}` : `Has uly: garaşylýan ${issue2.origin ?? "baha"} ${adj} ${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Has kiçi: garaşylýan ${issue2.origin} ${adj} ${issue2.minimum.toString()} ${sizing.unit}` : `Has kiçi: garaşylýan ${issue2.origin} ${adj} ${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Nädogry setir: "${_issue.prefix}" bilen başlamaly` : _issue.format === "ends_with" ? `Nädogry setir: "${_issue.suffix}" bilen gutarmaly` : _issue.format === "includes" ? `Nädogry setir: "${_issue.includes}" saklamaly` : _issue.format === "regex" ? `Nädogry setir: ${_issue.pattern} nusga laýyk bolmaly` : `Nädogry ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Nädogry san: ${issue2.divisor} bilen galyndysyz bölünmeli`;
-        case "unrecognized_keys":
-          return `Tanalmaýan açar${issue2.keys.length > 1 ? "lar" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `${issue2.origin} içinde nädogry açar`;
-        case "invalid_union":
-          return "Nädogry baha";
-        case "invalid_element":
-          return `${issue2.origin} içinde nädogry baha`;
-        default:
-          return "Nädogry baha";
-      }
-    };
-  };
-  function tk_default() {
-    return {
-      localeError: error53()
+      localeError: error39()
     };
   }
 
   // node_modules/zod/v4/locales/tr.js
-  var error54 = () => {
+  var error40 = () => {
     let Sizable = {
       string: { unit: "karakter", verb: "olmalı" },
       file: { unit: "bayt", verb: "olmalı" },
       array: { unit: "öğe", verb: "olmalı" },
-      set: { unit: "öğe", verb: "olmalı" },
-      map: { unit: "öğe", verb: "olmalı" }
+      set: { unit: "öğe", verb: "olmalı" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -9456,16 +6973,12 @@ ${content.join(`
       duration: "ISO süre",
       ipv4: "IPv4 adresi",
       ipv6: "IPv6 adresi",
-      mac: "MAC adresi",
       cidrv4: "IPv4 aralığı",
       cidrv6: "IPv6 aralığı",
       base64: "base64 ile şifrelenmiş metin",
       base64url: "base64url ile şifrelenmiş metin",
       json_string: "JSON dizesi",
       e164: "E.164 sayısı",
-      credit_card: "kredi kartı numarası",
-      currency_code: "para birimi kodu",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "Şablon dizesi"
     }, TypeDictionary = {
@@ -9508,18 +7021,17 @@ ${content.join(`
   };
   function tr_default() {
     return {
-      localeError: error54()
+      localeError: error40()
     };
   }
 
   // node_modules/zod/v4/locales/uk.js
-  var error55 = () => {
+  var error41 = () => {
     let Sizable = {
       string: { unit: "символів", verb: "матиме" },
       file: { unit: "байтів", verb: "матиме" },
       array: { unit: "елементів", verb: "матиме" },
-      set: { unit: "елементів", verb: "матиме" },
-      map: { unit: "елементів", verb: "матиме" }
+      set: { unit: "елементів", verb: "матиме" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -9545,16 +7057,12 @@ ${content.join(`
       duration: "тривалість ISO",
       ipv4: "адреса IPv4",
       ipv6: "адреса IPv6",
-      mac: "адреса MAC",
       cidrv4: "діапазон IPv4",
       cidrv6: "діапазон IPv6",
       base64: "рядок у кодуванні base64",
       base64url: "рядок у кодуванні base64url",
       json_string: "рядок JSON",
       e164: "номер E.164",
-      credit_card: "номер кредитної картки",
-      currency_code: "код валюти",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "вхідні дані"
     }, TypeDictionary = {
@@ -9599,7 +7107,7 @@ ${content.join(`
   };
   function uk_default() {
     return {
-      localeError: error55()
+      localeError: error41()
     };
   }
 
@@ -9609,13 +7117,12 @@ ${content.join(`
   }
 
   // node_modules/zod/v4/locales/ur.js
-  var error56 = () => {
+  var error42 = () => {
     let Sizable = {
       string: { unit: "حروف", verb: "ہونا" },
       file: { unit: "بائٹس", verb: "ہونا" },
       array: { unit: "آئٹمز", verb: "ہونا" },
-      set: { unit: "آئٹمز", verb: "ہونا" },
-      map: { unit: "آئٹمز", verb: "ہونا" }
+      set: { unit: "آئٹمز", verb: "ہونا" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -9641,16 +7148,12 @@ ${content.join(`
       duration: "آئی ایس او مدت",
       ipv4: "آئی پی وی 4 ایڈریس",
       ipv6: "آئی پی وی 6 ایڈریس",
-      mac: "ایم اے سی ایڈریس",
       cidrv4: "آئی پی وی 4 رینج",
       cidrv6: "آئی پی وی 6 رینج",
       base64: "بیس 64 ان کوڈڈ سٹرنگ",
       base64url: "بیس 64 یو آر ایل ان کوڈڈ سٹرنگ",
       json_string: "جے ایس او این سٹرنگ",
       e164: "ای 164 نمبر",
-      credit_card: "کریڈٹ کارڈ نمبر",
-      currency_code: "کرنسی کوڈ",
-      iban: "IBAN",
       jwt: "جے ڈبلیو ٹی",
       template_literal: "ان پٹ"
     }, TypeDictionary = {
@@ -9696,18 +7199,17 @@ ${content.join(`
   };
   function ur_default() {
     return {
-      localeError: error56()
+      localeError: error42()
     };
   }
 
   // node_modules/zod/v4/locales/uz.js
-  var error57 = () => {
+  var error43 = () => {
     let Sizable = {
       string: { unit: "belgi", verb: "bo‘lishi kerak" },
       file: { unit: "bayt", verb: "bo‘lishi kerak" },
       array: { unit: "element", verb: "bo‘lishi kerak" },
-      set: { unit: "element", verb: "bo‘lishi kerak" },
-      map: { unit: "yozuv", verb: "bo‘lishi kerak" }
+      set: { unit: "element", verb: "bo‘lishi kerak" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -9740,9 +7242,6 @@ ${content.join(`
       base64url: "base64url kodlangan satr",
       json_string: "JSON satr",
       e164: "E.164 raqam",
-      credit_card: "kredit karta raqami",
-      currency_code: "valyuta kodi",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "kirish"
     }, TypeDictionary = {
@@ -9787,18 +7286,17 @@ ${content.join(`
   };
   function uz_default() {
     return {
-      localeError: error57()
+      localeError: error43()
     };
   }
 
   // node_modules/zod/v4/locales/vi.js
-  var error58 = () => {
+  var error44 = () => {
     let Sizable = {
       string: { unit: "ký tự", verb: "có" },
       file: { unit: "byte", verb: "có" },
       array: { unit: "phần tử", verb: "có" },
-      set: { unit: "phần tử", verb: "có" },
-      map: { unit: "phần tử", verb: "có" }
+      set: { unit: "phần tử", verb: "có" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -9824,16 +7322,12 @@ ${content.join(`
       duration: "khoảng thời gian ISO",
       ipv4: "địa chỉ IPv4",
       ipv6: "địa chỉ IPv6",
-      mac: "địa chỉ MAC",
       cidrv4: "dải IPv4",
       cidrv6: "dải IPv6",
       base64: "chuỗi mã hóa base64",
       base64url: "chuỗi mã hóa base64url",
       json_string: "chuỗi JSON",
       e164: "số E.164",
-      credit_card: "số thẻ tín dụng",
-      currency_code: "mã tiền tệ",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "đầu vào"
     }, TypeDictionary = {
@@ -9878,18 +7372,17 @@ ${content.join(`
   };
   function vi_default() {
     return {
-      localeError: error58()
+      localeError: error44()
     };
   }
 
   // node_modules/zod/v4/locales/zh-CN.js
-  var error59 = () => {
+  var error45 = () => {
     let Sizable = {
       string: { unit: "字符", verb: "包含" },
       file: { unit: "字节", verb: "包含" },
       array: { unit: "项", verb: "包含" },
-      set: { unit: "项", verb: "包含" },
-      map: { unit: "项", verb: "包含" }
+      set: { unit: "项", verb: "包含" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -9915,16 +7408,12 @@ ${content.join(`
       duration: "ISO时长",
       ipv4: "IPv4地址",
       ipv6: "IPv6地址",
-      mac: "MAC地址",
       cidrv4: "IPv4网段",
       cidrv6: "IPv6网段",
       base64: "base64编码字符串",
       base64url: "base64url编码字符串",
       json_string: "JSON字符串",
       e164: "E.164号码",
-      credit_card: "信用卡号",
-      currency_code: "货币代码",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "输入"
     }, TypeDictionary = {
@@ -9970,18 +7459,17 @@ ${content.join(`
   };
   function zh_CN_default() {
     return {
-      localeError: error59()
+      localeError: error45()
     };
   }
 
   // node_modules/zod/v4/locales/zh-TW.js
-  var error60 = () => {
+  var error46 = () => {
     let Sizable = {
       string: { unit: "字元", verb: "擁有" },
       file: { unit: "位元組", verb: "擁有" },
       array: { unit: "項目", verb: "擁有" },
-      set: { unit: "項目", verb: "擁有" },
-      map: { unit: "項目", verb: "擁有" }
+      set: { unit: "項目", verb: "擁有" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -10007,16 +7495,12 @@ ${content.join(`
       duration: "ISO 期間",
       ipv4: "IPv4 位址",
       ipv6: "IPv6 位址",
-      mac: "MAC 位址",
       cidrv4: "IPv4 範圍",
       cidrv6: "IPv6 範圍",
       base64: "base64 編碼字串",
       base64url: "base64url 編碼字串",
       json_string: "JSON 字串",
       e164: "E.164 數值",
-      credit_card: "信用卡號",
-      currency_code: "貨幣代碼",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "輸入"
     }, TypeDictionary = {
@@ -10059,18 +7543,17 @@ ${content.join(`
   };
   function zh_TW_default() {
     return {
-      localeError: error60()
+      localeError: error46()
     };
   }
 
   // node_modules/zod/v4/locales/yo.js
-  var error61 = () => {
+  var error47 = () => {
     let Sizable = {
       string: { unit: "àmi", verb: "ní" },
       file: { unit: "bytes", verb: "ní" },
       array: { unit: "nkan", verb: "ní" },
-      set: { unit: "nkan", verb: "ní" },
-      map: { unit: "nkan", verb: "ní" }
+      set: { unit: "nkan", verb: "ní" }
     };
     function getSizing(origin2) {
       return Sizable[origin2] ?? null;
@@ -10096,16 +7579,12 @@ ${content.join(`
       duration: "àkókò tó pé ISO",
       ipv4: "àdírẹ́sì IPv4",
       ipv6: "àdírẹ́sì IPv6",
-      mac: "àdírẹ́sì MAC",
       cidrv4: "àgbègbè IPv4",
       cidrv6: "àgbègbè IPv6",
       base64: "ọ̀rọ̀ tí a kọ́ ní base64",
       base64url: "ọ̀rọ̀ base64url",
       json_string: "ọ̀rọ̀ JSON",
       e164: "nọ́mbà E.164",
-      credit_card: "nọmba kaadi gbese",
-      currency_code: "koodu owó",
-      iban: "IBAN",
       jwt: "JWT",
       template_literal: "ẹ̀rọ ìbáwọlé"
     }, TypeDictionary = {
@@ -10150,12 +7629,12 @@ ${content.join(`
   };
   function yo_default() {
     return {
-      localeError: error61()
+      localeError: error47()
     };
   }
 
   // node_modules/zod/v4/core/registries.js
-  var _a2, $output = /* @__PURE__ */ Symbol("ZodOutput"), $input = /* @__PURE__ */ Symbol("ZodInput"), $ZodRegistry = class {
+  var _a, $output = /* @__PURE__ */ Symbol("ZodOutput"), $input = /* @__PURE__ */ Symbol("ZodInput"), $ZodRegistry = class {
     constructor() {
       this._map = /* @__PURE__ */ new WeakMap(), this._idmap = /* @__PURE__ */ new Map();
     }
@@ -10187,1204 +7666,24 @@ ${content.join(`
   function registry() {
     return new $ZodRegistry();
   }
-  (_a2 = globalThis).__zod_globalRegistry ?? (_a2.__zod_globalRegistry = registry());
+  (_a = globalThis).__zod_globalRegistry ?? (_a.__zod_globalRegistry = registry());
   var globalRegistry = globalThis.__zod_globalRegistry;
 
-  // node_modules/zod/v4/core/compile.js
-  var INVALID = /* @__PURE__ */ Symbol.for("zod.compile.invalid"), FALLBACK_FLAG = /* @__PURE__ */ Symbol.for("zod.compile.fallback"), ZodCompileAsyncError = class extends Error {
-    constructor(message = "z.compile does not support async refinements, transforms, or checks") {
-      super(message), this.name = "ZodCompileAsyncError";
-    }
-  }, ZodCompileUnsupportedError = class extends Error {
-    constructor(feature, islandable = !0) {
-      super(`z.compile does not support ${feature}; this schema must use the runtime parser`), this.name = "ZodCompileUnsupportedError", this.islandable = islandable;
-    }
-  };
-  function compileValidator(schema, parser) {
-    try {
-      return compileFn(schema, { assertOnly: !0 });
-    } catch {
-      return parser;
-    }
-  }
-  function compile(schema, options) {
-    try {
-      let parser = compileFn(schema), clone2 = withParser(schema, parser);
-      return clone2._zod.bag.validator = compileValidator(schema, parser), clone2;
-    } catch (err) {
-      if (options?.strict)
-        throw err;
-      return schema;
-    }
-  }
-  function withParser(schema, parser) {
-    if (isRecursiveSchema(schema))
-      throw new ZodCompileUnsupportedError("a schema whose subtree contains a reference cycle");
-    let clone2 = clone(schema), liveRun = schema._zod.run, originalRun = liveRun.__originalRun ?? liveRun, wrapped = (payload, ctx) => {
-      if (ctx?.async || ctx?.direction === "backward" || ctx?.skipChecks || ctx?.[FALLBACK_FLAG] || ctx && isBackEdge(ctx, payload.value))
-        return originalRun(payload, ctx);
-      let out = parser(payload.value);
-      return out !== INVALID ? (payload.value = out, payload) : (ctx && (ctx[FALLBACK_FLAG] = !0), originalRun(payload, ctx));
-    };
-    return wrapped.__originalRun = originalRun, clone2._zod.bag.fallbackRun = originalRun, clone2._zod.bag.validator = parser, clone2._zod.run = wrapped, liveRun.__originalRun || installCompiledUserMethods(clone2, schema, parser), clone2;
-  }
-  function installCompiledUserMethods(target, source, parser) {
-    let targetAny = target, sourceAny = source;
-    if (typeof sourceAny.safeParse == "function") {
-      let originalSafeParse = sourceAny.safeParse;
-      targetAny.safeParse = (data, params) => {
-        let out = parser(data);
-        return out !== INVALID ? { success: !0, data: out } : originalSafeParse(data, params);
-      };
-    }
-    if (typeof sourceAny.parse == "function") {
-      let originalParse = sourceAny.parse;
-      targetAny.parse = (data, params) => {
-        let out = parser(data);
-        return out !== INVALID ? out : originalParse(data, params);
-      };
-    }
-  }
-  function compileFn(schema, options) {
-    let recursive2 = !0;
-    try {
-      recursive2 = isRecursiveSchema(schema);
-    } catch {
-    }
-    if (recursive2)
-      throw new ZodCompileUnsupportedError("a schema whose subtree contains a reference cycle");
-    let ctx = {
-      constants: /* @__PURE__ */ new Map(),
-      constantCounter: 0,
-      varCounter: 0,
-      definite: !0
-    }, doc = new Doc(["input"]), outputAccessor = generateCheck(doc, ctx, schema, "input", !options?.assertOnly);
-    doc.write(outputAccessor === null ? "return true;" : `return ${outputAccessor};`);
-    let constantNames = ["INVALID", ...ctx.constants.keys()], constantValues = [INVALID, ...ctx.constants.values()], code = doc.content.join(`
-`), fullCode = options?.debug ? constantNames.length > 0 ? `// Constants: ${constantNames.join(", ")}
-${code}` : code : "", F = Function, factoryCode = `return (input) => {
-${code}
-}`, fn;
-    try {
-      fn = new F(...constantNames, factoryCode)(...constantValues);
-    } catch (err) {
-      throw new ZodCompileUnsupportedError(`this schema (generated code failed to evaluate: ${err.message})`);
-    }
-    return options?.debug && (fn.code = fullCode), fn.definite = ctx.definite, fn;
-  }
-  function addConstant(ctx, value) {
-    for (let [name2, v] of ctx.constants)
-      if (v === value)
-        return name2;
-    let name = `c${ctx.constantCounter++}`;
-    return ctx.constants.set(name, value), name;
-  }
-  function addUserConstant(ctx, fn) {
-    return ctx.definite = !1, addConstant(ctx, fn);
-  }
-  function newVar(ctx) {
-    return `v${ctx.varCounter++}`;
-  }
-  function runtimeRun(schema, value) {
-    let result = schema._zod.run({ value, issues: [] }, {});
-    if (result && typeof result.then == "function")
-      return INVALID;
-    let r = result;
-    return r.issues.length === 0 ? r.value : INVALID;
-  }
-  function compileChild(doc, ctx, schema, accessor, needsValue = !0) {
-    let contentLen = doc.content.length, constantCount = ctx.constants.size, constantCounter = ctx.constantCounter, varCounter = ctx.varCounter;
-    try {
-      return generateCheck(doc, ctx, schema, accessor, needsValue);
-    } catch (err) {
-      if (!(err instanceof ZodCompileUnsupportedError) || !err.islandable)
-        throw err;
-      if (doc.content.length = contentLen, ctx.constants.size > constantCount) {
-        let trailing = Array.from(ctx.constants.keys()).slice(constantCount);
-        for (let k of trailing)
-          ctx.constants.delete(k);
-      }
-      return ctx.constantCounter = constantCounter, ctx.varCounter = varCounter, emitRuntimeIsland(doc, ctx, schema, accessor);
-    }
-  }
-  function emitRuntimeIsland(doc, ctx, schema, accessor) {
-    ctx.definite = !1;
-    let schemaConst = addConstant(ctx, schema), runConst = addConstant(ctx, runtimeRun), outVar = newVar(ctx);
-    return doc.write(`const ${outVar} = ${runConst}(${schemaConst}, ${accessor});`), doc.write(`if (${outVar} === INVALID) return INVALID;`), outVar;
-  }
-  var WHEN_DEFAULTED_CHECKS = /* @__PURE__ */ new Set([
-    "max_size",
-    "min_size",
-    "size_equals",
-    "max_length",
-    "min_length",
-    "length_equals"
-  ]);
-  function generateChecks(doc, ctx, schema, accessor) {
-    let schemaChecks = schema._zod.def.checks;
-    if (!schemaChecks || schemaChecks.length === 0)
-      return accessor;
-    let currentAccessor = accessor;
-    for (let check2 of schemaChecks) {
-      let def = check2._zod.def;
-      if (def.when && !WHEN_DEFAULTED_CHECKS.has(def.check))
-        throw new ZodCompileUnsupportedError('check with a custom "when" condition');
-      switch (def.check) {
-        case "greater_than":
-          generateGreaterThanCheck(doc, ctx, def, currentAccessor);
-          break;
-        case "less_than":
-          generateLessThanCheck(doc, ctx, def, currentAccessor);
-          break;
-        case "multiple_of":
-          generateMultipleOfCheck(doc, ctx, def, currentAccessor);
-          break;
-        case "number_format":
-          generateNumberFormatCheck(doc, def, currentAccessor);
-          break;
-        case "min_length": {
-          let min = numericOperand(def.minimum, "min_length"), len = codePointLengthVar(doc, ctx, currentAccessor, `${currentAccessor}.length >= ${min} && ${currentAccessor}.length < ${def.minimum * 2}`);
-          doc.write(`if (${len} < ${min}) return INVALID;`);
-          break;
-        }
-        case "max_length": {
-          let max = numericOperand(def.maximum, "max_length"), len = codePointLengthVar(doc, ctx, currentAccessor, `${currentAccessor}.length > ${max}`);
-          doc.write(`if (${len} > ${max}) return INVALID;`);
-          break;
-        }
-        case "length_equals": {
-          let exact = numericOperand(def.length, "length_equals"), len = codePointLengthVar(doc, ctx, currentAccessor, `${currentAccessor}.length >= ${exact} && ${currentAccessor}.length <= ${def.length * 2}`);
-          doc.write(`if (${len} !== ${exact}) return INVALID;`);
-          break;
-        }
-        case "min_size":
-          doc.write(`if (${currentAccessor}.size < ${numericOperand(def.minimum, "min_size")}) return INVALID;`);
-          break;
-        case "max_size":
-          doc.write(`if (${currentAccessor}.size > ${numericOperand(def.maximum, "max_size")}) return INVALID;`);
-          break;
-        case "size_equals":
-          doc.write(`if (${currentAccessor}.size !== ${numericOperand(def.size, "size_equals")}) return INVALID;`);
-          break;
-        case "string_format":
-          currentAccessor = generateStringFormatCheck(doc, ctx, def, currentAccessor);
-          break;
-        case "custom":
-          currentAccessor = generateCustomRefineCheck(doc, ctx, check2, currentAccessor);
-          break;
-        case "bigint_format":
-          generateBigIntFormatCheck(doc, def, currentAccessor);
-          break;
-        case "mime_type":
-          generateMimeTypeCheck(doc, ctx, def, currentAccessor);
-          break;
-        case "property":
-          generatePropertyCheck(doc, ctx, def, currentAccessor);
-          break;
-        case "properties":
-          generatePropertiesChecks(doc, ctx, def, currentAccessor);
-          break;
-        case "overwrite": {
-          let newAccessor = newVar(ctx);
-          generateOverwriteCheck(doc, ctx, check2, currentAccessor, newAccessor), currentAccessor = newAccessor;
-          break;
-        }
-        default:
-          throw new ZodCompileUnsupportedError(`check type ${def.check}`);
-      }
-    }
-    return currentAccessor;
-  }
-  function codePointLengthVar(doc, ctx, accessor, inDoubt) {
-    let cpLen = addConstant(ctx, codePointLength), v = newVar(ctx);
-    return doc.write(`const ${v} = typeof ${accessor} === "string" && ${inDoubt} ? ${cpLen}(${accessor}) : ${accessor}.length;`), v;
-  }
-  function numericOperand(value, label) {
-    if (typeof value != "number" || !Number.isFinite(value))
-      throw new ZodCompileUnsupportedError(`${label} bound of type ${typeof value}`);
-    return `${value}`;
-  }
-  function comparisonOperand(ctx, value) {
-    if (typeof value == "bigint")
-      return `${value}n`;
-    if (typeof value == "number") {
-      if (Number.isNaN(value))
-        throw new ZodCompileUnsupportedError("comparison check with NaN bound");
-      return `${value}`;
-    }
-    if (value instanceof Date) {
-      if (Number.isNaN(value.getTime()))
-        throw new ZodCompileUnsupportedError("comparison check with Invalid Date bound");
-      return addConstant(ctx, value);
-    }
-    throw new ZodCompileUnsupportedError(`comparison check bound of type ${typeof value}`);
-  }
-  function generateGreaterThanCheck(doc, ctx, def, accessor) {
-    let op = def.inclusive ? "<" : "<=";
-    doc.write(`if (${accessor} ${op} ${comparisonOperand(ctx, def.value)}) return INVALID;`);
-  }
-  function generateLessThanCheck(doc, ctx, def, accessor) {
-    let op = def.inclusive ? ">" : ">=";
-    doc.write(`if (${accessor} ${op} ${comparisonOperand(ctx, def.value)}) return INVALID;`);
-  }
-  function generateMultipleOfCheck(doc, ctx, def, accessor) {
-    if (typeof def.value == "bigint") {
-      if (def.value === BigInt(0))
-        throw new ZodCompileUnsupportedError("multiple_of check with a zero divisor");
-      doc.write(`if (${accessor} % ${def.value}n !== 0n) return INVALID;`);
-    } else {
-      let remainder = addConstant(ctx, floatSafeRemainder);
-      doc.write(`if (${remainder}(${accessor}, ${numericOperand(def.value, "multiple_of")}) !== 0) return INVALID;`);
-    }
-  }
-  function generateNumberFormatCheck(doc, def, accessor) {
-    let format2 = def.format;
-    switch (format2) {
-      case "safeint":
-        doc.write(`if (!Number.isSafeInteger(${accessor})) return INVALID;`);
-        break;
-      case "int32":
-        doc.write(`if (!Number.isInteger(${accessor}) || ${accessor} < -2147483648 || ${accessor} > 2147483647) return INVALID;`);
-        break;
-      case "uint32":
-        doc.write(`if (!Number.isInteger(${accessor}) || ${accessor} < 0 || ${accessor} > 4294967295) return INVALID;`);
-        break;
-      case "float32":
-        doc.write(`if (!Number.isFinite(${accessor}) || ${accessor} < -3.4028234663852886e38 || ${accessor} > 3.4028234663852886e38) return INVALID;`);
-        break;
-      case "float64":
-        doc.write(`if (!Number.isFinite(${accessor})) return INVALID;`);
-        break;
-      default:
-        throw new ZodCompileUnsupportedError(`number format ${format2}`);
-    }
-  }
-  function generateBigIntFormatCheck(doc, def, accessor) {
-    let format2 = def.format;
-    if (format2)
-      switch (format2) {
-        case "int64":
-          doc.write(`if (${accessor} < -9223372036854775808n || ${accessor} > 9223372036854775807n) return INVALID;`);
-          break;
-        case "uint64":
-          doc.write(`if (${accessor} < 0n || ${accessor} > 18446744073709551615n) return INVALID;`);
-          break;
-        default:
-          throw new ZodCompileUnsupportedError(`bigint format ${format2}`);
-      }
-  }
-  function generateMimeTypeCheck(doc, ctx, def, accessor) {
-    let mimeTypes = def.mime;
-    if (mimeTypes && mimeTypes.length > 0) {
-      let mimeSet = addConstant(ctx, new Set(mimeTypes));
-      doc.write(`if (!${mimeSet}.has(${accessor}.type)) return INVALID;`);
-    }
-  }
-  function generatePropertiesChecks(doc, ctx, def, accessor) {
-    if (def.when)
-      throw new ZodCompileUnsupportedError('check with a custom "when" condition');
-    doc.write(`if (${accessor} == null) return INVALID;`);
-    let shape = def.shape;
-    for (let key of Reflect.ownKeys(shape)) {
-      let keyExpr = typeof key == "symbol" ? addConstant(ctx, key) : esc(key), inputVar = newVar(ctx);
-      doc.write(`const ${inputVar} = ${accessor}[${keyExpr}];`), compileChild(doc, ctx, shape[key], inputVar, !1);
-    }
-  }
-  function generatePropertyCheck(doc, ctx, def, accessor) {
-    let propAccessor = `${accessor}[${JSON.stringify(def.property)}]`;
-    generateCheck(doc, ctx, def.schema, propAccessor);
-  }
-  function generateOverwriteCheck(doc, ctx, check2, currentAccessor, newAccessor) {
-    let tx = check2._zod.def.tx;
-    if (!tx)
-      throw new ZodCompileUnsupportedError("overwrite check without a transform function");
-    if (isAsyncFunction(tx))
-      throw new ZodCompileAsyncError("z.compile: async overwrite transforms are not supported");
-    let txConst = addConstant(ctx, tx);
-    doc.write(`const ${newAccessor} = ${txConst}(${currentAccessor});`);
-  }
-  function throwAsync() {
-    throw new $ZodAsyncError();
-  }
-  function pushIssue(issue2) {
-    this.issues.push(issue2);
-  }
-  function generateCustomRefineCheck(doc, ctx, check2, accessor) {
-    let def = check2._zod.def;
-    if (def.fn) {
-      if (isAsyncFunction(def.fn))
-        throw new ZodCompileAsyncError("z.compile: async .refine() predicates are not supported");
-      let fnConst = addUserConstant(ctx, def.fn), throwAsyncConst = addConstant(ctx, throwAsync), resVar = newVar(ctx);
-      return doc.write(`const ${resVar} = ${fnConst}(${accessor});`), doc.write(`if (${resVar} instanceof Promise) ${throwAsyncConst}();`), doc.write(`if (!${resVar}) return INVALID;`), accessor;
-    }
-    if (check2._zod.check) {
-      if (isAsyncFunction(check2._zod.check))
-        throw new ZodCompileAsyncError("z.compile: async .superRefine() / check functions are not supported");
-      let checkFn = check2._zod.check, helperConst = addUserConstant(ctx, (value) => {
-        let fakePayload = { value, issues: [], addIssue: pushIssue };
-        return checkFn(fakePayload) instanceof Promise && throwAsync(), fakePayload.issues.length === 0 ? fakePayload.value : INVALID;
-      }), outVar = newVar(ctx);
-      return doc.write(`const ${outVar} = ${helperConst}(${accessor});`), doc.write(`if (${outVar} === INVALID) return INVALID;`), outVar;
-    }
-    throw new ZodCompileUnsupportedError("custom check without a predicate or check function");
-  }
-  var PATTERN_IS_COMPLETE = /* @__PURE__ */ new Set([
-    "cidrv4",
-    "cuid",
-    "cuid2",
-    "date",
-    "datetime",
-    "duration",
-    "e164",
-    "email",
-    "emoji",
-    "ends_with",
-    "guid",
-    "includes",
-    "ipv4",
-    "ksuid",
-    "lowercase",
-    "mac",
-    "nanoid",
-    "regex",
-    "starts_with",
-    "time",
-    "ulid",
-    "uppercase",
-    "uuid",
-    "xid"
-  ]);
-  function generateStringFormatCheck(doc, ctx, def, accessor, needsValue = !0) {
-    let fmt = def.format;
-    if (fmt === "base64") {
-      let validator = addConstant(ctx, isValidBase64);
-      return doc.write(`if (!${validator}(${accessor})) return INVALID;`), accessor;
-    }
-    if (fmt === "base64url") {
-      let validator = addConstant(ctx, isValidBase64URL);
-      return doc.write(`if (!${validator}(${accessor})) return INVALID;`), accessor;
-    }
-    if (fmt === "jwt") {
-      let validator = addConstant(ctx, isValidJWT), alg = addConstant(ctx, def.alg ?? null);
-      return doc.write(`if (!${validator}(${accessor}, ${alg})) return INVALID;`), accessor;
-    }
-    if (fmt === "ipv6") {
-      let validator = addConstant(ctx, isValidIPv6);
-      return doc.write(`if (!${validator}(${accessor})) return INVALID;`), accessor;
-    }
-    if (fmt === "cidrv6") {
-      let validator = addConstant(ctx, isValidCIDRv6);
-      return doc.write(`if (!${validator}(${accessor})) return INVALID;`), accessor;
-    }
-    if (fmt === "credit_card") {
-      let validator = addConstant(ctx, isValidCreditCard);
-      return doc.write(`if (!${validator}(${accessor})) return INVALID;`), accessor;
-    }
-    if (fmt === "iban") {
-      let validator = addConstant(ctx, isValidIBAN);
-      return doc.write(`if (!${validator}(${accessor})) return INVALID;`), accessor;
-    }
-    let formatDef = def;
-    if (fmt === "url" || fmt === "httpurl" || formatDef.normalize || formatDef.hostname !== void 0 || formatDef.protocol !== void 0) {
-      let parseConst = addConstant(ctx, validateURL), defConst = addConstant(ctx, def), trimVar = newVar(ctx), urlVar = newVar(ctx);
-      if (doc.write(`const ${trimVar} = ${accessor}.trim();`), doc.write(`const ${urlVar} = ${parseConst}(${trimVar}, ${defConst});`), doc.write(`if (typeof ${urlVar} === "number") return INVALID;`), formatDef.hostname !== void 0) {
-        let hostnameConst = addConstant(ctx, urlHostnameOk);
-        doc.write(`if (!${hostnameConst}(${urlVar}, ${defConst}.hostname)) return INVALID;`);
-      }
-      if (formatDef.protocol !== void 0) {
-        let protocolConst = addConstant(ctx, urlProtocolOk);
-        doc.write(`if (!${protocolConst}(${urlVar}, ${defConst}.protocol)) return INVALID;`);
-      }
-      if (!needsValue)
-        return null;
-      let outputVar = newVar(ctx), outputExpr = formatDef.normalize ? `${urlVar}.href` : `${addConstant(ctx, stripTabAndNewline)}(${trimVar})`;
-      return doc.write(`const ${outputVar} = ${outputExpr};`), outputVar;
-    }
-    let customFn = def.fn;
-    if (customFn) {
-      if (isAsyncFunction(customFn))
-        throw new ZodCompileUnsupportedError(`async string format ${fmt}`);
-      let fnConst = addConstant(ctx, customFn);
-      return doc.write(`if (!${fnConst}(${accessor})) return INVALID;`), accessor;
-    }
-    if (PATTERN_IS_COMPLETE.has(fmt) && def.pattern) {
-      let patternConst = addConstant(ctx, def.pattern);
-      return doc.write(`${patternConst}.lastIndex = 0;`), doc.write(`if (!${patternConst}.test(${accessor})) return INVALID;`), accessor;
-    }
-    let format2 = def.format;
-    switch (format2) {
-      case "regex":
-        throw new ZodCompileUnsupportedError("regex format without a pattern");
-      case "lowercase":
-        doc.write(`if (${accessor} !== ${accessor}.toLowerCase()) return INVALID;`);
-        break;
-      case "uppercase":
-        doc.write(`if (${accessor} !== ${accessor}.toUpperCase()) return INVALID;`);
-        break;
-      case "includes":
-        doc.write(`if (!${accessor}.includes(${esc(def.includes)})) return INVALID;`);
-        break;
-      case "starts_with": {
-        let prefix = def.prefix;
-        doc.write(`if (${accessor}.slice(0, ${prefix.length}) !== ${esc(prefix)}) return INVALID;`);
-        break;
-      }
-      case "ends_with": {
-        let suffix2 = def.suffix;
-        doc.write(`if (${accessor}.slice(-${suffix2.length}) !== ${esc(suffix2)}) return INVALID;`);
-        break;
-      }
-      default:
-        throw new ZodCompileUnsupportedError(`string format ${format2}`);
-    }
-    return accessor;
-  }
-  function generateCheck(doc, ctx, schema, accessor, needsValue = !0) {
-    let def = schema._zod.def, type = def.type;
-    if (def.coerce)
-      throw new ZodCompileUnsupportedError(`coercion (z.coerce.${type}())`);
-    let buildsValue = needsValue || !!def.checks?.length, typeAccessor;
-    switch (type) {
-      case "string":
-        typeAccessor = generateStringCheck(doc, ctx, schema, accessor, buildsValue);
-        break;
-      case "number":
-        typeAccessor = generateNumberCheck(doc, schema, accessor);
-        break;
-      case "boolean":
-        typeAccessor = generateBooleanCheck(doc, accessor);
-        break;
-      case "bigint":
-        typeAccessor = generateBigIntCheck(doc, schema, accessor);
-        break;
-      case "symbol":
-        typeAccessor = generateSymbolCheck(doc, accessor);
-        break;
-      case "undefined":
-        typeAccessor = generateUndefinedCheck(doc, accessor);
-        break;
-      case "null":
-        typeAccessor = generateNullCheck(doc, accessor);
-        break;
-      case "any":
-      case "unknown":
-        typeAccessor = accessor;
-        break;
-      case "never":
-        doc.write("return INVALID;"), typeAccessor = accessor;
-        break;
-      case "void":
-        typeAccessor = generateVoidCheck(doc, accessor);
-        break;
-      case "nan":
-        typeAccessor = generateNaNCheck(doc, accessor);
-        break;
-      case "date":
-        typeAccessor = generateDateCheck(doc, accessor);
-        break;
-      case "object":
-        typeAccessor = generateObjectCheck(doc, ctx, schema, accessor, buildsValue);
-        break;
-      case "optional":
-        typeAccessor = generateOptionalCheck(doc, ctx, schema, accessor, buildsValue);
-        break;
-      case "nullable":
-        typeAccessor = generateNullableCheck(doc, ctx, schema, accessor, buildsValue);
-        break;
-      case "array":
-        typeAccessor = generateArrayCheck(doc, ctx, schema, accessor, buildsValue);
-        break;
-      case "literal":
-        typeAccessor = generateLiteralCheck(doc, ctx, schema, accessor);
-        break;
-      case "enum":
-        typeAccessor = generateEnumCheck(doc, ctx, schema, accessor);
-        break;
-      case "readonly": {
-        let innerOut = generateWrapperCheck(doc, ctx, schema, accessor), frozenVar = newVar(ctx);
-        doc.write(`const ${frozenVar} = Object.freeze(${innerOut});`), typeAccessor = frozenVar;
-        break;
-      }
-      case "success":
-        generateWrapperCheck(doc, ctx, schema, accessor), typeAccessor = "true";
-        break;
-      case "default":
-      case "prefault":
-        typeAccessor = generateDefaultCheck(doc, ctx, schema, accessor);
-        break;
-      case "nonoptional":
-        typeAccessor = generateNonOptionalCheck(doc, ctx, schema, accessor);
-        break;
-      case "tuple":
-        typeAccessor = generateTupleCheck(doc, ctx, schema, accessor);
-        break;
-      case "union":
-        typeAccessor = generateUnionCheck(doc, ctx, schema, accessor);
-        break;
-      case "intersection":
-        typeAccessor = generateIntersectionCheck(doc, ctx, schema, accessor);
-        break;
-      case "record":
-        typeAccessor = generateRecordCheck(doc, ctx, schema, accessor);
-        break;
-      case "map":
-        typeAccessor = generateMapCheck(doc, ctx, schema, accessor);
-        break;
-      case "set":
-        typeAccessor = generateSetCheck(doc, ctx, schema, accessor);
-        break;
-      case "file":
-        typeAccessor = generateFileCheck(doc, accessor);
-        break;
-      case "template_literal":
-        typeAccessor = generateTemplateLiteralCheck(doc, ctx, schema, accessor);
-        break;
-      case "lazy":
-        typeAccessor = generateLazyCheck(doc, ctx, schema, accessor);
-        break;
-      case "pipe":
-        typeAccessor = generatePipeCheck(doc, ctx, schema, accessor);
-        break;
-      case "custom":
-        typeAccessor = generateCustomCheck(doc, ctx, schema, accessor);
-        break;
-      case "transform":
-        typeAccessor = generateTransformCheck(doc, ctx, schema, accessor);
-        break;
-      case "catch":
-        typeAccessor = generateCatchCheck(doc, ctx, schema, accessor);
-        break;
-      default:
-        throw new ZodCompileUnsupportedError(`schema type ${type}`);
-    }
-    return typeAccessor === null ? null : generateChecks(doc, ctx, schema, typeAccessor);
-  }
-  function generateStringCheck(doc, ctx, schema, accessor, needsValue = !0) {
-    doc.write(`if (typeof ${accessor} !== "string") return INVALID;`);
-    let def = schema._zod.def;
-    return def.format === void 0 ? accessor : generateStringFormatCheck(doc, ctx, def, accessor, needsValue);
-  }
-  function generateNumberCheck(doc, schema, accessor) {
-    doc.write(`if (typeof ${accessor} !== "number" || !Number.isFinite(${accessor})) return INVALID;`);
-    let def = schema._zod.def;
-    return def.check === "number_format" && def.format && generateNumberFormatCheck(doc, { format: def.format }, accessor), accessor;
-  }
-  function generateBooleanCheck(doc, accessor) {
-    return doc.write(`if (typeof ${accessor} !== "boolean") return INVALID;`), accessor;
-  }
-  function generateBigIntCheck(doc, schema, accessor) {
-    doc.write(`if (typeof ${accessor} !== "bigint") return INVALID;`);
-    let def = schema._zod.def;
-    if (def.format)
-      switch (def.format) {
-        case "int64":
-          doc.write(`if (${accessor} < -9223372036854775808n || ${accessor} > 9223372036854775807n) return INVALID;`);
-          break;
-        case "uint64":
-          doc.write(`if (${accessor} < 0n || ${accessor} > 18446744073709551615n) return INVALID;`);
-          break;
-      }
-    return accessor;
-  }
-  function generateSymbolCheck(doc, accessor) {
-    return doc.write(`if (typeof ${accessor} !== "symbol") return INVALID;`), accessor;
-  }
-  function generateUndefinedCheck(doc, accessor) {
-    return doc.write(`if (${accessor} !== undefined) return INVALID;`), accessor;
-  }
-  function generateNullCheck(doc, accessor) {
-    return doc.write(`if (${accessor} !== null) return INVALID;`), accessor;
-  }
-  function generateVoidCheck(doc, accessor) {
-    return doc.write(`if (${accessor} !== undefined) return INVALID;`), accessor;
-  }
-  function generateNaNCheck(doc, accessor) {
-    return doc.write(`if (typeof ${accessor} !== "number" || !Number.isNaN(${accessor})) return INVALID;`), accessor;
-  }
-  function generateDateCheck(doc, accessor) {
-    return doc.write(`if (!(${accessor} instanceof Date) || Number.isNaN(${accessor}.getTime())) return INVALID;`), accessor;
-  }
-  function generateObjectCheck(doc, ctx, schema, accessor, buildsValue = !0) {
-    let def = schema._zod.def;
-    doc.write(`if (typeof ${accessor} !== "object" || ${accessor} === null || Array.isArray(${accessor})) return INVALID;`);
-    let shape = def.shape, keys = Object.keys(shape), symbolKeys = Object.getOwnPropertySymbols(shape), allKeys = symbolKeys.length ? [...keys, ...symbolKeys] : keys, keyExpr = (k) => typeof k == "symbol" ? addConstant(ctx, k) : esc(k), propKey = (k) => typeof k == "symbol" ? `[${keyExpr(k)}]` : esc(k), propShape = shape;
-    if (keys.includes("__proto__"))
-      throw new ZodCompileUnsupportedError('object shape key "__proto__"');
-    let propOutputs = /* @__PURE__ */ new Map();
-    for (let key of allKeys) {
-      let propSchema = propShape[key], kx = keyExpr(key), inputVar = newVar(ctx);
-      if (doc.write(`const ${inputVar} = ${accessor}[${kx}];`), propSchema._zod.optin !== void 0) {
-        let outputVar2 = newVar(ctx);
-        doc.write(`let ${outputVar2} = (() => {`), doc.indented((d) => {
-          let outputAccessor = compileChild(d, ctx, propSchema, inputVar);
-          d.write(`return ${outputAccessor};`);
-        }), doc.write("})();"), propSchema._zod.optout === "optional" ? (doc.write(`if (${outputVar2} === INVALID) {`), doc.indented((d) => {
-          d.write(`if (${kx} in ${accessor}) return INVALID;`), d.write(`${outputVar2} = undefined;`);
-        }), doc.write("}")) : doc.write(`if (${outputVar2} === INVALID) return INVALID;`), propOutputs.set(key, outputVar2);
-      } else {
-        requiresPresenceCheck(propSchema) && doc.write(`if (!(${kx} in ${accessor})) return INVALID;`);
-        let outputAccessor = compileChild(doc, ctx, propSchema, inputVar, buildsValue);
-        outputAccessor !== null && propOutputs.set(key, outputAccessor);
-      }
-    }
-    let catchall = def.catchall, unknownKeysMode = "none";
-    if (catchall) {
-      let catchallType = catchall._zod.def.type;
-      if (catchallType === "never") {
-        let condition = keys.map((k) => `k !== ${esc(k)}`).join(" && ") || "true";
-        doc.write(`for (const k in ${accessor}) {`), doc.indented((d) => {
-          d.write(`if (${condition}) return INVALID;`);
-        }), doc.write("}");
-      } else (catchallType === "unknown" || catchallType === "any") && !catchall._zod.def.checks?.length ? unknownKeysMode = "passthrough" : unknownKeysMode = "schema";
-    }
-    let outputVar = newVar(ctx), hasConditionalKeys = allKeys.some((k) => mayOmitUndefined(propShape[k]) || dropsWhenAbsent(propShape[k]));
-    if (!buildsValue) {
-      if (unknownKeysMode === "schema") {
-        let knownSet = keys.length > 0 ? addConstant(ctx, new Set(keys)) : null;
-        doc.write(`for (const k in ${accessor}) {`), doc.indented((d) => {
-          d.write('if (k === "__proto__") continue;'), knownSet && d.write(`if (${knownSet}.has(k)) continue;`);
-          let valVar = newVar(ctx);
-          d.write(`const ${valVar} = ${accessor}[k];`), compileChild(d, ctx, catchall, valVar, !1);
-        }), doc.write("}");
-      }
-      return null;
-    }
-    if (hasConditionalKeys) {
-      doc.write(`const ${outputVar} = {};`);
-      for (let k of allKeys) {
-        let kx = keyExpr(k), out = propOutputs.get(k);
-        dropsWhenAbsent(propShape[k]) ? doc.write(`if (${kx} in ${accessor}) ${outputVar}[${kx}] = ${out};`) : mayOmitUndefined(propShape[k]) ? doc.write(`if (${out} !== undefined || ${kx} in ${accessor}) ${outputVar}[${kx}] = ${out};`) : doc.write(`${outputVar}[${kx}] = ${out};`);
-      }
-    } else {
-      let propLiterals = allKeys.map((k) => `${propKey(k)}: ${propOutputs.get(k)}`).join(", ");
-      doc.write(`const ${outputVar} = { ${propLiterals} };`);
-    }
-    if (unknownKeysMode !== "none") {
-      let knownSet = keys.length > 0 ? addConstant(ctx, new Set(keys)) : null;
-      doc.write(`for (const k in ${accessor}) {`), doc.indented((d) => {
-        if (d.write('if (k === "__proto__") continue;'), knownSet && d.write(`if (${knownSet}.has(k)) continue;`), unknownKeysMode === "passthrough")
-          d.write(`${outputVar}[k] = ${accessor}[k];`);
-        else {
-          let valVar = newVar(ctx);
-          d.write(`const ${valVar} = ${accessor}[k];`);
-          let catchallOut = compileChild(d, ctx, catchall, valVar);
-          d.write(`${outputVar}[k] = ${catchallOut};`);
-        }
-      }), doc.write("}");
-    }
-    return outputVar;
-  }
-  function generateOptionalCheck(doc, ctx, schema, accessor, buildsValue = !0) {
-    let def = schema._zod.def;
-    if (isExactOptional(schema))
-      return generateCheck(doc, ctx, def.innerType, accessor, buildsValue);
-    if (def.innerType._zod.optin === "defaulted") {
-      let outputVar2 = newVar(ctx), branchVar = newVar(ctx);
-      return doc.write(`let ${outputVar2};`), doc.write(`if (${accessor} === undefined) {`), doc.indented((d) => {
-        d.write(`const ${branchVar} = (() => {`), d.indented((d2) => {
-          let innerOutput = generateCheck(d2, ctx, def.innerType, accessor);
-          d2.write(`return ${innerOutput};`);
-        }), d.write("})();"), d.write(`if (${branchVar} !== INVALID) ${outputVar2} = ${branchVar};`);
-      }), doc.write("} else {"), doc.indented((d) => {
-        let innerOutput = generateCheck(d, ctx, def.innerType, accessor);
-        d.write(`${outputVar2} = ${innerOutput};`);
-      }), doc.write("}"), outputVar2;
-    }
-    let outputVar = buildsValue ? newVar(ctx) : null;
-    return outputVar && doc.write(`let ${outputVar};`), doc.write(`if (${accessor} !== undefined) {`), doc.indented((d) => {
-      let innerOutput = generateCheck(d, ctx, def.innerType, accessor, buildsValue);
-      outputVar && innerOutput !== null && d.write(`${outputVar} = ${innerOutput};`);
-    }), doc.write("}"), outputVar;
-  }
-  function isExactOptional(schema) {
-    return schema._zod.traits?.has("$ZodExactOptional") === !0;
-  }
-  function requiresPresenceCheck(schema) {
-    return schema._zod.optin === void 0 && fastPathAcceptsAbsence(schema);
-  }
-  function fastPathAcceptsAbsence(schema) {
-    if (schema._zod.def.coerce)
-      return !0;
-    let def = schema._zod.def;
-    switch (def.type) {
-      case "any":
-      case "unknown":
-      case "undefined":
-      case "void":
-      case "default":
-      case "prefault":
-      case "transform":
-      case "custom":
-      case "lazy":
-        return !0;
-      case "string":
-      case "number":
-      case "boolean":
-      case "bigint":
-      case "symbol":
-      case "null":
-      case "never":
-      case "nan":
-      case "date":
-      case "object":
-      case "array":
-      case "tuple":
-      case "record":
-      case "map":
-      case "set":
-      case "file":
-      case "template_literal":
-        return !1;
-      case "nonoptional":
-        return def.innerType ? fastPathAcceptsAbsence(def.innerType) : !1;
-      case "literal":
-        return !!def.values?.includes(void 0);
-      case "enum":
-        return !!schema._zod.values?.has(void 0);
-      case "optional":
-      case "nullable":
-      case "readonly":
-      case "success":
-        return def.innerType ? fastPathAcceptsAbsence(def.innerType) : !0;
-      case "catch":
-        return !0;
-      case "union":
-        return def.options ? def.options.some(fastPathAcceptsAbsence) : !0;
-      case "intersection":
-        return !def.left || !def.right ? !0 : fastPathAcceptsAbsence(def.left) && fastPathAcceptsAbsence(def.right);
-      case "pipe":
-        return def.in ? fastPathAcceptsAbsence(def.in) : !0;
-      default:
-        return !0;
-    }
-  }
-  function dropsWhenAbsent(schema) {
-    return schema._zod.optin === "optional" && schema._zod.optout === "optional";
-  }
-  function mayOmitUndefined(schema) {
-    return (schema._zod.optin !== "defaulted" || schema._zod.optout === "optional") && mayOutputUndefined(schema);
-  }
-  function mayOutputUndefined(schema) {
-    let def = schema._zod.def;
-    switch (def.type) {
-      case "string":
-      case "number":
-      case "boolean":
-      case "bigint":
-      case "symbol":
-      case "null":
-      case "nan":
-      case "date":
-      case "object":
-      case "array":
-      case "tuple":
-      case "record":
-      case "map":
-      case "set":
-      case "file":
-      case "template_literal":
-      case "never":
-      case "success":
-        return !1;
-      case "literal":
-        return !!def.values?.includes(void 0);
-      case "enum":
-        return !!schema._zod.values?.has(void 0);
-      case "optional":
-        return !0;
-      case "nullable":
-      case "readonly":
-      case "nonoptional":
-        return def.innerType ? mayOutputUndefined(def.innerType) : !0;
-      case "union":
-        return def.options ? def.options.some(mayOutputUndefined) : !0;
-      case "intersection":
-        return !def.left || !def.right || mayOutputUndefined(def.left) || mayOutputUndefined(def.right);
-      case "pipe":
-        return def.out ? mayOutputUndefined(def.out) : !0;
-      default:
-        return !0;
-    }
-  }
-  function generateNullableCheck(doc, ctx, schema, accessor, buildsValue = !0) {
-    let def = schema._zod.def, outputVar = buildsValue ? newVar(ctx) : null;
-    return outputVar && doc.write(`let ${outputVar} = null;`), doc.write(`if (${accessor} !== null) {`), doc.indented((d) => {
-      let innerOutput = generateCheck(d, ctx, def.innerType, accessor, buildsValue);
-      outputVar && innerOutput !== null && d.write(`${outputVar} = ${innerOutput};`);
-    }), doc.write("}"), outputVar;
-  }
-  function generateSizeGate(doc, schema, size) {
-    for (let [max, check2] of sizeCaps(schema._zod.def.checks))
-      doc.write(`if (${size} > ${numericOperand(max, check2._zod.def.check)}) return INVALID;`);
-  }
-  function generateArrayCheck(doc, ctx, schema, accessor, buildsValue = !0) {
-    let def = schema._zod.def;
-    doc.write(`if (!Array.isArray(${accessor})) return INVALID;`), generateSizeGate(doc, schema, `${accessor}.length`);
-    let outputVar = buildsValue ? newVar(ctx) : null, iVar = newVar(ctx), elemVar = newVar(ctx);
-    return outputVar && doc.write(`const ${outputVar} = new Array(${accessor}.length);`), doc.write(`for (let ${iVar} = 0; ${iVar} < ${accessor}.length; ${iVar}++) {`), doc.indented((d) => {
-      d.write(`const ${elemVar} = ${accessor}[${iVar}];`);
-      let elemOutput = compileChild(d, ctx, def.element, elemVar, buildsValue);
-      outputVar && elemOutput !== null && d.write(`${outputVar}[${iVar}] = ${elemOutput};`);
-    }), doc.write("}"), outputVar;
-  }
-  function generateLiteralCheck(doc, ctx, schema, accessor) {
-    let values = schema._zod.def.values;
-    if (values.length !== 1) {
-      let literalSet = addConstant(ctx, new Set(values));
-      return doc.write(`if (!${literalSet}.has(${accessor})) return INVALID;`), accessor;
-    }
-    let value = values[0];
-    if (typeof value == "number" && Number.isNaN(value)) {
-      let literalSet = addConstant(ctx, new Set(values));
-      return doc.write(`if (!${literalSet}.has(${accessor})) return INVALID;`), accessor;
-    }
-    if (typeof value == "string")
-      doc.write(`if (${accessor} !== ${esc(value)}) return INVALID;`);
-    else if (typeof value == "number" || typeof value == "boolean")
-      doc.write(`if (${accessor} !== ${value}) return INVALID;`);
-    else if (value === null)
-      doc.write(`if (${accessor} !== null) return INVALID;`);
-    else if (value === void 0)
-      doc.write(`if (${accessor} !== undefined) return INVALID;`);
-    else if (typeof value == "bigint")
-      doc.write(`if (${accessor} !== ${value}n) return INVALID;`);
-    else
-      throw new ZodCompileUnsupportedError(`literal type ${typeof value}`);
-    return accessor;
-  }
-  function generateEnumCheck(doc, ctx, schema, accessor) {
-    let values = schema._zod.values;
-    if (!values)
-      throw new ZodCompileUnsupportedError("enum schema without enumerated values");
-    let enumSet = addConstant(ctx, values);
-    return doc.write(`if (!${enumSet}.has(${accessor})) return INVALID;`), accessor;
-  }
-  function generateWrapperCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def;
-    return generateCheck(doc, ctx, def.innerType, accessor);
-  }
-  function generateDefaultCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def, defaultGetter = Object.getOwnPropertyDescriptor(schema._zod.def, "defaultValue") ? () => schema._zod.def.defaultValue : void 0;
-    if (schema._zod.def.type === "prefault") {
-      if (!defaultGetter)
-        return generateCheck(doc, ctx, def.innerType, accessor);
-      let defaultFn = addConstant(ctx, defaultGetter), inputVar = newVar(ctx);
-      return doc.write(`let ${inputVar} = ${accessor};`), doc.write(`if (${accessor} === undefined) ${inputVar} = ${defaultFn}();`), generateCheck(doc, ctx, def.innerType, inputVar);
-    }
-    let outputVar = newVar(ctx);
-    if (defaultGetter) {
-      let defaultFn = addConstant(ctx, defaultGetter), cloneFn = addConstant(ctx, shallowClone);
-      doc.write(`let ${outputVar};`), doc.write(`if (${accessor} === undefined) {`), doc.indented((d) => {
-        d.write(`${outputVar} = ${cloneFn}(${defaultFn}());`);
-      }), doc.write("} else {"), doc.indented((d) => {
-        let innerOutput = generateCheck(d, ctx, def.innerType, accessor);
-        d.write(`${outputVar} = ${innerOutput} === undefined ? ${cloneFn}(${defaultFn}()) : ${innerOutput};`);
-      }), doc.write("}");
-    } else
-      doc.write(`let ${outputVar};`), doc.write(`if (${accessor} !== undefined) {`), doc.indented((d) => {
-        let innerOutput = generateCheck(d, ctx, def.innerType, accessor);
-        d.write(`${outputVar} = ${innerOutput};`);
-      }), doc.write("}");
-    return outputVar;
-  }
-  function generateNonOptionalCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def, innerOutput = generateCheck(doc, ctx, def.innerType, accessor), outputVar = newVar(ctx);
-    return doc.write(`const ${outputVar} = ${innerOutput};`), doc.write(`if (${outputVar} === undefined) return INVALID;`), outputVar;
-  }
-  function generateTupleCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def, items = def.items, rest = def.rest;
-    doc.write(`if (!Array.isArray(${accessor})) return INVALID;`);
-    let optinStart = getTupleOptStart2(items, "optin"), optoutStart = getTupleOptStart2(items, "optout");
-    rest ? doc.write(`if (${accessor}.length < ${optinStart}) return INVALID;`) : doc.write(`if (${accessor}.length < ${optinStart} || ${accessor}.length > ${items.length}) return INVALID;`);
-    let outputVar = newVar(ctx);
-    doc.write(`const ${outputVar} = [];`);
-    for (let i = 0; i < items.length; i++) {
-      let itemSchema = items[i];
-      if (i >= optoutStart)
-        doc.write(`if (${outputVar}.length === ${i}) {`), doc.indented((d) => {
-          d.write(`if (${i} < ${accessor}.length) {`), d.indented((d2) => {
-            let elemVar = newVar(ctx);
-            d2.write(`const ${elemVar} = ${accessor}[${i}];`);
-            let elemOutput = compileChild(d2, ctx, itemSchema, elemVar);
-            d2.write(`${outputVar}[${i}] = ${elemOutput};`);
-          }), d.write("} else {"), d.indented((d2) => {
-            if (dropsWhenAbsent(itemSchema)) {
-              d2.write(`${outputVar}.length = ${i};`);
-              return;
-            }
-            let elemVar = newVar(ctx), branchVar = newVar(ctx);
-            d2.write(`const ${elemVar} = undefined;`), d2.write(`const ${branchVar} = (() => {`), d2.indented((d3) => {
-              let elemOutput = compileChild(d3, ctx, itemSchema, elemVar);
-              d3.write(`return ${elemOutput};`);
-            }), d2.write("})();"), d2.write(`if (${branchVar} === INVALID || ${branchVar} === undefined) ${outputVar}.length = ${i};`), d2.write(`else ${outputVar}[${i}] = ${branchVar};`);
-          }), d.write("}");
-        }), doc.write("}");
-      else {
-        let elemVar = newVar(ctx);
-        doc.write(`const ${elemVar} = ${accessor}[${i}];`);
-        let elemOutput = compileChild(doc, ctx, itemSchema, elemVar);
-        doc.write(`${outputVar}[${i}] = ${elemOutput};`);
-      }
-    }
-    if (rest) {
-      let iVar = newVar(ctx), elemVar = newVar(ctx);
-      doc.write(`for (let ${iVar} = ${items.length}; ${iVar} < ${accessor}.length; ${iVar}++) {`), doc.indented((d) => {
-        d.write(`const ${elemVar} = ${accessor}[${iVar}];`);
-        let elemOutput = compileChild(d, ctx, rest, elemVar);
-        d.write(`${outputVar}[${iVar}] = ${elemOutput};`);
-      }), doc.write("}");
-    }
-    return outputVar;
-  }
-  function getTupleOptStart2(items, key) {
-    for (let i = items.length - 1; i >= 0; i--)
-      if (!(key === "optin" ? items[i]._zod.optin !== void 0 : items[i]._zod.optout === "optional"))
-        return i + 1;
-    return 0;
-  }
-  function generateUnionCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def, options = def.options;
-    if (def.discriminator)
-      return generateDiscriminatedUnionCheck(doc, ctx, def, accessor);
-    if (def.inclusive === !1)
-      throw new ZodCompileUnsupportedError("exclusive unions (z.xor)");
-    if (options.length === 0)
-      return doc.write("return INVALID;"), accessor;
-    if (options.length === 1)
-      return generateCheck(doc, ctx, options[0], accessor);
-    if (options.every((opt) => opt._zod.def.type === "literal" && !opt._zod.def.checks?.length)) {
-      let values = new Set(options.flatMap((opt) => opt._zod.def.values)), valuesConst = addConstant(ctx, values);
-      return doc.write(`if (!${valuesConst}.has(${accessor})) return INVALID;`), accessor;
-    }
-    let outputVar = newVar(ctx);
-    doc.write(`let ${outputVar};`);
-    for (let i = 0; i < options.length; i++) {
-      let opt = options[i];
-      i === 0 ? doc.write(`${outputVar} = (() => {`) : doc.write(`if (${outputVar} === INVALID) ${outputVar} = (() => {`), doc.indented((d) => {
-        let branchOutput = generateCheck(d, ctx, opt, accessor);
-        d.write(`return ${branchOutput};`);
-      }), doc.write("})();");
-    }
-    return doc.write(`if (${outputVar} === INVALID) return INVALID;`), outputVar;
-  }
-  function generateDiscriminatedUnionCheck(doc, ctx, def, accessor) {
-    if (def.unionFallback)
-      throw new ZodCompileUnsupportedError("discriminated union with unionFallback");
-    if (def.options.length === 0)
-      return doc.write("return INVALID;"), accessor;
-    let discVar = newVar(ctx), outputVar = newVar(ctx);
-    doc.write(`const ${discVar} = ${accessor}?.[${esc(def.discriminator)}];`), doc.write(`let ${outputVar};`);
-    let firstBranch = !0, claimed = /* @__PURE__ */ new Set();
-    for (let option of def.options) {
-      let values = option._zod.propValues?.[def.discriminator];
-      if (!values || values.size === 0)
-        throw new ZodCompileUnsupportedError("discriminated union option without static discriminator values");
-      for (let value of values) {
-        if (claimed.has(value))
-          throw new ZodCompileUnsupportedError(`duplicate discriminator value ${String(value)}`);
-        claimed.add(value);
-      }
-      let conditions = Array.from(values, (value) => literalEquality(ctx, discVar, value)), prefix = firstBranch ? "if" : "else if";
-      doc.write(`${prefix} (${conditions.join(" || ")}) {`), doc.indented((d) => {
-        let branchOutput = generateCheck(d, ctx, option, accessor);
-        d.write(`${outputVar} = ${branchOutput};`);
-      }), doc.write("}"), firstBranch = !1;
-    }
-    return doc.write("else { return INVALID; }"), outputVar;
-  }
-  function literalEquality(ctx, accessor, value) {
-    if (typeof value == "string")
-      return `${accessor} === ${esc(value)}`;
-    if (typeof value == "number")
-      return Number.isNaN(value) ? `Number.isNaN(${accessor})` : `${accessor} === ${value}`;
-    if (typeof value == "boolean")
-      return `${accessor} === ${value}`;
-    if (value === null)
-      return `${accessor} === null`;
-    if (value === void 0)
-      return `${accessor} === undefined`;
-    if (typeof value == "bigint")
-      return `${accessor} === ${value}n`;
-    if (typeof value == "symbol") {
-      let symbolConst = addConstant(ctx, value);
-      return `${accessor} === ${symbolConst}`;
-    }
-    throw new ZodCompileUnsupportedError(`literal discriminator value ${String(value)}`);
-  }
-  function generateIntersectionCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def;
-    ctx.definite = !1;
-    let leftOutput = compileChild(doc, ctx, def.left, accessor), rightOutput = compileChild(doc, ctx, def.right, accessor), mergeConst = addConstant(ctx, mergeValues), mergedVar = newVar(ctx);
-    return doc.write(`const ${mergedVar} = ${mergeConst}(${leftOutput}, ${rightOutput});`), doc.write(`if (!${mergedVar}.valid) return INVALID;`), `${mergedVar}.data`;
-  }
-  function generateRecordCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def, isPlainObjectConst = addConstant(ctx, isPlainObject);
-    doc.write(`if (!${isPlainObjectConst}(${accessor})) return INVALID;`);
-    let outputVar = newVar(ctx), kVar = newVar(ctx), valVar = newVar(ctx);
-    doc.write(`const ${outputVar} = {};`);
-    let recordDef = def, keyValues = recordDef.partial ? void 0 : def.keyType._zod.values;
-    if (keyValues) {
-      let inputKeys = [];
-      for (let key of keyValues) {
-        if (!(typeof key == "string" || typeof key == "number" || typeof key == "symbol"))
-          throw new ZodCompileUnsupportedError(`record key value ${String(key)}`);
-        let inputKey = typeof key == "number" ? key.toString() : key;
-        if (inputKey === "__proto__")
-          throw new ZodCompileUnsupportedError('record key "__proto__"');
-        inputKeys.push(inputKey);
-        let keyConst = addConstant(ctx, key), outKey = generateCheck(doc, ctx, def.keyType, keyConst), valueVar = newVar(ctx);
-        doc.write(`const ${valueVar} = ${accessor}[${literalPropertyKey(ctx, inputKey)}];`);
-        let valOutput = compileChild(doc, ctx, def.valueType, valueVar);
-        doc.write(`${outputVar}[${outKey}] = ${valOutput};`);
-      }
-      let knownKeysConst = addConstant(ctx, new Set(inputKeys));
-      return doc.write(`for (const ${kVar} in ${accessor}) {`), doc.indented((d) => {
-        d.write(`if (${knownKeysConst}.has(${kVar})) continue;`), recordDef.mode === "loose" ? d.write(`if (${kVar} !== "__proto__") ${outputVar}[${kVar}] = ${accessor}[${kVar}];`) : d.write("return INVALID;");
-      }), doc.write("}"), outputVar;
-    }
-    let keyDef = def.keyType._zod.def;
-    if (!(keyDef.type === "string" && keyDef.format === void 0 && !keyDef.coerce && (keyDef.checks?.length ?? 0) === 0)) {
-      let isLoose = def.mode === "loose", keyFn = compileFn(def.keyType);
-      keyFn.definite === !1 && (ctx.definite = !1);
-      let keyFast = addConstant(ctx, keyFn), numericConst = addConstant(ctx, number), outKeyVar = newVar(ctx);
-      return emitOwnKeys(doc, ctx, accessor, kVar, (d) => {
-        d.write(`let ${outKeyVar} = ${keyFast}(${kVar});`), d.write(`if (${outKeyVar} === INVALID && typeof ${kVar} === "string" && ${numericConst}.test(${kVar})) ${outKeyVar} = ${keyFast}(Number(${kVar}));`), isLoose ? d.write(`if (${outKeyVar} === INVALID) { ${outputVar}[${kVar}] = ${accessor}[${kVar}]; continue; }`) : d.write(`if (${outKeyVar} === INVALID) return INVALID;`), d.write(`if (${outKeyVar} === "__proto__") continue;`);
-        let valueVar = newVar(ctx);
-        d.write(`const ${valueVar} = ${accessor}[${kVar}];`);
-        let valOutput = compileChild(d, ctx, def.valueType, valueVar);
-        d.write(`${outputVar}[${outKeyVar}] = ${valOutput};`);
-      }), outputVar;
-    }
-    return emitOwnKeys(doc, ctx, accessor, kVar, (d) => {
-      d.write(`const ${valVar} = ${accessor}[${kVar}];`);
-      let valOutput = compileChild(d, ctx, def.valueType, valVar);
-      d.write(`${outputVar}[${kVar}] = ${valOutput};`);
-    }, "return INVALID;"), outputVar;
-  }
-  function emitOwnKeys(doc, ctx, accessor, kVar, body, onSymbol) {
-    let propIsEnumerableConst = addConstant(ctx, Object.prototype.propertyIsEnumerable), symsVar = newVar(ctx), keysVar = newVar(ctx), iVar = newVar(ctx);
-    doc.write(`const ${symsVar} = Object.getOwnPropertySymbols(${accessor});`), doc.write(`const ${keysVar} = Object.getOwnPropertyNames(${accessor});`), doc.write(`for (let ${iVar} = 0; ${iVar} < ${keysVar}.length; ${iVar}++) {`), doc.indented((d) => {
-      d.write(`const ${kVar} = ${keysVar}[${iVar}];`), d.write(`if (${kVar} === "__proto__" || !${propIsEnumerableConst}.call(${accessor}, ${kVar})) continue;`), body(d);
-    }), doc.write("}"), doc.write(`for (let ${iVar} = 0; ${iVar} < ${symsVar}.length; ${iVar}++) {`), doc.indented((d) => {
-      d.write(`const ${kVar} = ${symsVar}[${iVar}];`), d.write(`if (!${propIsEnumerableConst}.call(${accessor}, ${kVar})) continue;`), onSymbol ? d.write(onSymbol) : body(d);
-    }), doc.write("}");
-  }
-  function literalPropertyKey(ctx, key) {
-    return typeof key == "string" ? esc(key) : addConstant(ctx, key);
-  }
-  function generateMapCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def;
-    doc.write(`if (!(${accessor} instanceof Map)) return INVALID;`), generateSizeGate(doc, schema, `${accessor}.size`);
-    let outputVar = newVar(ctx), kVar = newVar(ctx), valVar = newVar(ctx);
-    return doc.write(`const ${outputVar} = new Map();`), doc.write(`for (const [${kVar}, ${valVar}] of ${accessor}) {`), doc.indented((d) => {
-      let keyOutput = generateCheck(d, ctx, def.keyType, kVar), valOutput = generateCheck(d, ctx, def.valueType, valVar);
-      d.write(`${outputVar}.set(${keyOutput}, ${valOutput});`);
-    }), doc.write("}"), outputVar;
-  }
-  function generateSetCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def;
-    doc.write(`if (!(${accessor} instanceof Set)) return INVALID;`), generateSizeGate(doc, schema, `${accessor}.size`);
-    let outputVar = newVar(ctx), valVar = newVar(ctx);
-    return doc.write(`const ${outputVar} = new Set();`), doc.write(`for (const ${valVar} of ${accessor}) {`), doc.indented((d) => {
-      let valOutput = generateCheck(d, ctx, def.valueType, valVar);
-      d.write(`${outputVar}.add(${valOutput});`);
-    }), doc.write("}"), outputVar;
-  }
-  function generateFileCheck(doc, accessor) {
-    return doc.write(`if (!(${accessor} instanceof File)) return INVALID;`), accessor;
-  }
-  function generateTemplateLiteralCheck(doc, ctx, schema, accessor) {
-    doc.write(`if (typeof ${accessor} !== "string") return INVALID;`);
-    let pattern = schema._zod.pattern;
-    if (pattern) {
-      let patternConst = addConstant(ctx, pattern);
-      doc.write(`${patternConst}.lastIndex = 0;`), doc.write(`if (!${patternConst}.test(${accessor})) return INVALID;`);
-    }
-    return accessor;
-  }
-  function generateLazyCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def, getterConst = addUserConstant(ctx, def.getter), cacheConst = addConstant(ctx, { parser: null });
-    doc.write(`if (!${cacheConst}.parser) {`), doc.indented((d) => {
-      d.write(`const inner = ${getterConst}();`), d.write(`${cacheConst}.parser = function(input) {`), d.indented((d2) => {
-        d2.write("const result = inner._zod.run({ value: input, issues: [] }, {});"), d2.write("return result.issues.length === 0 ? result.value : INVALID;");
-      }), d.write("};");
-    }), doc.write("}");
-    let outputVar = newVar(ctx);
-    return doc.write(`const ${outputVar} = ${cacheConst}.parser(${accessor});`), doc.write(`if (${outputVar} === INVALID) return INVALID;`), outputVar;
-  }
-  function generatePipeCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def, inputOutput = generateCheck(doc, ctx, def.in, accessor);
-    if (def.transform) {
-      if (isAsyncFunction(def.transform))
-        throw new ZodCompileAsyncError("z.compile: async transforms in pipes are not supported");
-      let transformFn = def.transform, helperConst = addUserConstant(ctx, (value) => {
-        let fakePayload = { value, issues: [], addIssue: pushIssue }, result = transformFn(value, fakePayload);
-        return result instanceof Promise ? INVALID : fakePayload.issues.length === 0 ? result : INVALID;
-      }), transformedVar = newVar(ctx);
-      return doc.write(`const ${transformedVar} = ${helperConst}(${inputOutput});`), doc.write(`if (${transformedVar} === INVALID) return INVALID;`), generateCheck(doc, ctx, def.out, transformedVar);
-    } else
-      return generateCheck(doc, ctx, def.out, inputOutput);
-  }
-  function isAsyncFunction(fn) {
-    return typeof fn == "function" && (fn.constructor.name === "AsyncFunction" || fn[Symbol.toStringTag] === "AsyncFunction");
-  }
-  function generateCustomCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def;
-    if (def.fn) {
-      if (isAsyncFunction(def.fn))
-        throw new ZodCompileAsyncError("z.compile: async custom predicates are not supported");
-      let fnConst = addUserConstant(ctx, def.fn), throwAsyncConst = addConstant(ctx, throwAsync), resVar = newVar(ctx);
-      doc.write(`const ${resVar} = ${fnConst}(${accessor});`), doc.write(`if (${resVar} instanceof Promise) ${throwAsyncConst}();`), doc.write(`if (!${resVar}) return INVALID;`);
-    } else
-      throw new ZodCompileUnsupportedError("custom schema without a predicate function");
-    return accessor;
-  }
-  function runtimeCatch(innerSchema, catchValue, value) {
-    let result = innerSchema._zod.run({ value, issues: [] }, {});
-    if (result && typeof result.then == "function")
-      return INVALID;
-    let r = result;
-    return r.issues.length === 0 ? r.value : catchValue();
-  }
-  function generateCatchCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def;
-    if (!def.catchValue[CONSTANT_CATCH])
-      throw new ZodCompileUnsupportedError("catch with a callback (only a constant catch value compiles)", !1);
-    let outputVar = newVar(ctx);
-    doc.write(`let ${outputVar} = (() => {`), doc.indented((d) => {
-      let innerOut = compileChild(d, ctx, def.innerType, accessor);
-      d.write(`return ${innerOut};`);
-    }), doc.write("})();");
-    let innerConst = addConstant(ctx, def.innerType), catchConst = addUserConstant(ctx, def.catchValue), catchHelperConst = addConstant(ctx, runtimeCatch);
-    return doc.write(`if (${outputVar} === INVALID) {`), doc.indented((d) => {
-      d.write(`${outputVar} = ${catchHelperConst}(${innerConst}, ${catchConst}, ${accessor});`), d.write(`if (${outputVar} === INVALID) return INVALID;`);
-    }), doc.write("}"), outputVar;
-  }
-  function generateTransformCheck(doc, ctx, schema, accessor) {
-    let def = schema._zod.def;
-    if (def.transform) {
-      if (isAsyncFunction(def.transform))
-        throw new ZodCompileAsyncError("z.compile: async transforms are not supported");
-      let transformFn = def.transform, helperConst = addUserConstant(ctx, (value) => {
-        let fakePayload = { value, issues: [], addIssue: pushIssue }, result = transformFn(value, fakePayload);
-        return result instanceof Promise ? INVALID : fakePayload.issues.length === 0 ? result : INVALID;
-      }), outputVar = newVar(ctx);
-      return doc.write(`const ${outputVar} = ${helperConst}(${accessor});`), doc.write(`if (${outputVar} === INVALID) return INVALID;`), outputVar;
-    }
-    return accessor;
-  }
-
   // node_modules/zod/v4/core/api.js
-  function snapshotChecks(def) {
-    return def.checks && (def.checks = [...def.checks]), def;
-  }
   // @__NO_SIDE_EFFECTS__
   function _string(Class2, params) {
-    return new Class2(snapshotChecks({ type: "string", ...normalizeParams(params) }));
+    return new Class2({
+      type: "string",
+      ...normalizeParams(params)
+    });
   }
   // @__NO_SIDE_EFFECTS__
   function _coercedString(Class2, params) {
-    return new Class2(snapshotChecks({ type: "string", coerce: !0, ...normalizeParams(params) }));
+    return new Class2({
+      type: "string",
+      coerce: !0,
+      ...normalizeParams(params)
+    });
   }
   // @__NO_SIDE_EFFECTS__
   function _email(Class2, params) {
@@ -11610,26 +7909,6 @@ ${code}
     });
   }
   // @__NO_SIDE_EFFECTS__
-  function _creditCard(Class2, params) {
-    return new Class2({
-      type: "string",
-      format: "credit_card",
-      check: "string_format",
-      abort: !1,
-      ...normalizeParams(params)
-    });
-  }
-  // @__NO_SIDE_EFFECTS__
-  function _iban(Class2, params) {
-    return new Class2({
-      type: "string",
-      format: "iban",
-      check: "string_format",
-      abort: !1,
-      ...normalizeParams(params)
-    });
-  }
-  // @__NO_SIDE_EFFECTS__
   function _jwt(Class2, params) {
     return new Class2({
       type: "string",
@@ -11688,11 +7967,20 @@ ${code}
   }
   // @__NO_SIDE_EFFECTS__
   function _number(Class2, params) {
-    return new Class2(snapshotChecks({ type: "number", checks: [], ...normalizeParams(params) }));
+    return new Class2({
+      type: "number",
+      checks: [],
+      ...normalizeParams(params)
+    });
   }
   // @__NO_SIDE_EFFECTS__
   function _coercedNumber(Class2, params) {
-    return new Class2(snapshotChecks({ type: "number", coerce: !0, checks: [], ...normalizeParams(params) }));
+    return new Class2({
+      type: "number",
+      coerce: !0,
+      checks: [],
+      ...normalizeParams(params)
+    });
   }
   // @__NO_SIDE_EFFECTS__
   function _int(Class2, params) {
@@ -12033,18 +8321,10 @@ ${code}
     });
   }
   // @__NO_SIDE_EFFECTS__
-  function _properties(shape, params) {
-    return new $ZodCheckProperties({
-      check: "properties",
-      shape,
-      ...normalizeParams(params)
-    });
-  }
-  // @__NO_SIDE_EFFECTS__
-  function _mime(types, params) {
+  function _mime(types2, params) {
     return new $ZodCheckMimeType({
       check: "mime_type",
-      mime: types,
+      mime: types2,
       ...normalizeParams(params)
     });
   }
@@ -12056,24 +8336,24 @@ ${code}
     });
   }
   // @__NO_SIDE_EFFECTS__
-  function _normalize(form) {
-    return /* @__PURE__ */ _overwrite((input2) => input2.normalize(form));
+  function _normalize(form2) {
+    return /* @__PURE__ */ _overwrite((input) => input.normalize(form2));
   }
   // @__NO_SIDE_EFFECTS__
   function _trim() {
-    return /* @__PURE__ */ _overwrite((input2) => input2.trim());
+    return /* @__PURE__ */ _overwrite((input) => input.trim());
   }
   // @__NO_SIDE_EFFECTS__
   function _toLowerCase() {
-    return /* @__PURE__ */ _overwrite((input2) => input2.toLowerCase());
+    return /* @__PURE__ */ _overwrite((input) => input.toLowerCase());
   }
   // @__NO_SIDE_EFFECTS__
   function _toUpperCase() {
-    return /* @__PURE__ */ _overwrite((input2) => input2.toUpperCase());
+    return /* @__PURE__ */ _overwrite((input) => input.toUpperCase());
   }
   // @__NO_SIDE_EFFECTS__
   function _slugify() {
-    return /* @__PURE__ */ _overwrite((input2) => slugify(input2));
+    return /* @__PURE__ */ _overwrite((input) => slugify(input));
   }
   // @__NO_SIDE_EFFECTS__
   function _array(Class2, element, params) {
@@ -12238,7 +8518,7 @@ ${code}
     return new Class2({
       type: "catch",
       innerType,
-      catchValue: typeof catchValue == "function" ? catchValue : constantCatch(catchValue)
+      catchValue: typeof catchValue == "function" ? catchValue : () => catchValue
     });
   }
   // @__NO_SIDE_EFFECTS__
@@ -12257,10 +8537,10 @@ ${code}
     });
   }
   // @__NO_SIDE_EFFECTS__
-  function _templateLiteral(Class2, parts, params) {
+  function _templateLiteral(Class2, parts2, params) {
     return new Class2({
       type: "template_literal",
-      parts,
+      parts: parts2,
       ...normalizeParams(params)
     });
   }
@@ -12298,15 +8578,15 @@ ${code}
     });
   }
   // @__NO_SIDE_EFFECTS__
-  function _superRefine(fn, params) {
+  function _superRefine(fn) {
     let ch = /* @__PURE__ */ _check((payload) => (payload.addIssue = (issue2) => {
       if (typeof issue2 == "string")
         payload.issues.push(issue(issue2, payload.value, ch._zod.def));
       else {
         let _issue = issue2;
-        _issue.fatal && (_issue.continue = !1), _issue.code ?? (_issue.code = "custom"), "input" in _issue || (_issue.input = payload.value), _issue.inst ?? (_issue.inst = ch), _issue.continue ?? (_issue.continue = !ch._zod.def.abort), payload.issues.push(issue(_issue));
+        _issue.fatal && (_issue.continue = !1), _issue.code ?? (_issue.code = "custom"), _issue.input ?? (_issue.input = payload.value), _issue.inst ?? (_issue.inst = ch), _issue.continue ?? (_issue.continue = !ch._zod.def.abort), payload.issues.push(issue(_issue));
       }
-    }, fn(payload.value, payload)), params);
+    }, fn(payload.value, payload)));
     return ch;
   }
   // @__NO_SIDE_EFFECTS__
@@ -12347,8 +8627,8 @@ ${code}
       type: "pipe",
       in: stringSchema,
       out: booleanSchema,
-      transform: ((input2, payload) => {
-        let data = input2;
+      transform: ((input, payload) => {
+        let data = input;
         return params.case !== "sensitive" && (data = data.toLowerCase()), truthySet.has(data) ? !0 : falsySet.has(data) ? !1 : (payload.issues.push({
           code: "invalid_value",
           expected: "stringbool",
@@ -12358,14 +8638,15 @@ ${code}
           continue: !1
         }), {});
       }),
-      reverseTransform: ((input2, _payload) => input2 === !0 ? truthyArray[0] || "true" : falsyArray[0] || "false"),
+      reverseTransform: ((input, _payload) => input === !0 ? truthyArray[0] || "true" : falsyArray[0] || "false"),
       error: params.error
     });
-    return codec2._zod.bag.truthy = truthyArray, codec2._zod.bag.falsy = falsyArray, codec2._zod.bag.case = params.case ?? "insensitive", codec2;
+    return codec2;
   }
   // @__NO_SIDE_EFFECTS__
   function _stringFormat(Class2, format2, fnOrRegex, _params = {}) {
     let params = normalizeParams(_params), def = {
+      ...normalizeParams(_params),
       check: "string_format",
       type: "string",
       format: format2,
@@ -12376,12 +8657,6 @@ ${code}
   }
 
   // node_modules/zod/v4/core/to-json-schema.js
-  function assignProps(target, ...sources) {
-    for (let source of sources)
-      for (let key of Reflect.ownKeys(source))
-        Object.prototype.propertyIsEnumerable.call(source, key) && assignProp(target, key, source[key]);
-    return target;
-  }
   function initializeContext(params) {
     let target = params?.target ?? "draft-2020-12";
     return target === "draft-4" && (target = "draft-04"), target === "draft-7" && (target = "draft-07"), {
@@ -12394,30 +8669,18 @@ ${code}
       io: params?.io ?? "output",
       counter: 0,
       seen: /* @__PURE__ */ new Map(),
-      sharedDefsExtractedFor: void 0,
-      sharedEmitDoneFor: void 0,
       cycles: params?.cycles ?? "ref",
       reused: params?.reused ?? "inline",
-      intersections: [],
-      deferred: [],
       external: params?.external ?? void 0
     };
   }
-  function handleUnrepresentable(schema, ctx, json2, params, message) {
-    let result = typeof ctx.unrepresentable == "function" ? ctx.unrepresentable({ zodSchema: schema, path: params.path, message }) : ctx.unrepresentable;
-    if (result === "any")
-      return !1;
-    if (result === void 0 || result === "throw")
-      throw new Error(message);
-    return Object.assign(json2, result), !0;
-  }
-  function processSchema(schema, ctx, _params = { path: [], schemaPath: [] }) {
-    var _a3;
+  function process(schema, ctx, _params = { path: [], schemaPath: [] }) {
+    var _a2;
     let def = schema._zod.def, seen = ctx.seen.get(schema);
     if (seen)
       return seen.count++, _params.schemaPath.includes(schema) && (seen.cycle = _params.path), seen.schema;
     let result = { schema: {}, count: 1, cycle: void 0, path: _params.path };
-    ctx.seen.set(schema, result), ctx.sharedDefsExtractedFor = void 0, ctx.sharedEmitDoneFor = void 0;
+    ctx.seen.set(schema, result);
     let overrideSchema = schema._zod.toJSONSchema?.();
     if (overrideSchema)
       result.schema = overrideSchema;
@@ -12436,20 +8699,15 @@ ${code}
         processor(schema, ctx, _json, params);
       }
       let parent = schema._zod.parent;
-      parent && (result.ref || (result.ref = parent), processSchema(parent, ctx, params), ctx.seen.get(parent).isParent = !0);
+      parent && (result.ref || (result.ref = parent), process(parent, ctx, params), ctx.seen.get(parent).isParent = !0);
     }
     let meta3 = ctx.metadataRegistry.get(schema);
-    return meta3 && assignProps(result.schema, meta3), ctx.io === "input" && isTransforming(schema) && (delete result.schema.examples, delete result.schema.default), ctx.io === "input" && "_prefault" in result.schema && ((_a3 = result.schema).default ?? (_a3.default = result.schema._prefault)), delete result.schema._prefault, ctx.seen.get(schema).schema;
-  }
-  function encodeJSONPointerSegment(segment) {
-    return segment.replace(/~/g, "~0").replace(/\//g, "~1");
+    return meta3 && Object.assign(result.schema, meta3), ctx.io === "input" && isTransforming(schema) && (delete result.schema.examples, delete result.schema.default), ctx.io === "input" && result.schema._prefault && ((_a2 = result.schema).default ?? (_a2.default = result.schema._prefault)), delete result.schema._prefault, ctx.seen.get(schema).schema;
   }
   function extractDefs(ctx, schema) {
     let root = ctx.seen.get(schema);
     if (!root)
       throw new Error("Unprocessed schema. This is a bug in Zod.");
-    if (ctx.external && ctx.sharedDefsExtractedFor === ctx.external)
-      return;
     let idToSchema = /* @__PURE__ */ new Map();
     for (let entry of ctx.seen.entries()) {
       let id = ctx.metadataRegistry.get(entry[0])?.id;
@@ -12467,13 +8725,12 @@ ${code}
         if (externalId)
           return { ref: uriGenerator(externalId) };
         let id = entry[1].defId ?? entry[1].schema.id ?? `schema${ctx.counter++}`;
-        return entry[1].defId = id, { defId: id, ref: `${uriGenerator("__shared")}#/${defsSegment}/${encodeJSONPointerSegment(id)}` };
+        return entry[1].defId = id, { defId: id, ref: `${uriGenerator("__shared")}#/${defsSegment}/${id}` };
       }
-      let uriPrefix = "#", defUriPrefix = `${uriPrefix}/${defsSegment}/`;
-      if (entry[1] === root && !entry[1].schema.id)
-        return { ref: uriPrefix };
-      let defId = entry[1].schema.id ?? `__schema${ctx.counter++}`;
-      return { defId, ref: defUriPrefix + encodeJSONPointerSegment(defId) };
+      if (entry[1] === root)
+        return { ref: "#" };
+      let defUriPrefix = `#/${defsSegment}/`, defId = entry[1].schema.id ?? `__schema${ctx.counter++}`;
+      return { defId, ref: defUriPrefix + defId };
     }, extractToDef = (entry) => {
       if (entry[1].schema.$ref)
         return;
@@ -12513,95 +8770,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
         extractToDef(entry);
         continue;
       }
-      seen.count > 1 && ctx.reused === "ref" && extractToDef(entry);
-    }
-    ctx.external && (ctx.sharedDefsExtractedFor = ctx.external);
-  }
-  function compactTypeUnion(schema) {
-    let options = schema.anyOf;
-    if (!Array.isArray(options) || options.length === 0 || schema.type !== void 0)
-      return;
-    let types = [];
-    for (let option of options) {
-      if (!option || typeof option != "object")
-        return;
-      compactTypeUnion(option);
-      let keys = Object.keys(option);
-      if (keys.length !== 1 || keys[0] !== "type")
-        return;
-      let type = option.type;
-      for (let member2 of Array.isArray(type) ? type : [type]) {
-        if (typeof member2 != "string")
-          return;
-        types.includes(member2) || types.push(member2);
+      if (seen.count > 1 && ctx.reused === "ref") {
+        extractToDef(entry);
+        continue;
       }
     }
-    delete schema.anyOf, schema.type = types.length === 1 ? types[0] : types;
-  }
-  var FOLDABLE_KEYS = /* @__PURE__ */ new Set(["type", "properties", "required", "additionalProperties"]), UNION_KEYS = ["oneOf", "anyOf"];
-  function undeclaredConstraint(member2) {
-    let extra = member2.additionalProperties;
-    return extra === void 0 || extra === !1 || typeof extra != "object" || extra === null ? null : Object.keys(extra).length ? extra : null;
-  }
-  function foldObjects(members2) {
-    let objects = [];
-    for (let member2 of members2) {
-      if (typeof member2 != "object" || member2.type !== "object")
-        return null;
-      for (let key in member2)
-        if (!FOLDABLE_KEYS.has(key))
-          return null;
-      objects.push(member2);
-    }
-    let properties = {}, required2 = /* @__PURE__ */ new Set();
-    for (let object2 of objects) {
-      for (let key in object2.properties) {
-        if (Object.prototype.hasOwnProperty.call(properties, key))
-          continue;
-        let parts = [];
-        for (let other of objects) {
-          let part = other.properties?.[key] ?? undeclaredConstraint(other);
-          part != null && (parts.some((seen) => JSON.stringify(seen) === JSON.stringify(part)) || parts.push(part));
-        }
-        let merged = parts.length === 1 ? parts[0] : foldObjects(parts) ?? { allOf: parts };
-        assignProp(properties, key, merged);
-      }
-      for (let key of object2.required ?? [])
-        required2.add(key);
-    }
-    let folded = { type: "object", properties };
-    if (required2.size && (folded.required = [...required2]), objects.every((object2) => object2.additionalProperties === !1))
-      folded.additionalProperties = !1;
-    else {
-      let constraints = [];
-      for (let object2 of objects) {
-        let constraint = undeclaredConstraint(object2);
-        constraint && !constraints.some((seen) => JSON.stringify(seen) === JSON.stringify(constraint)) && constraints.push(constraint);
-      }
-      constraints.length === 1 ? folded.additionalProperties = constraints[0] : constraints.length > 1 && (folded.additionalProperties = { allOf: constraints });
-    }
-    return folded;
-  }
-  function foldIntersection(json2) {
-    let allOf = json2.allOf;
-    if (!Array.isArray(allOf) || allOf.length < 2)
-      return;
-    for (let key of FOLDABLE_KEYS)
-      if (key in json2)
-        return;
-    let unions = allOf.filter((m) => UNION_KEYS.some((k) => Array.isArray(m[k]))), folded = null;
-    if (!unions.length)
-      folded = foldObjects(allOf);
-    else {
-      let union2 = unions[0], keyword = UNION_KEYS.find((k) => Array.isArray(union2[k]));
-      if (Object.keys(union2).length !== 1)
-        return;
-      let rest = allOf.filter((m) => m !== union2), branches = union2[keyword].map((branch) => foldObjects([...rest, branch]));
-      if (branches.some((b) => !b))
-        return;
-      folded = { [keyword]: branches };
-    }
-    folded && (delete json2.allOf, assignProps(json2, folded));
   }
   function finalize(ctx, schema) {
     let root = ctx.seen.get(schema);
@@ -12615,7 +8788,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       if (seen.ref = null, ref) {
         flattenRef(ref);
         let refSeen = ctx.seen.get(ref), refSchema = refSeen.schema;
-        if (refSchema.$ref && (ctx.target === "draft-07" || ctx.target === "draft-04" || ctx.target === "openapi-3.0") ? (schema2.allOf = schema2.allOf ?? [], schema2.allOf.push(refSchema)) : assignProps(schema2, refSchema), assignProps(schema2, _cached), zodSchema._zod.parent === ref)
+        if (refSchema.$ref && (ctx.target === "draft-07" || ctx.target === "draft-04" || ctx.target === "openapi-3.0") ? (schema2.allOf = schema2.allOf ?? [], schema2.allOf.push(refSchema)) : Object.assign(schema2, refSchema), Object.assign(schema2, _cached), zodSchema._zod.parent === ref)
           for (let key in schema2)
             key === "$ref" || key === "allOf" || key in _cached || delete schema2[key];
         if (refSchema.$ref && refSeen.def)
@@ -12636,29 +8809,8 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
         path: seen.path ?? []
       });
     };
-    if (!ctx.external || ctx.sharedEmitDoneFor !== ctx.external) {
-      for (let entry of [...ctx.seen.entries()].reverse())
-        flattenRef(entry[0]);
-      if (ctx.target !== "openapi-3.0")
-        for (let entry of ctx.seen.entries())
-          compactTypeUnion(entry[1].def ?? entry[1].schema);
-      for (let rewrite of ctx.deferred)
-        rewrite();
-      if (ctx.intersections.length) {
-        let carriers = /* @__PURE__ */ new Map();
-        for (let seen of ctx.seen.values())
-          for (let json2 of [seen.schema, seen.def]) {
-            let allOf = json2?.allOf;
-            if (!Array.isArray(allOf))
-              continue;
-            let existing = carriers.get(allOf);
-            existing ? existing.push(json2) : carriers.set(allOf, [json2]);
-          }
-        for (let allOf of ctx.intersections)
-          for (let json2 of carriers.get(allOf) ?? [])
-            foldIntersection(json2);
-      }
-    }
+    for (let entry of [...ctx.seen.entries()].reverse())
+      flattenRef(entry[0]);
     let result = {};
     if (ctx.target === "draft-2020-12" ? result.$schema = "https://json-schema.org/draft/2020-12/schema" : ctx.target === "draft-07" ? result.$schema = "http://json-schema.org/draft-07/schema#" : ctx.target === "draft-04" ? result.$schema = "http://json-schema.org/draft-04/schema#" : ctx.target, ctx.external?.uri) {
       let id = ctx.external.registry.get(schema)?.id;
@@ -12666,16 +8818,13 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
         throw new Error("Schema is missing an `id` property");
       result.$id = ctx.external.uri(id);
     }
-    assignProps(result, root.defId ? root.schema : root.def ?? root.schema);
-    let rootMetaId = ctx.metadataRegistry.get(schema)?.id;
-    rootMetaId !== void 0 && result.id === rootMetaId && delete result.id;
+    Object.assign(result, root.def ?? root.schema);
     let defs = ctx.external?.defs ?? {};
-    if (!ctx.external || ctx.sharedEmitDoneFor !== ctx.external)
-      for (let entry of ctx.seen.entries()) {
-        let seen = entry[1];
-        seen.def && seen.defId && (seen.def.id === seen.defId && delete seen.def.id, assignProp(defs, seen.defId, seen.def));
-      }
-    ctx.external && (ctx.sharedEmitDoneFor = ctx.external), ctx.external || Object.keys(defs).length > 0 && (ctx.target === "draft-2020-12" ? result.$defs = defs : result.definitions = defs);
+    for (let entry of ctx.seen.entries()) {
+      let seen = entry[1];
+      seen.def && seen.defId && (defs[seen.defId] = seen.def);
+    }
+    ctx.external || Object.keys(defs).length > 0 && (ctx.target === "draft-2020-12" ? result.$defs = defs : result.definitions = defs);
     try {
       let finalized = JSON.parse(JSON.stringify(result));
       return Object.defineProperty(finalized, "~standard", {
@@ -12707,14 +8856,14 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       return isTransforming(def.valueType, ctx);
     if (def.type === "lazy")
       return isTransforming(def.getter(), ctx);
-    if (def.type === "promise" || def.type === "optional" || def.type === "nonoptional" || def.type === "nullable" || def.type === "readonly" || def.type === "default" || def.type === "prefault" || def.type === "catch")
+    if (def.type === "promise" || def.type === "optional" || def.type === "nonoptional" || def.type === "nullable" || def.type === "readonly" || def.type === "default" || def.type === "prefault")
       return isTransforming(def.innerType, ctx);
     if (def.type === "intersection")
       return isTransforming(def.left, ctx) || isTransforming(def.right, ctx);
     if (def.type === "record" || def.type === "map")
       return isTransforming(def.keyType, ctx) || isTransforming(def.valueType, ctx);
     if (def.type === "pipe")
-      return _schema._zod.traits.has("$ZodCodec") ? !0 : isTransforming(def.in, ctx) || isTransforming(def.out, ctx);
+      return isTransforming(def.in, ctx) || isTransforming(def.out, ctx);
     if (def.type === "object") {
       for (let key in def.shape)
         if (isTransforming(def.shape[key], ctx))
@@ -12737,58 +8886,13 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   }
   var createToJSONSchemaMethod = (schema, processors = {}) => (params) => {
     let ctx = initializeContext({ ...params, processors });
-    return processSchema(schema, ctx), extractDefs(ctx, schema), finalize(ctx, schema);
+    return process(schema, ctx), extractDefs(ctx, schema), finalize(ctx, schema);
   }, createStandardJSONSchemaMethod = (schema, io, processors = {}) => (params) => {
     let { libraryOptions, target } = params ?? {}, ctx = initializeContext({ ...libraryOptions ?? {}, target, io, processors });
-    return processSchema(schema, ctx), extractDefs(ctx, schema), finalize(ctx, schema);
+    return process(schema, ctx), extractDefs(ctx, schema), finalize(ctx, schema);
   };
 
   // node_modules/zod/v4/core/json-schema-processors.js
-  var narrowMin = (agg, key, value) => {
-    (agg[key] === void 0 || value > agg[key]) && (agg[key] = value);
-  }, narrowMax = (agg, key, value) => {
-    (agg[key] === void 0 || value < agg[key]) && (agg[key] = value);
-  }, narrowBoth = (agg, value) => {
-    narrowMin(agg, "minimum", value), narrowMax(agg, "maximum", value);
-  }, addDivisor = (agg, value) => {
-    agg.multipleOf ?? (agg.multipleOf = []), agg.multipleOf.includes(value) || agg.multipleOf.push(value);
-  }, addPattern = (agg, pattern) => {
-    agg.patterns ?? (agg.patterns = /* @__PURE__ */ new Set()), agg.patterns.add(pattern);
-  }, intersectMime = (agg, mime) => {
-    agg.mime = agg.mime ? agg.mime.filter((m) => mime.includes(m)) : [...mime];
-  }, setFormat = (agg, format2) => {
-    agg.format = format2, format2.includes("int") && (agg.isInt = !0);
-  }, minContributor = (agg, def) => narrowMin(agg, "minimum", def.minimum), maxContributor = (agg, def) => narrowMax(agg, "maximum", def.maximum), formatContributor = (ranges) => (agg, def) => {
-    setFormat(agg, def.format);
-    let [minimum, maximum] = ranges[def.format];
-    narrowMin(agg, "minimum", minimum), narrowMax(agg, "maximum", maximum);
-  }, contributors = {
-    greater_than: (agg, def) => narrowMin(agg, def.inclusive ? "minimum" : "exclusiveMinimum", def.value),
-    less_than: (agg, def) => narrowMax(agg, def.inclusive ? "maximum" : "exclusiveMaximum", def.value),
-    multiple_of: (agg, def) => addDivisor(agg, def.value),
-    number_format: formatContributor(NUMBER_FORMAT_RANGES),
-    bigint_format: formatContributor(BIGINT_FORMAT_RANGES),
-    min_length: minContributor,
-    max_length: maxContributor,
-    length_equals: (agg, def) => narrowBoth(agg, def.length),
-    min_size: minContributor,
-    max_size: maxContributor,
-    size_equals: (agg, def) => narrowBoth(agg, def.size),
-    string_format: (agg, def) => {
-      setFormat(agg, def.format), def.pattern && addPattern(agg, def.pattern), (def.format === "base64" || def.format === "base64url") && (agg.contentEncoding = def.format), (def.local || def.precision === -1) && (agg.laxFormat = !0);
-    },
-    mime_type: (agg, def) => intersectMime(agg, def.mime)
-  };
-  function aggregateChecks(schema) {
-    let agg = {}, def = schema._zod.def, list = schema._zod.traits.has("$ZodCheck") ? [schema, ...def.checks ?? []] : def.checks ?? [];
-    for (let ch of list)
-      contributors[ch._zod.def.check]?.(agg, ch._zod.def);
-    let bag = schema._zod.bag;
-    bag.minimum !== void 0 && narrowMin(agg, "minimum", bag.minimum), bag.exclusiveMinimum !== void 0 && narrowMin(agg, "exclusiveMinimum", bag.exclusiveMinimum), bag.maximum !== void 0 && narrowMax(agg, "maximum", bag.maximum), bag.exclusiveMaximum !== void 0 && narrowMax(agg, "exclusiveMaximum", bag.exclusiveMaximum), bag.multipleOf !== void 0 && addDivisor(agg, bag.multipleOf), bag.format !== void 0 && (agg.format ?? (agg.format = bag.format), bag.format.includes("int") && (agg.isInt = !0)), bag.mime && intersectMime(agg, bag.mime);
-    for (let pattern of bag.patterns ?? [])
-      addPattern(agg, pattern);
-    return agg;
-  }
   var formatMap = {
     guid: "uuid",
     url: "uri",
@@ -12796,72 +8900,57 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     json_string: "json-string",
     regex: ""
     // do not set
-  }, exactPatterns = /* @__PURE__ */ new Map([
-    [base64Charset, base64],
-    [base64urlCharset, base64url]
-  ]), exactPattern = (p) => exactPatterns.get(p) ?? p, stringProcessor = (schema, ctx, _json, _params) => {
+  }, stringProcessor = (schema, ctx, _json, _params) => {
     let json2 = _json;
     json2.type = "string";
-    let { minimum, maximum, format: format2, patterns, contentEncoding, laxFormat } = aggregateChecks(schema);
-    if (typeof minimum == "number" && (json2.minLength = minimum), typeof maximum == "number" && (json2.maxLength = maximum), format2 && (json2.format = formatMap[format2] ?? format2, json2.format === "" && delete json2.format, (format2 === "time" || laxFormat) && delete json2.format), contentEncoding && (json2.contentEncoding = contentEncoding), patterns && patterns.size > 0) {
-      let patternList = [...patterns].map(exactPattern);
-      patternList.length === 1 ? json2.pattern = patternList[0].source : patternList.length > 1 && (json2.allOf = [
-        ...patternList.map((regex) => ({
+    let { minimum, maximum, format: format2, patterns, contentEncoding } = schema._zod.bag;
+    if (typeof minimum == "number" && (json2.minLength = minimum), typeof maximum == "number" && (json2.maxLength = maximum), format2 && (json2.format = formatMap[format2] ?? format2, json2.format === "" && delete json2.format, format2 === "time" && delete json2.format), contentEncoding && (json2.contentEncoding = contentEncoding), patterns && patterns.size > 0) {
+      let regexes = [...patterns];
+      regexes.length === 1 ? json2.pattern = regexes[0].source : regexes.length > 1 && (json2.allOf = [
+        ...regexes.map((regex) => ({
           ...ctx.target === "draft-07" || ctx.target === "draft-04" || ctx.target === "openapi-3.0" ? { type: "string" } : {},
           pattern: regex.source
         }))
       ]);
     }
-  }, numberProcessor = (schema, ctx, _json, params) => {
-    let json2 = _json, { minimum, maximum, multipleOf, exclusiveMaximum, exclusiveMinimum, isInt } = aggregateChecks(schema);
-    json2.type = isInt ? "integer" : "number";
-    let exMin = typeof exclusiveMinimum == "number" && exclusiveMinimum >= (minimum ?? Number.NEGATIVE_INFINITY), exMax = typeof exclusiveMaximum == "number" && exclusiveMaximum <= (maximum ?? Number.POSITIVE_INFINITY), legacy = ctx.target === "draft-04" || ctx.target === "openapi-3.0";
-    if (exMin ? legacy ? (json2.minimum = exclusiveMinimum, json2.exclusiveMinimum = !0) : json2.exclusiveMinimum = exclusiveMinimum : typeof minimum == "number" && (json2.minimum = minimum), exMax ? legacy ? (json2.maximum = exclusiveMaximum, json2.exclusiveMaximum = !0) : json2.exclusiveMaximum = exclusiveMaximum : typeof maximum == "number" && (json2.maximum = maximum), multipleOf) {
-      let divisors = /* @__PURE__ */ new Set();
-      for (let divisor of multipleOf)
-        Number.isFinite(divisor) && divisor !== 0 ? divisors.add(Math.abs(divisor)) : handleUnrepresentable(schema, ctx, json2, params, `A multipleOf divisor of ${divisor} cannot be represented in JSON Schema`);
-      let [first, ...rest] = divisors;
-      first !== void 0 && (json2.multipleOf = first), rest.length && (json2.allOf = [...json2.allOf ?? [], ...rest.map((m) => ({ multipleOf: m }))]);
-    }
+  }, numberProcessor = (schema, ctx, _json, _params) => {
+    let json2 = _json, { minimum, maximum, format: format2, multipleOf, exclusiveMaximum, exclusiveMinimum } = schema._zod.bag;
+    typeof format2 == "string" && format2.includes("int") ? json2.type = "integer" : json2.type = "number", typeof exclusiveMinimum == "number" && (ctx.target === "draft-04" || ctx.target === "openapi-3.0" ? (json2.minimum = exclusiveMinimum, json2.exclusiveMinimum = !0) : json2.exclusiveMinimum = exclusiveMinimum), typeof minimum == "number" && (json2.minimum = minimum, typeof exclusiveMinimum == "number" && ctx.target !== "draft-04" && (exclusiveMinimum >= minimum ? delete json2.minimum : delete json2.exclusiveMinimum)), typeof exclusiveMaximum == "number" && (ctx.target === "draft-04" || ctx.target === "openapi-3.0" ? (json2.maximum = exclusiveMaximum, json2.exclusiveMaximum = !0) : json2.exclusiveMaximum = exclusiveMaximum), typeof maximum == "number" && (json2.maximum = maximum, typeof exclusiveMaximum == "number" && ctx.target !== "draft-04" && (exclusiveMaximum <= maximum ? delete json2.maximum : delete json2.exclusiveMaximum)), typeof multipleOf == "number" && (json2.multipleOf = multipleOf);
   }, booleanProcessor = (_schema, _ctx, json2, _params) => {
     json2.type = "boolean";
-  }, bigintProcessor = (schema, ctx, json2, params) => {
-    handleUnrepresentable(schema, ctx, json2, params, "BigInt cannot be represented in JSON Schema");
-  }, symbolProcessor = (schema, ctx, json2, params) => {
-    handleUnrepresentable(schema, ctx, json2, params, "Symbols cannot be represented in JSON Schema");
+  }, bigintProcessor = (_schema, ctx, _json, _params) => {
+    if (ctx.unrepresentable === "throw")
+      throw new Error("BigInt cannot be represented in JSON Schema");
+  }, symbolProcessor = (_schema, ctx, _json, _params) => {
+    if (ctx.unrepresentable === "throw")
+      throw new Error("Symbols cannot be represented in JSON Schema");
   }, nullProcessor = (_schema, ctx, json2, _params) => {
     ctx.target === "openapi-3.0" ? (json2.type = "string", json2.nullable = !0, json2.enum = [null]) : json2.type = "null";
-  }, undefinedProcessor = (schema, ctx, json2, params) => {
-    handleUnrepresentable(schema, ctx, json2, params, "Undefined cannot be represented in JSON Schema");
-  }, voidProcessor = (schema, ctx, json2, params) => {
-    handleUnrepresentable(schema, ctx, json2, params, "Void cannot be represented in JSON Schema");
+  }, undefinedProcessor = (_schema, ctx, _json, _params) => {
+    if (ctx.unrepresentable === "throw")
+      throw new Error("Undefined cannot be represented in JSON Schema");
+  }, voidProcessor = (_schema, ctx, _json, _params) => {
+    if (ctx.unrepresentable === "throw")
+      throw new Error("Void cannot be represented in JSON Schema");
   }, neverProcessor = (_schema, _ctx, json2, _params) => {
     json2.not = {};
   }, anyProcessor = (_schema, _ctx, _json, _params) => {
   }, unknownProcessor = (_schema, _ctx, _json, _params) => {
-  }, dateProcessor = (schema, ctx, json2, params) => {
-    handleUnrepresentable(schema, ctx, json2, params, "Date cannot be represented in JSON Schema");
+  }, dateProcessor = (_schema, ctx, _json, _params) => {
+    if (ctx.unrepresentable === "throw")
+      throw new Error("Date cannot be represented in JSON Schema");
   }, enumProcessor = (schema, _ctx, json2, _params) => {
     let def = schema._zod.def, values = getEnumValues(def.entries);
-    if (values.length === 0) {
-      json2.not = {};
-      return;
-    }
     values.every((v) => typeof v == "number") && (json2.type = "number"), values.every((v) => typeof v == "string") && (json2.type = "string"), json2.enum = values;
-  }, literalProcessor = (schema, ctx, json2, params) => {
-    let def = schema._zod.def;
-    if (def.values.length === 0) {
-      json2.not = {};
-      return;
-    }
-    let vals = [];
+  }, literalProcessor = (schema, ctx, json2, _params) => {
+    let def = schema._zod.def, vals = [];
     for (let val of def.values)
       if (val === void 0) {
-        if (handleUnrepresentable(schema, ctx, json2, params, "Literal `undefined` cannot be represented in JSON Schema"))
-          return;
+        if (ctx.unrepresentable === "throw")
+          throw new Error("Literal `undefined` cannot be represented in JSON Schema");
       } else if (typeof val == "bigint") {
-        if (handleUnrepresentable(schema, ctx, json2, params, "BigInt literals cannot be represented in JSON Schema"))
-          return;
+        if (ctx.unrepresentable === "throw")
+          throw new Error("BigInt literals cannot be represented in JSON Schema");
         vals.push(Number(val));
       } else
         vals.push(val);
@@ -12871,240 +8960,169 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
         json2.type = val === null ? "null" : typeof val, ctx.target === "draft-04" || ctx.target === "openapi-3.0" ? json2.enum = [val] : json2.const = val;
       } else
         vals.every((v) => typeof v == "number") && (json2.type = "number"), vals.every((v) => typeof v == "string") && (json2.type = "string"), vals.every((v) => typeof v == "boolean") && (json2.type = "boolean"), vals.every((v) => v === null) && (json2.type = "null"), json2.enum = vals;
-  }, nanProcessor = (schema, ctx, json2, params) => {
-    handleUnrepresentable(schema, ctx, json2, params, "NaN cannot be represented in JSON Schema");
+  }, nanProcessor = (_schema, ctx, _json, _params) => {
+    if (ctx.unrepresentable === "throw")
+      throw new Error("NaN cannot be represented in JSON Schema");
   }, templateLiteralProcessor = (schema, _ctx, json2, _params) => {
     let _json = json2, pattern = schema._zod.pattern;
     if (!pattern)
       throw new Error("Pattern not found in template literal");
     _json.type = "string", _json.pattern = pattern.source;
   }, fileProcessor = (schema, _ctx, json2, _params) => {
-    let _json = json2;
-    _json.type = "string", _json.format = "binary", _json.contentEncoding = "binary";
-    let { minimum, maximum, mime } = aggregateChecks(schema);
-    minimum !== void 0 && (_json.minLength = minimum), maximum !== void 0 && (_json.maxLength = maximum), mime && (mime.length === 0 ? _json.not = {} : mime.length === 1 ? _json.contentMediaType = mime[0] : _json.anyOf = mime.map((m) => ({ contentMediaType: m })));
+    let _json = json2, file2 = {
+      type: "string",
+      format: "binary",
+      contentEncoding: "binary"
+    }, { minimum, maximum, mime } = schema._zod.bag;
+    minimum !== void 0 && (file2.minLength = minimum), maximum !== void 0 && (file2.maxLength = maximum), mime ? mime.length === 1 ? (file2.contentMediaType = mime[0], Object.assign(_json, file2)) : (Object.assign(_json, file2), _json.anyOf = mime.map((m) => ({ contentMediaType: m }))) : Object.assign(_json, file2);
   }, successProcessor = (_schema, _ctx, json2, _params) => {
     json2.type = "boolean";
-  }, customProcessor = (schema, ctx, json2, params) => {
-    handleUnrepresentable(schema, ctx, json2, params, "Custom types cannot be represented in JSON Schema");
-  }, functionProcessor = (schema, ctx, json2, params) => {
-    handleUnrepresentable(schema, ctx, json2, params, "Function types cannot be represented in JSON Schema");
-  }, transformProcessor = (schema, ctx, json2, params) => {
-    handleUnrepresentable(schema, ctx, json2, params, "Transforms cannot be represented in JSON Schema");
-  }, mapProcessor = (schema, ctx, json2, params) => {
-    handleUnrepresentable(schema, ctx, json2, params, "Map cannot be represented in JSON Schema");
-  }, setProcessor = (schema, ctx, json2, params) => {
-    handleUnrepresentable(schema, ctx, json2, params, "Set cannot be represented in JSON Schema");
+  }, customProcessor = (_schema, ctx, _json, _params) => {
+    if (ctx.unrepresentable === "throw")
+      throw new Error("Custom types cannot be represented in JSON Schema");
+  }, functionProcessor = (_schema, ctx, _json, _params) => {
+    if (ctx.unrepresentable === "throw")
+      throw new Error("Function types cannot be represented in JSON Schema");
+  }, transformProcessor = (_schema, ctx, _json, _params) => {
+    if (ctx.unrepresentable === "throw")
+      throw new Error("Transforms cannot be represented in JSON Schema");
+  }, mapProcessor = (_schema, ctx, _json, _params) => {
+    if (ctx.unrepresentable === "throw")
+      throw new Error("Map cannot be represented in JSON Schema");
+  }, setProcessor = (_schema, ctx, _json, _params) => {
+    if (ctx.unrepresentable === "throw")
+      throw new Error("Set cannot be represented in JSON Schema");
   }, arrayProcessor = (schema, ctx, _json, params) => {
-    let json2 = _json, def = schema._zod.def, { minimum, maximum } = aggregateChecks(schema);
-    typeof minimum == "number" && (json2.minItems = minimum), typeof maximum == "number" && (json2.maxItems = maximum), json2.type = "array", json2.items = processSchema(def.element, ctx, {
-      ...params,
-      path: [...params.path, "items"]
-    });
-  };
-  function inputOptin(schema) {
-    let def = schema._zod.def;
-    return def.type === "pipe" && def.in._zod.traits.has("$ZodTransform") ? inputOptin(def.out) : def.type === "catch" ? inputOptin(def.innerType) : schema._zod.optin;
-  }
-  var objectProcessor = (schema, ctx, _json, params) => {
-    let json2 = _json, def = schema._zod.def, shape = def.shape;
-    if (Object.getOwnPropertySymbols(shape).length && handleUnrepresentable(schema, ctx, json2, params, "Symbol keys cannot be represented in JSON Schema"))
-      return;
+    let json2 = _json, def = schema._zod.def, { minimum, maximum } = schema._zod.bag;
+    typeof minimum == "number" && (json2.minItems = minimum), typeof maximum == "number" && (json2.maxItems = maximum), json2.type = "array", json2.items = process(def.element, ctx, { ...params, path: [...params.path, "items"] });
+  }, objectProcessor = (schema, ctx, _json, params) => {
+    let json2 = _json, def = schema._zod.def;
     json2.type = "object", json2.properties = {};
+    let shape = def.shape;
     for (let key in shape)
-      assignProp(json2.properties, key, processSchema(shape[key], ctx, {
+      json2.properties[key] = process(shape[key], ctx, {
         ...params,
         path: [...params.path, "properties", key]
-      }));
-    let requiredKeys = [];
-    for (let key of Object.keys(shape)) {
-      let field = def.shape[key];
-      (ctx.io === "input" ? inputOptin(field) === void 0 : field._zod.optout === void 0) && requiredKeys.push(key);
-    }
-    requiredKeys.length > 0 && (json2.required = requiredKeys), def.catchall?._zod.def.type === "never" ? json2.additionalProperties = !1 : def.catchall ? def.catchall && (json2.additionalProperties = processSchema(def.catchall, ctx, {
+      });
+    let allKeys = new Set(Object.keys(shape)), requiredKeys = new Set([...allKeys].filter((key) => {
+      let v = def.shape[key]._zod;
+      return ctx.io === "input" ? v.optin === void 0 : v.optout === void 0;
+    }));
+    requiredKeys.size > 0 && (json2.required = Array.from(requiredKeys)), def.catchall?._zod.def.type === "never" ? json2.additionalProperties = !1 : def.catchall ? def.catchall && (json2.additionalProperties = process(def.catchall, ctx, {
       ...params,
       path: [...params.path, "additionalProperties"]
     })) : ctx.io === "output" && (json2.additionalProperties = !1);
   }, unionProcessor = (schema, ctx, json2, params) => {
-    let def = schema._zod.def, isExclusive = def.inclusive === !1, options = def.options.map((x, i) => processSchema(x, ctx, {
+    let def = schema._zod.def, isExclusive = def.inclusive === !1, options = def.options.map((x, i) => process(x, ctx, {
       ...params,
       path: [...params.path, isExclusive ? "oneOf" : "anyOf", i]
     }));
     isExclusive ? json2.oneOf = options : json2.anyOf = options;
   }, intersectionProcessor = (schema, ctx, json2, params) => {
-    let def = schema._zod.def, a = processSchema(def.left, ctx, {
+    let def = schema._zod.def, a = process(def.left, ctx, {
       ...params,
       path: [...params.path, "allOf", 0]
-    }), b = processSchema(def.right, ctx, {
+    }), b = process(def.right, ctx, {
       ...params,
       path: [...params.path, "allOf", 1]
     }), isSimpleIntersection = (val) => "allOf" in val && Object.keys(val).length === 1, allOf = [
       ...isSimpleIntersection(a) ? a.allOf : [a],
       ...isSimpleIntersection(b) ? b.allOf : [b]
     ];
-    json2.allOf = allOf, ctx.intersections.push(allOf);
+    json2.allOf = allOf;
   }, tupleProcessor = (schema, ctx, _json, params) => {
     let json2 = _json, def = schema._zod.def;
     json2.type = "array";
-    let prefixPath = ctx.target === "draft-2020-12" ? "prefixItems" : "items", restPath = ctx.target === "draft-2020-12" || ctx.target === "openapi-3.0" ? "items" : "additionalItems", prefixItems = def.items.map((x, i) => processSchema(x, ctx, {
+    let prefixPath = ctx.target === "draft-2020-12" ? "prefixItems" : "items", restPath = ctx.target === "draft-2020-12" || ctx.target === "openapi-3.0" ? "items" : "additionalItems", prefixItems = def.items.map((x, i) => process(x, ctx, {
       ...params,
       path: [...params.path, prefixPath, i]
-    })), rest = def.rest ? processSchema(def.rest, ctx, {
+    })), rest = def.rest ? process(def.rest, ctx, {
       ...params,
       path: [...params.path, restPath, ...ctx.target === "openapi-3.0" ? [def.items.length] : []]
-    }) : null, minItems = def.items.length;
-    for (; minItems > 0; ) {
-      let item = def.items[minItems - 1];
-      if (!(ctx.io === "input" ? inputOptin(item) !== void 0 : item._zod.optout === "optional"))
-        break;
-      minItems--;
-    }
-    let maxItems = def.items.length, isClosed = !def.rest;
-    ctx.target === "draft-2020-12" ? (json2.prefixItems = prefixItems, isClosed ? json2.items = !1 : rest && (json2.items = rest), minItems > 0 && (json2.minItems = minItems), isClosed && (json2.maxItems = maxItems)) : ctx.target === "openapi-3.0" ? (json2.items = {
+    }) : null;
+    ctx.target === "draft-2020-12" ? (json2.prefixItems = prefixItems, rest && (json2.items = rest)) : ctx.target === "openapi-3.0" ? (json2.items = {
       anyOf: prefixItems
-    }, rest && json2.items.anyOf.push(rest), minItems > 0 && (json2.minItems = minItems), isClosed && (json2.maxItems = maxItems)) : (json2.items = prefixItems, isClosed ? json2.additionalItems = !1 : rest && (json2.additionalItems = rest), minItems > 0 && (json2.minItems = minItems), isClosed && (json2.maxItems = maxItems));
-    let { minimum, maximum } = aggregateChecks(schema);
+    }, rest && json2.items.anyOf.push(rest), json2.minItems = prefixItems.length, rest || (json2.maxItems = prefixItems.length)) : (json2.items = prefixItems, rest && (json2.additionalItems = rest));
+    let { minimum, maximum } = schema._zod.bag;
     typeof minimum == "number" && (json2.minItems = minimum), typeof maximum == "number" && (json2.maxItems = maximum);
-  };
-  function stringifyKeyNames(bySchema, json2, visited) {
-    if (json2.$ref) {
-      if (visited.has(json2))
-        return json2;
-      visited.add(json2);
-      let def = bySchema.get(json2)?.def;
-      if (!def)
-        return json2;
-      let inlined = stringifyKeyNames(bySchema, def, visited);
-      return inlined === def ? json2 : inlined;
-    }
-    for (let keyword of ["anyOf", "oneOf"]) {
-      let branches = json2[keyword];
-      if (!Array.isArray(branches))
-        continue;
-      let mapped = branches.map((branch) => stringifyKeyNames(bySchema, branch, visited));
-      mapped.some((branch, i) => branch !== branches[i]) && (json2 = { ...json2, [keyword]: mapped });
-    }
-    let types = Array.isArray(json2.type) ? json2.type : [json2.type], numericType = !types.includes("string") && types.some((t) => t === "number" || t === "integer"), values = json2.enum ?? (json2.const !== void 0 ? [json2.const] : void 0);
-    if (!numericType && !values?.some((v) => typeof v == "number"))
-      return json2;
-    let { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, format: format2, id, ...rest } = json2;
-    return rest.enum ? rest.enum = rest.enum.map((v) => typeof v == "number" ? String(v) : v) : typeof rest.const == "number" && (rest.const = String(rest.const)), numericType && (rest.type = "string", values || (rest.pattern = (types.includes("number") ? number : integer).source)), rest;
-  }
-  var pendingRecords = /* @__PURE__ */ new WeakMap();
-  function rewriteKeyNames(ctx) {
-    let bySchema = /* @__PURE__ */ new Map();
-    for (let entry of ctx.seen.values())
-      entry.def && !bySchema.has(entry.schema) && bySchema.set(entry.schema, entry);
-    let rewrites = /* @__PURE__ */ new Map();
-    for (let record2 of pendingRecords.get(ctx) ?? []) {
-      let seen = ctx.seen.get(record2), names = (seen?.def ?? seen?.schema)?.propertyNames;
-      if (!names || names === !0 || rewrites.has(names))
-        continue;
-      let rewritten = stringifyKeyNames(bySchema, names, /* @__PURE__ */ new Set());
-      rewritten !== names && rewrites.set(names, rewritten);
-    }
-    if (rewrites.size)
-      for (let entry of ctx.seen.values())
-        for (let carrier of [entry.schema, entry.def]) {
-          let rewritten = carrier && rewrites.get(carrier.propertyNames);
-          rewritten && (carrier.propertyNames = rewritten);
-        }
-  }
-  var recordProcessor = (schema, ctx, _json, params) => {
+  }, recordProcessor = (schema, ctx, _json, params) => {
     let json2 = _json, def = schema._zod.def;
     json2.type = "object";
-    let keyType = def.keyType, patterns = aggregateChecks(keyType).patterns;
+    let keyType = def.keyType, patterns = keyType._zod.bag?.patterns;
     if (def.mode === "loose" && patterns && patterns.size > 0) {
-      let valueSchema = processSchema(def.valueType, ctx, {
+      let valueSchema = process(def.valueType, ctx, {
         ...params,
         path: [...params.path, "patternProperties", "*"]
       });
       json2.patternProperties = {};
       for (let pattern of patterns)
-        assignProp(json2.patternProperties, exactPattern(pattern).source, valueSchema);
-    } else {
-      if (ctx.target === "draft-07" || ctx.target === "draft-2020-12") {
-        json2.propertyNames = processSchema(def.keyType, ctx, {
-          ...params,
-          path: [...params.path, "propertyNames"]
-        });
-        let pending = pendingRecords.get(ctx);
-        pending || (pending = [], pendingRecords.set(ctx, pending), ctx.deferred.push(() => rewriteKeyNames(ctx))), pending.push(schema);
-      }
-      json2.additionalProperties = processSchema(def.valueType, ctx, {
+        json2.patternProperties[pattern.source] = valueSchema;
+    } else
+      (ctx.target === "draft-07" || ctx.target === "draft-2020-12") && (json2.propertyNames = process(def.keyType, ctx, {
+        ...params,
+        path: [...params.path, "propertyNames"]
+      })), json2.additionalProperties = process(def.valueType, ctx, {
         ...params,
         path: [...params.path, "additionalProperties"]
       });
-    }
-    let keyValues = keyType._zod.values, omittableOnInput = ctx.io === "input" && inputOptin(def.valueType) !== void 0;
-    if (keyValues && !def.partial && !omittableOnInput) {
+    let keyValues = keyType._zod.values;
+    if (keyValues) {
       let validKeyValues = [...keyValues].filter((v) => typeof v == "string" || typeof v == "number");
-      validKeyValues.length > 0 && (json2.required = validKeyValues.map(String));
+      validKeyValues.length > 0 && (json2.required = validKeyValues);
     }
   }, nullableProcessor = (schema, ctx, json2, params) => {
-    let def = schema._zod.def, inner = processSchema(def.innerType, ctx, params), seen = ctx.seen.get(schema);
+    let def = schema._zod.def, inner = process(def.innerType, ctx, params), seen = ctx.seen.get(schema);
     ctx.target === "openapi-3.0" ? (seen.ref = def.innerType, json2.nullable = !0) : json2.anyOf = [inner, { type: "null" }];
   }, nonoptionalProcessor = (schema, ctx, _json, params) => {
     let def = schema._zod.def;
-    processSchema(def.innerType, ctx, params);
+    process(def.innerType, ctx, params);
     let seen = ctx.seen.get(schema);
     seen.ref = def.innerType;
-  }, UNREPRESENTABLE_DEFAULT = /* @__PURE__ */ Symbol();
-  function serializeDefaultValue(value, schema, ctx, json2, params) {
-    let unrepresentable = !1, serialized = JSON.stringify(value, (_, val) => typeof val != "bigint" ? val : (unrepresentable = !0, null));
-    return unrepresentable ? (handleUnrepresentable(schema, ctx, json2, params, "BigInt defaults cannot be represented in JSON Schema"), UNREPRESENTABLE_DEFAULT) : JSON.parse(serialized);
-  }
-  var defaultProcessor = (schema, ctx, json2, params) => {
+  }, defaultProcessor = (schema, ctx, json2, params) => {
     let def = schema._zod.def;
-    processSchema(def.innerType, ctx, params);
+    process(def.innerType, ctx, params);
     let seen = ctx.seen.get(schema);
-    seen.ref = def.innerType;
-    let value = serializeDefaultValue(def.defaultValue, schema, ctx, json2, params);
-    value !== UNREPRESENTABLE_DEFAULT && (json2.default = value);
+    seen.ref = def.innerType, json2.default = JSON.parse(JSON.stringify(def.defaultValue));
   }, prefaultProcessor = (schema, ctx, json2, params) => {
     let def = schema._zod.def;
-    processSchema(def.innerType, ctx, params);
+    process(def.innerType, ctx, params);
     let seen = ctx.seen.get(schema);
-    if (seen.ref = def.innerType, ctx.io !== "input")
-      return;
-    let value = serializeDefaultValue(def.defaultValue, schema, ctx, json2, params);
-    value !== UNREPRESENTABLE_DEFAULT && (json2._prefault = value);
+    seen.ref = def.innerType, ctx.io === "input" && (json2._prefault = JSON.parse(JSON.stringify(def.defaultValue)));
   }, catchProcessor = (schema, ctx, json2, params) => {
     let def = schema._zod.def;
-    processSchema(def.innerType, ctx, params);
+    process(def.innerType, ctx, params);
     let seen = ctx.seen.get(schema);
     seen.ref = def.innerType;
     let catchValue;
     try {
       catchValue = def.catchValue(void 0);
     } catch {
-      handleUnrepresentable(schema, ctx, json2, params, "Dynamic catch values are not supported in JSON Schema");
-      return;
+      throw new Error("Dynamic catch values are not supported in JSON Schema");
     }
     json2.default = catchValue;
   }, pipeProcessor = (schema, ctx, _json, params) => {
-    let def = schema._zod.def, inIsTransform = def.in._zod.traits.has("$ZodTransform"), innerType = ctx.io === "input" ? inIsTransform ? def.out : def.in : def.out;
-    processSchema(innerType, ctx, params);
+    let def = schema._zod.def, innerType = ctx.io === "input" ? def.in._zod.def.type === "transform" ? def.out : def.in : def.out;
+    process(innerType, ctx, params);
     let seen = ctx.seen.get(schema);
     seen.ref = innerType;
   }, readonlyProcessor = (schema, ctx, json2, params) => {
     let def = schema._zod.def;
-    processSchema(def.innerType, ctx, params);
+    process(def.innerType, ctx, params);
     let seen = ctx.seen.get(schema);
     seen.ref = def.innerType, json2.readOnly = !0;
   }, promiseProcessor = (schema, ctx, _json, params) => {
     let def = schema._zod.def;
-    processSchema(def.innerType, ctx, params);
+    process(def.innerType, ctx, params);
     let seen = ctx.seen.get(schema);
     seen.ref = def.innerType;
   }, optionalProcessor = (schema, ctx, _json, params) => {
     let def = schema._zod.def;
-    processSchema(def.innerType, ctx, params);
+    process(def.innerType, ctx, params);
     let seen = ctx.seen.get(schema);
     seen.ref = def.innerType;
   }, lazyProcessor = (schema, ctx, _json, params) => {
     let innerType = schema._zod.innerType;
-    processSchema(innerType, ctx, params);
+    process(innerType, ctx, params);
     let seen = ctx.seen.get(schema);
     seen.ref = innerType;
   }, allProcessors = {
@@ -13148,12 +9166,12 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     optional: optionalProcessor,
     lazy: lazyProcessor
   };
-  function toJSONSchema(input2, params) {
-    if ("_idmap" in input2) {
-      let registry2 = input2, ctx2 = initializeContext({ ...params, processors: allProcessors }), defs = {};
+  function toJSONSchema(input, params) {
+    if ("_idmap" in input) {
+      let registry2 = input, ctx2 = initializeContext({ ...params, processors: allProcessors }), defs = {};
       for (let entry of registry2._idmap.entries()) {
         let [_, schema] = entry;
-        processSchema(schema, ctx2);
+        process(schema, ctx2);
       }
       let schemas = {}, external = {
         registry: registry2,
@@ -13163,7 +9181,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       ctx2.external = external;
       for (let entry of registry2._idmap.entries()) {
         let [key, schema] = entry;
-        extractDefs(ctx2, schema), assignProp(schemas, key, finalize(ctx2, schema));
+        extractDefs(ctx2, schema), schemas[key] = finalize(ctx2, schema);
       }
       if (Object.keys(defs).length > 0) {
         let defsSegment = ctx2.target === "draft-2020-12" ? "$defs" : "definitions";
@@ -13174,7 +9192,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       return { schemas };
     }
     let ctx = initializeContext({ ...params, processors: allProcessors });
-    return processSchema(input2, ctx), extractDefs(ctx, input2), finalize(ctx, input2);
+    return process(input, ctx), extractDefs(ctx, input), finalize(ctx, input);
   }
 
   // node_modules/zod/v4/core/json-schema-generator.js
@@ -13187,7 +9205,6 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     get target() {
       return this.ctx.target;
     }
-    // annotated so the .d.cts emits an indexed access rather than an inline `import()` of an ESM path
     /** @deprecated Access via ctx instead */
     get unrepresentable() {
       return this.ctx.unrepresentable;
@@ -13227,14 +9244,14 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
      * This must be called before emit().
      */
     process(schema, _params = { path: [], schemaPath: [] }) {
-      return processSchema(schema, this.ctx, _params);
+      return process(schema, this.ctx, _params);
     }
     /**
      * Emit the final JSON Schema after processing.
      * Must call process() first.
      */
     emit(schema, _params) {
-      _params && (_params.cycles && (this.ctx.cycles = _params.cycles), _params.reused && (this.ctx.reused = _params.reused), _params.external && (this.ctx.external = _params.external)), this.ctx.sharedDefsExtractedFor = void 0, this.ctx.sharedEmitDoneFor = void 0, extractDefs(this.ctx, schema);
+      _params && (_params.cycles && (this.ctx.cycles = _params.cycles), _params.reused && (this.ctx.reused = _params.reused), _params.external && (this.ctx.external = _params.external)), extractDefs(this.ctx, schema);
       let result = finalize(this.ctx, schema), { "~standard": _, ...plainResult } = result;
       return plainResult;
     }
@@ -13259,7 +9276,6 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     ZodCUID2: () => ZodCUID2,
     ZodCatch: () => ZodCatch,
     ZodCodec: () => ZodCodec,
-    ZodCreditCard: () => ZodCreditCard,
     ZodCustom: () => ZodCustom,
     ZodCustomStringFormat: () => ZodCustomStringFormat,
     ZodDate: () => ZodDate,
@@ -13273,14 +9289,8 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     ZodFile: () => ZodFile,
     ZodFunction: () => ZodFunction,
     ZodGUID: () => ZodGUID,
-    ZodIBAN: () => ZodIBAN,
     ZodIPv4: () => ZodIPv4,
     ZodIPv6: () => ZodIPv6,
-    ZodISODate: () => ZodISODate,
-    ZodISODateTime: () => ZodISODateTime,
-    ZodISODuration: () => ZodISODuration,
-    ZodISOTime: () => ZodISOTime,
-    ZodInstanceOf: () => ZodInstanceOf,
     ZodIntersection: () => ZodIntersection,
     ZodJWT: () => ZodJWT,
     ZodKSUID: () => ZodKSUID,
@@ -13300,7 +9310,6 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     ZodOptional: () => ZodOptional,
     ZodPipe: () => ZodPipe,
     ZodPrefault: () => ZodPrefault,
-    ZodPreprocess: () => ZodPreprocess,
     ZodPromise: () => ZodPromise,
     ZodReadonly: () => ZodReadonly,
     ZodRecord: () => ZodRecord,
@@ -13336,12 +9345,10 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     cidrv4: () => cidrv42,
     cidrv6: () => cidrv62,
     codec: () => codec,
-    creditCard: () => creditCard2,
     cuid: () => cuid3,
     cuid2: () => cuid22,
-    currencyCode: () => currencyCode2,
     custom: () => custom,
-    date: () => date2,
+    date: () => date3,
     describe: () => describe2,
     discriminatedUnion: () => discriminatedUnion,
     e164: () => e1642,
@@ -13358,13 +9365,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     hex: () => hex2,
     hostname: () => hostname2,
     httpUrl: () => httpUrl,
-    iban: () => iban2,
     instanceof: () => _instanceof,
     int: () => int,
     int32: () => int32,
     int64: () => int64,
     intersection: () => intersection,
-    invertCodec: () => invertCodec,
     ipv4: () => ipv42,
     ipv6: () => ipv62,
     json: () => json,
@@ -13447,7 +9452,6 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     normalize: () => _normalize,
     overwrite: () => _overwrite,
     positive: () => _positive,
-    properties: () => _properties,
     property: () => _property,
     regex: () => _regex,
     size: () => _size,
@@ -13459,36 +9463,74 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     uppercase: () => _uppercase
   });
 
+  // node_modules/zod/v4/classic/iso.js
+  var iso_exports = {};
+  __export(iso_exports, {
+    ZodISODate: () => ZodISODate,
+    ZodISODateTime: () => ZodISODateTime,
+    ZodISODuration: () => ZodISODuration,
+    ZodISOTime: () => ZodISOTime,
+    date: () => date2,
+    datetime: () => datetime2,
+    duration: () => duration2,
+    time: () => time2
+  });
+  var ZodISODateTime = /* @__PURE__ */ $constructor("ZodISODateTime", (inst, def) => {
+    $ZodISODateTime.init(inst, def), ZodStringFormat.init(inst, def);
+  });
+  function datetime2(params) {
+    return _isoDateTime(ZodISODateTime, params);
+  }
+  var ZodISODate = /* @__PURE__ */ $constructor("ZodISODate", (inst, def) => {
+    $ZodISODate.init(inst, def), ZodStringFormat.init(inst, def);
+  });
+  function date2(params) {
+    return _isoDate(ZodISODate, params);
+  }
+  var ZodISOTime = /* @__PURE__ */ $constructor("ZodISOTime", (inst, def) => {
+    $ZodISOTime.init(inst, def), ZodStringFormat.init(inst, def);
+  });
+  function time2(params) {
+    return _isoTime(ZodISOTime, params);
+  }
+  var ZodISODuration = /* @__PURE__ */ $constructor("ZodISODuration", (inst, def) => {
+    $ZodISODuration.init(inst, def), ZodStringFormat.init(inst, def);
+  });
+  function duration2(params) {
+    return _isoDuration(ZodISODuration, params);
+  }
+
   // node_modules/zod/v4/classic/errors.js
-  var _installedErrorProtos = /* @__PURE__ */ new WeakSet([Object.prototype, Error.prototype]);
-  function _lazyMethod(proto, key, make) {
-    Object.defineProperty(proto, key, {
-      configurable: !0,
-      enumerable: !1,
-      get() {
-        let value = make(this);
-        return Object.defineProperty(this, key, { value, configurable: !0, writable: !0 }), value;
+  var initializer2 = (inst, issues) => {
+    $ZodError.init(inst, issues), inst.name = "ZodError", Object.defineProperties(inst, {
+      format: {
+        value: (mapper) => formatError(inst, mapper)
+        // enumerable: false,
       },
-      set(value) {
-        Object.defineProperty(this, key, { value, configurable: !0, writable: !0 });
+      flatten: {
+        value: (mapper) => flattenError(inst, mapper)
+        // enumerable: false,
+      },
+      addIssue: {
+        value: (issue2) => {
+          inst.issues.push(issue2), inst.message = JSON.stringify(inst.issues, jsonStringifyReplacer, 2);
+        }
+        // enumerable: false,
+      },
+      addIssues: {
+        value: (issues2) => {
+          inst.issues.push(...issues2), inst.message = JSON.stringify(inst.issues, jsonStringifyReplacer, 2);
+        }
+        // enumerable: false,
+      },
+      isEmpty: {
+        get() {
+          return inst.issues.length === 0;
+        }
+        // enumerable: false,
       }
     });
-  }
-  var initializer2 = (inst, issues) => {
-    $ZodError.init(inst, issues), inst.name = "ZodError";
-    let proto = Object.getPrototypeOf(inst);
-    _installedErrorProtos.has(proto) || (_installedErrorProtos.add(proto), _lazyMethod(proto, "format", (self) => (mapper) => formatError(self, mapper)), _lazyMethod(proto, "flatten", (self) => (mapper) => flattenError(self, mapper)), _lazyMethod(proto, "addIssue", (self) => (issue2) => {
-      self.issues.push(issue2), self.message = JSON.stringify(self.issues, jsonStringifyReplacer, 2);
-    }), _lazyMethod(proto, "addIssues", (self) => (issues2) => {
-      self.issues.push(...issues2), self.message = JSON.stringify(self.issues, jsonStringifyReplacer, 2);
-    }), Object.defineProperty(proto, "isEmpty", {
-      configurable: !0,
-      enumerable: !1,
-      get() {
-        return this.issues.length === 0;
-      }
-    }));
-  }, ZodError = /* @__PURE__ */ $constructor("ZodError", initializer2), ZodRealError = /* @__PURE__ */ $constructor("ZodError", initializer2, void 0, {
+  }, ZodError = $constructor("ZodError", initializer2), ZodRealError = $constructor("ZodError", initializer2, {
     Parent: Error
   });
 
@@ -13496,328 +9538,43 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   var parse2 = /* @__PURE__ */ _parse(ZodRealError), parseAsync2 = /* @__PURE__ */ _parseAsync(ZodRealError), safeParse2 = /* @__PURE__ */ _safeParse(ZodRealError), safeParseAsync2 = /* @__PURE__ */ _safeParseAsync(ZodRealError), encode2 = /* @__PURE__ */ _encode(ZodRealError), decode2 = /* @__PURE__ */ _decode(ZodRealError), encodeAsync2 = /* @__PURE__ */ _encodeAsync(ZodRealError), decodeAsync2 = /* @__PURE__ */ _decodeAsync(ZodRealError), safeEncode2 = /* @__PURE__ */ _safeEncode(ZodRealError), safeDecode2 = /* @__PURE__ */ _safeDecode(ZodRealError), safeEncodeAsync2 = /* @__PURE__ */ _safeEncodeAsync(ZodRealError), safeDecodeAsync2 = /* @__PURE__ */ _safeDecodeAsync(ZodRealError);
 
   // node_modules/zod/v4/classic/schemas.js
-  function _ensureDefaultLocale() {
-    globalConfig.localeError || config(en_default());
-  }
-  function _ensureDefaultMemoizer() {
-    globalConfig.memoizer || config({ memoizer: memoizer() });
-  }
-  var ZodType = /* @__PURE__ */ $constructor("ZodType", (inst, def) => (_ensureDefaultLocale(), $ZodType.init(inst, def), inst.def = def, inst.type = def.type, inst), {
-    check(...chks) {
-      let def = this.def;
-      return this.clone(util_exports.mergeDefs(def, {
-        checks: [
-          ...def.checks ?? [],
-          ...chks.map((ch) => typeof ch == "function" ? { _zod: { check: ch, def: { check: "custom" }, onattach: [] } } : ch)
-        ]
-      }), { parent: !0 });
-    },
-    with(...chks) {
-      return this.check(...chks);
-    },
-    clone(def, params) {
-      return clone(this, def, params);
-    },
-    brand() {
-      return this;
-    },
-    register(reg, meta3) {
-      return reg.add(this, meta3), this;
-    },
-    refine(check2, params) {
-      return this.check(refine(check2, params));
-    },
-    superRefine(refinement, params) {
-      return this.check(superRefine(refinement, params));
-    },
-    overwrite(fn) {
-      return this.check(_overwrite(fn));
-    },
-    optional() {
-      return optional(this);
-    },
-    exactOptional() {
-      return exactOptional(this);
-    },
-    nullable() {
-      return nullable(this);
-    },
-    nullish() {
-      return optional(nullable(this));
-    },
-    nonoptional(params) {
-      return nonoptional(this, params);
-    },
-    array() {
-      return array(this);
-    },
-    or(arg) {
-      return union([this, arg]);
-    },
-    and(arg) {
-      return intersection(this, arg);
-    },
-    transform(tx) {
-      return pipe(this, transform(tx));
-    },
-    default(d) {
-      return _default2(this, d);
-    },
-    prefault(d) {
-      return prefault(this, d);
-    },
-    catch(params) {
-      return _catch2(this, params);
-    },
-    pipe(target) {
-      return pipe(this, target);
-    },
-    readonly() {
-      return readonly(this);
-    },
-    describe(description) {
-      let cl = this.clone();
-      return globalRegistry.add(cl, { description }), cl;
-    },
-    meta(...args) {
-      if (args.length === 0)
-        return globalRegistry.get(this);
-      let cl = this.clone();
-      return globalRegistry.add(cl, args[0]), cl;
-    },
-    isOptional() {
-      return this.safeParse(void 0).success;
-    },
-    isNullable() {
-      return this.safeParse(null).success;
-    },
-    apply(fn, ...args) {
-      return args.length === 0 ? fn(this) : fn(this, ...args);
-    },
-    // Overrides core's `~standard` to add `jsonSchema`. Must stay a prototype entry: redefining it per instance demotes instances to dictionary mode.
-    get "~standard"() {
-      return util_exports.hide(this, "~standard", {
-        ...standardProps(this),
-        jsonSchema: {
-          input: createStandardJSONSchemaMethod(this, "input"),
-          output: createStandardJSONSchemaMethod(this, "output")
-        }
-      });
-    },
-    set "~standard"(value) {
-      util_exports.own(this, "~standard", value);
-    },
-    parse: function _parse2(data, params) {
-      return parse2(this, data, params, { callee: _parse2 });
-    },
-    parseAsync: async function _parseAsync2(data, params) {
-      return await parseAsync2(this, data, params, { callee: _parseAsync2 });
-    },
-    safeParse(data, params) {
-      return safeParse2(this, data, params);
-    },
-    async safeParseAsync(data, params) {
-      return safeParseAsync2(this, data, params);
-    },
-    // `spa` is an alias: same function object as `safeParseAsync`, as before.
-    get spa() {
-      return this?.safeParseAsync;
-    },
-    set spa(value) {
-      util_exports.own(this, "spa", value);
-    },
-    validate(data, params) {
-      return validate(this, data, params);
-    },
-    validateAsync(data, params) {
-      return validateAsync(this, data, params);
-    },
-    encode: function _encode2(data, params) {
-      return encode2(this, data, params, { callee: _encode2 });
-    },
-    decode: function _decode2(data, params) {
-      return decode2(this, data, params, { callee: _decode2 });
-    },
-    encodeAsync: async function _encodeAsync2(data, params) {
-      return await encodeAsync2(this, data, params, { callee: _encodeAsync2 });
-    },
-    decodeAsync: async function _decodeAsync2(data, params) {
-      return await decodeAsync2(this, data, params, { callee: _decodeAsync2 });
-    },
-    safeEncode(data, params) {
-      return safeEncode2(this, data, params);
-    },
-    safeDecode(data, params) {
-      return safeDecode2(this, data, params);
-    },
-    async safeEncodeAsync(data, params) {
-      return safeEncodeAsync2(this, data, params);
-    },
-    async safeDecodeAsync(data, params) {
-      return safeDecodeAsync2(this, data, params);
-    },
-    toJSONSchema(params) {
-      return createToJSONSchemaMethod(this, {})(params);
-    },
-    // Reads through to the registry on every access, so it must not cache.
-    get description() {
-      return globalRegistry.get(this)?.description;
-    },
-    // No setter: `schema._def = x` throws, as it did when `_def` was a non-writable own property.
-    get _def() {
-      return this._zod.def;
+  var ZodType = /* @__PURE__ */ $constructor("ZodType", (inst, def) => ($ZodType.init(inst, def), Object.assign(inst["~standard"], {
+    jsonSchema: {
+      input: createStandardJSONSchemaMethod(inst, "input"),
+      output: createStandardJSONSchemaMethod(inst, "output")
     }
-  }), _ZodString = /* @__PURE__ */ $constructor(
-    "_ZodString",
-    (inst, def) => {
-      $ZodString.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => stringProcessor(inst, ctx, json2, params);
+  }), inst.toJSONSchema = createToJSONSchemaMethod(inst, {}), inst.def = def, inst.type = def.type, Object.defineProperty(inst, "_def", { value: def }), inst.check = (...checks) => inst.clone(util_exports.mergeDefs(def, {
+    checks: [
+      ...def.checks ?? [],
+      ...checks.map((ch) => typeof ch == "function" ? { _zod: { check: ch, def: { check: "custom" }, onattach: [] } } : ch)
+    ]
+  }), {
+    parent: !0
+  }), inst.with = inst.check, inst.clone = (def2, params) => clone(inst, def2, params), inst.brand = () => inst, inst.register = ((reg, meta3) => (reg.add(inst, meta3), inst)), inst.parse = (data, params) => parse2(inst, data, params, { callee: inst.parse }), inst.safeParse = (data, params) => safeParse2(inst, data, params), inst.parseAsync = async (data, params) => parseAsync2(inst, data, params, { callee: inst.parseAsync }), inst.safeParseAsync = async (data, params) => safeParseAsync2(inst, data, params), inst.spa = inst.safeParseAsync, inst.encode = (data, params) => encode2(inst, data, params), inst.decode = (data, params) => decode2(inst, data, params), inst.encodeAsync = async (data, params) => encodeAsync2(inst, data, params), inst.decodeAsync = async (data, params) => decodeAsync2(inst, data, params), inst.safeEncode = (data, params) => safeEncode2(inst, data, params), inst.safeDecode = (data, params) => safeDecode2(inst, data, params), inst.safeEncodeAsync = async (data, params) => safeEncodeAsync2(inst, data, params), inst.safeDecodeAsync = async (data, params) => safeDecodeAsync2(inst, data, params), inst.refine = (check2, params) => inst.check(refine(check2, params)), inst.superRefine = (refinement) => inst.check(superRefine(refinement)), inst.overwrite = (fn) => inst.check(_overwrite(fn)), inst.optional = () => optional(inst), inst.exactOptional = () => exactOptional(inst), inst.nullable = () => nullable(inst), inst.nullish = () => optional(nullable(inst)), inst.nonoptional = (params) => nonoptional(inst, params), inst.array = () => array(inst), inst.or = (arg) => union([inst, arg]), inst.and = (arg) => intersection(inst, arg), inst.transform = (tx) => pipe(inst, transform(tx)), inst.default = (def2) => _default2(inst, def2), inst.prefault = (def2) => prefault(inst, def2), inst.catch = (params) => _catch2(inst, params), inst.pipe = (target) => pipe(inst, target), inst.readonly = () => readonly(inst), inst.describe = (description) => {
+    let cl = inst.clone();
+    return globalRegistry.add(cl, { description }), cl;
+  }, Object.defineProperty(inst, "description", {
+    get() {
+      return globalRegistry.get(inst)?.description;
     },
-    /* @__PURE__ */ util_exports.derived({
-      format: (inst) => aggregateChecks(inst).format ?? null,
-      minLength: (inst) => aggregateChecks(inst).minimum ?? null,
-      maxLength: (inst) => aggregateChecks(inst).maximum ?? null
-    }, {
-      regex(...args) {
-        return this.check(_regex(...args));
-      },
-      includes(...args) {
-        return this.check(_includes(...args));
-      },
-      startsWith(...args) {
-        return this.check(_startsWith(...args));
-      },
-      endsWith(...args) {
-        return this.check(_endsWith(...args));
-      },
-      min(...args) {
-        return this.check(_minLength(...args));
-      },
-      max(...args) {
-        return this.check(_maxLength(...args));
-      },
-      length(...args) {
-        return this.check(_length(...args));
-      },
-      nonempty(...args) {
-        return this.check(_minLength(1, ...args));
-      },
-      lowercase(params) {
-        return this.check(_lowercase(params));
-      },
-      uppercase(params) {
-        return this.check(_uppercase(params));
-      },
-      trim() {
-        return this.check(_trim());
-      },
-      normalize(...args) {
-        return this.check(_normalize(...args));
-      },
-      toLowerCase() {
-        return this.check(_toLowerCase());
-      },
-      toUpperCase() {
-        return this.check(_toUpperCase());
-      },
-      slugify() {
-        return this.check(_slugify());
-      }
-    })
-  ), ZodString = /* @__PURE__ */ $constructor("ZodString", (inst, def) => {
-    $ZodString.init(inst, def), _ZodString.init(inst, def);
-  }, {
-    email(params) {
-      return this.check(_email(ZodEmail, params));
-    },
-    url(params) {
-      return this.check(_url(ZodURL, params));
-    },
-    jwt(params) {
-      return this.check(_jwt(ZodJWT, params));
-    },
-    emoji(params) {
-      return this.check(_emoji2(ZodEmoji, params));
-    },
-    guid(params) {
-      return this.check(_guid(ZodGUID, params));
-    },
-    uuid(params) {
-      return this.check(_uuid(ZodUUID, params));
-    },
-    uuidv4(params) {
-      return this.check(_uuidv4(ZodUUID, params));
-    },
-    uuidv6(params) {
-      return this.check(_uuidv6(ZodUUID, params));
-    },
-    uuidv7(params) {
-      return this.check(_uuidv7(ZodUUID, params));
-    },
-    nanoid(params) {
-      return this.check(_nanoid(ZodNanoID, params));
-    },
-    cuid(params) {
-      return this.check(_cuid(ZodCUID, params));
-    },
-    cuid2(params) {
-      return this.check(_cuid2(ZodCUID2, params));
-    },
-    ulid(params) {
-      return this.check(_ulid(ZodULID, params));
-    },
-    base64(params) {
-      return this.check(_base64(ZodBase64, params));
-    },
-    base64url(params) {
-      return this.check(_base64url(ZodBase64URL, params));
-    },
-    xid(params) {
-      return this.check(_xid(ZodXID, params));
-    },
-    ksuid(params) {
-      return this.check(_ksuid(ZodKSUID, params));
-    },
-    ipv4(params) {
-      return this.check(_ipv4(ZodIPv4, params));
-    },
-    ipv6(params) {
-      return this.check(_ipv6(ZodIPv6, params));
-    },
-    cidrv4(params) {
-      return this.check(_cidrv4(ZodCIDRv4, params));
-    },
-    cidrv6(params) {
-      return this.check(_cidrv6(ZodCIDRv6, params));
-    },
-    e164(params) {
-      return this.check(_e164(ZodE164, params));
-    },
-    datetime(params) {
-      return this.check(_isoDateTime(ZodISODateTime, params));
-    },
-    date(params) {
-      return this.check(_isoDate(ZodISODate, params));
-    },
-    time(params) {
-      return this.check(_isoTime(ZodISOTime, params));
-    },
-    duration(params) {
-      return this.check(_isoDuration(ZodISODuration, params));
-    }
+    configurable: !0
+  }), inst.meta = (...args) => {
+    if (args.length === 0)
+      return globalRegistry.get(inst);
+    let cl = inst.clone();
+    return globalRegistry.add(cl, args[0]), cl;
+  }, inst.isOptional = () => inst.safeParse(void 0).success, inst.isNullable = () => inst.safeParse(null).success, inst.apply = (fn) => fn(inst), inst)), _ZodString = /* @__PURE__ */ $constructor("_ZodString", (inst, def) => {
+    $ZodString.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => stringProcessor(inst, ctx, json2, params);
+    let bag = inst._zod.bag;
+    inst.format = bag.format ?? null, inst.minLength = bag.minimum ?? null, inst.maxLength = bag.maximum ?? null, inst.regex = (...args) => inst.check(_regex(...args)), inst.includes = (...args) => inst.check(_includes(...args)), inst.startsWith = (...args) => inst.check(_startsWith(...args)), inst.endsWith = (...args) => inst.check(_endsWith(...args)), inst.min = (...args) => inst.check(_minLength(...args)), inst.max = (...args) => inst.check(_maxLength(...args)), inst.length = (...args) => inst.check(_length(...args)), inst.nonempty = (...args) => inst.check(_minLength(1, ...args)), inst.lowercase = (params) => inst.check(_lowercase(params)), inst.uppercase = (params) => inst.check(_uppercase(params)), inst.trim = () => inst.check(_trim()), inst.normalize = (...args) => inst.check(_normalize(...args)), inst.toLowerCase = () => inst.check(_toLowerCase()), inst.toUpperCase = () => inst.check(_toUpperCase()), inst.slugify = () => inst.check(_slugify());
+  }), ZodString = /* @__PURE__ */ $constructor("ZodString", (inst, def) => {
+    $ZodString.init(inst, def), _ZodString.init(inst, def), inst.email = (params) => inst.check(_email(ZodEmail, params)), inst.url = (params) => inst.check(_url(ZodURL, params)), inst.jwt = (params) => inst.check(_jwt(ZodJWT, params)), inst.emoji = (params) => inst.check(_emoji2(ZodEmoji, params)), inst.guid = (params) => inst.check(_guid(ZodGUID, params)), inst.uuid = (params) => inst.check(_uuid(ZodUUID, params)), inst.uuidv4 = (params) => inst.check(_uuidv4(ZodUUID, params)), inst.uuidv6 = (params) => inst.check(_uuidv6(ZodUUID, params)), inst.uuidv7 = (params) => inst.check(_uuidv7(ZodUUID, params)), inst.nanoid = (params) => inst.check(_nanoid(ZodNanoID, params)), inst.guid = (params) => inst.check(_guid(ZodGUID, params)), inst.cuid = (params) => inst.check(_cuid(ZodCUID, params)), inst.cuid2 = (params) => inst.check(_cuid2(ZodCUID2, params)), inst.ulid = (params) => inst.check(_ulid(ZodULID, params)), inst.base64 = (params) => inst.check(_base64(ZodBase64, params)), inst.base64url = (params) => inst.check(_base64url(ZodBase64URL, params)), inst.xid = (params) => inst.check(_xid(ZodXID, params)), inst.ksuid = (params) => inst.check(_ksuid(ZodKSUID, params)), inst.ipv4 = (params) => inst.check(_ipv4(ZodIPv4, params)), inst.ipv6 = (params) => inst.check(_ipv6(ZodIPv6, params)), inst.cidrv4 = (params) => inst.check(_cidrv4(ZodCIDRv4, params)), inst.cidrv6 = (params) => inst.check(_cidrv6(ZodCIDRv6, params)), inst.e164 = (params) => inst.check(_e164(ZodE164, params)), inst.datetime = (params) => inst.check(datetime2(params)), inst.date = (params) => inst.check(date2(params)), inst.time = (params) => inst.check(time2(params)), inst.duration = (params) => inst.check(duration2(params));
   });
   function string2(params) {
     return _string(ZodString, params);
   }
   var ZodStringFormat = /* @__PURE__ */ $constructor("ZodStringFormat", (inst, def) => {
     $ZodStringFormat.init(inst, def), _ZodString.init(inst, def);
-  }), ZodISODateTime = /* @__PURE__ */ $constructor("ZodISODateTime", (inst, def) => {
-    $ZodISODateTime.init(inst, def), ZodStringFormat.init(inst, def);
-  }), ZodISODate = /* @__PURE__ */ $constructor("ZodISODate", (inst, def) => {
-    $ZodISODate.init(inst, def), ZodStringFormat.init(inst, def);
-  }), ZodISOTime = /* @__PURE__ */ $constructor("ZodISOTime", (inst, def) => {
-    $ZodISOTime.init(inst, def), ZodStringFormat.init(inst, def);
-  }), ZodISODuration = /* @__PURE__ */ $constructor("ZodISODuration", (inst, def) => {
-    $ZodISODuration.init(inst, def), ZodStringFormat.init(inst, def);
   }), ZodEmail = /* @__PURE__ */ $constructor("ZodEmail", (inst, def) => {
     $ZodEmail.init(inst, def), ZodStringFormat.init(inst, def);
   });
@@ -13853,8 +9610,8 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   }
   function httpUrl(params) {
     return _url(ZodURL, {
-      protocol: httpProtocol,
-      hostname: domain,
+      protocol: /^https?$/,
+      hostname: regexes_exports.domain,
       ...util_exports.normalizeParams(params)
     });
   }
@@ -13948,18 +9705,6 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   function e1642(params) {
     return _e164(ZodE164, params);
   }
-  var ZodCreditCard = /* @__PURE__ */ $constructor("ZodCreditCard", (inst, def) => {
-    $ZodCreditCard.init(inst, def), ZodStringFormat.init(inst, def);
-  });
-  function creditCard2(params) {
-    return _creditCard(ZodCreditCard, params);
-  }
-  var ZodIBAN = /* @__PURE__ */ $constructor("ZodIBAN", (inst, def) => {
-    $ZodIBAN.init(inst, def), ZodStringFormat.init(inst, def);
-  });
-  function iban2(params) {
-    return _iban(ZodIBAN, params);
-  }
   var ZodJWT = /* @__PURE__ */ $constructor("ZodJWT", (inst, def) => {
     $ZodJWT.init(inst, def), ZodStringFormat.init(inst, def);
   });
@@ -13973,13 +9718,10 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     return _stringFormat(ZodCustomStringFormat, format2, fnOrRegex, _params);
   }
   function hostname2(_params) {
-    return _stringFormat(ZodCustomStringFormat, "hostname", hostname, _params);
+    return _stringFormat(ZodCustomStringFormat, "hostname", regexes_exports.hostname, _params);
   }
   function hex2(_params) {
-    return _stringFormat(ZodCustomStringFormat, "hex", hex, _params);
-  }
-  function currencyCode2(_params) {
-    return _stringFormat(ZodCustomStringFormat, "currency_code", currencyCode, _params);
+    return _stringFormat(ZodCustomStringFormat, "hex", regexes_exports.hex, _params);
   }
   function hash(alg, params) {
     let enc = params?.enc ?? "hex", format2 = `${alg}_${enc}`, regex = regexes_exports[format2];
@@ -13987,73 +9729,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       throw new Error(`Unrecognized hash format: ${format2}`);
     return _stringFormat(ZodCustomStringFormat, format2, regex, params);
   }
-  var ZodNumber = /* @__PURE__ */ $constructor(
-    "ZodNumber",
-    (inst, def) => {
-      $ZodNumber.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => numberProcessor(inst, ctx, json2, params), inst.isFinite = !0;
-    },
-    /* @__PURE__ */ util_exports.derived({
-      minValue: (inst) => {
-        let { minimum, exclusiveMinimum } = aggregateChecks(inst);
-        return Math.max(minimum ?? Number.NEGATIVE_INFINITY, exclusiveMinimum ?? Number.NEGATIVE_INFINITY);
-      },
-      maxValue: (inst) => {
-        let { maximum, exclusiveMaximum } = aggregateChecks(inst);
-        return Math.min(maximum ?? Number.POSITIVE_INFINITY, exclusiveMaximum ?? Number.POSITIVE_INFINITY);
-      },
-      isInt: (inst) => {
-        let { isInt, multipleOf } = aggregateChecks(inst);
-        return !!isInt || !!multipleOf?.some(Number.isSafeInteger);
-      },
-      format: (inst) => aggregateChecks(inst).format ?? null
-    }, {
-      gt(value, params) {
-        return this.check(_gt(value, params));
-      },
-      gte(value, params) {
-        return this.check(_gte(value, params));
-      },
-      min(value, params) {
-        return this.check(_gte(value, params));
-      },
-      lt(value, params) {
-        return this.check(_lt(value, params));
-      },
-      lte(value, params) {
-        return this.check(_lte(value, params));
-      },
-      max(value, params) {
-        return this.check(_lte(value, params));
-      },
-      int(params) {
-        return this.check(int(params));
-      },
-      safe(params) {
-        return this.check(int(params));
-      },
-      positive(params) {
-        return this.check(_gt(0, params));
-      },
-      nonnegative(params) {
-        return this.check(_gte(0, params));
-      },
-      negative(params) {
-        return this.check(_lt(0, params));
-      },
-      nonpositive(params) {
-        return this.check(_lte(0, params));
-      },
-      multipleOf(value, params) {
-        return this.check(_multipleOf(value, params));
-      },
-      step(value, params) {
-        return this.check(_multipleOf(value, params));
-      },
-      finite() {
-        return this;
-      }
-    })
-  );
+  var ZodNumber = /* @__PURE__ */ $constructor("ZodNumber", (inst, def) => {
+    $ZodNumber.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => numberProcessor(inst, ctx, json2, params), inst.gt = (value, params) => inst.check(_gt(value, params)), inst.gte = (value, params) => inst.check(_gte(value, params)), inst.min = (value, params) => inst.check(_gte(value, params)), inst.lt = (value, params) => inst.check(_lt(value, params)), inst.lte = (value, params) => inst.check(_lte(value, params)), inst.max = (value, params) => inst.check(_lte(value, params)), inst.int = (params) => inst.check(int(params)), inst.safe = (params) => inst.check(int(params)), inst.positive = (params) => inst.check(_gt(0, params)), inst.nonnegative = (params) => inst.check(_gte(0, params)), inst.negative = (params) => inst.check(_lt(0, params)), inst.nonpositive = (params) => inst.check(_lte(0, params)), inst.multipleOf = (value, params) => inst.check(_multipleOf(value, params)), inst.step = (value, params) => inst.check(_multipleOf(value, params)), inst.finite = () => inst;
+    let bag = inst._zod.bag;
+    inst.minValue = Math.max(bag.minimum ?? Number.NEGATIVE_INFINITY, bag.exclusiveMinimum ?? Number.NEGATIVE_INFINITY) ?? null, inst.maxValue = Math.min(bag.maximum ?? Number.POSITIVE_INFINITY, bag.exclusiveMaximum ?? Number.POSITIVE_INFINITY) ?? null, inst.isInt = (bag.format ?? "").includes("int") || Number.isSafeInteger(bag.multipleOf ?? 0.5), inst.isFinite = !0, inst.format = bag.format ?? null;
+  });
   function number2(params) {
     return _number(ZodNumber, params);
   }
@@ -14081,51 +9761,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   function boolean2(params) {
     return _boolean(ZodBoolean, params);
   }
-  var ZodBigInt = /* @__PURE__ */ $constructor(
-    "ZodBigInt",
-    (inst, def) => {
-      $ZodBigInt.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => bigintProcessor(inst, ctx, json2, params);
-    },
-    /* @__PURE__ */ util_exports.derived({
-      minValue: (inst) => aggregateChecks(inst).minimum ?? null,
-      maxValue: (inst) => aggregateChecks(inst).maximum ?? null,
-      format: (inst) => aggregateChecks(inst).format ?? null
-    }, {
-      gte(value, params) {
-        return this.check(_gte(value, params));
-      },
-      min(value, params) {
-        return this.check(_gte(value, params));
-      },
-      gt(value, params) {
-        return this.check(_gt(value, params));
-      },
-      lt(value, params) {
-        return this.check(_lt(value, params));
-      },
-      lte(value, params) {
-        return this.check(_lte(value, params));
-      },
-      max(value, params) {
-        return this.check(_lte(value, params));
-      },
-      positive(params) {
-        return this.check(_gt(BigInt(0), params));
-      },
-      negative(params) {
-        return this.check(_lt(BigInt(0), params));
-      },
-      nonpositive(params) {
-        return this.check(_lte(BigInt(0), params));
-      },
-      nonnegative(params) {
-        return this.check(_gte(BigInt(0), params));
-      },
-      multipleOf(value, params) {
-        return this.check(_multipleOf(value, params));
-      }
-    })
-  );
+  var ZodBigInt = /* @__PURE__ */ $constructor("ZodBigInt", (inst, def) => {
+    $ZodBigInt.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => bigintProcessor(inst, ctx, json2, params), inst.gte = (value, params) => inst.check(_gte(value, params)), inst.min = (value, params) => inst.check(_gte(value, params)), inst.gt = (value, params) => inst.check(_gt(value, params)), inst.gte = (value, params) => inst.check(_gte(value, params)), inst.min = (value, params) => inst.check(_gte(value, params)), inst.lt = (value, params) => inst.check(_lt(value, params)), inst.lte = (value, params) => inst.check(_lte(value, params)), inst.max = (value, params) => inst.check(_lte(value, params)), inst.positive = (params) => inst.check(_gt(BigInt(0), params)), inst.negative = (params) => inst.check(_lt(BigInt(0), params)), inst.nonpositive = (params) => inst.check(_lte(BigInt(0), params)), inst.nonnegative = (params) => inst.check(_gte(BigInt(0), params)), inst.multipleOf = (value, params) => inst.check(_multipleOf(value, params));
+    let bag = inst._zod.bag;
+    inst.minValue = bag.minimum ?? null, inst.maxValue = bag.maximum ?? null, inst.format = bag.format ?? null;
+  });
   function bigint2(params) {
     return _bigint(ZodBigInt, params);
   }
@@ -14180,43 +9820,16 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   function _void2(params) {
     return _void(ZodVoid, params);
   }
-  var ZodDate = /* @__PURE__ */ $constructor(
-    "ZodDate",
-    (inst, def) => {
-      $ZodDate.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => dateProcessor(inst, ctx, json2, params), inst.min = (value, params) => inst.check(_gte(value, params)), inst.max = (value, params) => inst.check(_lte(value, params));
-    },
-    /* @__PURE__ */ util_exports.derived({
-      minDate: (inst) => {
-        let { minimum } = aggregateChecks(inst);
-        return minimum ? new Date(minimum) : null;
-      },
-      maxDate: (inst) => {
-        let { maximum } = aggregateChecks(inst);
-        return maximum ? new Date(maximum) : null;
-      }
-    }, {})
-  );
-  function date2(params) {
+  var ZodDate = /* @__PURE__ */ $constructor("ZodDate", (inst, def) => {
+    $ZodDate.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => dateProcessor(inst, ctx, json2, params), inst.min = (value, params) => inst.check(_gte(value, params)), inst.max = (value, params) => inst.check(_lte(value, params));
+    let c = inst._zod.bag;
+    inst.minDate = c.minimum ? new Date(c.minimum) : null, inst.maxDate = c.maximum ? new Date(c.maximum) : null;
+  });
+  function date3(params) {
     return _date(ZodDate, params);
   }
   var ZodArray = /* @__PURE__ */ $constructor("ZodArray", (inst, def) => {
-    _ensureDefaultMemoizer(), $ZodArray.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => arrayProcessor(inst, ctx, json2, params), inst.element = def.element;
-  }, {
-    min(n, params) {
-      return this.check(_minLength(n, params));
-    },
-    nonempty(params) {
-      return this.check(_minLength(1, params));
-    },
-    max(n, params) {
-      return this.check(_maxLength(n, params));
-    },
-    length(n, params) {
-      return this.check(_length(n, params));
-    },
-    unwrap() {
-      return this.element;
-    }
+    $ZodArray.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => arrayProcessor(inst, ctx, json2, params), inst.element = def.element, inst.min = (minLength, params) => inst.check(_minLength(minLength, params)), inst.nonempty = (params) => inst.check(_minLength(1, params)), inst.max = (maxLength, params) => inst.check(_maxLength(maxLength, params)), inst.length = (len, params) => inst.check(_length(len, params)), inst.unwrap = () => inst.element;
   });
   function array(element, params) {
     return _array(ZodArray, element, params);
@@ -14226,50 +9839,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     return _enum2(Object.keys(shape));
   }
   var ZodObject = /* @__PURE__ */ $constructor("ZodObject", (inst, def) => {
-    _ensureDefaultMemoizer(), $ZodObjectJIT.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => objectProcessor(inst, ctx, json2, params), util_exports.installLazyProp(inst, "shape", (self) => self._zod.def.shape, !1);
-  }, {
-    keyof() {
-      return _enum2(Object.keys(this._zod.def.shape));
-    },
-    catchall(catchall) {
-      return this.clone(util_exports.mergeDefs(this._zod.def, { catchall }));
-    },
-    passthrough() {
-      return this.clone(util_exports.mergeDefs(this._zod.def, { catchall: unknown() }));
-    },
-    loose() {
-      return this.clone(util_exports.mergeDefs(this._zod.def, { catchall: unknown() }));
-    },
-    strict() {
-      return this.clone(util_exports.mergeDefs(this._zod.def, { catchall: never() }));
-    },
-    strip() {
-      return this.clone(util_exports.mergeDefs(this._zod.def, { catchall: void 0 }));
-    },
-    extend(incoming) {
-      return util_exports.extend(this, incoming);
-    },
-    safeExtend(incoming) {
-      return util_exports.safeExtend(this, incoming);
-    },
-    merge(other) {
-      return util_exports.merge(this, other);
-    },
-    pick(mask) {
-      return util_exports.pick(this, mask);
-    },
-    omit(mask) {
-      return util_exports.omit(this, mask);
-    },
-    partial(...args) {
-      return util_exports.partial(ZodOptional, this, args[0]);
-    },
-    exactPartial(...args) {
-      return util_exports.partial(ZodExactOptional, this, args[0], "exactPartial");
-    },
-    required(...args) {
-      return util_exports.required(ZodNonOptional, this, args[0]);
-    }
+    $ZodObjectJIT.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => objectProcessor(inst, ctx, json2, params), util_exports.defineLazy(inst, "shape", () => def.shape), inst.keyof = () => _enum2(Object.keys(inst._zod.def.shape)), inst.catchall = (catchall) => inst.clone({ ...inst._zod.def, catchall }), inst.passthrough = () => inst.clone({ ...inst._zod.def, catchall: unknown() }), inst.loose = () => inst.clone({ ...inst._zod.def, catchall: unknown() }), inst.strict = () => inst.clone({ ...inst._zod.def, catchall: never() }), inst.strip = () => inst.clone({ ...inst._zod.def, catchall: void 0 }), inst.extend = (incoming) => util_exports.extend(inst, incoming), inst.safeExtend = (incoming) => util_exports.safeExtend(inst, incoming), inst.merge = (other) => util_exports.merge(inst, other), inst.pick = (mask) => util_exports.pick(inst, mask), inst.omit = (mask) => util_exports.omit(inst, mask), inst.partial = (...args) => util_exports.partial(ZodOptional, inst, args[0]), inst.required = (...args) => util_exports.required(ZodNonOptional, inst, args[0]);
   });
   function object(shape, params) {
     let def = {
@@ -14338,23 +9908,10 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     });
   }
   var ZodTuple = /* @__PURE__ */ $constructor("ZodTuple", (inst, def) => {
-    _ensureDefaultMemoizer(), $ZodTuple.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => tupleProcessor(inst, ctx, json2, params);
-  }, {
-    rest(rest) {
-      return this.clone({
-        ...this._zod.def,
-        rest
-      });
-    },
-    partial() {
-      let def = this._zod.def;
-      if (def.checks?.length)
-        throw new Error(".partial() cannot be used on tuple schemas containing refinements");
-      return this.clone({
-        ...def,
-        items: def.items.map((item) => new ZodOptional({ type: "optional", innerType: item }))
-      });
-    }
+    $ZodTuple.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => tupleProcessor(inst, ctx, json2, params), inst.rest = (rest) => inst.clone({
+      ...inst._zod.def,
+      rest
+    });
   });
   function tuple(items, _paramsOrRest, _params) {
     let hasRest = _paramsOrRest instanceof $ZodType, params = hasRest ? _params : _paramsOrRest, rest = hasRest ? _paramsOrRest : null;
@@ -14366,15 +9923,10 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     });
   }
   var ZodRecord = /* @__PURE__ */ $constructor("ZodRecord", (inst, def) => {
-    _ensureDefaultMemoizer(), $ZodRecord.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => recordProcessor(inst, ctx, json2, params), inst.keyType = def.keyType, inst.valueType = def.valueType;
+    $ZodRecord.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => recordProcessor(inst, ctx, json2, params), inst.keyType = def.keyType, inst.valueType = def.valueType;
   });
   function record(keyType, valueType, params) {
-    return !valueType || !valueType._zod ? new ZodRecord({
-      type: "record",
-      keyType: string2(),
-      valueType: keyType,
-      ...util_exports.normalizeParams(valueType)
-    }) : new ZodRecord({
+    return new ZodRecord({
       type: "record",
       keyType,
       valueType,
@@ -14382,12 +9934,12 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     });
   }
   function partialRecord(keyType, valueType, params) {
-    return new ZodRecord({
+    let k = clone(keyType);
+    return k._zod.values = void 0, new ZodRecord({
       type: "record",
-      keyType,
+      keyType: k,
       valueType,
-      ...util_exports.normalizeParams(params),
-      partial: !0
+      ...util_exports.normalizeParams(params)
     });
   }
   function looseRecord(keyType, valueType, params) {
@@ -14400,7 +9952,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     });
   }
   var ZodMap = /* @__PURE__ */ $constructor("ZodMap", (inst, def) => {
-    _ensureDefaultMemoizer(), $ZodMap.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => mapProcessor(inst, ctx, json2, params), inst.keyType = def.keyType, inst.valueType = def.valueType, inst.min = (...args) => inst.check(_minSize(...args)), inst.nonempty = (params) => inst.check(_minSize(1, params)), inst.max = (...args) => inst.check(_maxSize(...args)), inst.size = (...args) => inst.check(_size(...args));
+    $ZodMap.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => mapProcessor(inst, ctx, json2, params), inst.keyType = def.keyType, inst.valueType = def.valueType, inst.min = (...args) => inst.check(_minSize(...args)), inst.nonempty = (params) => inst.check(_minSize(1, params)), inst.max = (...args) => inst.check(_maxSize(...args)), inst.size = (...args) => inst.check(_size(...args));
   });
   function map(keyType, valueType, params) {
     return new ZodMap({
@@ -14411,7 +9963,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     });
   }
   var ZodSet = /* @__PURE__ */ $constructor("ZodSet", (inst, def) => {
-    _ensureDefaultMemoizer(), $ZodSet.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => setProcessor(inst, ctx, json2, params), inst.min = (...args) => inst.check(_minSize(...args)), inst.nonempty = (params) => inst.check(_minSize(1, params)), inst.max = (...args) => inst.check(_maxSize(...args)), inst.size = (...args) => inst.check(_size(...args));
+    $ZodSet.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => setProcessor(inst, ctx, json2, params), inst.min = (...args) => inst.check(_minSize(...args)), inst.nonempty = (params) => inst.check(_minSize(1, params)), inst.max = (...args) => inst.check(_maxSize(...args)), inst.size = (...args) => inst.check(_size(...args));
   });
   function set(valueType, params) {
     return new ZodSet({
@@ -14421,7 +9973,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     });
   }
   var ZodEnum = /* @__PURE__ */ $constructor("ZodEnum", (inst, def) => {
-    $ZodEnum.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => enumProcessor(inst, ctx, json2, params), inst.enum = def.entries, inst.options = [...inst._zod.values];
+    $ZodEnum.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => enumProcessor(inst, ctx, json2, params), inst.enum = def.entries, inst.options = Object.values(def.entries);
     let keys = new Set(Object.keys(def.entries));
     inst.extract = (values, params) => {
       let newEntries = {};
@@ -14483,13 +10035,13 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     });
   }
   var ZodFile = /* @__PURE__ */ $constructor("ZodFile", (inst, def) => {
-    $ZodFile.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => fileProcessor(inst, ctx, json2, params), inst.min = (size, params) => inst.check(_minSize(size, params)), inst.max = (size, params) => inst.check(_maxSize(size, params)), inst.mime = (types, params) => inst.check(_mime(Array.isArray(types) ? types : [types], params));
+    $ZodFile.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => fileProcessor(inst, ctx, json2, params), inst.min = (size, params) => inst.check(_minSize(size, params)), inst.max = (size, params) => inst.check(_maxSize(size, params)), inst.mime = (types2, params) => inst.check(_mime(Array.isArray(types2) ? types2 : [types2], params));
   });
   function file(params) {
     return _file(ZodFile, params);
   }
   var ZodTransform = /* @__PURE__ */ $constructor("ZodTransform", (inst, def) => {
-    _ensureDefaultMemoizer(), $ZodTransform.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => transformProcessor(inst, ctx, json2, params), inst._zod.parse = (payload, _ctx) => {
+    $ZodTransform.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => transformProcessor(inst, ctx, json2, params), inst._zod.parse = (payload, _ctx) => {
       if (_ctx.direction === "backward")
         throw new $ZodEncodeError(inst.constructor.name);
       payload.addIssue = (issue2) => {
@@ -14497,11 +10049,11 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
           payload.issues.push(util_exports.issue(issue2, payload.value, def));
         else {
           let _issue = issue2;
-          _issue.fatal && (_issue.continue = !1), _issue.code ?? (_issue.code = "custom"), "input" in _issue || (_issue.input = payload.value), _issue.inst ?? (_issue.inst = inst), payload.issues.push(util_exports.issue(_issue));
+          _issue.fatal && (_issue.continue = !1), _issue.code ?? (_issue.code = "custom"), _issue.input ?? (_issue.input = payload.value), _issue.inst ?? (_issue.inst = inst), payload.issues.push(util_exports.issue(_issue));
         }
       };
-      let output2 = def.transform(payload.value, payload);
-      return output2 instanceof Promise ? output2.then((output3) => (payload.value = output3, payload)) : (payload.value = output2, payload);
+      let output = def.transform(payload.value, payload);
+      return output instanceof Promise ? output.then((output2) => (payload.value = output2, payload)) : (payload.value = output, payload);
     };
   });
   function transform(fn) {
@@ -14590,7 +10142,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     return new ZodCatch({
       type: "catch",
       innerType,
-      catchValue: typeof catchValue == "function" ? catchValue : util_exports.constantCatch(catchValue)
+      catchValue: typeof catchValue == "function" ? catchValue : () => catchValue
     });
   }
   var ZodNaN = /* @__PURE__ */ $constructor("ZodNaN", (inst, def) => {
@@ -14622,19 +10174,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       reverseTransform: params.encode
     });
   }
-  function invertCodec(codec2) {
-    let def = codec2._zod.def;
-    return new ZodCodec({
-      type: "pipe",
-      in: def.out,
-      out: def.in,
-      transform: def.reverseTransform,
-      reverseTransform: def.transform
-    });
-  }
-  var ZodPreprocess = /* @__PURE__ */ $constructor("ZodPreprocess", (inst, def) => {
-    ZodPipe.init(inst, def), $ZodPreprocess.init(inst, def);
-  }), ZodReadonly = /* @__PURE__ */ $constructor("ZodReadonly", (inst, def) => {
+  var ZodReadonly = /* @__PURE__ */ $constructor("ZodReadonly", (inst, def) => {
     $ZodReadonly.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => readonlyProcessor(inst, ctx, json2, params), inst.unwrap = () => inst._zod.def.innerType;
   });
   function readonly(innerType) {
@@ -14646,10 +10186,10 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   var ZodTemplateLiteral = /* @__PURE__ */ $constructor("ZodTemplateLiteral", (inst, def) => {
     $ZodTemplateLiteral.init(inst, def), ZodType.init(inst, def), inst._zod.processJSONSchema = (ctx, json2, params) => templateLiteralProcessor(inst, ctx, json2, params);
   });
-  function templateLiteral(parts, params) {
+  function templateLiteral(parts2, params) {
     return new ZodTemplateLiteral({
       type: "template_literal",
-      parts,
+      parts: parts2,
       ...util_exports.normalizeParams(params)
     });
   }
@@ -14697,18 +10237,12 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   function refine(fn, _params = {}) {
     return _refine(ZodCustom, fn, _params);
   }
-  function superRefine(fn, params) {
-    return _superRefine(fn, params);
+  function superRefine(fn) {
+    return _superRefine(fn);
   }
-  var describe2 = describe, meta2 = meta, ZodInstanceOf = /* @__PURE__ */ $constructor("ZodInstanceOf", (inst, def) => {
-    ZodCustom.init(inst, def);
-  }, {
-    properties(shape, params) {
-      return this.check(_properties(shape, params));
-    }
-  });
+  var describe2 = describe, meta2 = meta;
   function _instanceof(cls, params = {}) {
-    let inst = new ZodInstanceOf({
+    let inst = new ZodCustom({
       type: "custom",
       check: "custom",
       fn: (data) => data instanceof cls,
@@ -14735,11 +10269,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     return jsonSchema;
   }
   function preprocess(fn, schema) {
-    return new ZodPreprocess({
-      type: "pipe",
-      in: transform(fn),
-      out: schema
-    });
+    return pipe(transform(fn), schema);
   }
 
   // node_modules/zod/v4/classic/compat.js
@@ -14766,31 +10296,6 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   }
   var ZodFirstPartyTypeKind;
   ZodFirstPartyTypeKind || (ZodFirstPartyTypeKind = {});
-
-  // node_modules/zod/v4/classic/iso.js
-  var iso_exports = {};
-  __export(iso_exports, {
-    ZodISODate: () => ZodISODate,
-    ZodISODateTime: () => ZodISODateTime,
-    ZodISODuration: () => ZodISODuration,
-    ZodISOTime: () => ZodISOTime,
-    date: () => date3,
-    datetime: () => datetime2,
-    duration: () => duration2,
-    time: () => time2
-  });
-  function datetime2(params) {
-    return _isoDateTime(ZodISODateTime, params);
-  }
-  function date3(params) {
-    return _isoDate(ZodISODate, params);
-  }
-  function time2(params) {
-    return _isoTime(ZodISOTime, params);
-  }
-  function duration2(params) {
-    return _isoDuration(ZodISODuration, params);
-  }
 
   // node_modules/zod/v4/classic/from-json-schema.js
   var z = {
@@ -14872,12 +10377,6 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     let $schema = schema.$schema;
     return $schema === "https://json-schema.org/draft/2020-12/schema" ? "draft-2020-12" : $schema === "http://json-schema.org/draft-07/schema#" ? "draft-7" : $schema === "http://json-schema.org/draft-04/schema#" ? "draft-4" : defaultTarget ?? "draft-2020-12";
   }
-  function applyMinItems(items, minItems) {
-    return items.map((item, index) => index < minItems ? item : item.optional());
-  }
-  function decodeJSONPointerSegment(segment) {
-    return segment.replace(/~1/g, "/").replace(/~0/g, "~");
-  }
   function resolveRef(ref, ctx) {
     if (!ref.startsWith("#"))
       throw new Error("External $ref is not supported, only local refs (#/...) are allowed");
@@ -14886,167 +10385,13 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       return ctx.rootSchema;
     let defsKey = ctx.version === "draft-2020-12" ? "$defs" : "definitions";
     if (path[0] === defsKey) {
-      let key = path[1] === void 0 ? void 0 : decodeJSONPointerSegment(path[1]);
+      let key = path[1];
       if (!key || !ctx.defs[key])
         throw new Error(`Reference not found: ${ref}`);
       return ctx.defs[key];
     }
     throw new Error(`Reference not found: ${ref}`);
   }
-  function checkObjectGuards(objectSchema, guards) {
-    return z.transform((value) => value).check((payload) => {
-      let value = payload.value;
-      if (typeof value != "object" || value === null || Array.isArray(value))
-        return;
-      let keys = Object.getOwnPropertyNames(value);
-      if (guards.minProperties !== void 0 && keys.length < guards.minProperties && payload.issues.push({
-        origin: "object",
-        code: "too_small",
-        minimum: guards.minProperties,
-        inclusive: !0,
-        message: `Too small: expected object to have >=${guards.minProperties} properties`,
-        input: value,
-        inst: objectSchema,
-        continue: !0
-      }), guards.maxProperties !== void 0 && keys.length > guards.maxProperties && payload.issues.push({
-        origin: "object",
-        code: "too_big",
-        maximum: guards.maxProperties,
-        inclusive: !0,
-        message: `Too big: expected object to have <=${guards.maxProperties} properties`,
-        input: value,
-        inst: objectSchema,
-        continue: !0
-      }), guards.keySchema)
-        for (let key of keys) {
-          let result = guards.keySchema.safeParse(key);
-          result.success || payload.issues.push({
-            code: "invalid_key",
-            origin: "record",
-            issues: result.error.issues,
-            input: key,
-            path: [key],
-            continue: !0
-          });
-        }
-    }).pipe(objectSchema);
-  }
-  function canonicalKey(value, seen) {
-    if (value === null)
-      return "z";
-    let type = typeof value;
-    if (type !== "object") {
-      if (type === "number" && Number.isNaN(value))
-        return null;
-      let raw = String(value);
-      return `${type[0]}${raw.length}:${raw}`;
-    }
-    if (seen.has(value))
-      return null;
-    seen.add(value);
-    try {
-      if (Array.isArray(value)) {
-        let parts2 = [];
-        for (let item of value) {
-          let key = canonicalKey(item, seen);
-          if (key === null)
-            return null;
-          parts2.push(key);
-        }
-        return `a${parts2.length}:[${parts2.join(",")}]`;
-      }
-      let keys = Object.keys(value).sort(), parts = [];
-      for (let k of keys) {
-        let key = canonicalKey(value[k], seen);
-        if (key === null)
-          return null;
-        parts.push(`${k.length}:${k}=${key}`);
-      }
-      return `o${parts.length}:{${parts.join(",")}}`;
-    } finally {
-      seen.delete(value);
-    }
-  }
-  var SCHEMA_KEYWORDS = /* @__PURE__ */ new Set([
-    "items",
-    "prefixItems",
-    "additionalItems",
-    "additionalProperties",
-    "contains",
-    "propertyNames",
-    "not",
-    "if",
-    "then",
-    "else",
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "unevaluatedItems",
-    "unevaluatedProperties",
-    "contentSchema"
-  ]), SCHEMA_MAP_KEYWORDS = /* @__PURE__ */ new Set([
-    "properties",
-    "patternProperties",
-    "dependentSchemas",
-    "dependencies",
-    "$defs",
-    "definitions"
-  ]);
-  function containsRef(value) {
-    return typeof value != "object" || value === null ? !1 : Array.isArray(value) ? value.some(containsRef) : typeof value.$ref == "string" ? !0 : Object.entries(value).some(([key, sub]) => SCHEMA_KEYWORDS.has(key) ? containsRef(sub) : !SCHEMA_MAP_KEYWORDS.has(key) || typeof sub != "object" || sub === null ? !1 : Object.values(sub).some(containsRef));
-  }
-  function plural(n) {
-    return n === 1 ? "element" : "elements";
-  }
-  function checkArrayGuards(arraySchema, guards) {
-    return z.transform((value) => value).check((payload) => {
-      let items = payload.value;
-      if (Array.isArray(items)) {
-        if (guards.uniqueItems === !0) {
-          let firstSeen = /* @__PURE__ */ new Map();
-          for (let i = 0; i < items.length; i++) {
-            let key = canonicalKey(items[i], /* @__PURE__ */ new Set());
-            if (key === null)
-              continue;
-            let first = firstSeen.get(key);
-            if (first === void 0) {
-              firstSeen.set(key, i);
-              continue;
-            }
-            payload.issues.push({
-              code: "custom",
-              message: `Array items must be unique: element at index ${i} duplicates the one at index ${first}`,
-              input: items,
-              path: [i],
-              continue: !0
-            });
-          }
-        }
-        if (guards.containsSchema) {
-          let minContains = guards.minContains ?? 1, ceiling = guards.maxContains !== void 0 ? guards.maxContains + 1 : Number.POSITIVE_INFINITY, matches = 0;
-          for (let item of items)
-            if (guards.containsSchema.safeParse(item).success && ++matches >= ceiling)
-              break;
-          matches < minContains && payload.issues.push({
-            code: "custom",
-            message: `Array must contain at least ${minContains} matching ${plural(minContains)}; found ${matches}`,
-            input: items,
-            continue: !0
-          }), guards.maxContains !== void 0 && matches > guards.maxContains && payload.issues.push({
-            code: "custom",
-            message: `Array must contain at most ${guards.maxContains} matching ${plural(guards.maxContains)}`,
-            input: items,
-            continue: !0
-          });
-        }
-      }
-    }).pipe(arraySchema);
-  }
-  function getTupleRest(restSchema, ctx) {
-    if (restSchema !== !1)
-      return restSchema === void 0 || restSchema === !0 ? z.any() : convertSchema(restSchema, ctx);
-  }
-  var fullTime = /^(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
   function convertBaseSchema(schema, ctx) {
     if (schema.not !== void 0) {
       if (typeof schema.not == "object" && Object.keys(schema.not).length === 0)
@@ -15106,7 +10451,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
         let stringSchema = z.string();
         if (schema.format) {
           let format2 = schema.format;
-          format2 === "email" ? stringSchema = stringSchema.check(z.email()) : format2 === "uri" || format2 === "uri-reference" ? stringSchema = stringSchema.check(z.url()) : format2 === "uuid" || format2 === "guid" ? stringSchema = stringSchema.check(z.uuid()) : format2 === "date-time" ? stringSchema = stringSchema.check(z.iso.datetime({ offset: !0 })) : format2 === "date" ? stringSchema = stringSchema.check(z.iso.date()) : format2 === "time" ? stringSchema = stringSchema.check(z.regex(fullTime)) : format2 === "duration" ? stringSchema = stringSchema.check(z.iso.duration()) : format2 === "hostname" ? stringSchema = stringSchema.check(z.hostname()) : format2 === "ipv4" ? stringSchema = stringSchema.check(z.ipv4()) : format2 === "ipv6" ? stringSchema = stringSchema.check(z.ipv6()) : format2 === "mac" ? stringSchema = stringSchema.check(z.mac()) : format2 === "cidr" ? stringSchema = stringSchema.check(z.cidrv4()) : format2 === "cidr-v6" ? stringSchema = stringSchema.check(z.cidrv6()) : format2 === "base64" ? stringSchema = stringSchema.check(z.base64()) : format2 === "base64url" ? stringSchema = stringSchema.check(z.base64url()) : format2 === "e164" ? stringSchema = stringSchema.check(z.e164()) : format2 === "credit_card" ? stringSchema = stringSchema.check(z.creditCard()) : format2 === "iban" ? stringSchema = stringSchema.check(z.iban()) : format2 === "jwt" ? stringSchema = stringSchema.check(z.jwt()) : format2 === "emoji" ? stringSchema = stringSchema.check(z.emoji()) : format2 === "nanoid" ? stringSchema = stringSchema.check(z.nanoid()) : format2 === "cuid" ? stringSchema = stringSchema.check(z.cuid()) : format2 === "cuid2" ? stringSchema = stringSchema.check(z.cuid2()) : format2 === "ulid" ? stringSchema = stringSchema.check(z.ulid()) : format2 === "xid" ? stringSchema = stringSchema.check(z.xid()) : format2 === "ksuid" && (stringSchema = stringSchema.check(z.ksuid()));
+          format2 === "email" ? stringSchema = stringSchema.check(z.email()) : format2 === "uri" || format2 === "uri-reference" ? stringSchema = stringSchema.check(z.url()) : format2 === "uuid" || format2 === "guid" ? stringSchema = stringSchema.check(z.uuid()) : format2 === "date-time" ? stringSchema = stringSchema.check(z.iso.datetime()) : format2 === "date" ? stringSchema = stringSchema.check(z.iso.date()) : format2 === "time" ? stringSchema = stringSchema.check(z.iso.time()) : format2 === "duration" ? stringSchema = stringSchema.check(z.iso.duration()) : format2 === "ipv4" ? stringSchema = stringSchema.check(z.ipv4()) : format2 === "ipv6" ? stringSchema = stringSchema.check(z.ipv6()) : format2 === "mac" ? stringSchema = stringSchema.check(z.mac()) : format2 === "cidr" ? stringSchema = stringSchema.check(z.cidrv4()) : format2 === "cidr-v6" ? stringSchema = stringSchema.check(z.cidrv6()) : format2 === "base64" ? stringSchema = stringSchema.check(z.base64()) : format2 === "base64url" ? stringSchema = stringSchema.check(z.base64url()) : format2 === "e164" ? stringSchema = stringSchema.check(z.e164()) : format2 === "jwt" ? stringSchema = stringSchema.check(z.jwt()) : format2 === "emoji" ? stringSchema = stringSchema.check(z.emoji()) : format2 === "nanoid" ? stringSchema = stringSchema.check(z.nanoid()) : format2 === "cuid" ? stringSchema = stringSchema.check(z.cuid()) : format2 === "cuid2" ? stringSchema = stringSchema.check(z.cuid2()) : format2 === "ulid" ? stringSchema = stringSchema.check(z.ulid()) : format2 === "xid" ? stringSchema = stringSchema.check(z.xid()) : format2 === "ksuid" && (stringSchema = stringSchema.check(z.ksuid()));
         }
         typeof schema.minLength == "number" && (stringSchema = stringSchema.min(schema.minLength)), typeof schema.maxLength == "number" && (stringSchema = stringSchema.max(schema.maxLength)), schema.pattern && (stringSchema = stringSchema.regex(new RegExp(schema.pattern))), zodSchema = stringSchema;
         break;
@@ -15114,7 +10459,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
       case "number":
       case "integer": {
         let numberSchema = type === "integer" ? z.number().int() : z.number();
-        typeof schema.minimum == "number" && schema.exclusiveMinimum !== !0 && (numberSchema = numberSchema.min(schema.minimum)), typeof schema.maximum == "number" && schema.exclusiveMaximum !== !0 && (numberSchema = numberSchema.max(schema.maximum)), typeof schema.exclusiveMinimum == "number" ? numberSchema = numberSchema.gt(schema.exclusiveMinimum) : schema.exclusiveMinimum === !0 && typeof schema.minimum == "number" && (numberSchema = numberSchema.gt(schema.minimum)), typeof schema.exclusiveMaximum == "number" ? numberSchema = numberSchema.lt(schema.exclusiveMaximum) : schema.exclusiveMaximum === !0 && typeof schema.maximum == "number" && (numberSchema = numberSchema.lt(schema.maximum)), typeof schema.multipleOf == "number" && (numberSchema = numberSchema.multipleOf(schema.multipleOf)), zodSchema = numberSchema;
+        typeof schema.minimum == "number" && (numberSchema = numberSchema.min(schema.minimum)), typeof schema.maximum == "number" && (numberSchema = numberSchema.max(schema.maximum)), typeof schema.exclusiveMinimum == "number" ? numberSchema = numberSchema.gt(schema.exclusiveMinimum) : schema.exclusiveMinimum === !0 && typeof schema.minimum == "number" && (numberSchema = numberSchema.gt(schema.minimum)), typeof schema.exclusiveMaximum == "number" ? numberSchema = numberSchema.lt(schema.exclusiveMaximum) : schema.exclusiveMaximum === !0 && typeof schema.maximum == "number" && (numberSchema = numberSchema.lt(schema.maximum)), typeof schema.multipleOf == "number" && (numberSchema = numberSchema.multipleOf(schema.multipleOf)), zodSchema = numberSchema;
         break;
       }
       case "boolean": {
@@ -15126,10 +10471,20 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
         break;
       }
       case "object": {
-        let shape = {}, properties = schema.properties || {}, requiredSet = new Set(schema.required || []), additionalSchema = typeof schema.additionalProperties == "object" ? convertSchema(schema.additionalProperties, ctx) : void 0;
+        let shape = {}, properties = schema.properties || {}, requiredSet = new Set(schema.required || []);
         for (let [key, propSchema] of Object.entries(properties)) {
           let propZodSchema = convertSchema(propSchema, ctx);
-          assignProp(shape, key, requiredSet.has(key) ? propZodSchema : propZodSchema.optional());
+          shape[key] = requiredSet.has(key) ? propZodSchema : propZodSchema.optional();
+        }
+        if (schema.propertyNames) {
+          let keySchema = convertSchema(schema.propertyNames, ctx), valueSchema = schema.additionalProperties && typeof schema.additionalProperties == "object" ? convertSchema(schema.additionalProperties, ctx) : z.any();
+          if (Object.keys(shape).length === 0) {
+            zodSchema = z.record(keySchema, valueSchema);
+            break;
+          }
+          let objectSchema2 = z.object(shape).passthrough(), recordSchema = z.looseRecord(keySchema, valueSchema);
+          zodSchema = z.intersection(objectSchema2, recordSchema);
+          break;
         }
         if (schema.patternProperties) {
           let patternProps = schema.patternProperties, patternKeys = Object.keys(patternProps), looseRecords = [];
@@ -15148,62 +10503,31 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
               result = z.intersection(result, schemasToIntersect[i]);
             zodSchema = result;
           }
-          if (schema.additionalProperties === !1) {
-            let propertyKeys = Object.keys(shape), patterns = patternKeys.map((p) => new RegExp(p)), basePatternSchema = zodSchema;
-            zodSchema = zodSchema.check((payload) => {
-              if (!isPlainObject(payload.value))
-                return;
-              let unrecognized = [];
-              for (let key of Object.keys(payload.value))
-                propertyKeys.includes(key) || patterns.some((regex) => regex.test(key)) || unrecognized.push(key);
-              unrecognized.length && payload.issues.push({
-                code: "unrecognized_keys",
-                keys: unrecognized,
-                input: payload.value,
-                inst: basePatternSchema
-              });
-            });
-          }
-        } else {
-          let objectSchema = z.object(shape);
-          schema.additionalProperties === !1 ? zodSchema = objectSchema.strict() : additionalSchema ? zodSchema = objectSchema.catchall(additionalSchema) : zodSchema = objectSchema.passthrough();
+          break;
         }
-        let hasKeyGuard = schema.propertyNames !== void 0 && schema.propertyNames !== !0, minProperties = typeof schema.minProperties == "number" ? schema.minProperties : void 0, maxProperties = typeof schema.maxProperties == "number" ? schema.maxProperties : void 0;
-        if (hasKeyGuard || minProperties !== void 0 || maxProperties !== void 0) {
-          let keySchema;
-          if (hasKeyGuard) {
-            let keyJSONSchema = typeof schema.propertyNames == "object" && schema.propertyNames.type === void 0 ? { type: "string", ...schema.propertyNames } : schema.propertyNames;
-            keySchema = convertSchema(keyJSONSchema, ctx);
-          }
-          zodSchema = checkObjectGuards(zodSchema, { keySchema, minProperties, maxProperties });
-        }
+        let objectSchema = z.object(shape);
+        schema.additionalProperties === !1 ? zodSchema = objectSchema.strict() : typeof schema.additionalProperties == "object" ? zodSchema = objectSchema.catchall(convertSchema(schema.additionalProperties, ctx)) : zodSchema = objectSchema.passthrough();
         break;
       }
       case "array": {
         let prefixItems = schema.prefixItems, items = schema.items;
         if (prefixItems && Array.isArray(prefixItems)) {
-          let minItems = typeof schema.minItems == "number" ? schema.minItems : 0, tupleItems = prefixItems.map((item) => convertSchema(item, ctx)), positionalItems = applyMinItems(tupleItems, minItems), rest = Array.isArray(items) ? void 0 : getTupleRest(items, ctx), tupleSchema = z.tuple(positionalItems);
-          zodSchema = rest ? tupleSchema.rest(rest) : tupleSchema, typeof schema.minItems == "number" && (zodSchema = zodSchema.check(z.minLength(schema.minItems))), typeof schema.maxItems == "number" && (zodSchema = zodSchema.check(z.maxLength(schema.maxItems)));
+          let tupleItems = prefixItems.map((item) => convertSchema(item, ctx)), rest = items && typeof items == "object" && !Array.isArray(items) ? convertSchema(items, ctx) : void 0;
+          rest ? zodSchema = z.tuple(tupleItems).rest(rest) : zodSchema = z.tuple(tupleItems), typeof schema.minItems == "number" && (zodSchema = zodSchema.check(z.minLength(schema.minItems))), typeof schema.maxItems == "number" && (zodSchema = zodSchema.check(z.maxLength(schema.maxItems)));
         } else if (Array.isArray(items)) {
-          let minItems = typeof schema.minItems == "number" ? schema.minItems : 0, tupleItems = items.map((item) => convertSchema(item, ctx)), positionalItems = applyMinItems(tupleItems, minItems), rest = getTupleRest(schema.additionalItems, ctx), tupleSchema = z.tuple(positionalItems);
-          zodSchema = rest ? tupleSchema.rest(rest) : tupleSchema, typeof schema.minItems == "number" && (zodSchema = zodSchema.check(z.minLength(schema.minItems))), typeof schema.maxItems == "number" && (zodSchema = zodSchema.check(z.maxLength(schema.maxItems)));
+          let tupleItems = items.map((item) => convertSchema(item, ctx)), rest = schema.additionalItems && typeof schema.additionalItems == "object" ? convertSchema(schema.additionalItems, ctx) : void 0;
+          rest ? zodSchema = z.tuple(tupleItems).rest(rest) : zodSchema = z.tuple(tupleItems), typeof schema.minItems == "number" && (zodSchema = zodSchema.check(z.minLength(schema.minItems))), typeof schema.maxItems == "number" && (zodSchema = zodSchema.check(z.maxLength(schema.maxItems)));
         } else if (items !== void 0) {
           let element = convertSchema(items, ctx), arraySchema = z.array(element);
           typeof schema.minItems == "number" && (arraySchema = arraySchema.min(schema.minItems)), typeof schema.maxItems == "number" && (arraySchema = arraySchema.max(schema.maxItems)), zodSchema = arraySchema;
         } else
           zodSchema = z.array(z.any());
-        (schema.uniqueItems === !0 || schema.contains !== void 0) && (zodSchema = checkArrayGuards(zodSchema, {
-          uniqueItems: schema.uniqueItems === !0,
-          containsSchema: schema.contains !== void 0 ? convertSchema(schema.contains, ctx) : void 0,
-          minContains: typeof schema.minContains == "number" ? schema.minContains : void 0,
-          maxContains: typeof schema.maxContains == "number" ? schema.maxContains : void 0
-        }));
         break;
       }
       default:
         throw new Error(`Unsupported type: ${type}`);
     }
-    return zodSchema;
+    return schema.description && (zodSchema = zodSchema.describe(schema.description)), schema.default !== void 0 && (zodSchema = zodSchema.default(schema.default)), zodSchema;
   }
   function convertSchema(schema, ctx) {
     if (typeof schema == "boolean")
@@ -15226,207 +10550,29 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
           result = z.intersection(result, convertSchema(schema.allOf[i], ctx));
         baseSchema = result;
       }
-    schema.nullable === !0 && ctx.version === "openapi-3.0" && (baseSchema = z.nullable(baseSchema)), schema.readOnly === !0 && (baseSchema = z.readonly(baseSchema)), schema.default !== void 0 && (baseSchema = baseSchema.default(schema.default));
+    schema.nullable === !0 && ctx.version === "openapi-3.0" && (baseSchema = z.nullable(baseSchema)), schema.readOnly === !0 && (baseSchema = z.readonly(baseSchema));
     let extraMeta = {}, coreMetadataKeys = ["$id", "id", "$comment", "$anchor", "$vocabulary", "$dynamicRef", "$dynamicAnchor"];
     for (let key of coreMetadataKeys)
       key in schema && (extraMeta[key] = schema[key]);
     let contentMetadataKeys = ["contentEncoding", "contentMediaType", "contentSchema"];
     for (let key of contentMetadataKeys)
       key in schema && (extraMeta[key] = schema[key]);
-    if (schema.type === "object" && schema.$ref === void 0) {
-      schema.propertyNames !== void 0 && !containsRef(schema.propertyNames) && (extraMeta.propertyNames = schema.propertyNames);
-      for (let key of ["minProperties", "maxProperties"])
-        schema[key] !== void 0 && (extraMeta[key] = schema[key]);
-    }
-    if (schema.type === "array" && schema.$ref === void 0) {
-      schema.contains !== void 0 && !containsRef(schema.contains) && (extraMeta.contains = schema.contains);
-      for (let key of ["uniqueItems", "minContains", "maxContains"])
-        schema[key] !== void 0 && (extraMeta[key] = schema[key]);
-    }
     for (let key of Object.keys(schema))
-      RECOGNIZED_KEYS.has(key) || assignProp(extraMeta, key, schema[key]);
-    return Object.keys(extraMeta).length > 0 && ctx.registry.add(baseSchema, extraMeta), schema.description && (baseSchema = baseSchema.describe(schema.description)), baseSchema;
+      RECOGNIZED_KEYS.has(key) || (extraMeta[key] = schema[key]);
+    return Object.keys(extraMeta).length > 0 && ctx.registry.add(baseSchema, extraMeta), baseSchema;
   }
   function fromJSONSchema(schema, params) {
     if (typeof schema == "boolean")
       return schema ? z.any() : z.never();
-    let normalized;
-    try {
-      normalized = JSON.parse(JSON.stringify(schema));
-    } catch {
-      throw new Error("fromJSONSchema input is not valid JSON (possibly cyclic); use $defs/$ref for recursive schemas");
-    }
-    let version2 = detectVersion(normalized, params?.defaultTarget), defs = normalized.$defs || normalized.definitions || {}, ctx = {
+    let version2 = detectVersion(schema, params?.defaultTarget), defs = schema.$defs || schema.definitions || {}, ctx = {
       version: version2,
       defs,
       refs: /* @__PURE__ */ new Map(),
       processing: /* @__PURE__ */ new Set(),
-      rootSchema: normalized,
+      rootSchema: schema,
       registry: params?.registry ?? globalRegistry
     };
-    return convertSchema(normalized, ctx);
-  }
-
-  // node_modules/zod/v4/core/visit.js
-  var RESOLVING = /* @__PURE__ */ Symbol("z.visit/resolving");
-  function visit(schema, fnOrHandlers) {
-    let fn = typeof fnOrHandlers == "function" ? fnOrHandlers : (node2, rewritten) => {
-      let h = fnOrHandlers[node2._zod.def.type];
-      return h ? h(node2, rewritten) : node2;
-    }, cache = /* @__PURE__ */ new Map();
-    function run(s) {
-      let cached2 = cache.get(s);
-      if (cached2 === RESOLVING)
-        return new $ZodLazy({
-          type: "lazy",
-          getter: () => cache.get(s)
-        });
-      if (cached2 !== void 0)
-        return cached2;
-      cache.set(s, RESOLVING);
-      let inner = mapInner(s), mapped = fn(inner, inner !== s);
-      return cache.set(s, mapped), mapped;
-    }
-    function mapInner(s) {
-      let def = s._zod.def, kind = def.type;
-      switch (kind) {
-        case "object": {
-          let oldShape = def.shape, keys = Object.keys(oldShape), changed = !1, newShape = {};
-          for (let k of keys) {
-            let mapped = run(oldShape[k]);
-            mapped !== oldShape[k] && (changed = !0), newShape[k] = mapped;
-          }
-          let newCatchall = def.catchall;
-          return def.catchall && (newCatchall = run(def.catchall), newCatchall !== def.catchall && (changed = !0)), changed ? clone(s, { ...def, shape: newShape, catchall: newCatchall }) : s;
-        }
-        case "array": {
-          let mapped = run(def.element);
-          return mapped === def.element ? s : clone(s, { ...def, element: mapped });
-        }
-        case "tuple": {
-          let oldItems = def.items, changed = !1, newItems = [];
-          for (let item of oldItems) {
-            let mapped = run(item);
-            mapped !== item && (changed = !0), newItems.push(mapped);
-          }
-          let newRest = def.rest;
-          return def.rest && (newRest = run(def.rest), newRest !== def.rest && (changed = !0)), changed ? clone(s, { ...def, items: newItems, rest: newRest }) : s;
-        }
-        case "record":
-        case "map": {
-          let newKey = run(def.keyType), newVal = run(def.valueType);
-          return newKey === def.keyType && newVal === def.valueType ? s : clone(s, { ...def, keyType: newKey, valueType: newVal });
-        }
-        case "set": {
-          let newVal = run(def.valueType);
-          return newVal === def.valueType ? s : clone(s, { ...def, valueType: newVal });
-        }
-        case "union": {
-          let oldOptions = def.options, changed = !1, newOptions = [];
-          for (let opt of oldOptions) {
-            let mapped = run(opt);
-            mapped !== opt && (changed = !0), newOptions.push(mapped);
-          }
-          return changed ? clone(s, { ...def, options: newOptions }) : s;
-        }
-        case "intersection": {
-          let newLeft = run(def.left), newRight = run(def.right);
-          return newLeft === def.left && newRight === def.right ? s : clone(s, { ...def, left: newLeft, right: newRight });
-        }
-        case "optional":
-        case "nullable":
-        case "default":
-        case "prefault":
-        case "catch":
-        case "readonly":
-        case "nonoptional":
-        case "promise":
-        case "success": {
-          let newInner = run(def.innerType);
-          return newInner === def.innerType ? s : clone(s, { ...def, innerType: newInner });
-        }
-        case "pipe": {
-          let newIn = run(def.in), newOut = run(def.out);
-          return newIn === def.in && newOut === def.out ? s : clone(s, { ...def, in: newIn, out: newOut });
-        }
-        case "function": {
-          let newInput = run(def.input), newOutput = run(def.output);
-          return newInput === def.input && newOutput === def.output ? s : clone(s, { ...def, input: newInput, output: newOutput });
-        }
-        case "lazy": {
-          let original = def.getter, { _cachedInner, ...rest } = def;
-          return clone(s, { ...rest, getter: () => run(original()) });
-        }
-        // A leaf by choice: `parts` are regex fragments, not data positions.
-        case "template_literal":
-        // Leaves.
-        case "string":
-        case "number":
-        case "int":
-        case "boolean":
-        case "bigint":
-        case "symbol":
-        case "undefined":
-        case "null":
-        case "void":
-        case "never":
-        case "any":
-        case "unknown":
-        case "date":
-        case "nan":
-        case "enum":
-        case "literal":
-        case "file":
-        case "transform":
-        case "custom":
-          return s;
-        default:
-          return s;
-      }
-    }
-    return run(schema);
-  }
-
-  // node_modules/zod/v4/classic/deep-partial.js
-  function deepPartial(schema) {
-    return visit(schema, {
-      object: (s) => s.partial(),
-      // Every partialed option now admits `undefined`, which the constructor rejects as a duplicate.
-      union: (s) => {
-        let def = s._zod.def;
-        return def.discriminator === void 0 ? s : union(def.options);
-      }
-    });
-  }
-
-  // node_modules/zod/v4/classic/in-out.js
-  function withChecks(side, checks) {
-    if (!checks?.length)
-      return side;
-    let def = side._zod.def;
-    return clone(side, mergeDefs(def, { checks: [...def.checks ?? [], ...checks] }), { parent: !0 });
-  }
-  function outSide(def) {
-    return withChecks(def.out, def.checks);
-  }
-  function inSide(def) {
-    return def.in._zod.traits.has("$ZodTransform") ? outSide(def) : def.in;
-  }
-  function input(schema) {
-    return visit(schema, {
-      pipe: (s) => inSide(s._zod.def),
-      // A default value belongs to the output side, so a rewritten inner type leaves it stranded. `.default()` widens the declared input type with `undefined`, and `optional` is what carries that across.
-      default: (s, rewritten) => rewritten ? optional(s._zod.def.innerType) : s,
-      // A catch value is output-side too, but `.catch()` leaves the declared input type alone, so the inner schema stands on its own.
-      catch: (s, rewritten) => rewritten ? s._zod.def.innerType : s
-    });
-  }
-  function output(schema) {
-    return visit(schema, {
-      pipe: (s) => outSide(s._zod.def),
-      // A prefault value is fed through the schema, which makes it input-side, so a rewritten inner type leaves it stranded.
-      prefault: (s, rewritten) => rewritten ? s._zod.def.innerType : s
-    });
+    return convertSchema(schema, ctx);
   }
 
   // node_modules/zod/v4/classic/coerce.js
@@ -15454,6 +10600,12 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     return _coercedDate(ZodDate, params);
   }
 
+  // node_modules/zod/v4/classic/external.js
+  config(en_default());
+
+  // node_modules/zod/index.js
+  var zod_default = external_exports;
+
   // src/bridge.ts
   var hostCall = globalThis.__hostCall, hostSync = globalThis.__hostSync, hostDone = globalThis.__hostDone;
   for (let name of ["__hostCall", "__hostSync", "__hostDone"]) delete globalThis[name];
@@ -15477,9 +10629,20 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   function encode3(params) {
     return stringify(params) ?? "";
   }
-  function begin(name, params, settle3) {
+  function call(name, params, body) {
+    return new Promise((resolve, reject) => {
+      let id = ++lastId;
+      waiting.set(id, { resolve, reject });
+      try {
+        hostCall(id, name, encode3(params), body);
+      } catch (e) {
+        waiting.delete(id), reject(e);
+      }
+    });
+  }
+  function begin(name, params, settle2) {
     let id = ++lastId;
-    return waiting.set(id, settle3), hostCall(id, name, encode3(params)), id;
+    return waiting.set(id, settle2), hostCall(id, name, encode3(params)), id;
   }
   function forget(id) {
     return waiting.delete(id) ? (note("forget", { id }), !0) : !1;
@@ -15499,7 +10662,7 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   function done(ok, value, body) {
     hostDone(ok, encode3(value), body);
   }
-  function settle2(id, ok, json2, body) {
+  function settle(id, ok, json2, body) {
     let w = waiting.get(id);
     if (w === void 0) return;
     waiting.delete(id);
@@ -15532,9 +10695,12 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
 
   // src/core.ts
   var describers = [];
+  function describeFailures(describer) {
+    describers.unshift(describer);
+  }
   var maxText = 16384;
-  function clip(text) {
-    return text.length > maxText ? `${text.slice(0, maxText)}…` : text;
+  function clip(text2) {
+    return text2.length > maxText ? `${text2.slice(0, maxText)}…` : text2;
   }
   function member(of, name) {
     try {
@@ -15551,27 +10717,27 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
     }
   }
   function failureOf(thrown) {
-    let isError = typeof thrown == "object" && thrown !== null && typeof member(thrown, "message") == "string", stack = member(thrown, "stack"), code = member(thrown, "code"), failure2 = {
+    let isError = typeof thrown == "object" && thrown !== null && typeof member(thrown, "message") == "string", stack = member(thrown, "stack"), code = member(thrown, "code"), failure = {
       name: isError ? clip(String(member(thrown, "name") ?? "Error")) : "Error",
       message: clip(isError ? member(thrown, "message") : textOf(thrown)),
       stack: typeof stack == "string" ? clip(stack) : "",
       kind: "other"
     };
-    (typeof code == "string" || typeof code == "number") && (failure2.code = clip(String(code)));
-    for (let describe4 of describers)
+    (typeof code == "string" || typeof code == "number") && (failure.code = clip(String(code)));
+    for (let describe6 of describers)
       try {
-        let more = describe4(thrown);
-        if (more !== void 0) return Object.assign(failure2, more);
+        let more = describe6(thrown);
+        if (more !== void 0) return Object.assign(failure, more);
       } catch {
       }
-    return failure2;
+    return failure;
   }
   function fail(thrown) {
-    let failure2 = failureOf(thrown);
+    let failure = failureOf(thrown);
     try {
-      done(!1, failure2);
+      done(!1, failure);
     } catch {
-      let { name, message, stack, kind, code } = failure2;
+      let { name, message, stack, kind, code } = failure;
       done(!1, code === void 0 ? { name, message, stack, kind } : { name, message, stack, kind, code });
     }
   }
@@ -15587,13 +10753,13 @@ ${arg.stack}` : arg);
   }).join(" ");
   var indent = "", counts = /* @__PURE__ */ new Map(), clocks = /* @__PURE__ */ new Map();
   function log(level, args) {
-    let text;
+    let text2;
     try {
-      text = format(args);
+      text2 = format(args);
     } catch (thrown) {
-      text = `(the arguments could not be shown: ${clip(String(member(thrown, "message")))})`;
+      text2 = `(the arguments could not be shown: ${clip(String(member(thrown, "message")))})`;
     }
-    indent !== "" && (text = text.replace(/^/gm, indent)), note("console", { level, text });
+    indent !== "" && (text2 = text2.replace(/^/gm, indent)), note("console", { level, text: text2 });
   }
   function elapsed(label, rest) {
     let began = clocks.get(label);
@@ -15788,12 +10954,1794 @@ ${new Error().stack ?? ""}`]),
         fail(thrown);
       }
     },
-    settle: (id, ok, json2, body) => settle2(id, ok, json2, body),
+    settle: (id, ok, json2, body) => settle(id, ok, json2, body),
     rejected(reason) {
       let { name, message } = failureOf(reason);
       note("console", { level: "warn", text: `A promise was rejected and nothing handled it: ${name}: ${message}` });
     }
   };
+
+  // src/platform/host.ts
+  var classes = { TypeError, RangeError, Error, SyntaxError };
+  function coded(name, code, message) {
+    let Class2 = classes[name] ?? Error, error48 = new Class2(message);
+    return code !== void 0 && (error48.code = code), error48;
+  }
+  function wrongType(argument, expected, got) {
+    return coded("TypeError", "ERR_INVALID_ARG_TYPE", `The "${argument}" argument must be ${expected}. Received ${describe3(got)}`);
+  }
+  function describe3(value) {
+    if (value == null) return String(value);
+    if (typeof value == "function") return `function ${value.name}`;
+    if (typeof value == "object") return `an instance of ${value.constructor?.name ?? "Object"}`;
+    let text2 = typeof value == "string" ? `'${value.length > 25 ? `${value.slice(0, 25)}...` : value}'` : String(value);
+    return `type ${typeof value} (${text2})`;
+  }
+  function exact(bytes) {
+    if (bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer) return bytes.buffer;
+    let copy = new Uint8Array(bytes.byteLength);
+    return copy.set(bytes), copy.buffer;
+  }
+  function unwrap(answer) {
+    if (answer instanceof ArrayBuffer) return new Uint8Array(answer);
+    if (answer?.error !== void 0) {
+      let { name, code, message } = answer.error;
+      throw coded(name, code, message);
+    }
+    return answer?.value;
+  }
+  function pure(name, params, body) {
+    return unwrap(ask(name, params, body instanceof Uint8Array ? exact(body) : body));
+  }
+
+  // src/platform/text.ts
+  var small = 64;
+  function bytesOf(value) {
+    if (value instanceof Uint8Array) return value;
+    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) return new Uint8Array(value);
+  }
+  function encodeUTF8(text2) {
+    let n = text2.length;
+    if (n <= small) {
+      let bytes = new Uint8Array(n), i = 0;
+      for (; i < n; i++) {
+        let c = text2.charCodeAt(i);
+        if (c >= 128) break;
+        bytes[i] = c;
+      }
+      if (i === n) return bytes;
+    }
+    return pure("text.encode", void 0, text2);
+  }
+  function decodeLatin1(bytes) {
+    if (bytes.length <= 4096) return String.fromCharCode.apply(null, bytes);
+    let text2 = "";
+    for (let i = 0; i < bytes.length; i += 4096) text2 += String.fromCharCode.apply(null, bytes.subarray(i, i + 4096));
+    return text2;
+  }
+  function isASCII(bytes) {
+    for (let i = 0; i < bytes.length; i++) if (bytes[i] >= 128) return !1;
+    return !0;
+  }
+  function decodeUTF8(bytes) {
+    return bytes.length <= small && isASCII(bytes) ? decodeLatin1(bytes) : pure("text.decode", { label: "utf-8" }, bytes).text;
+  }
+  var TextEncoder = class {
+    get encoding() {
+      return "utf-8";
+    }
+    encode(text2 = "") {
+      return encodeUTF8(String(text2));
+    }
+    encodeInto(text2, into) {
+      if (typeof text2 != "string") throw wrongType("src", "of type string", text2);
+      if (!(into instanceof Uint8Array)) throw wrongType("dest", "an instance of Uint8Array", into);
+      let bytes = encodeUTF8(text2);
+      if (bytes.length <= into.length)
+        return into.set(bytes), { read: text2.length, written: bytes.length };
+      let written = 0, read2 = 0;
+      for (let character of text2) {
+        let length = encodeUTF8(character);
+        if (written + length.length > into.length) break;
+        into.set(length, written), written += length.length, read2 += character.length;
+      }
+      return { read: read2, written };
+    }
+    get [Symbol.toStringTag]() {
+      return "TextEncoder";
+    }
+  }, TextDecoder = class {
+    #encoding;
+    #fatal;
+    #ignoreBOM;
+    #left = new Uint8Array(0);
+    #sawStart = !1;
+    constructor(label = "utf-8", options = {}) {
+      let name = String(label).trim().toLowerCase();
+      this.#encoding = name === "utf-8" || name === "utf8" ? "utf-8" : pure("text.label", String(label)), this.#fatal = !!options?.fatal, this.#ignoreBOM = !!options?.ignoreBOM;
+    }
+    get encoding() {
+      return this.#encoding;
+    }
+    get fatal() {
+      return this.#fatal;
+    }
+    get ignoreBOM() {
+      return this.#ignoreBOM;
+    }
+    decode(input, options) {
+      let stream = !!options?.stream, bytes = input === void 0 ? new Uint8Array(0) : bytesOf(input);
+      if (bytes === void 0) throw wrongType("list", "an instance of SharedArrayBuffer, ArrayBuffer or ArrayBufferView", input);
+      if (this.#left.length > 0) {
+        let whole = new Uint8Array(this.#left.length + bytes.length);
+        whole.set(this.#left), whole.set(bytes, this.#left.length), bytes = whole, this.#left = new Uint8Array(0);
+      }
+      let text2;
+      if (this.#encoding === "utf-8" && bytes.length <= small && isASCII(bytes))
+        text2 = decodeLatin1(bytes);
+      else {
+        let answer;
+        try {
+          answer = pure("text.decode", { label: this.#encoding, fatal: this.#fatal, stream }, bytes);
+        } catch (thrown) {
+          throw this.#sawStart = !1, thrown;
+        }
+        text2 = answer.text, stream && (this.#left = bytes.slice(answer.used));
+      }
+      return !this.#sawStart && text2 !== "" && (this.#sawStart = !0, !this.#ignoreBOM && text2.charCodeAt(0) === 65279 && this.#encoding.startsWith("utf-") && (text2 = text2.slice(1))), stream || (this.#sawStart = !1), text2;
+    }
+    get [Symbol.toStringTag]() {
+      return "TextDecoder";
+    }
+  };
+  function unknownEncoding(name) {
+    return coded("TypeError", "ERR_UNKNOWN_ENCODING", `Unknown encoding: ${String(name)}`);
+  }
+
+  // src/sdk/errors.ts
+  var ActionError = class extends Error {
+    type = "action_script_runtime_error";
+    payload;
+    constructor(payload) {
+      super(messageOf(payload)), this.name = "ActionError", this.payload = payload;
+    }
+  };
+  function messageOf(payload) {
+    if (typeof payload == "string") return payload;
+    if (payload !== null && typeof payload == "object") {
+      let { message, error: error48 } = payload;
+      if (typeof message == "string") return message;
+      if (typeof error48 == "string") return error48;
+    }
+    return "The action script failed with a runtime error";
+  }
+  var NangoError = class extends Error {
+    /** A stable code, such as "unknown_connection". */
+    code;
+    type;
+    payload;
+    /** The HTTP status that the public API answers the same error with, if any. */
+    status;
+    /** The same as an HTTP client of the public API sees it. */
+    response;
+    /** The answer of an upstream that another action did not handle. */
+    upstream;
+    constructor(code, message, details = {}) {
+      if (super(message), this.name = "NangoError", this.code = this.type = code, this.payload = details.payload ?? (details.errors === void 0 ? void 0 : { errors: details.errors }), this.status = details.status, this.upstream = details.upstream, details.status !== void 0) {
+        let error48 = this.payload === void 0 ? { code, message } : { code, message, payload: this.payload };
+        this.response = { status: details.status, data: { error: error48 } };
+      }
+    }
+  }, HttpError = class extends Error {
+    isAxiosError = !0;
+    code;
+    config;
+    request;
+    response;
+    status;
+    constructor(message, code, config2, request2, response) {
+      super(message), this.name = "AxiosError", this.code = code, this.config = config2, this.request = request2, this.response = response, this.status = response?.status, hide(this, ["isAxiosError", "config", "request", "response"]);
+    }
+    toJSON() {
+      let { paginate: _, ...config2 } = this.config;
+      return {
+        message: this.message,
+        name: this.name,
+        stack: this.stack,
+        config: config2,
+        code: this.code,
+        status: this.status ?? null
+      };
+    }
+  };
+  function hide(object2, names) {
+    for (let name of names) {
+      let d = Object.getOwnPropertyDescriptor(object2, name);
+      d !== void 0 && Object.defineProperty(object2, name, { ...d, enumerable: !1 });
+    }
+  }
+  function refusal2(e, site) {
+    return e instanceof HostError ? from(new NangoError(e.code, e.message, e.details), site) : e;
+  }
+  function from(error48, site) {
+    return typeof site.stack == "string" && Object.defineProperty(error48, "stack", { value: site.stack, writable: !0, configurable: !0, enumerable: !1 }), error48;
+  }
+  function describe4(e) {
+    if (e instanceof ActionError) return { kind: "action", payload: e.payload };
+    if (e instanceof HttpError) return describeHttp(e);
+    if (e instanceof NangoError) return { kind: "sdk", code: e.code, payload: e.payload, upstream: e.upstream };
+    if (e instanceof HostError) return { kind: "sdk", code: e.code, payload: e.details.payload };
+    if (isForeignActionError(e)) return { kind: "action", payload: e.payload };
+  }
+  function isForeignActionError(e) {
+    return e instanceof Error && e.type === "action_script_runtime_error" && "payload" in e;
+  }
+  function describeHttp(e) {
+    if (e.response === void 0) return { kind: "network", code: e.code };
+    let headers = {};
+    for (let [name, value] of Object.entries(e.response.headers)) headers[name] = String(value);
+    return { kind: "http", code: e.code, response: { status: e.response.status, headers, body: readable(e.response.data) } };
+  }
+  function readable(data) {
+    let text2;
+    if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) text2 = new TextDecoder().decode(data);
+    else return typeof data == "string" ? data : isStreamed(data) ? null : data;
+    try {
+      return JSON.parse(text2);
+    } catch {
+      return text2;
+    }
+  }
+  function isStreamed(data) {
+    return data !== null && typeof data == "object" && Symbol.asyncIterator in data;
+  }
+
+  // src/platform/blob.ts
+  var Blob = class _Blob {
+    #bytes;
+    #type;
+    constructor(parts2 = [], options = {}) {
+      if (typeof parts2 != "object" || parts2 === null || typeof parts2[Symbol.iterator] != "function") throw wrongType("sources", "a sequence", parts2);
+      let pieces2 = [];
+      for (let part of parts2)
+        part instanceof _Blob ? pieces2.push(part.#bytes) : pieces2.push(bytesOf(part) ?? encodeUTF8(options?.endings === "native" ? String(part).replace(/\r\n?/g, `
+`) : String(part)));
+      this.#bytes = new Uint8Array(pieces2.reduce((n, piece) => n + piece.length, 0));
+      let at = 0;
+      for (let piece of pieces2)
+        this.#bytes.set(piece, at), at += piece.length;
+      let type = options?.type === void 0 ? "" : String(options.type);
+      this.#type = /[^\x20-\x7e]/.test(type) ? "" : type.toLowerCase();
+    }
+    get size() {
+      return this.#bytes.length;
+    }
+    get type() {
+      return this.#type;
+    }
+    slice(start, end, type) {
+      return new _Blob([this.#bytes.slice(start, end)], { type: type ?? "" });
+    }
+    async text() {
+      let text2 = decodeUTF8(this.#bytes);
+      return text2.charCodeAt(0) === 65279 ? text2.slice(1) : text2;
+    }
+    async arrayBuffer() {
+      return exact(this.#bytes.slice());
+    }
+    async bytes() {
+      return this.#bytes.slice();
+    }
+    get [Symbol.toStringTag]() {
+      return "Blob";
+    }
+    [/* @__PURE__ */ Symbol.for("nodejs.util.inspect.custom")]() {
+      return `Blob { size: ${this.size}, type: '${this.type}' }`;
+    }
+  }, File2 = class extends Blob {
+    #name;
+    #lastModified;
+    constructor(parts2, name, options = {}) {
+      if (arguments.length < 2) throw new TypeError('The "fileBits" and "fileName" arguments must be specified');
+      super(parts2, options), this.#name = String(name), this.#lastModified = options?.lastModified === void 0 ? Date.now() : Math.trunc(Number(options.lastModified)) || 0;
+    }
+    get name() {
+      return this.#name;
+    }
+    get lastModified() {
+      return this.#lastModified;
+    }
+    get [Symbol.toStringTag]() {
+      return "File";
+    }
+  }, FormData = class {
+    #entries = [];
+    constructor(form2) {
+      if (form2 !== void 0) throw new TypeError("FormData can't be made of a form here.");
+    }
+    #entry(value, name) {
+      if (!(value instanceof Blob)) {
+        if (name !== void 0) throw new TypeError("A file name needs a Blob.");
+        return String(value).toWellFormed();
+      }
+      if (value instanceof File2 && name === void 0) return value;
+      let lastModified = value instanceof File2 ? value.lastModified : void 0;
+      return new File2([value], name === void 0 ? "blob" : String(name), lastModified === void 0 ? { type: value.type } : { type: value.type, lastModified });
+    }
+    append(name, value, filename) {
+      this.#entries.push([String(name), this.#entry(value, filename)]);
+    }
+    set(name, value, filename) {
+      let key = String(name), entry = [key, this.#entry(value, filename)], at = this.#entries.findIndex((e) => e[0] === key);
+      at < 0 ? this.#entries.push(entry) : this.#entries = this.#entries.flatMap((e, i) => i === at ? [entry] : e[0] === key ? [] : [e]);
+    }
+    delete(name) {
+      this.#entries = this.#entries.filter((e) => e[0] !== String(name));
+    }
+    get(name) {
+      return this.#entries.find((e) => e[0] === String(name))?.[1] ?? null;
+    }
+    getAll(name) {
+      return this.#entries.filter((e) => e[0] === String(name)).map((e) => e[1]);
+    }
+    has(name) {
+      return this.#entries.some((e) => e[0] === String(name));
+    }
+    forEach(callback, self) {
+      for (let [name, value] of this) callback.call(self, value, name, this);
+    }
+    *entries() {
+      for (let i = 0; i < this.#entries.length; i++) yield [...this.#entries[i]];
+    }
+    *keys() {
+      for (let [name] of this.entries()) yield name;
+    }
+    *values() {
+      for (let [, value] of this.entries()) yield value;
+    }
+    [Symbol.iterator]() {
+      return this.entries();
+    }
+    get [Symbol.toStringTag]() {
+      return "FormData";
+    }
+  };
+
+  // src/platform/headers.ts
+  var token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+  function nameOf(name) {
+    let text2 = String(name);
+    if (!token.test(text2)) throw new TypeError(`Headers: "${text2}" is an invalid header name.`);
+    return text2.toLowerCase();
+  }
+  function valueOf(value) {
+    let text2 = String(value).replace(/^[\t\n\r ]+|[\t\n\r ]+$/g, "");
+    if (/[\0\n\r]|[^\x00-\xff]/.test(text2)) throw new TypeError(`Headers: "${text2}" is an invalid header value.`);
+    return text2;
+  }
+  var Headers = class {
+    #values = /* @__PURE__ */ new Map();
+    constructor(init) {
+      if (init !== void 0) {
+        if (typeof init != "object" || init === null) throw new TypeError("Headers: the argument must be headers, a list of pairs or an object.");
+        if (Symbol.iterator in init) {
+          for (let pair of init) {
+            let items = [...pair];
+            if (items.length !== 2) throw new TypeError("Headers: each pair must have a name and a value.");
+            this.append(items[0], items[1]);
+          }
+          return;
+        }
+        for (let [name, value] of Object.entries(init)) this.append(name, value);
+      }
+    }
+    append(name, value) {
+      let key = nameOf(name), known = this.#values.get(key);
+      known === void 0 ? this.#values.set(key, [valueOf(value)]) : known.push(valueOf(value));
+    }
+    set(name, value) {
+      this.#values.set(nameOf(name), [valueOf(value)]);
+    }
+    get(name) {
+      return this.#values.get(nameOf(name))?.join(", ") ?? null;
+    }
+    getSetCookie() {
+      return [...this.#values.get("set-cookie") ?? []];
+    }
+    has(name) {
+      return this.#values.has(nameOf(name));
+    }
+    delete(name) {
+      this.#values.delete(nameOf(name));
+    }
+    forEach(callback, self) {
+      for (let [name, value] of this) callback.call(self, value, name, this);
+    }
+    // Sorted by name; cookies one by one, as the standard says.
+    *entries() {
+      for (let name of [...this.#values.keys()].sort()) {
+        let values = this.#values.get(name);
+        if (values !== void 0)
+          if (name === "set-cookie") for (let value of values) yield [name, value];
+          else yield [name, values.join(", ")];
+      }
+    }
+    *keys() {
+      for (let [name] of this.entries()) yield name;
+    }
+    *values() {
+      for (let [, value] of this.entries()) yield value;
+    }
+    [Symbol.iterator]() {
+      return this.entries();
+    }
+    get [Symbol.toStringTag]() {
+      return "Headers";
+    }
+    [/* @__PURE__ */ Symbol.for("nodejs.util.inspect.custom")](depth, options, inspect) {
+      return `Headers ${inspect(Object.fromEntries(this), options)}`;
+    }
+  };
+
+  // src/platform/url.ts
+  function usv(value) {
+    return String(value).toWellFormed();
+  }
+  var plain = /^[A-Za-z0-9*\-._]*$/;
+  function encodeForm(text2) {
+    return plain.test(text2) ? text2 : encodeURIComponent(text2).replace(/%20|[!'()~]/g, (c) => c === "%20" ? "+" : `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  }
+  function decodeForm(text2) {
+    let spaced = text2.replaceAll("+", " ");
+    if (!spaced.includes("%")) return spaced;
+    try {
+      return decodeURIComponent(spaced);
+    } catch {
+      return decodeUTF8(percentDecode(encodeUTF8(spaced)));
+    }
+  }
+  function hexDigit(c) {
+    if (c >= 48 && c <= 57) return c - 48;
+    let lower = c | 32;
+    return lower >= 97 && lower <= 102 ? lower - 87 : -1;
+  }
+  function percentDecode(bytes) {
+    let out = new Uint8Array(bytes.length), n = 0;
+    for (let i = 0; i < bytes.length; i++) {
+      let high = bytes[i] === 37 && i + 2 < bytes.length ? hexDigit(bytes[i + 1]) : -1, low = high < 0 ? -1 : hexDigit(bytes[i + 2]);
+      if (low < 0) {
+        out[n++] = bytes[i];
+        continue;
+      }
+      out[n++] = high * 16 + low, i += 2;
+    }
+    return out.slice(0, n);
+  }
+  function parseForm(query2) {
+    let pairs = [];
+    for (let part of query2.split("&")) {
+      if (part === "") continue;
+      let at = part.indexOf("=");
+      at < 0 ? pairs.push([decodeForm(part), ""]) : pairs.push([decodeForm(part.slice(0, at)), decodeForm(part.slice(at + 1))]);
+    }
+    return pairs;
+  }
+  var bind = /* @__PURE__ */ Symbol("bind"), renew = /* @__PURE__ */ Symbol("renew");
+  function need(count, ...names) {
+    if (count >= names.length) return;
+    let list2 = names.map((name) => `"${name}"`).join(" and ");
+    throw coded("TypeError", "ERR_MISSING_ARGS", `The ${list2} argument${names.length > 1 ? "s" : ""} must be specified`);
+  }
+  var URLSearchParams = class {
+    #pairs = [];
+    #changed;
+    constructor(init) {
+      if (init == null) return;
+      if (typeof init != "object" && typeof init != "function") {
+        let text2 = usv(init);
+        this.#pairs = parseForm(text2.startsWith("?") ? text2.slice(1) : text2);
+        return;
+      }
+      let iterator = init[Symbol.iterator];
+      if (iterator == null) {
+        for (let key of Reflect.ownKeys(init)) {
+          if (Reflect.getOwnPropertyDescriptor(init, key)?.enumerable !== !0 || typeof key == "symbol") continue;
+          let name = usv(key), value = usv(init[key]), known = this.#pairs.find((pair) => pair[0] === name);
+          known ? known[1] = value : this.#pairs.push([name, value]);
+        }
+        return;
+      }
+      if (typeof iterator != "function") throw coded("TypeError", "ERR_ARG_NOT_ITERABLE", "Query pairs must be iterable");
+      for (let pair of init) {
+        if (typeof pair != "object" && typeof pair != "function" || pair === null || typeof pair[Symbol.iterator] != "function")
+          throw coded("TypeError", "ERR_INVALID_TUPLE", "Each query pair must be an iterable [name, value] tuple");
+        let items = [...pair];
+        if (items.length !== 2) throw coded("TypeError", "ERR_INVALID_TUPLE", "Each query pair must be an iterable [name, value] tuple");
+        this.#pairs.push([usv(items[0]), usv(items[1])]);
+      }
+    }
+    [bind](changed) {
+      this.#changed = changed;
+    }
+    [renew](query2) {
+      this.#pairs = parseForm(query2);
+    }
+    get size() {
+      return this.#pairs.length;
+    }
+    append(name, value) {
+      need(arguments.length, "name", "value"), this.#pairs.push([usv(name), usv(value)]), this.#changed?.();
+    }
+    delete(name, value) {
+      need(arguments.length, "name");
+      let key = usv(name), only = value === void 0 ? void 0 : usv(value);
+      this.#pairs = this.#pairs.filter((pair) => pair[0] !== key || only !== void 0 && pair[1] !== only), this.#changed?.();
+    }
+    get(name) {
+      need(arguments.length, "name");
+      let key = usv(name);
+      return this.#pairs.find((pair) => pair[0] === key)?.[1] ?? null;
+    }
+    getAll(name) {
+      need(arguments.length, "name");
+      let key = usv(name);
+      return this.#pairs.filter((pair) => pair[0] === key).map((pair) => pair[1]);
+    }
+    has(name, value) {
+      need(arguments.length, "name");
+      let key = usv(name), only = value === void 0 ? void 0 : usv(value);
+      return this.#pairs.some((pair) => pair[0] === key && (only === void 0 || pair[1] === only));
+    }
+    set(name, value) {
+      need(arguments.length, "name", "value");
+      let key = usv(name), first = this.#pairs.find((pair) => pair[0] === key);
+      first === void 0 ? this.#pairs.push([key, usv(value)]) : (first[1] = usv(value), this.#pairs = this.#pairs.filter((pair) => pair === first || pair[0] !== key)), this.#changed?.();
+    }
+    sort() {
+      this.#pairs.sort((a, b) => a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0), this.#changed?.();
+    }
+    forEach(callback, self) {
+      if (typeof callback != "function") throw coded("TypeError", "ERR_INVALID_ARG_TYPE", 'The "callback" argument must be of type function.');
+      for (let [name, value] of this) callback.call(self, value, name, this);
+    }
+    // By index, so that changes during the iteration are seen.
+    *entries() {
+      for (let i = 0; i < this.#pairs.length; i++) yield [...this.#pairs[i]];
+    }
+    *keys() {
+      for (let i = 0; i < this.#pairs.length; i++) yield this.#pairs[i][0];
+    }
+    *values() {
+      for (let i = 0; i < this.#pairs.length; i++) yield this.#pairs[i][1];
+    }
+    [Symbol.iterator]() {
+      return this.entries();
+    }
+    toString() {
+      return this.#pairs.map(([name, value]) => `${encodeForm(name)}=${encodeForm(value)}`).join("&");
+    }
+    get [Symbol.toStringTag]() {
+      return "URLSearchParams";
+    }
+    [/* @__PURE__ */ Symbol.for("nodejs.util.inspect.custom")](depth, options, inspect) {
+      let items = this.#pairs.map(([name, value]) => `${inspect(name, options)} => ${inspect(value, options)}`);
+      return items.length === 0 ? "URLSearchParams {}" : `URLSearchParams { ${items.join(", ")} }`;
+    }
+  };
+  function parse4(url2, base) {
+    try {
+      return pure("url.parse", { url: url2, base });
+    } catch (thrown) {
+      let error48 = thrown;
+      throw error48.input = url2, base !== void 0 && (error48.base = base), error48;
+    }
+  }
+  var URL2 = class _URL {
+    #members;
+    #params;
+    constructor(url2, base) {
+      need(arguments.length, "url"), this.#members = parse4(usv(url2), base === void 0 ? void 0 : usv(base));
+    }
+    static canParse(url2, base) {
+      need(arguments.length, "url");
+      try {
+        return parse4(usv(url2), base === void 0 ? void 0 : usv(base)), !0;
+      } catch {
+        return !1;
+      }
+    }
+    static parse(url2, base) {
+      return _URL.canParse(url2, base) ? new _URL(url2, base) : null;
+    }
+    #set(part, value) {
+      this.#members = pure("url.set", { href: this.#members[0], part, value: usv(value) }), part === "search" && this.#params?.[renew](this.#members[8].slice(1));
+    }
+    get href() {
+      return this.#members[0];
+    }
+    set href(value) {
+      this.#members = parse4(usv(value), void 0), this.#params?.[renew](this.#members[8].slice(1));
+    }
+    get origin() {
+      return this.#members[1];
+    }
+    get protocol() {
+      return this.#members[2];
+    }
+    set protocol(value) {
+      this.#set("protocol", value);
+    }
+    get username() {
+      return this.#members[3];
+    }
+    set username(value) {
+      this.#set("username", value);
+    }
+    get password() {
+      return this.#members[4];
+    }
+    set password(value) {
+      this.#set("password", value);
+    }
+    get host() {
+      let [, , , , , hostname3, port] = this.#members;
+      return port === "" ? hostname3 : `${hostname3}:${port}`;
+    }
+    set host(value) {
+      this.#set("host", value);
+    }
+    get hostname() {
+      return this.#members[5];
+    }
+    set hostname(value) {
+      this.#set("hostname", value);
+    }
+    get port() {
+      return this.#members[6];
+    }
+    set port(value) {
+      this.#set("port", value);
+    }
+    get pathname() {
+      return this.#members[7];
+    }
+    set pathname(value) {
+      this.#set("pathname", value);
+    }
+    get search() {
+      return this.#members[8];
+    }
+    set search(value) {
+      this.#set("search", value);
+    }
+    get hash() {
+      return this.#members[9];
+    }
+    set hash(value) {
+      this.#set("hash", value);
+    }
+    get searchParams() {
+      if (this.#params === void 0) {
+        let params = new URLSearchParams(this.#members[8].slice(1));
+        params[bind](() => {
+          this.#members = pure("url.set", { href: this.#members[0], part: "search", value: params.toString() });
+        }), this.#params = params;
+      }
+      return this.#params;
+    }
+    toString() {
+      return this.#members[0];
+    }
+    toJSON() {
+      return this.#members[0];
+    }
+    get [Symbol.toStringTag]() {
+      return "URL";
+    }
+    [/* @__PURE__ */ Symbol.for("nodejs.util.inspect.custom")](depth, options, inspect) {
+      let { href, origin: origin2, protocol, username, password, host, hostname: hostname3, port, pathname, search: search2, searchParams, hash: hash2 } = this;
+      return `URL ${inspect({ href, origin: origin2, protocol, username, password, host, hostname: hostname3, port, pathname, search: search2, searchParams, hash: hash2 }, options)}`;
+    }
+  };
+  for (let Class2 of [URL2, URLSearchParams])
+    for (let [name, own] of Object.entries(Object.getOwnPropertyDescriptors(Class2.prototype)))
+      name !== "constructor" && Object.defineProperty(Class2.prototype, name, { ...own, enumerable: !0 });
+
+  // src/sdk/params.ts
+  function isPlain(value) {
+    if (value === null || typeof value != "object") return !1;
+    let proto = Object.getPrototypeOf(value);
+    return proto === null || proto === Object.prototype || Object.getPrototypeOf(proto) === null;
+  }
+  function isVisitable(value) {
+    return Array.isArray(value) || isPlain(value);
+  }
+  function unbracketed(name) {
+    return name.endsWith("[]") ? name.slice(0, -2) : name;
+  }
+  function nameOf2(path, name) {
+    return [...path, name].map((part, i) => i === 0 ? unbracketed(part) : `[${unbracketed(part)}]`).join("");
+  }
+  function fields(object2) {
+    let out = [], above = [], visit = (value, path) => {
+      if (above.includes(value)) throw new Error(`Circular reference detected in ${path.join(".")}`);
+      above.push(value);
+      for (let [key, member2] of Object.entries(value))
+        member2 != null && add(member2, key.trim(), path);
+      above.pop();
+    }, add = (member2, name, path) => {
+      if (path.length === 0 && typeof member2 == "object" && name.endsWith("{}"))
+        out.push([name.slice(0, -2), JSON.stringify(member2)]);
+      else if (path.length === 0 && Array.isArray(member2) && (name.endsWith("[]") || !member2.some(isVisitable)))
+        for (let element of member2)
+          element != null && out.push([`${unbracketed(name)}[]`, plain2(element)]);
+      else isVisitable(member2) ? visit(member2, [...path, name]) : out.push([nameOf2(path, name), plain2(member2)]);
+    };
+    return visit(object2, []), out;
+  }
+  function plain2(value) {
+    return value instanceof Date ? value.toISOString() : value;
+  }
+  function encodeQuery(value) {
+    return encodeURIComponent(String(value)).replace(/%3A/gi, ":").replace(/%24/g, "$").replace(/%2C/gi, ",").replace(/%20/g, "+");
+  }
+  function encodeForm2(value) {
+    return encodeURIComponent(String(value)).replace(/[!'()~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`).replace(/%20/g, "+");
+  }
+  function query(params) {
+    if (params == null) return "";
+    if (typeof params == "string") return params.replace(/^[?&]+/, "");
+    if (params instanceof URLSearchParams) return params.toString();
+    if (typeof params != "object") throw new TypeError("params must be an object or a string.");
+    return fields(params).map(([name, value]) => `${encodeQuery(name)}=${encodeQuery(value)}`).join("&");
+  }
+  function form(object2) {
+    return fields(object2).map(([name, value]) => `${encodeForm2(name)}=${encodeForm2(value)}`).join("&");
+  }
+  function withParam(params, name, value) {
+    return params == null ? { [name]: value } : typeof params != "string" && !(params instanceof URLSearchParams) ? { ...params, [name]: value } : [...query(params).split("&").filter((part) => part !== "" && nameIn(part) !== name), `${encodeQuery(name)}=${encodeQuery(value)}`].join("&");
+  }
+  function nameIn(part) {
+    let name = part.split("=", 1)[0] ?? "";
+    try {
+      return decodeURIComponent(name.replace(/\+/g, " "));
+    } catch {
+      return name;
+    }
+  }
+
+  // src/sdk/body.ts
+  async function encode4(data, contentType) {
+    if (data == null) return {};
+    let kind = contentType.split(";", 1)[0].trim().toLowerCase(), isJSON = kind === "application/json" || kind.endsWith("+json"), bytes = bytesOf2(data);
+    if (bytes !== void 0) return { body: bytes, contentType: "application/x-www-form-urlencoded" };
+    if (isBlob(data)) return { body: await data.arrayBuffer(), contentType: data.type || "application/octet-stream" };
+    if (data instanceof FormData)
+      return isJSON ? { body: JSON.stringify(Object.fromEntries([...data.entries()].filter(([, v]) => typeof v == "string"))) } : multipart([...data.entries()]);
+    if (data instanceof URLSearchParams)
+      return { body: data.toString(), contentType: "application/x-www-form-urlencoded;charset=utf-8" };
+    if (typeof data == "object") {
+      if (isStream(data)) throw new TypeError("Streams can't be sent: read the stream first and pass a Buffer or a string.");
+      return kind === "application/x-www-form-urlencoded" ? { body: form(data) } : kind === "multipart/form-data" ? multipart(fields(data)) : { body: JSON.stringify(data), contentType: "application/json" };
+    }
+    return isJSON ? { body: jsonText(data) } : typeof data == "string" ? { body: data, contentType: "application/x-www-form-urlencoded" } : { body: String(data), contentType: "application/x-www-form-urlencoded" };
+  }
+  function jsonText(data) {
+    if (typeof data == "string")
+      try {
+        return JSON.parse(data), data.trim();
+      } catch {
+      }
+    return JSON.stringify(data);
+  }
+  function bytesOf2(data) {
+    if (data instanceof ArrayBuffer) return data;
+    if (ArrayBuffer.isView(data))
+      return data.byteOffset === 0 && data.byteLength === data.buffer.byteLength && data.buffer instanceof ArrayBuffer ? data.buffer : new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer;
+  }
+  function isBlob(data) {
+    return data instanceof Blob;
+  }
+  function isStream(data) {
+    let { pipe: pipe2, getReader } = data;
+    return typeof pipe2 == "function" || typeof getReader == "function" || Symbol.asyncIterator in data;
+  }
+  function boundaryText() {
+    let text2 = "----formdata-";
+    for (let i = 0; i < 24; i++) text2 += Math.floor(Math.random() * 36).toString(36);
+    return text2;
+  }
+  function quoted(name) {
+    return name.replace(/\r\n?|\n/g, "%0D%0A").replace(/"/g, "%22");
+  }
+  async function multipart(entries) {
+    let boundary = boundaryText(), encoder = new TextEncoder(), parts2 = [], text2 = (s) => {
+      parts2.push(encoder.encode(s));
+    };
+    for (let [name, value] of entries) {
+      let bytes = bytesOf2(value);
+      if (isBlob(value)) {
+        let filename = value.name;
+        text2(
+          `--${boundary}\r
+Content-Disposition: form-data; name="${quoted(name)}"; filename="${quoted(typeof filename == "string" ? filename : "blob")}"\r
+Content-Type: ${value.type || "application/octet-stream"}\r
+\r
+`
+        ), parts2.push(new Uint8Array(await value.arrayBuffer()));
+      } else bytes !== void 0 ? (text2(`--${boundary}\r
+Content-Disposition: form-data; name="${quoted(name)}"; filename="blob"\r
+Content-Type: application/octet-stream\r
+\r
+`), parts2.push(new Uint8Array(bytes))) : (text2(`--${boundary}\r
+Content-Disposition: form-data; name="${quoted(name)}"\r
+\r
+`), text2(String(value).replace(/\r\n?|\n/g, `\r
+`)));
+      text2(`\r
+`);
+    }
+    text2(`--${boundary}--\r
+`);
+    let body = new Uint8Array(parts2.reduce((n, part) => n + part.byteLength, 0)), at = 0;
+    for (let part of parts2)
+      body.set(part, at), at += part.byteLength;
+    return { body: body.buffer, contentType: `multipart/form-data; boundary=${boundary}`, force: !0 };
+  }
+
+  // src/platform/buffer.ts
+  var encodings = {
+    utf8: "utf8",
+    "utf-8": "utf8",
+    ucs2: "utf16le",
+    "ucs-2": "utf16le",
+    utf16le: "utf16le",
+    "utf-16le": "utf16le",
+    latin1: "latin1",
+    binary: "latin1",
+    ascii: "ascii",
+    base64: "base64",
+    base64url: "base64url",
+    hex: "hex"
+  };
+  function encodingOf(name) {
+    if (name == null || name === "") return "utf8";
+    let known = typeof name == "string" ? encodings[name] ?? encodings[name.toLowerCase()] : void 0;
+    if (known === void 0) throw unknownEncoding(name);
+    return known;
+  }
+  var coder = Uint8Array, toBase64 = Uint8Array.prototype.toBase64, toHex = Uint8Array.prototype.toHex;
+  function parseBase64(text2) {
+    try {
+      return coder.fromBase64(text2, { lastChunkHandling: "loose" });
+    } catch {
+      let pad = text2.indexOf("="), digits = (pad < 0 ? text2 : text2.slice(0, pad)).replaceAll("-", "+").replaceAll("_", "/").replace(/[^A-Za-z0-9+/]/g, "");
+      return digits.length % 4 === 1 && (digits = digits.slice(0, -1)), coder.fromBase64(digits, { lastChunkHandling: "loose" });
+    }
+  }
+  function parseHex(text2) {
+    let even = text2.length % 2 === 0 ? text2 : text2.slice(0, -1);
+    try {
+      return coder.fromHex(even);
+    } catch {
+      return coder.fromHex(/^(?:[0-9a-fA-F]{2})*/.exec(even)[0]);
+    }
+  }
+  function encode5(text2, encoding) {
+    switch (encoding) {
+      case "utf8":
+        return encodeUTF8(text2);
+      case "base64":
+      case "base64url":
+        return parseBase64(text2);
+      case "hex":
+        return parseHex(text2);
+      case "utf16le": {
+        let bytes = new Uint8Array(text2.length * 2), units = new Uint16Array(bytes.buffer);
+        for (let i = 0; i < text2.length; i++) units[i] = text2.charCodeAt(i);
+        return bytes;
+      }
+      default: {
+        let bytes = new Uint8Array(text2.length);
+        for (let i = 0; i < text2.length; i++) bytes[i] = text2.charCodeAt(i);
+        return bytes;
+      }
+    }
+  }
+  function decode3(bytes, encoding) {
+    switch (encoding) {
+      case "utf8":
+        return decodeUTF8(bytes);
+      case "base64":
+        return toBase64.call(bytes);
+      case "base64url":
+        return toBase64.call(bytes, { alphabet: "base64url", omitPadding: !0 });
+      case "hex":
+        return toHex.call(bytes);
+      case "latin1":
+        return decodeLatin1(bytes);
+      case "ascii":
+        return decodeLatin1(bytes.map((b) => b & 127));
+      case "utf16le": {
+        let units = new Uint16Array(exact(bytes.slice(0, bytes.length & -2))), text2 = "";
+        for (let i = 0; i < units.length; i += 4096) text2 += String.fromCharCode.apply(null, units.subarray(i, i + 4096));
+        return text2;
+      }
+    }
+  }
+  var kMaxLength = 2 ** 32, kStringMaxLength = 2 ** 29 - 24;
+  function outOfRange(name, range, got) {
+    let shown = typeof got == "bigint" ? `${got}n` : String(got);
+    return coded("RangeError", "ERR_OUT_OF_RANGE", `The value of "${name}" is out of range. It must be ${range}. Received ${shown}`);
+  }
+  function checkSize(size) {
+    if (typeof size != "number") throw wrongType("size", "of type number", size);
+    if (!(size >= 0 && size <= kMaxLength)) throw outOfRange("size", `>= 0 && <= ${kMaxLength}`, size);
+    return size;
+  }
+  function clamp(value, length, otherwise) {
+    if (value === void 0) return otherwise;
+    let n = Math.trunc(Number(value)) || 0;
+    return n < 0 ? 0 : n > length ? length : n;
+  }
+  function wrap(bytes) {
+    return new FastBuffer(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  function text(value) {
+    return typeof value == "string";
+  }
+  var FastBuffer = class _FastBuffer extends Uint8Array {
+    toString(encoding, start, end) {
+      let kind = encodingOf(encoding), from3 = clamp(start, this.length, 0), to = clamp(end, this.length, this.length);
+      return to <= from3 ? "" : decode3(from3 === 0 && to === this.length ? this : Uint8Array.prototype.subarray.call(this, from3, to), kind);
+    }
+    toLocaleString(encoding) {
+      return this.toString(encoding);
+    }
+    toJSON() {
+      return { type: "Buffer", data: Array.from(this) };
+    }
+    equals(other) {
+      if (!(other instanceof Uint8Array)) throw wrongType("otherBuffer", "an instance of Buffer or Uint8Array", other);
+      return this.length === other.length && compareBytes(this, other) === 0;
+    }
+    compare(other, start, end, from3, to) {
+      if (!(other instanceof Uint8Array)) throw wrongType("target", "an instance of Buffer or Uint8Array", other);
+      let theirs = other.subarray(clamp(start, other.length, 0), clamp(end, other.length, other.length));
+      return compareBytes(this.subarray(clamp(from3, this.length, 0), clamp(to, this.length, this.length)), theirs);
+    }
+    copy(target, targetStart, start, end) {
+      if (!(target instanceof Uint8Array)) throw wrongType("target", "an instance of Buffer or Uint8Array", target);
+      let at = clamp(targetStart, target.length, 0), part = Uint8Array.prototype.subarray.call(this, clamp(start, this.length, 0), clamp(end, this.length, this.length)), n = Math.min(part.length, target.length - at);
+      return target.set(Uint8Array.prototype.subarray.call(part, 0, n), at), n;
+    }
+    slice(start, end) {
+      return this.subarray(start, end);
+    }
+    subarray(start, end) {
+      let part = Uint8Array.prototype.subarray.call(this, start, end);
+      return part instanceof _FastBuffer ? part : wrap(part);
+    }
+    write(value, ...rest) {
+      if (!text(value)) throw wrongType("argument", "of type string", value);
+      let [offset, length, encoding] = rest;
+      text(offset) ? [offset, length, encoding] = [void 0, void 0, offset] : text(length) && ([length, encoding] = [void 0, length]);
+      let at = offset === void 0 ? 0 : Number(offset);
+      if (!Number.isInteger(at) || at < 0 || at > this.length) throw outOfRange("offset", `>= 0 && <= ${this.length}`, offset);
+      let kind = encodingOf(encoding), room = Math.min(clamp(length, this.length, this.length), this.length - at), bytes = encode5(value, kind);
+      if (bytes.length > room) {
+        let n = room;
+        if (kind === "utf8") for (; n > 0 && (bytes[n] & 192) === 128; ) n--;
+        kind === "utf16le" && (n &= -2), bytes = bytes.subarray(0, n);
+      }
+      return this.set(bytes, at), bytes.length;
+    }
+    fill(value, offset, end, encoding) {
+      text(offset) ? [offset, encoding] = [void 0, offset] : text(end) && ([end, encoding] = [void 0, end]);
+      let from3 = offset === void 0 ? 0 : Number(offset), to = end === void 0 ? this.length : Number(end);
+      if (!(from3 >= 0 && from3 <= this.length)) throw outOfRange("offset", `>= 0 && <= ${this.length}`, offset);
+      if (!(to >= 0 && to <= this.length)) throw outOfRange("end", `>= 0 && <= ${this.length}`, end);
+      let pattern = text(value) ? encode5(value, encodingOf(encoding)) : value instanceof Uint8Array ? value : void 0;
+      if (pattern === void 0)
+        return Uint8Array.prototype.fill.call(this, Number(value) & 255, from3, to), this;
+      if (pattern.length === 0) {
+        if (!text(value) || value !== "") throw coded("TypeError", "ERR_INVALID_ARG_VALUE", `The argument 'value' is invalid. Received '${String(value)}'`);
+        return Uint8Array.prototype.fill.call(this, 0, from3, to), this;
+      }
+      for (let i = from3; i < to; i++) this[i] = pattern[(i - from3) % pattern.length];
+      return this;
+    }
+    indexOf(value, offset, encoding) {
+      return search(this, value, offset, encoding, !0);
+    }
+    lastIndexOf(value, offset, encoding) {
+      return search(this, value, offset, encoding, !1);
+    }
+    includes(value, offset, encoding) {
+      return this.indexOf(value, offset, encoding) >= 0;
+    }
+    swap16() {
+      return swap(this, 2);
+    }
+    swap32() {
+      return swap(this, 4);
+    }
+    swap64() {
+      return swap(this, 8);
+    }
+    get parent() {
+      return this.buffer;
+    }
+    get offset() {
+      return this.byteOffset;
+    }
+  };
+  function swap(bytes, size) {
+    if (bytes.length % size !== 0) throw coded("RangeError", "ERR_INVALID_BUFFER_SIZE", `Buffer size must be a multiple of ${size * 8}-bits`);
+    for (let i = 0; i < bytes.length; i += size) Uint8Array.prototype.subarray.call(bytes, i, i + size).reverse();
+    return bytes;
+  }
+  function compareBytes(a, b) {
+    let n = Math.min(a.length, b.length);
+    for (let i = 0; i < n; i++) if (a[i] !== b[i]) return a[i] < b[i] ? -1 : 1;
+    return Math.sign(a.length - b.length);
+  }
+  function search(bytes, value, offset, encoding, forward) {
+    text(offset) && ([offset, encoding] = [void 0, offset]);
+    let at = offset === void 0 ? NaN : Math.trunc(Number(offset));
+    if (Number.isNaN(at) && (at = forward ? 0 : bytes.length), at < 0 && (at += bytes.length), at < 0) {
+      if (!forward) return -1;
+      at = 0;
+    }
+    if (typeof value == "number")
+      return (forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf).call(bytes, value & 255, Math.min(at, forward ? bytes.length : bytes.length - 1));
+    let wanted = text(value) ? encode5(value, encodingOf(encoding)) : value instanceof Uint8Array ? value : void 0;
+    if (wanted === void 0) throw wrongType("value", "one of type number or string or an instance of Buffer or Uint8Array", value);
+    let last = bytes.length - wanted.length;
+    if (wanted.length === 0) return Math.min(at, bytes.length);
+    let matches = (from3) => {
+      for (let j = 1; j < wanted.length; j++) if (bytes[from3 + j] !== wanted[j]) return !1;
+      return !0;
+    }, find = forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf, i = Math.min(at, forward ? bytes.length : last);
+    for (; i >= 0; ) {
+      if (i = find.call(bytes, wanted[0], i), i < 0 || i > last) return -1;
+      if (matches(i)) return i;
+      i += forward ? 1 : -1;
+    }
+    return -1;
+  }
+  function checkOffset(bytes, offset, size) {
+    if (typeof offset != "number") throw wrongType("offset", "of type number", offset);
+    let last = bytes.length - size;
+    if (!Number.isInteger(offset)) throw outOfRange("offset", "an integer", offset);
+    if (last < 0) throw coded("RangeError", "ERR_BUFFER_OUT_OF_BOUNDS", "Attempt to access memory outside buffer bounds");
+    if (offset < 0 || offset > last) throw outOfRange("offset", `>= 0 and <= ${last}`, offset);
+    return offset;
+  }
+  function view(bytes) {
+    return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  function checkInteger(value, low, high) {
+    if (value < low || value > high) throw outOfRange("value", `>= ${low} and <= ${high}`, value);
+  }
+  var fixed = [
+    ["UInt8", "Uint8", 1, 0, 255],
+    ["Int8", "Int8", 1, -128, 127],
+    ["UInt16", "Uint16", 2, 0, 65535],
+    ["Int16", "Int16", 2, -32768, 32767],
+    ["UInt32", "Uint32", 4, 0, 4294967295],
+    ["Int32", "Int32", 4, -2147483648, 2147483647],
+    ["BigUInt64", "BigUint64", 8, 0n, 18446744073709551615n],
+    ["BigInt64", "BigInt64", 8, -9223372036854775808n, 9223372036854775807n],
+    ["Float", "Float32", 4],
+    ["Double", "Float64", 8]
+  ], methods = {};
+  for (let [node, access, size, low, high] of fixed)
+    for (let [suffix2, little] of size === 1 ? [["", !1]] : [["LE", !0], ["BE", !1]]) {
+      let names = [node + suffix2];
+      node.includes("UInt") && names.push(node.replace("UInt", "Uint") + suffix2);
+      let read2 = function(offset = 0) {
+        return view(this)[`get${access}`](checkOffset(this, offset, size), little);
+      }, write2 = function(value, offset = 0) {
+        if (typeof low == "bigint" && typeof value != "bigint") throw wrongType("value", "of type bigint", value);
+        let number4 = typeof low == "bigint" ? value : +value;
+        low !== void 0 && checkInteger(number4, low, high);
+        let at = checkOffset(this, offset, size);
+        return view(this)[`set${access}`](at, number4, little), at + size;
+      };
+      for (let name of names)
+        methods[`read${name}`] = read2, methods[`write${name}`] = write2;
+    }
+  function checkLength(size) {
+    if (typeof size != "number") throw wrongType("byteLength", "of type number", size);
+    if (!Number.isInteger(size)) throw outOfRange("byteLength", "an integer", size);
+    if (size < 1 || size > 6) throw outOfRange("byteLength", ">= 1 and <= 6", size);
+    return size;
+  }
+  for (let signed of [!1, !0])
+    for (let little of [!0, !1]) {
+      let name = `Int${little ? "LE" : "BE"}`, read2 = function(offset, length) {
+        let size = checkLength(length), at = checkOffset(this, offset, size), value = 0;
+        for (let i = 0; i < size; i++) value = value * 256 + this[little ? at + size - 1 - i : at + i];
+        return signed && value >= 2 ** (8 * size - 1) ? value - 2 ** (8 * size) : value;
+      }, write2 = function(value, offset, length) {
+        let size = checkLength(length), rest = Number(value);
+        signed ? checkInteger(rest, -(2 ** (8 * size - 1)), 2 ** (8 * size - 1) - 1) : checkInteger(rest, 0, 2 ** (8 * size) - 1);
+        let at = checkOffset(this, offset, size);
+        rest < 0 && (rest += 2 ** (8 * size));
+        for (let i = 0; i < size; i++)
+          this[little ? at + i : at + size - 1 - i] = rest % 256, rest = Math.floor(rest / 256);
+        return at + size;
+      };
+      for (let full of signed ? [name] : [`U${name}`, `Ui${name.slice(1)}`])
+        methods[`read${full}`] = read2, methods[`write${full}`] = write2;
+    }
+  for (let kind of ["utf8", "latin1", "ascii", "base64", "base64url", "hex", "ucs2", "utf16le"])
+    methods[`${kind}Slice`] = function(start, end) {
+      return this.toString(kind, start, end);
+    }, methods[`${kind}Write`] = function(value, offset, length) {
+      return this.write(value, offset, length, kind);
+    };
+  for (let [name, value] of Object.entries(methods))
+    Object.defineProperty(value, "name", { value: name, configurable: !0 }), Object.defineProperty(FastBuffer.prototype, name, { value, writable: !0, configurable: !0, enumerable: !1 });
+  function fromObject(value) {
+    if (value.length !== void 0 || value.buffer instanceof ArrayBuffer)
+      return typeof value.length != "number" ? new FastBuffer(0) : new FastBuffer(value);
+    if (value.type === "Buffer" && Array.isArray(value.data)) return new FastBuffer(value.data);
+  }
+  function from2(value, encodingOrOffset, length) {
+    if (text(value))
+      return wrap(encode5(value, encodingOf(encodingOrOffset)));
+    if (typeof value == "object" && value !== null) {
+      if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
+        let offset = encodingOrOffset === void 0 ? 0 : Number(encodingOrOffset) || 0;
+        if (offset > value.byteLength || offset < 0) throw coded("RangeError", "ERR_BUFFER_OUT_OF_BOUNDS", '"offset" is outside of buffer bounds');
+        let size = length === void 0 ? value.byteLength - offset : Math.max(0, Number(length) || 0);
+        if (offset + size > value.byteLength) throw coded("RangeError", "ERR_BUFFER_OUT_OF_BOUNDS", '"length" is outside of buffer bounds');
+        return new FastBuffer(value, offset, size);
+      }
+      let primitive = typeof value.valueOf == "function" ? value.valueOf() : value;
+      if (primitive !== value && primitive !== null && (text(primitive) || typeof primitive == "object")) return from2(primitive, encodingOrOffset, length);
+      let made = fromObject(value);
+      if (made !== void 0) return made;
+      if (typeof value[Symbol.toPrimitive] == "function") {
+        let converted = value[Symbol.toPrimitive]("string");
+        if (text(converted)) return from2(converted, encodingOrOffset);
+      }
+    }
+    throw coded(
+      "TypeError",
+      "ERR_INVALID_ARG_TYPE",
+      `The first argument must be of type string or an instance of Buffer, ArrayBuffer, or Array or an Array-like Object. Received ${value == null ? String(value) : typeof value == "object" ? `an instance of ${value.constructor?.name}` : `type ${typeof value} (${String(value)})`}`
+    );
+  }
+  function makeBuffer(value, encodingOrOffset, length) {
+    return typeof value == "number" ? new FastBuffer(checkSize(value)) : from2(value, encodingOrOffset, length);
+  }
+  var Buffer2 = function(value, encodingOrOffset, length) {
+    return makeBuffer(value, encodingOrOffset, length);
+  }, statics = {
+    from: from2,
+    of: (...items) => new FastBuffer(items),
+    alloc(size, fill, encoding) {
+      let made = new FastBuffer(checkSize(size));
+      return fill === void 0 || fill === 0 || size === 0 ? made : made.fill(fill, encoding);
+    },
+    allocUnsafe: (size) => new FastBuffer(checkSize(size)),
+    allocUnsafeSlow: (size) => new FastBuffer(checkSize(size)),
+    isBuffer: (value) => value instanceof FastBuffer,
+    isEncoding: (name) => text(name) && name !== "" && encodings[name.toLowerCase()] !== void 0,
+    byteLength(value, encoding) {
+      if (!text(value)) {
+        let bytes = bytesOf(value);
+        if (bytes === void 0) throw wrongType("string", "of type string or an instance of Buffer or ArrayBuffer", value);
+        return bytes.byteLength;
+      }
+      switch (text(encoding) ? encodings[encoding.toLowerCase()] ?? "utf8" : "utf8") {
+        case "hex":
+          return value.length >>> 1;
+        case "base64":
+        case "base64url": {
+          let digits = value.endsWith("==") ? value.length - 2 : value.endsWith("=") ? value.length - 1 : value.length;
+          return Math.floor(digits * 3 / 4);
+        }
+        case "utf16le":
+          return value.length * 2;
+        case "utf8":
+          return encodeUTF8(value).length;
+        default:
+          return value.length;
+      }
+    },
+    compare(a, b) {
+      if (!(a instanceof Uint8Array)) throw wrongType("buf1", "an instance of Buffer or Uint8Array", a);
+      if (!(b instanceof Uint8Array)) throw wrongType("buf2", "an instance of Buffer or Uint8Array", b);
+      return compareBytes(a, b);
+    },
+    concat(list2, length) {
+      if (!Array.isArray(list2)) throw wrongType("list", "an instance of Array", list2);
+      let size = length === void 0 ? list2.reduce((n, part) => n + part.length, 0) : Math.trunc(length), whole = new FastBuffer(checkSize(size)), at = 0;
+      for (let part of list2) {
+        if (!(part instanceof Uint8Array)) throw wrongType("list[0]", "an instance of Buffer or Uint8Array", part);
+        if (at + part.length > size) {
+          whole.set(part.subarray(0, size - at), at);
+          break;
+        }
+        whole.set(part, at), at += part.length;
+      }
+      return whole;
+    },
+    copyBytesFrom(source, offset, length) {
+      let size = source.BYTES_PER_ELEMENT ?? 1, bytes = new Uint8Array(source.buffer, source.byteOffset, source.byteLength), from3 = (offset ?? 0) * size;
+      return new FastBuffer(bytes.slice(from3, length === void 0 ? void 0 : from3 + length * size));
+    }
+  };
+  for (let [name, value] of Object.entries(statics)) Object.defineProperty(Buffer2, name, { value, writable: !0, configurable: !0, enumerable: !0 });
+  Buffer2.poolSize = 8192;
+  Object.defineProperty(Buffer2, "name", { value: "Buffer", configurable: !0 });
+  Object.defineProperty(Buffer2, "prototype", { value: FastBuffer.prototype, writable: !1 });
+  Object.defineProperty(FastBuffer.prototype, "constructor", { value: Buffer2, writable: !0, configurable: !0, enumerable: !1 });
+  Object.setPrototypeOf(Buffer2, Uint8Array);
+  Object.defineProperty(FastBuffer, Symbol.species, { get: () => FastBuffer });
+  Object.defineProperty(Buffer2, Symbol.species, { get: () => FastBuffer });
+
+  // src/sdk/http.ts
+  function headerPairs(headers) {
+    if (headers == null) return [];
+    if (typeof headers != "object") throw new TypeError("headers must be an object.");
+    let entries = Symbol.iterator in headers && typeof headers[Symbol.iterator] == "function" ? [...headers] : Object.entries(headers), out = [];
+    for (let [name, value] of entries)
+      for (let one of Array.isArray(value) ? value : [value])
+        one != null && one !== !1 && out.push([String(name), String(one).trim()]);
+    return out;
+  }
+  function list(value) {
+    if (value != null)
+      return (Array.isArray(value) ? value : [value]).map(String);
+  }
+  function responseHeaders(pairs) {
+    let headers = {};
+    for (let [name, value] of pairs) {
+      let before = headers[name], next = name === "set-cookie" ? [...before ?? [], value] : before === void 0 ? value : `${before}, ${value}`;
+      Object.defineProperty(headers, name, { value: next, writable: !0, enumerable: !0, configurable: !0 });
+    }
+    let at = (name) => Object.hasOwn(headers, name.toLowerCase()) ? headers[name.toLowerCase()] : void 0;
+    for (let [name, value] of Object.entries({
+      get: at,
+      has: (header) => at(header) !== void 0,
+      toJSON: () => ({ ...headers })
+    }))
+      Object.hasOwn(headers, name) || Object.defineProperty(headers, name, { value, writable: !0, configurable: !0, enumerable: !1 });
+    return headers;
+  }
+  function dataOf(body, type) {
+    let bytes = typeof body == "string" || body === void 0 ? new ArrayBuffer(0) : body;
+    switch (type) {
+      case "arraybuffer":
+        return Buffer2.from(bytes);
+      case "blob":
+        return new Blob([bytes]);
+      case "stream":
+        return pieces(bytes);
+      case "text":
+      case "document":
+        return typeof body == "string" ? body : "";
+    }
+    let text2 = typeof body == "string" ? body : "";
+    if (text2 === "") return text2;
+    try {
+      return JSON.parse(text2);
+    } catch {
+      return text2;
+    }
+  }
+  var pieceBytes = 65536;
+  async function* pieces(bytes) {
+    for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield Buffer2.from(bytes, at, Math.min(pieceBytes, bytes.byteLength - at));
+  }
+  var binary = /* @__PURE__ */ new Set(["arraybuffer", "blob", "stream"]);
+  function locate(endpoint, params) {
+    if (typeof endpoint != "string" && !(endpoint instanceof URL2)) throw new TypeError('A call needs an endpoint, such as "/users".');
+    let path = String(endpoint).split("#", 1)[0], added = query(params);
+    return added === "" ? path : path + (path.includes("?") ? /[?&]$/.test(path) ? "" : "&" : "?") + added;
+  }
+  async function request(config2, site) {
+    if (config2 === null || typeof config2 != "object") throw new TypeError("A call needs an object that describes it.");
+    let method = String(config2.method ?? "GET").toUpperCase(), endpoint = locate(config2.endpoint, config2.params), headers = headerPairs(config2.headers), named = headers.find(([name]) => name.toLowerCase() === "content-type"), encoded = method === "GET" || method === "HEAD" ? {} : await encode4(config2.data, named?.[1] ?? "");
+    encoded.force && named !== void 0 && (headers = headers.filter((pair) => pair !== named));
+    let { paginate: _, ...shown } = config2, axiosConfig = { ...shown, url: endpoint, method: method.toLowerCase(), headers: { ...config2.headers } }, sent = { method, path: endpoint }, answer;
+    try {
+      answer = await call(
+        "http",
+        {
+          integration: config2.providerConfigKey,
+          connection: config2.connectionId,
+          method,
+          endpoint,
+          headers,
+          contentType: encoded.contentType,
+          retries: Number(config2.retries) || 0,
+          retryOn: config2.retryOn ?? void 0,
+          retryAt: list(config2.retryHeader?.at),
+          retryAfter: list(config2.retryHeader?.after),
+          baseUrlOverride: config2.baseUrlOverride === void 0 || config2.baseUrlOverride === null ? void 0 : String(config2.baseUrlOverride),
+          decompress: config2.decompress || void 0,
+          forwardHeadersOnRedirect: config2.forwardHeadersOnRedirect || void 0,
+          text: !binary.has(config2.responseType)
+        },
+        encoded.body
+      );
+    } catch (e) {
+      throw e instanceof HostError && e.details.network ? from(new HttpError(e.message, e.code, axiosConfig, sent), site) : refusal2(e, site);
+    }
+    let response = {
+      data: dataOf(answer.body, config2.responseType),
+      status: answer.value.status,
+      statusText: answer.value.statusText,
+      headers: responseHeaders(answer.value.headers),
+      config: axiosConfig,
+      request: sent
+    };
+    if (response.status >= 200 && response.status < 300) return response;
+    throw from(failed(response), site);
+  }
+  function failed(response) {
+    let code = [void 0, "ERR_BAD_REQUEST", "ERR_BAD_RESPONSE"][Math.floor(response.status / 100) - 3];
+    return new HttpError(`Request failed with status code ${response.status}`, code, response.config, response.request, response);
+  }
+  async function ask2(name, params, site) {
+    try {
+      return (await call(name, params)).value;
+    } catch (e) {
+      throw refusal2(e, site);
+    }
+  }
+  function misuse(code, message) {
+    return new NangoError(code, message);
+  }
+
+  // src/sdk/fetch.ts
+  var FetchResponse = class _FetchResponse {
+    ok;
+    status;
+    statusText;
+    headers;
+    url;
+    redirected;
+    type = "basic";
+    #bytes;
+    #used = !1;
+    constructor(head, bytes) {
+      this.status = head.status, this.ok = head.status >= 200 && head.status < 300, this.statusText = head.statusText, this.headers = new Headers(head.headers), this.url = head.url ?? "", this.redirected = head.redirected === !0, this.#bytes = bytes;
+    }
+    get bodyUsed() {
+      return this.#used;
+    }
+    #take() {
+      if (this.#used) throw new TypeError("Body is unusable: Body has already been read");
+      return this.#used = !0, this.#bytes;
+    }
+    async arrayBuffer() {
+      return this.#take();
+    }
+    async bytes() {
+      return new Uint8Array(this.#take());
+    }
+    async blob() {
+      return new Blob([this.#take()], { type: this.headers.get("content-type") ?? "" });
+    }
+    async text() {
+      return new TextDecoder().decode(this.#take());
+    }
+    async json() {
+      return JSON.parse(await this.text());
+    }
+    clone() {
+      if (this.#used) throw new TypeError("Response.clone: Body has already been consumed.");
+      let { status, statusText, url: url2, redirected } = this;
+      return new _FetchResponse({ status, statusText, headers: [...this.headers], url: url2, redirected }, this.#bytes.slice(0));
+    }
+  };
+  async function uncontrolledFetch(options, site) {
+    if (options === null || typeof options != "object" || options.url === void 0) throw new TypeError("uncontrolledFetch needs a url.");
+    let url2 = String(options.url), method = String(options.method ?? "GET").toUpperCase(), headers = headerPairs(options.headers), encoded = await encode4(raw(options.body), "");
+    if (encoded.body !== void 0 && (method === "GET" || method === "HEAD")) throw new TypeError("Request with GET/HEAD method cannot have body.");
+    let type = contentTypeOf(options.body, encoded.contentType);
+    type !== void 0 && !headers.some(([name]) => name.toLowerCase() === "content-type") && headers.push(["content-type", type]);
+    try {
+      let answer = await call("fetch", { url: url2, method, headers }, encoded.body);
+      return new FetchResponse(answer.value, answer.body instanceof ArrayBuffer ? answer.body : new ArrayBuffer(0));
+    } catch (e) {
+      let error48 = refusal2(e, site);
+      throw error48 instanceof NangoError && error48.status === void 0 ? from(new TypeError("fetch failed", { cause: error48 }), site) : error48;
+    }
+  }
+  function raw(body) {
+    return body == null || typeof body == "object" ? body : String(body);
+  }
+  function contentTypeOf(body, encoded) {
+    if (typeof body == "string") return "text/plain;charset=UTF-8";
+    if (bytesOf2(body) === void 0)
+      return encoded;
+  }
+
+  // src/sdk/log.ts
+  var order = { debug: 0, info: 1, warn: 2, error: 3, off: 4 };
+  function levelOf(name) {
+    if (typeof name == "string") {
+      switch (name) {
+        case "verbose":
+        case "silly":
+          return "debug";
+        case "http":
+          return "info";
+      }
+      return Object.hasOwn(order, name) ? name : void 0;
+    }
+  }
+  var maxText2 = 1e4, Logger = class {
+    #level;
+    constructor(level) {
+      this.#level = level;
+    }
+    /** Changes the level. Once off, it stays off. */
+    set(level) {
+      let next = levelOf(level);
+      if (next === void 0) throw new TypeError("The level is one of debug, info, warn, error and off.");
+      this.#level !== "off" && (this.#level = next);
+    }
+    /** Takes what nango.log takes: a message, maybe more, maybe options. */
+    log(args) {
+      let rest = [...args], level = "info", asked = rest.length > 1 ? optionsIn(rest[rest.length - 1]) : void 0;
+      if (asked !== void 0 && (level = asked, rest.pop()), order[level] < order[this.#level] || level === "off") return;
+      let [message, ...payload] = rest, text2 = typeof message == "string" ? message : show(message);
+      text2.length > maxText2 && (text2 = `${text2.slice(0, maxText2)}…`), note("log", { level, text: text2, payload: payload.length === 0 ? void 0 : plain3(payload.length === 1 ? payload[0] : payload) });
+    }
+  };
+  function optionsIn(last) {
+    if (!(last === null || typeof last != "object" || Object.keys(last).length !== 1))
+      return levelOf(last.level);
+  }
+  function show(value) {
+    if (value instanceof Error) return `${value.name}: ${value.message}`;
+    let json2 = plain3(value);
+    return typeof json2 == "string" ? json2 : JSON.stringify(json2) ?? String(value);
+  }
+  function plain3(value) {
+    if (value instanceof Error) return { name: value.name, message: value.message, stack: value.stack };
+    let above = [];
+    try {
+      let text2 = JSON.stringify(value, function(_key, member2) {
+        for (; above.length > 0 && above[above.length - 1] !== this; ) above.pop();
+        if (typeof member2 == "bigint") return `${member2}n`;
+        if (member2 instanceof Error) return { name: member2.name, message: member2.message };
+        if (member2 !== null && typeof member2 == "object") {
+          if (above.includes(member2)) return "[Circular]";
+          above.push(member2);
+        }
+        return member2;
+      });
+      return text2 === void 0 ? String(value) : JSON.parse(text2);
+    } catch {
+      return "[a value that can't be shown]";
+    }
+  }
+
+  // src/sdk/path.ts
+  function parts(path) {
+    return path.split(/[.[\]]+/).filter((part) => part !== "");
+  }
+  var hasOwn = Object.prototype.hasOwnProperty;
+  function read(value, path) {
+    if (value !== null && typeof value == "object" && hasOwn.call(value, path)) return value[path];
+    let at = value;
+    for (let part of parts(path)) {
+      if (at == null || !hasOwn.call(Object(at), part)) return;
+      at = at[part];
+    }
+    return at;
+  }
+  function write(object2, path, value) {
+    let names = hasOwn.call(object2, path) ? [path] : parts(path);
+    return writeAt(object2, names, value);
+  }
+  function writeAt(object2, names, value) {
+    let [first, ...rest] = names;
+    if (first === void 0) return object2;
+    let copy = Array.isArray(object2) ? [...object2] : { ...object2 }, inner = hasOwn.call(copy, first) ? copy[first] : void 0, next = rest.length === 0 ? value : writeAt(inner !== null && typeof inner == "object" ? inner : {}, rest, value);
+    return Object.defineProperty(copy, first, { value: next, writable: !0, enumerable: !0, configurable: !0 }), copy;
+  }
+
+  // src/sdk/paginate.ts
+  function settings(defaults, own) {
+    if (own != null && typeof own != "object") throw misuse("invalid_pagination", "paginate must be an object.");
+    if (defaults === null && own == null)
+      throw misuse("pagination_not_configured", "There is no pagination for this provider: describe it in the call's paginate.");
+    let p = { ...defaults, ...own }, need2 = (...names) => {
+      if (!names.some((name) => p[name]))
+        throw misuse("invalid_pagination", `Pagination of type ${p.type} needs ${names.join(" or ")}.`);
+    };
+    switch (p.type) {
+      case "cursor":
+        need2("cursor_name_in_request"), need2("cursor_path_in_response"), p.limit && need2("limit_name_in_request");
+        break;
+      case "link":
+        need2("link_rel_in_response_header", "link_path_in_response_body");
+        break;
+      case "offset":
+        need2("offset_name_in_request");
+        break;
+      default:
+        throw misuse("invalid_pagination", `The type of pagination is ${JSON.stringify(p.type) ?? "missing"}; it must be cursor, link or offset.`);
+    }
+    return p;
+  }
+  async function* pages(config2, p, fetch) {
+    let method = String(config2.method ?? "GET").toUpperCase(), inBody = p.in_body === !0 || method === "POST" || method === "PUT" || method === "PATCH", call2 = { ...config2, method };
+    switch (delete call2.paginate, p.limit && p.limit_name_in_request && (call2 = withValue(call2, inBody, p.limit_name_in_request, p.limit)), p.type) {
+      case "cursor":
+        return yield* byCursor(call2, p, inBody, fetch);
+      case "link":
+        return yield* byLink(call2, p, fetch);
+      default:
+        return yield* byOffset(call2, p, inBody, fetch);
+    }
+  }
+  function withValue(call2, inBody, name, value) {
+    if (!inBody) return { ...call2, params: withParam(call2.params, name, value) };
+    let data = call2.data ?? {};
+    if (typeof data != "object" || Array.isArray(data)) throw misuse("invalid_pagination", "The data of a paginated call must be an object: the page goes into it.");
+    return { ...call2, data: write(data, name, value) };
+  }
+  function itemsOf(response, p) {
+    let items = p.response_path ? read(response.data, p.response_path) : response.data;
+    if (Array.isArray(items)) return items.length > 0 ? items : void 0;
+    if (items === null || typeof items != "object" || Object.keys(items).length === 0) return;
+    let where = p.response_path ? `At ${p.response_path} of the answer` : "In the answer";
+    throw misuse("invalid_pagination", `${where} is an object where a list is expected: set paginate.response_path.`);
+  }
+  async function* byCursor(first, p, inBody, fetch) {
+    for (let call2 = first; ; ) {
+      let response = await fetch(call2), items = itemsOf(response, p);
+      if (items === void 0) return;
+      yield items;
+      let next = cursorIn(read(response.data, p.cursor_path_in_response));
+      if (await p.on_page?.({ nextPageParam: next, response }), next === void 0) return;
+      call2 = withValue(call2, inBody, p.cursor_name_in_request, next);
+    }
+  }
+  function cursorIn(value) {
+    return typeof value == "number" || typeof value == "string" && value.trim() !== "" ? value : void 0;
+  }
+  async function* byLink(first, p, fetch) {
+    let previous;
+    for (let call2 = first; ; ) {
+      let response = await fetch(call2);
+      yield (p.response_path ? read(response.data, p.response_path) : response.data) ?? [];
+      let next = linkIn(response, p);
+      if (await p.on_page?.({ nextPageParam: next, response }), next === void 0 || next === previous) return;
+      previous = next, call2 = { ...call2, ...placeOf(next), params: void 0 };
+    }
+  }
+  function placeOf(link) {
+    if (!/^https?:\/\//i.test(link)) return { endpoint: link };
+    let url2 = new URL2(link);
+    return { endpoint: url2.pathname + url2.search, baseUrlOverride: url2.origin };
+  }
+  function linkIn(response, p) {
+    let header = p.link_rel_in_response_header ? relIn(response.headers.link, p.link_rel_in_response_header) : void 0;
+    if (header !== void 0) return header;
+    let link = p.link_path_in_response_body ? read(response.data, p.link_path_in_response_body) : void 0;
+    return typeof link == "string" && link.trim() !== "" ? link : void 0;
+  }
+  function relIn(header, rel) {
+    if (typeof header == "string")
+      for (let [, target, params] of header.matchAll(/<([^>]*)>((?:\s*;\s*[\w!#$&+^`|~.*-]+\s*(?:=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))?)*)/g)) {
+        let found = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i.exec(params ?? "");
+        if ((found?.[1] ?? found?.[2] ?? "").toLowerCase().split(/\s+/).includes(rel.toLowerCase())) return target.trim() || void 0;
+      }
+  }
+  async function* byOffset(first, p, inBody, fetch) {
+    let limit = Number(p.limit) || 0;
+    for (let offset = Number(p.offset_start_value) || 0; ; ) {
+      let response = await fetch(withValue(first, inBody, p.offset_name_in_request, inBody ? offset : String(offset))), items = itemsOf(response, p);
+      if (items === void 0) return;
+      yield items;
+      let last = items.length < limit;
+      if (offset += p.offset_calculation_method === "per-page" ? 1 : items.length, await p.on_page?.({ nextPageParam: last ? void 0 : offset, response }), last) return;
+    }
+  }
+
+  // src/sdk/nango.ts
+  var connectionFor = 6e4, integrationFor = 6e5, Memo = class {
+    #entries = /* @__PURE__ */ new Map();
+    async get(key, ms, load) {
+      let now2 = Date.now(), known = this.#entries.get(key);
+      if (known !== void 0 && now2 < known.until) return known.value;
+      let value = load();
+      this.#entries.set(key, { until: now2 + ms, value });
+      try {
+        return await value;
+      } catch (e) {
+        throw this.#entries.get(key)?.value === value && this.#entries.delete(key), e;
+      }
+    }
+    clear() {
+      this.#entries.clear();
+    }
+  }, ofSyncs = [
+    "batchSave",
+    "batchUpdate",
+    "batchDelete",
+    "batchSend",
+    "getRecordsByIds",
+    "getRecordsById",
+    "listRecords",
+    "setMergingStrategy",
+    "deleteRecordsFromPreviousExecutions",
+    "trackDeletesStart",
+    "trackDeletesEnd"
+  ];
+  function makeNango(start) {
+    let logger = new Logger(start.level), connections = new Memo(), integrations = new Memo();
+    async function proxy(config2, site) {
+      try {
+        return await request(config2, site);
+      } catch (e) {
+        throw e?.response?.status === 401 && connections.clear(), e;
+      }
+    }
+    let verb = (method) => (config2) => proxy({ ...config2, method }, new Error());
+    async function getConnection(key, id, options) {
+      let site = new Error(), params = {
+        integration: key || void 0,
+        connection: id || void 0,
+        forceRefresh: options?.forceRefresh || void 0,
+        refreshToken: options?.refreshToken || void 0
+      }, load = () => ask2("connection", params, site);
+      return params.forceRefresh || params.refreshToken || options?.refreshGithubAppJwtToken ? (params.forceRefresh && connections.clear(), load()) : connections.get(JSON.stringify([key, id]), connectionFor, load);
+    }
+    async function getMetadata() {
+      return (await getConnection()).metadata;
+    }
+    async function writeMetadata(metadata, merge2, site) {
+      if (metadata === null || typeof metadata != "object" || Array.isArray(metadata))
+        throw from(misuse("invalid_metadata", "Metadata must be an object."), site);
+      try {
+        await ask2("metadata", { metadata, merge: merge2 }, site);
+      } finally {
+        connections.clear();
+      }
+    }
+    async function getIntegration(options) {
+      let site = new Error(), include = [...new Set(options?.include ?? [])].sort();
+      return integrations.get(include.join(), integrationFor, () => ask2("integration", { include }, site));
+    }
+    async function* paginate(config2) {
+      let site = new Error(), defaults = await ask2("pagination", { integration: config2.providerConfigKey, connection: config2.connectionId }, site), p = settings(defaults, config2.paginate);
+      return yield* pages(config2, p, (c) => proxy(c, site));
+    }
+    async function triggerAction(...args) {
+      let site = new Error(), [integration, connection, action, input] = typeof args[2] == "string" ? args : [void 0, void 0, args[0], args[1]];
+      if (typeof action != "string" || action === "") throw from(misuse("invalid_body", "triggerAction needs the name of an action."), site);
+      return ask2("action", { integration: integration || void 0, connection: connection || void 0, action, input }, site);
+    }
+    async function zodValidateInput({ zodSchema, input }) {
+      let site = new Error(), parsed = zodSchema.safeParse(input);
+      if (parsed.success) return parsed;
+      let issues = parsed.error.issues;
+      for (let issue2 of issues)
+        logger.log([`Invalid input provided: ${issue2.message} at path ${issue2.path.map(String).join(".")}`, { level: "error" }]);
+      throw from(new ActionError({ code: "invalid_action_input", message: "Invalid input provided", errors: issues }), site);
+    }
+    let nango = {
+      ...start.props,
+      variant: start.variant,
+      input: start.input,
+      ActionError,
+      proxy: (config2) => proxy(config2, new Error()),
+      get: verb("GET"),
+      post: verb("POST"),
+      put: verb("PUT"),
+      patch: verb("PATCH"),
+      delete: verb("DELETE"),
+      paginate,
+      uncontrolledFetch: (options) => uncontrolledFetch(options, new Error()),
+      getConnection,
+      async getToken() {
+        let { credentials } = await getConnection();
+        switch (credentials.type) {
+          case "OAUTH2":
+          case "APP":
+            return credentials.access_token;
+          case "OAUTH2_CC":
+            return credentials.token;
+          case "OAUTH1":
+            return { oAuthToken: credentials.oauth_token, oAuthTokenSecret: credentials.oauth_token_secret };
+        }
+        return credentials;
+      },
+      async getRawTokenResponse() {
+        return (await getConnection(void 0, void 0, { refreshToken: !0 })).credentials.raw;
+      },
+      getMetadata,
+      setMetadata: (metadata) => writeMetadata(metadata, !1, new Error()),
+      updateMetadata: (metadata) => writeMetadata(metadata, !0, new Error()),
+      async getFieldMapping() {
+        return (await getMetadata())?.fieldMapping ?? {};
+      },
+      setFieldMapping: (fieldMapping) => writeMetadata({ fieldMapping }, !0, new Error()),
+      getIntegration,
+      async getWebhookURL() {
+        return (await getIntegration({ include: ["webhook"] })).webhook_url;
+      },
+      getEnvironmentVariables: () => ask2("variables", void 0, new Error()),
+      getFlowAttributes: () => start.attributes ?? null,
+      getVariant: () => start.variant,
+      async log(...args) {
+        logger.log(args);
+      },
+      setLogger({ level }) {
+        logger.set(level);
+      },
+      triggerAction,
+      zodValidateInput,
+      getCheckpoint: () => ask2("checkpoint_get", void 0, new Error()),
+      saveCheckpoint: (checkpoint) => ask2("checkpoint_save", { checkpoint }, new Error()),
+      clearCheckpoint: () => ask2("checkpoint_clear", void 0, new Error()),
+      tryAcquireLock: ({ key, ttlMs }) => ask2("lock_acquire", { key, ttlMs }, new Error()),
+      releaseLock: ({ key }) => ask2("lock_release", { key }, new Error()),
+      releaseAllLocks: () => ask2("lock_release_all", void 0, new Error())
+    };
+    for (let name of ofSyncs)
+      nango[name] = unavailable(`nango.${name} belongs to syncs; this function is ${start.kind === "action" ? "an action" : "not run as one"}.`);
+    for (let name of ["triggerSync", "startSync"]) nango[name] = unavailable(`nango.${name} is not available: this server runs no syncs.`);
+    return nango;
+  }
+  function unavailable(message) {
+    return async () => {
+      throw misuse("not_available", message);
+    };
+  }
+
+  // src/sdk/run.ts
+  var types = { sync: "sync", action: "action", "on-event": "onEvent" };
+  function execOf(exports, start) {
+    let main = exports?.default;
+    if (typeof main == "function") return (nango) => main(nango, start.input);
+    if (main === null || typeof main != "object") throw new Error("Invalid script exports");
+    if (main.type !== types[start.kind] && main.type !== "function") throw new Error(`Incorrect script loaded for ${start.kind}`);
+    if (typeof main.exec != "function") throw new Error("Missing exec function");
+    return main.type === "function" ? (nango) => main.exec(nango, triggerOf(start)) : start.kind === "action" ? (nango) => main.exec(nango, start.input) : (nango) => main.exec(nango);
+  }
+  function triggerOf(start) {
+    let connection = { connectionId: start.props.connectionId, integrationId: start.props.providerConfigKey };
+    return start.kind === "action" ? { kind: "invoke", input: start.input, connection } : start.kind === "on-event" ? { kind: "event", input: { event: start.event }, connection } : { kind: "schedule", input: null, connection };
+  }
+  addMode("run", async (exports, params) => {
+    let start = params, output = await execOf(exports, start)(makeNango(start));
+    if (start.kind !== "on-event") {
+      if (start.kind === "sync") return !0;
+      if (typeof output == "function" || typeof output == "symbol")
+        throw new TypeError(`The action returned a ${typeof output}, which JSON can't hold.`);
+      return output;
+    }
+  });
+
+  // src/sdk/index.ts
+  var maker = (type) => (definition) => ({ type, ...definition }), sdk = {
+    createSync: maker("sync"),
+    createAction: maker("action"),
+    createOnEvent: maker("onEvent"),
+    createFunction: maker("function"),
+    ActionError
+  };
+  provide(["nango", "nango/experimental", "linkspan", "linkspan/experimental"], Object.freeze({ __esModule: !0, ...sdk, default: Object.freeze(sdk) }));
+  describeFailures((thrown) => {
+    let description = describe4(thrown);
+    return description && { ...description };
+  });
 
   // src/describe.ts
   function isSchema(value) {
@@ -15820,14 +12768,14 @@ ${new Error().stack ?? ""}`]),
       }
       if (schema._zod.def.type === "void") return { type: "null" };
       try {
-        let json2 = toJSONSchema(schema, {
+        let written = toJSONSchema(schema, {
           target: "draft-7",
           unrepresentable: "any",
           override: ({ zodSchema, jsonSchema }) => {
             zodSchema._zod.def.type === "date" && Object.assign(jsonSchema, { type: "string", format: "date-time" });
           }
-        });
-        return delete json2.$schema, delete json2["~standard"], JSON.parse(JSON.stringify(json2));
+        }), json2 = JSON.parse(JSON.stringify(written));
+        return delete json2.$schema, delete json2["~standard"], json2;
       } catch (e) {
         this.flaw(field, `can't be written as JSON Schema: ${e instanceof Error ? e.message : String(e)}`);
         return;
@@ -15864,7 +12812,7 @@ ${new Error().stack ?? ""}`]),
     /** A name for a schema that another one brings along. */
     free(owner, name, schema) {
       let taken = this.all[name], same = taken !== void 0 && JSON.stringify(taken) === JSON.stringify(schema);
-      return !name.startsWith("__") && name !== owner && (taken === void 0 || same) ? name : `${owner}_${name}`;
+      return !name.startsWith("__") && name !== owner && (taken === void 0 || same) ? name : `${owner}_${name.replace(/^_+/, "")}`;
     }
   };
   function suffix(p) {
@@ -15910,17 +12858,17 @@ ${new Error().stack ?? ""}`]),
     "event",
     "webhookSubscriptions"
   ];
-  function describe3(definition, p) {
+  function describe5(definition, p) {
     if (typeof definition == "function") return { plain: !0 };
     if (!isObject2(definition)) return { missing: definition === void 0 };
     let d = new Definitions(), out = { plain: !1, hasOnWebhook: typeof definition.onWebhook == "function" };
     for (let member2 of plainMembers) out[member2] = definition[member2];
     if (typeof definition.exec != "function" && d.flaw("exec", "must be a function, such as async (nango) => { … }"), definition.onWebhook !== void 0 && !out.hasOnWebhook && d.flaw("onWebhook", "must be a function, such as async (nango, payload) => { … }"), definition.type === "action") {
       out.input = d.add("input", `ActionInput_${suffix(p)}`, definition.input);
-      let output2 = d.add("output", `ActionOutput_${suffix(p)}`, definition.output);
-      out.models = output2 === void 0 ? [] : [output2];
+      let output = d.add("output", `ActionOutput_${suffix(p)}`, definition.output);
+      out.models = output === void 0 ? [] : [output];
     } else definition.type === "sync" && (out.models = models(d, definition.models), out.input = d.add("metadata", `SyncMetadata_${suffix(p)}`, definition.metadata));
-    return definition.checkpoint !== void 0 && (out.checkpoint = d.convert("checkpoint", definition.checkpoint)), out.schema = { definitions: d.all }, out.flaws = d.flaws, out;
+    return definition.checkpoint !== void 0 && (out.checkpoint = d.convert("checkpoint", definition.checkpoint)), Object.keys(d.all).length > 0 && (out.schema = { definitions: d.all }), out.flaws = d.flaws, out;
   }
   function models(d, models2) {
     if (!isObject2(models2) || isSchema(models2))
@@ -15931,7 +12879,7 @@ ${new Error().stack ?? ""}`]),
     }
     return Object.keys(models2);
   }
-  addMode("describe", (exports, params) => describe3(exports?.default, params));
+  addMode("describe", (exports, params) => describe5(exports?.default, params));
   addMode("modules", (_exports, params) => ({
     modules: params.names.filter((name) => {
       try {

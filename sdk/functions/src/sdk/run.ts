@@ -1,0 +1,40 @@
+// The mode "run": executes a function (wire contract §11.2).
+import { addMode } from "../modes";
+import { makeNango, type Start } from "./nango";
+
+/** What a kind of function exports as its type. */
+const types = { sync: "sync", action: "action", "on-event": "onEvent" } as const;
+
+type Exec = (nango: unknown, input?: unknown) => unknown;
+
+/** Finds what to execute in the exports of a bundle. */
+function execOf(exports: any, start: Start): (nango: Record<string, any>) => unknown {
+	const main = exports?.default;
+	// A plain function: its input is also in nango.input.
+	if (typeof main === "function") return (nango) => (main as Exec)(nango, start.input);
+	if (main === null || typeof main !== "object") throw new Error("Invalid script exports");
+	if (main.type !== types[start.kind] && main.type !== "function") throw new Error(`Incorrect script loaded for ${start.kind}`);
+	if (typeof main.exec !== "function") throw new Error("Missing exec function");
+	if (main.type === "function") return (nango) => main.exec(nango, triggerOf(start));
+	if (start.kind === "action") return (nango) => main.exec(nango, start.input);
+	return (nango) => main.exec(nango);
+}
+
+/** The second argument of functions made by createFunction. */
+function triggerOf(start: Start): unknown {
+	const connection = { connectionId: start.props.connectionId, integrationId: start.props.providerConfigKey };
+	if (start.kind === "action") return { kind: "invoke", input: start.input, connection };
+	if (start.kind === "on-event") return { kind: "event", input: { event: start.event }, connection };
+	return { kind: "schedule", input: null, connection };
+}
+
+addMode("run", async (exports, params) => {
+	const start = params as Start;
+	const output = await execOf(exports, start)(makeNango(start));
+	if (start.kind === "on-event") return undefined;
+	if (start.kind === "sync") return true;
+	if (typeof output === "function" || typeof output === "symbol") {
+		throw new TypeError(`The action returned a ${typeof output}, which JSON can't hold.`);
+	}
+	return output;
+});
