@@ -41,7 +41,7 @@ func TestEveryRouteAsksForAKey(t *testing.T) {
 	open := map[string]int{
 		"/health": 200, "/ready": 200, "/openapi.json": 200, "/providers.json": 200,
 		"/docs/providers": 200, "/docs/providers/{name}": 200, "/images/template-logos/{file}": 200,
-		"/": 302, "/oauth/callback": 400, "/app-auth/connect": 400, "/connect/telemetry": 400,
+		"/": 302, "/oauth/callback": 400, "/app-auth/connect": 400, "/connect/telemetry": 400, "/cli/telemetry": 204,
 		"/oauth/client-metadata/{environment_uuid}/{provider_config_key}": 404,
 	}
 	for _, route := range r.server.Routes() {

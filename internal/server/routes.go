@@ -68,6 +68,10 @@ func (s *Server) serverRoutes() []httpx.Route {
 			Method: http.MethodGet, Pattern: "/openapi.json", Tag: tagServer, AnyContentType: true,
 			Summary: "Describe this API as an OpenAPI document", Reply: map[string]any{}, Handler: s.openAPIDocument,
 		},
+		{
+			Method: http.MethodPost, Pattern: "/cli/telemetry", Quiet: true, AnyContentType: true,
+			Status: http.StatusNoContent, BodyLimit: browserBody, Handler: s.cliTelemetry,
+		},
 	}
 	if s.cfg.Docs == nil {
 		return routes

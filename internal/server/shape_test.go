@@ -492,7 +492,7 @@ func TestOpenAPI(t *testing.T) {
 // pictures, where providers send browsers, and what is always refused.
 func unlisted(route httpx.Route) bool {
 	switch first, _, _ := strings.Cut(strings.TrimPrefix(route.Pattern, "/"), "/"); first {
-	case "", "docs", "images", "app-auth", "oauth2":
+	case "", "docs", "images", "app-auth", "oauth2", "cli":
 		return true
 	case "oauth":
 		return !strings.HasPrefix(route.Pattern, "/oauth/connect/")

@@ -37,6 +37,12 @@ func (s *Server) connectTelemetry(w http.ResponseWriter, r *http.Request) error 
 	return httpx.WriteNoContent(w)
 }
 
+// cliTelemetry takes what the published CLI tells of each command, and forgets
+// it: nobody has use for it here.
+func (s *Server) cliTelemetry(w http.ResponseWriter, _ *http.Request) error {
+	return httpx.WriteNoContent(w)
+}
+
 func (s *Server) record(session *linkspan.ConnectSession, e *api.ConnectEvent) {
 	if session.Operation == "" || s.cfg.Note == nil {
 		return
