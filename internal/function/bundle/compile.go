@@ -45,7 +45,8 @@ func (b *builder) settings(e entry, plugin api.Plugin) api.BuildOptions {
 		Bundle:   true,
 		Format:   api.FormatCommonJS,
 		Target:   api.ES2023,
-		Charset:  api.CharsetUTF8,
+		// Columns in stacks are the same whether they count bytes or characters.
+		Charset:  api.CharsetASCII,
 		LogLevel: api.LogLevelSilent,
 		// Packages have builds without Node's modules for browsers and for workers.
 		// Apart from those, what Node would take is taken.

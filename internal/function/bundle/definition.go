@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -23,14 +24,23 @@ func (c *checker) add(field, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Message: sentence(text)})
 }
 
-// read reads a member that may be missing.
-func (c *checker) read(field string, value json.RawMessage, into any, what string) {
+// read reads a member that may be missing into v, which stays as it is when the
+// value is of another type.
+func read[T any](c *checker, field string, value json.RawMessage, v *T, what string) {
 	if len(value) == 0 || string(value) == "null" {
 		return
 	}
-	if err := json.Unmarshal(value, into); err != nil {
+	var got T
+	if err := json.Unmarshal(value, &got); err != nil {
 		c.add(field, "must be %s, not %s", what, shorten(string(value)))
+		return
 	}
+	*v = got
+}
+
+// has reports whether a problem with the member is known.
+func (d *described) has(field string) bool {
+	return slices.ContainsFunc(d.Flaws, func(f flaw) bool { return f.Field == field })
 }
 
 // shorten cuts a value down to what a message can show.
@@ -58,12 +68,12 @@ func (c *checker) texts(field string, texts []string) {
 // sync reads and checks what only syncs have.
 func (d *described) sync(def *linkspan.FunctionDefinition, c *checker) {
 	def.SyncType = "full"
-	c.read("frequency", d.Frequency, &def.Frequency, "a text such as \"every hour\"")
-	c.read("syncType", d.SyncType, &def.SyncType, "\"full\" or \"incremental\"")
-	c.read("autoStart", d.AutoStart, &def.AutoStart, "true or false")
-	c.read("trackDeletes", d.TrackDeletes, &def.TrackDeletes, "true or false")
-	c.read("webhookSubscriptions", d.WebhookSubscriptions, &def.WebhookSubscriptions, "a list of texts")
-	c.read("endpoints", d.Endpoints, &def.Endpoints, "a list of { method, path }")
+	read(c, "frequency", d.Frequency, &def.Frequency, "a text such as \"every hour\"")
+	read(c, "syncType", d.SyncType, &def.SyncType, "\"full\" or \"incremental\"")
+	read(c, "autoStart", d.AutoStart, &def.AutoStart, "true or false")
+	read(c, "trackDeletes", d.TrackDeletes, &def.TrackDeletes, "true or false")
+	read(c, "webhookSubscriptions", d.WebhookSubscriptions, &def.WebhookSubscriptions, "a list of texts")
+	read(c, "endpoints", d.Endpoints, &def.Endpoints, "a list of { method, path }")
 	c.texts("webhookSubscriptions", def.WebhookSubscriptions)
 	c.frequency(def.Frequency)
 	if def.SyncType != "full" && def.SyncType != "incremental" {
@@ -72,9 +82,11 @@ func (d *described) sync(def *linkspan.FunctionDefinition, c *checker) {
 	if def.SyncType == "incremental" && def.TrackDeletes {
 		c.add("trackDeletes", "only full syncs can find what was deleted: remove it, or call nango.trackDeletesStart and nango.trackDeletesEnd")
 	}
-	c.models(def.Models)
+	if !d.has("models") {
+		c.models(def.Models)
+	}
 	if n := len(def.Endpoints); n > 0 && n != len(def.Models) {
-		c.add("endpoints", "there must be one for each model: there are %d for %d models", n, len(def.Models))
+		c.add("endpoints", "must be as many as models: %d endpoints, %d models", n, len(def.Models))
 	}
 	c.endpoints("endpoints", def.Endpoints)
 }
@@ -106,8 +118,8 @@ func (c *checker) models(names []string) {
 // action reads and checks what only actions have.
 func (d *described) action(def *linkspan.FunctionDefinition, c *checker) {
 	var one *linkspan.FunctionEndpoint
-	c.read("endpoint", d.Endpoint, &one, "{ method, path }")
-	c.read("endpoints", d.Endpoints, &def.Endpoints, "a list of { method, path }")
+	read(c, "endpoint", d.Endpoint, &one, "{ method, path }")
+	read(c, "endpoints", d.Endpoints, &def.Endpoints, "a list of { method, path }")
 	if one != nil {
 		def.Endpoints = append([]linkspan.FunctionEndpoint{*one}, def.Endpoints...)
 	}
@@ -143,7 +155,7 @@ func (c *checker) endpoints(field string, endpoints []linkspan.FunctionEndpoint)
 // onEvent reads and checks what only functions at events have.
 func (d *described) onEvent(def *linkspan.FunctionDefinition, c *checker) {
 	events := fmt.Sprintf("%q, %q or %q", linkspan.EventPostConnectionCreation, linkspan.EventPreConnectionDeletion, linkspan.EventValidateConnection)
-	c.read("event", d.Event, &def.Event, events)
+	read(c, "event", d.Event, &def.Event, events)
 	if def.Event == "" {
 		c.add("event", "is missing: use %s", events)
 	} else if !def.Event.Valid() {

@@ -115,9 +115,11 @@ func (o output) place(p Problem, line, column int) Problem {
 	if !ok || packageOf(file) != "" {
 		return p
 	}
-	p.File, p.Line, p.Column = file, line, column
-	if text := lineOf(m.Source(file), line); text != "" {
-		p.Excerpt = excerpt(line, text, offsetOf(text, column), 1)
+	text := lineOf(m.Source(file), line)
+	offset := offsetOf(text, column)
+	p.File, p.Line, p.Column = file, line, columnOf(text, offset)
+	if text != "" {
+		p.Excerpt = excerpt(line, text, offset, 1)
 	}
 	return p
 }
@@ -173,9 +175,9 @@ func (d *described) definition(f *Function, c *checker) {
 		c.add(flaw.Field, "%s", flaw.Message)
 	}
 	def := &f.Definition
-	c.read("description", d.Description, &def.Description, "a text")
-	c.read("version", d.Version, &f.Version, "a text such as \"1.0.0\"")
-	c.read("scopes", d.Scopes, &def.Scopes, "a list of texts")
+	read(c, "description", d.Description, &def.Description, "a text")
+	read(c, "version", d.Version, &f.Version, "a text such as \"1.0.0\"")
+	read(c, "scopes", d.Scopes, &def.Scopes, "a list of texts")
 	def.Input, def.Models, def.Schema = d.Input, d.Models, d.Schema
 	f.OnWebhook = d.OnWebhook
 	switch f.Kind {

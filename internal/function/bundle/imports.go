@@ -48,12 +48,12 @@ func (b *builder) missing(name, file string, chain []string) string {
 		}
 		if builtin {
 			return fmt.Sprintf("The package %s needs Node's module %q, which functions don't have%s. "+
-				"Use another package or another of its entry points; nango.get, nango.post and so on make requests.", pkg, name, via)
+				"Use another package, or another of its entry points%s.", pkg, name, via, instead(node))
 		}
 		return fmt.Sprintf("The package %s needs the package %s, which is not installed%s: run npm install %s in the folder.", pkg, packageName(name), via, packageName(name))
 	}
 	if builtin {
-		return fmt.Sprintf("Functions don't have Node's module %q. They have %s.", name, strings.Join(b.platform.list(), ", "))
+		return fmt.Sprintf("Functions don't have Node's module %q: remove the import%s.", name, instead(node))
 	}
 	return fmt.Sprintf("The package %s is not installed: run npm install %s in the folder.", packageName(name), packageName(name))
 }
@@ -66,16 +66,17 @@ func foreign(extension, file string) string {
 	return fmt.Sprintf("Files ending in %q can't be imported: use JavaScript, TypeScript, JSON or text.", extension)
 }
 
-// list returns the modules of the platform, once each.
-func (p platform) list() []string {
-	var names []string
-	for m := range p.modules {
-		if nodeModules()[m] || m == "zod" {
-			names = append(names, m)
-		}
+// instead says what does the work of one of Node's modules in functions.
+func instead(module string) string {
+	name, _, _ := strings.Cut(module, "/")
+	switch name {
+	case "fs":
+		return "; JSON and text files can be imported"
+	case "http", "https", "http2", "net", "tls", "dns", "dgram":
+		return "; nango.get, nango.post and so on make requests"
+	default:
+		return ""
 	}
-	slices.Sort(names)
-	return names
 }
 
 // packageOf returns the package that a file belongs to, or "".

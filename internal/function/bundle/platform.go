@@ -62,7 +62,7 @@ func (p platform) provides(name string) (string, bool) {
 
 // describeLimits bound the evaluation of a bundle for its definition.
 func describeLimits() sandbox.Limits {
-	return sandbox.Limits{CPU: 10 * time.Second, Wall: 20 * time.Second, Output: 16 << 20, Notes: 1 << 20}
+	return sandbox.Limits{CPU: 5 * time.Second, Wall: 20 * time.Second, Output: 16 << 20, Notes: 1 << 20}
 }
 
 // silent is the host of a program that is only described: there is no connection

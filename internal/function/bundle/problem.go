@@ -69,7 +69,7 @@ func sortProblems(problems []Problem) []Problem {
 func problemOf(m api.Message) Problem {
 	p := Problem{Message: sentence(m.Text)}
 	for _, n := range m.Notes {
-		if n.Text != "" && m.ID != "" {
+		if n.Text != "" && n.Location == nil {
 			p.Message += " " + sentence(n.Text)
 		}
 	}

@@ -52,18 +52,19 @@ class Definitions {
 		}
 		if (schema._zod.def.type === "void") return { type: "null" };
 		try {
-			const json = zod.toJSONSchema(schema, {
+			const written = zod.toJSONSchema(schema, {
 				target: "draft-7",
 				unrepresentable: "any",
 				override: ({ zodSchema, jsonSchema }) => {
 					// Dates arrive as text: everything goes through JSON.
 					if (zodSchema._zod.def.type === "date") Object.assign(jsonSchema, { type: "string", format: "date-time" });
 				},
-			}) as Schema;
+			});
+			// A copy is what JSON can carry, and nothing else.
+			const json = JSON.parse(JSON.stringify(written)) as Schema;
 			delete json.$schema;
-			// What zod adds for its own use and is no part of JSON Schema.
 			delete json["~standard"];
-			return JSON.parse(JSON.stringify(json));
+			return json;
 		} catch (e) {
 			this.flaw(field, `can't be written as JSON Schema: ${e instanceof Error ? e.message : String(e)}`);
 			return undefined;
@@ -109,7 +110,7 @@ class Definitions {
 		const same = taken !== undefined && JSON.stringify(taken) === JSON.stringify(schema);
 		// Names such as "__schema0" count anew in every schema.
 		if (!name.startsWith("__") && name !== owner && (taken === undefined || same)) return name;
-		return `${owner}_${name}`;
+		return `${owner}_${name.replace(/^_+/, "")}`;
 	}
 }
 
@@ -169,7 +170,7 @@ function describe(definition: unknown, p: Params): unknown {
 		out.input = d.add("metadata", `SyncMetadata_${suffix(p)}`, definition.metadata);
 	}
 	if (definition.checkpoint !== undefined) out.checkpoint = d.convert("checkpoint", definition.checkpoint);
-	out.schema = { definitions: d.all };
+	if (Object.keys(d.all).length > 0) out.schema = { definitions: d.all };
 	out.flaws = d.flaws;
 	return out;
 }

@@ -13,9 +13,14 @@ export default createSync({
     models: { Contact, Company: z.object({ id: z.string(), name: z.string() }) },
     webhookSubscriptions: ['contact.created', '*'],
     exec: async (nango) => {
-        await nango.batchSave([], 'Contact');
+        await save(nango);
     },
     onWebhook: async (nango, payload) => {
         await nango.log('payload', payload);
     }
 });
+
+// Names of parameters count: the published tool looks for nango.saveCheckpoint.
+async function save(nango: { saveCheckpoint(c: { cursor: string; page: number }): Promise<void> }) {
+    await nango.saveCheckpoint({ cursor: 'x', page: 1 });
+}
