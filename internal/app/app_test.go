@@ -45,7 +45,7 @@ func newApp(t *testing.T, c config.Config, out io.Writer) *App {
 }
 
 // run runs an app until stop is called, and waits until it serves.
-func run(t *testing.T, a *App) (stop func() error) {
+func runApp(t *testing.T, a *App) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	serving := awaitLog(a, "serving")
@@ -150,7 +150,7 @@ func TestFirstStartShowsKeysOnce(t *testing.T) {
 	if want := "curl -H 'Authorization: Bearer " + keys[0] + "' http://localhost:"; !strings.Contains(out.String(), want) {
 		t.Errorf("no example call with the key of dev:\n%s", out.String())
 	}
-	stop := run(t, a)
+	stop := runApp(t, a)
 	if code, body := get(t, "http://"+a.Addr()+"/integrations", keys[0]); code != http.StatusOK {
 		t.Errorf("the key of dev does not work: %d %s", code, body)
 	}
@@ -186,7 +186,7 @@ func TestGivenKeysAreUsedAndNotShown(t *testing.T) {
 	if out.String() != "" {
 		t.Errorf("shown although they were given:\n%s", out.String())
 	}
-	run(t, a)
+	runApp(t, a)
 	if code, body := get(t, "http://"+a.Addr()+"/integrations", env["LINKSPAN_SECRET_KEY_PROD"]); code != http.StatusOK {
 		t.Errorf("the key of prod does not work: %d %s", code, body)
 	}
@@ -210,7 +210,7 @@ func TestRequestsFinishBeforeTheEnd(t *testing.T) {
 		_, _ = io.WriteString(w, "whole")
 	})
 	stopping := awaitLog(a, "stopping")
-	stop := run(t, a)
+	stop := runApp(t, a)
 	answer := make(chan string, 1)
 	go func() {
 		_, body := get(t, "http://"+a.Addr()+"/slow", "")
@@ -235,7 +235,7 @@ func TestRequestsFinishBeforeTheEnd(t *testing.T) {
 func TestWorkersServeOnlyTheirHealth(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, load(t, t.TempDir(), map[string]string{"role": "worker"}, nil), io.Discard)
-	run(t, a)
+	runApp(t, a)
 	if code, _ := get(t, "http://"+a.Addr()+"/health", ""); code != http.StatusOK {
 		t.Errorf("/health: %d", code)
 	}
@@ -252,7 +252,7 @@ func TestKeysRotateUnderARunningServer(t *testing.T) {
 	dir := t.TempDir()
 	c := load(t, dir, nil, nil)
 	a := newApp(t, c, io.Discard)
-	stop := run(t, a)
+	stop := runApp(t, a)
 	account := accountOf(t, a)
 	before, err := vault.LoadRingFile(filepath.Join(dir, keyFile))
 	if err != nil {
@@ -320,7 +320,7 @@ func TestWebhooksToThisServerAreRefused(t *testing.T) {
 		key := linkspan.NewUUID()
 		a := newApp(t, load(t, t.TempDir(), map[string]string{"public-url": public, "allow-private-network": "true"},
 			map[string]string{"LINKSPAN_SECRET_KEY_DEV": key}), io.Discard)
-		run(t, a)
+		runApp(t, a)
 		post(t, a, key, "/integrations", `{"unique_key":"one","provider":"unauthenticated"}`, http.StatusOK)
 		for target, allowed := range targets {
 			want := http.StatusBadRequest

@@ -27,6 +27,8 @@ const (
 	// finishAttempts, at most ten minutes apart, go on for two days: a grant is
 	// worth waiting until somebody has mended what is broken.
 	finishAttempts = 300
+	// keepLocks is how long locks of functions stay that lapsed.
+	keepLocks = time.Hour
 	// keepGrants is how long a grant stays that could not be finished.
 	keepGrants = 7 * 24 * time.Hour
 )
@@ -42,6 +44,7 @@ type (
 	refreshDue       struct{}
 	purgeFlows       struct{}
 	purgeWebhooks    struct{}
+	purgeRuns        struct{}
 )
 
 // Kind implements job.Args.
@@ -68,12 +71,16 @@ func (purgeFlows) Kind() string { return "purge_flows" }
 // Kind implements job.Args.
 func (purgeWebhooks) Kind() string { return "purge_webhooks" }
 
+// Kind implements job.Args.
+func (purgeRuns) Kind() string { return "purge_runs" }
+
 // purger is the storage's side of the housekeeping.
 type purger interface {
 	PurgeOperations(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
 	ExpireOperations(ctx context.Context, tx linkspan.Tx, now time.Time, limit int) (int, error)
 	PurgeRateCounts(ctx context.Context, tx linkspan.Tx, before time.Time) error
 	PurgeAuthorizations(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
+	PurgeFunctionLocks(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
 }
 
 // registerJobs says what works in the background and when. The features in p may
@@ -119,6 +126,7 @@ func registerJobs(db purger, p *parts) *job.Registry {
 	job.Every(r, 10*time.Minute, refreshDue{})
 
 	registerConnecting(r, db, p)
+	registerFunctions(r, db, p)
 	return r
 }
 
@@ -152,6 +160,26 @@ func registerConnecting(r *job.Registry, db purger, p *parts) {
 		})
 	})
 	job.Every(r, 15*time.Minute, purgeWebhooks{})
+}
+
+// registerFunctions says what works in the background around functions.
+func registerFunctions(r *job.Registry, db purger, p *parts) {
+	job.Handle(r, job.HandlerOptions{Timeout: purgeTimeout, MaxAttempts: 1}, func(ctx context.Context, _ purgeRuns) error {
+		if err := inBatches(ctx, "purging runs", func(ctx context.Context) (int, error) {
+			return p.runs.Purge(ctx, purgeBatch)
+		}); err != nil {
+			return err
+		}
+		if err := inBatches(ctx, "purging the code of versions that are gone", func(ctx context.Context) (int, error) {
+			return p.functions.Purge(ctx, purgeBatch)
+		}); err != nil {
+			return err
+		}
+		return inBatches(ctx, "purging locks that lapsed", func(ctx context.Context) (int, error) {
+			return db.PurgeFunctionLocks(ctx, nil, time.Now().Add(-keepLocks), purgeBatch)
+		})
+	})
+	job.Every(r, 15*time.Minute, purgeRuns{})
 }
 
 // inBatches repeats work until a batch is not full.

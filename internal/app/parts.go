@@ -22,6 +22,7 @@ import (
 	"github.com/linkspan/linkspan/internal/egress"
 	"github.com/linkspan/linkspan/internal/environment"
 	"github.com/linkspan/linkspan/internal/function"
+	"github.com/linkspan/linkspan/internal/function/host"
 	"github.com/linkspan/linkspan/internal/hook"
 	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/integration"
@@ -33,6 +34,8 @@ import (
 	"github.com/linkspan/linkspan/internal/providerdocs"
 	"github.com/linkspan/linkspan/internal/proxy"
 	"github.com/linkspan/linkspan/internal/ratelimit"
+	"github.com/linkspan/linkspan/internal/run"
+	"github.com/linkspan/linkspan/internal/runner"
 	"github.com/linkspan/linkspan/internal/server"
 	"github.com/linkspan/linkspan/internal/store"
 	"github.com/linkspan/linkspan/internal/upstream"
@@ -52,11 +55,16 @@ type parts struct {
 	access       *access.Service
 	limiter      *ratelimit.Limiter
 	connections  *connect.Service
-	functions    *function.Service
 	webhooks     *webhook.Service
 	authorize    *authorize.Service
 	oauth        *oauth.Client
 	upstream     *upstream.Caller
+	leases       *lease.Keeper
+	proxy        *proxy.Service
+	functions    *function.Service
+	host         *host.Service
+	runs         *run.Service
+	runners      *runner.Pool
 	jobs         *job.Client
 	handler      http.Handler
 	api          *server.Server // nil unless this replica serves the API
@@ -85,7 +93,11 @@ func newParts(a *App, db *store.Store) (*parts, error) {
 	if p.jobs, err = newJobs(a, db, p); err != nil {
 		return nil, err
 	}
-	p.connectAccounts(a, db, guard)
+	name := holder()
+	p.connectAccounts(a, db, guard, name)
+	if err := p.runFunctions(a, db, guard, name); err != nil {
+		return nil, err
+	}
 	p.handler = newHandler(a, db, p)
 	p.expose(a.metrics)
 	return p, nil
@@ -93,18 +105,17 @@ func newParts(a *App, db *store.Store) (*parts, error) {
 
 // connectAccounts makes what turns people's consent into connections, and tells
 // of it.
-func (p *parts) connectAccounts(a *App, db *store.Store, guard *egress.Guard) {
-	checkURL, name := webhookTargets(guard, a.publicURL()), holder()
+func (p *parts) connectAccounts(a *App, db *store.Store, guard *egress.Guard, name string) {
+	checkURL := webhookTargets(guard, a.publicURL())
 	p.webhooks = webhook.New(webhook.Config{
 		Store: db, Tx: db, Feed: p.feed, HTTP: guard, Ops: p.ops, Log: a.log, CheckURL: checkURL,
 		Holder: name, Version: obs.ReadBuild().Version,
 	})
-	leases := lease.NewKeeper(db, name, a.log)
-	p.functions = function.New(function.Config{Store: db, Tx: db, Feed: p.feed, Leases: leases, Ops: p.ops, Log: a.log})
+	p.leases = lease.NewKeeper(db, name, a.log)
 	p.oauth = oauth.New(oauth.Config{HTTP: guard.Client(egress.ClientOptions{})})
 	p.connections = connect.New(connect.Config{
 		Store: db, Tx: db, Providers: p.catalog, Feed: p.feed,
-		Leases:   leases,
+		Leases:   p.leases,
 		Upstream: p.upstream, OAuth: p.oauth, Hooks: hook.New(hook.Config{Caller: p.upstream}), Webhooks: p.webhooks, Jobs: p.jobs,
 		Ops: p.ops, Log: a.log, CheckURL: checkURL,
 	})
@@ -169,17 +180,15 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 		Log: a.log, Metrics: a.metrics, PublicURL: a.publicURL(), ConnectURL: a.connectURL(),
 		BodyLimit: a.cfg.MaxBody, ProxyBodyLimit: cmp.Or(a.cfg.MaxProxyBody, -1),
 		Access: p.access, Limiter: p.limiter, Catalog: p.catalog, Environments: p.environments,
-		Functions:    p.functions,
 		Integrations: integrations, Connections: p.connections, Authorize: p.authorize, Webhooks: p.webhooks,
 		Pages: ui, Extra: ui.Routes(),
 		Operations: db,
 		Note:       p.note,
-		Proxy: proxy.New(proxy.Config{
-			Fresh: p.connections.Fresh, Upstream: p.upstream, Ops: p.ops, Log: a.log, Observe: observe(a.metrics),
-			Override: proxy.OverridePolicy(a.cfg.BaseURLOverride),
-		}),
-		Docs:  providerdocs.New(p.catalog, a.publicURL()),
-		Ready: a.ready,
+		Proxy:      p.proxy,
+		Functions:  p.functions,
+		Actions:    p.runs,
+		Docs:       providerdocs.New(p.catalog, a.publicURL()),
+		Ready:      a.ready,
 	})
 	return p.api
 }
@@ -212,6 +221,7 @@ func (p *parts) expose(m *obs.Metrics) {
 	m.Gauge("operations_waiting", "Operations and messages that wait to be written.",
 		func() float64 { return float64(p.ops.Waiting()) })
 	p.exposeWebhooks(m)
+	p.exposeFunctions(m)
 	if p.api != nil {
 		m.Gauge("waiting_pages", "Pages that wait for an authorization in another window.",
 			func() float64 { return float64(p.api.Sockets()) })

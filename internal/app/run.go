@@ -52,7 +52,7 @@ func (a *App) Run(ctx context.Context) error {
 
 	a.taking.Store(false)
 	a.log.InfoContext(alive, "stopping")
-	err = errors.Join(err, a.drain(alive, servers, cutOff), a.stopJobs(alive), loops.stop(), ops.stop())
+	err = errors.Join(err, a.drain(alive, servers, cutOff), a.stopJobs(alive), loops.stop(), a.parts.closeFunctions(alive), ops.stop())
 	a.parts.oauth.Close()
 	a.parts.upstream.CloseIdleConnections()
 	a.log.InfoContext(alive, "stopped")
@@ -69,7 +69,7 @@ func (a *App) loops() []func(context.Context) error {
 		func(ctx context.Context) error { p.catalog.Watch(ctx); return nil },
 	}
 	if a.cfg.Role != config.RoleAPI {
-		loops = append(loops, p.webhooks.Run)
+		loops = append(loops, p.webhooks.Run, p.runs.Run)
 	}
 	if p.limiter != nil {
 		loops = append(loops, p.limiter.Run)

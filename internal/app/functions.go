@@ -1,0 +1,111 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/config"
+	"github.com/linkspan/linkspan/internal/egress"
+	"github.com/linkspan/linkspan/internal/function"
+	"github.com/linkspan/linkspan/internal/function/host"
+	"github.com/linkspan/linkspan/internal/obs"
+	"github.com/linkspan/linkspan/internal/proxy"
+	"github.com/linkspan/linkspan/internal/run"
+	"github.com/linkspan/linkspan/internal/runner"
+	"github.com/linkspan/linkspan/internal/store"
+)
+
+// hotImages is how many bytes of the memory of functions that run often a process
+// keeps, to start them from.
+const hotImages = 64 << 20
+
+// runFunctions makes what keeps the customers' functions and runs them. Processes
+// for them start with the first run.
+func (p *parts) runFunctions(a *App, db *store.Store, guard *egress.Guard, name string) error {
+	p.proxy = proxy.New(proxy.Config{
+		Fresh: p.connections.Fresh, Upstream: p.upstream, Ops: p.ops, Log: a.log, Observe: observe(a.metrics),
+		Override: proxy.OverridePolicy(a.cfg.BaseURLOverride),
+	})
+	p.functions = function.New(function.Config{
+		Store: db, Tx: db, Feed: p.feed, Leases: p.leases, Ops: p.ops, Log: a.log,
+	})
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("finding the program that runs functions: %w", err)
+	}
+	cache, err := cacheDir(a.cfg)
+	if err != nil {
+		return err
+	}
+	p.runners = runner.NewPool(runner.Config{
+		Command: func() *exec.Cmd { return exec.Command(program, "runner") }, //nolint:gosec,noctx // this program itself; the pool ends it
+		Runners: a.cfg.Runners, Memory: a.cfg.FunctionsMemory, CacheDir: cache, HotImages: hotImages, Log: a.log,
+	})
+	p.host = host.New(host.Config{
+		Store: db, Connections: p.connections, Proxy: p.proxy, Variables: p.environments, Guard: guard, PublicURL: a.publicURL(), Log: a.log,
+	})
+	p.runs = run.New(run.Config{
+		Store: db, Tx: db, Functions: p.functions, Connections: p.connections, Feed: p.feed, Webhooks: p.webhooks, Ops: p.ops, Log: a.log, Holder: name,
+		Engine: run.NewSandbox(run.SandboxConfig{Host: p.host, Executor: p.runners, Accounts: func(ctx context.Context) ([]linkspan.Account, error) { return db.Accounts(ctx, nil) }, Log: a.log}),
+		Limits: run.Limits{Memory: a.cfg.FunctionMemory, Action: a.cfg.ActionTimeout},
+	})
+	p.connections.UseFunctions(p.runs)
+	return nil
+}
+
+// cacheDir is the folder of what can be made again.
+func cacheDir(c config.Config) (string, error) {
+	dir := c.CacheDir
+	if dir == "" && c.DatabaseURL.IsZero() {
+		dir = filepath.Join(c.DataDir, "cache")
+	}
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", nil //nolint:nilerr // a user without a home: nothing is kept
+		}
+		dir = filepath.Join(user, "linkspan")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("finding the folder of --cache: %w", err)
+	}
+	return dir, nil
+}
+
+// closeFunctions ends the processes that run functions. Nothing may run any more.
+func (p *parts) closeFunctions(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	err := p.runners.Close(ctx)
+	p.host.Close()
+	if err != nil {
+		return fmt.Errorf("stopping the processes that run functions: %w", err)
+	}
+	return nil
+}
+
+// exposeFunctions shows how functions run.
+func (p *parts) exposeFunctions(m *obs.Metrics) {
+	m.Counter("functions_succeeded_total", "Runs of functions that ended well, in this process.",
+		func() float64 { return float64(p.runs.Succeeded()) })
+	m.Counter("functions_failed_total", "Runs of functions that failed, in this process.",
+		func() float64 { return float64(p.runs.Failed()) })
+	m.Gauge("functions_running", "Functions that this process runs at the moment.",
+		func() float64 { return float64(p.runs.Running()) })
+	m.Gauge("runs_waiting", "Runs in the background that wait, in the whole database. NaN: it can't be read.",
+		func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+			defer cancel()
+			n, err := p.runs.Waiting(ctx)
+			if err != nil {
+				return math.NaN()
+			}
+			return float64(n)
+		})
+}
