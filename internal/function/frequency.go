@@ -104,9 +104,11 @@ func parseEvery(text string) (time.Duration, bool) {
 		if n, err = strconv.ParseInt(text[:digits], 10, 32); err != nil {
 			return 0, false
 		}
-		n = min(n, int64(MaxFrequency/time.Second)+1) // more is too long in any unit
 	}
 	unit, ok := unitOf(strings.TrimPrefix(text[digits:], " "))
+	if ok && n > int64(MaxFrequency/unit) {
+		return MaxFrequency + 1, true // the product might not fit
+	}
 	return time.Duration(n) * unit, ok
 }
 
