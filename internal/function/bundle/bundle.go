@@ -105,6 +105,7 @@ func Build(ctx context.Context, o Options) (*Project, error) {
 	if b.platform, err = readPlatform(ctx, o.Describer); err != nil {
 		return nil, fmt.Errorf("reading what the sandbox has: %w", err)
 	}
+	b.warnings = append(b.warnings, b.checkZod()...)
 	entries, err := b.entries()
 	if err != nil {
 		return nil, err

@@ -41,10 +41,10 @@ func (b *builder) settings(e entry, plugin api.Plugin) api.BuildOptions {
 		AbsWorkingDir: b.dir,
 		EntryPoints:   []string{filepath.Join(b.dir, filepath.FromSlash(e.file))},
 		// Nothing is written: the name is what sources are relative to.
-		Outfile:  filepath.Join(b.dir, "bundle.js"),
-		Bundle:   true,
-		Format:   api.FormatCommonJS,
-		Target:   api.ES2023,
+		Outfile: filepath.Join(b.dir, "bundle.js"),
+		Bundle:  true,
+		Format:  api.FormatCommonJS,
+		Target:  api.ES2023,
 		// Columns in stacks are the same whether they count bytes or characters.
 		Charset:  api.CharsetASCII,
 		LogLevel: api.LogLevelSilent,

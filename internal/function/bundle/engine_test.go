@@ -3,6 +3,7 @@ package bundle_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -40,8 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code) //nolint:forbidigo // the exit code of the tests
 }
 
-// folder writes files into a new folder. Files that are not given but are usual
-// come from base.
+// folder writes files into a new folder.
 func folder(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -90,19 +90,43 @@ func single(t testing.TB, source string, others map[string]string) *bundle.Proje
 // run runs an action's bundle with its input.
 func run(t testing.TB, f bundle.Function, input any) (json.RawMessage, error) {
 	t.Helper()
-	start, err := json.Marshal(map[string]any{"mode": "run", "kind": linkspan.FunctionAction, "input": input, "props": map[string]any{}})
+	start, err := json.Marshal(map[string]any{
+		"mode": "run", "kind": linkspan.FunctionAction, "input": input, "level": "debug", "variant": "base",
+		"props": map[string]any{"connectionId": "c", "providerConfigKey": f.Integration},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := engine(t).Run(t.Context(), sandbox.Request{Program: f.Program(), Start: start, Host: deaf{}})
+	r, err := engine(t).Run(t.Context(), sandbox.Request{Program: f.Program(), Start: start, Host: echo{}})
 	return r.JSON, err
 }
 
-// deaf is the host of programs that ask for nothing.
-type deaf struct{}
+// echo is a host whose connections answer what they were asked.
+type echo struct{}
 
-func (deaf) Call(context.Context, sandbox.Call) (sandbox.Reply, error) {
-	return sandbox.Reply{}, &sandbox.CallError{JSON: []byte(`{"code":"nobody","message":"Nobody is there."}`)}
+func (echo) Call(_ context.Context, c sandbox.Call) (sandbox.Reply, error) {
+	if c.Name != "http" {
+		return sandbox.Reply{}, &sandbox.CallError{JSON: []byte(`{"code":"nobody","message":"Nobody is there."}`)}
+	}
+	var asked struct{ Method, Endpoint string }
+	if err := json.Unmarshal(c.JSON, &asked); err != nil {
+		return sandbox.Reply{}, err
+	}
+	body, err := json.Marshal(map[string]any{"method": asked.Method, "endpoint": asked.Endpoint, "sent": string(c.Body)})
+	return sandbox.Reply{JSON: []byte(`{"status":201,"statusText":"Created","headers":[["content-type","application/json"]]}`), Body: body, Text: true}, err
 }
 
-func (deaf) Note(sandbox.Call) {}
+func (echo) Note(sandbox.Call) {}
+
+// output runs an action and returns what it gives, as JSON.
+func output(t testing.TB, f bundle.Function, input any) string {
+	t.Helper()
+	out, err := run(t, f, input)
+	if failure, ok := errors.AsType[*sandbox.Failure](err); ok {
+		t.Fatalf("%s failed: %s", f.File, failure.JSON)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}

@@ -3,7 +3,9 @@ package bundle
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -64,6 +66,32 @@ func foreign(extension, file string) string {
 		return fmt.Sprintf("%s is native code. Functions run JavaScript only: use a package that is written in it.", file)
 	}
 	return fmt.Sprintf("Files ending in %q can't be imported: use JavaScript, TypeScript, JSON or text.", extension)
+}
+
+// checkZod warns when the author's editor sees another zod than the sandbox has.
+func (b *builder) checkZod() []Problem {
+	for dir := b.dir; ; dir = filepath.Dir(dir) {
+		file := filepath.Join(dir, "node_modules", "zod", "package.json")
+		text, err := os.ReadFile(file)
+		if err != nil && dir != filepath.Dir(dir) {
+			continue
+		}
+		var installed struct {
+			Version string `json:"version"`
+		}
+		if err != nil || json.Unmarshal(text, &installed) != nil || major(installed.Version) == major(b.platform.zod) {
+			return nil
+		}
+		return []Problem{{File: b.local(file), Message: fmt.Sprintf(
+			"zod %s is installed, but functions run with zod %s, whatever is installed: run npm install zod@%s in the folder.",
+			installed.Version, b.platform.zod, b.platform.zod)}}
+	}
+}
+
+// major returns the first number of a version.
+func major(version string) string {
+	first, _, _ := strings.Cut(version, ".")
+	return first
 }
 
 // instead says what does the work of one of Node's modules in functions.
