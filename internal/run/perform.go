@@ -124,7 +124,7 @@ func (d *dispatcher) decide(ctx context.Context, o *outcome, done Done) {
 		r.Error = runError(o.err)
 	default:
 		r.Error = runError(o.err)
-		if r.Attempts < r.MaxAttempts && again(r, done.Lost) {
+		if r.Attempts < r.MaxAttempts && d.now().Before(r.ExpiresAt) && again(r, done.Lost) {
 			r.State, o.retryIn = linkspan.RunWaiting, pause(r.UUID, r.Attempts)
 			return
 		}

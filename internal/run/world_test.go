@@ -1,0 +1,474 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/credential"
+	"github.com/linkspan/linkspan/internal/function"
+	"github.com/linkspan/linkspan/internal/oplog"
+	"github.com/linkspan/linkspan/internal/upstream"
+	"github.com/linkspan/linkspan/internal/webhook"
+)
+
+var errDown = errors.New("the database is down")
+
+// world is everything around a service: a store whose clock is the bubble's and
+// whose transactions are its lock, functions, connections, and an engine that
+// executes Go.
+type world struct {
+	mu     sync.Mutex
+	runs   map[linkspan.RunID]*linkspan.Run
+	down   bool
+	looks  int
+	events []webhook.AsyncActionEvent
+	ops    map[linkspan.OperationID]linkspan.Operation
+	msgs   []linkspan.Message
+
+	envs        map[linkspan.EnvironmentID]linkspan.Environment
+	functions   map[string]linkspan.Function
+	connections map[string]*upstream.Target
+	// execute is what functions do.
+	execute func(ctx context.Context, x *Execution) (Done, error)
+	// began is every execution, in order.
+	began []*Execution
+}
+
+func newWorld() *world {
+	w := &world{
+		runs: make(map[linkspan.RunID]*linkspan.Run), ops: make(map[linkspan.OperationID]linkspan.Operation),
+		envs: make(map[linkspan.EnvironmentID]linkspan.Environment), functions: make(map[string]linkspan.Function),
+		connections: make(map[string]*upstream.Target),
+		execute: func(context.Context, *Execution) (Done, error) {
+			return Done{Output: json.RawMessage(`{"ok":true}`)}, nil
+		},
+	}
+	for id := range linkspan.EnvironmentID(12) {
+		w.envs[id+1] = linkspan.Environment{ID: id + 1, UUID: linkspan.NewUUID(), AccountID: 1, Name: "dev"}
+	}
+	w.connections["c1"] = target("c1")
+	w.add(linkspan.Function{Kind: linkspan.FunctionAction, Name: "act", Enabled: true})
+	return w
+}
+
+// target is a connection with a secret.
+func target(name string) *upstream.Target {
+	return &upstream.Target{
+		Integration: linkspan.Integration{ID: 5, EnvironmentID: 1, Key: "github", Provider: "github"},
+		Connection: linkspan.Connection{
+			ID: 9, UUID: "uuid-of-" + name, EnvironmentID: 1, IntegrationKey: "github", Provider: "github", Name: name,
+			WebhookURLOverride: "https://override.example", Metadata: map[string]any{"before": true},
+		},
+		Credentials: credential.NewAPIKey("top-secret-key"),
+	}
+}
+
+// add deploys a function to every environment.
+func (w *world) add(f linkspan.Function) {
+	f.UUID, f.IntegrationKey, f.Provider = linkspan.NewUUID(), "github", "github"
+	f.Version.UUID = linkspan.NewUUID()
+	w.functions[f.Name] = f
+}
+
+func (w *world) service(holder string) *Service {
+	ops := oplog.New(w, slog.New(slog.DiscardHandler), oplog.Options{FlushEvery: time.Hour})
+	return w.serviceWith(Config{Holder: holder, Ops: ops})
+}
+
+func (w *world) serviceWith(c Config) *Service {
+	c.Store, c.Tx, c.Functions, c.Connections, c.Engine, c.Webhooks = w, w, w, w, w, w
+	c.Log = slog.New(slog.DiscardHandler)
+	return New(c)
+}
+
+// start runs the dispatcher until the returned function is called.
+func start(t *testing.T, s *Service) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// wait lets the bubble's time pass.
+func wait(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func (w *world) trigger(env linkspan.EnvironmentID, input string) Trigger {
+	t := Trigger{Environment: w.envs[env], IntegrationKey: "github", ConnectionName: "c1", Action: "act"}
+	if input != "" {
+		t.Input = json.RawMessage(input)
+	}
+	return t
+}
+
+// async has the action run in the background, and returns a copy of its row.
+func (w *world) async(t *testing.T, s *Service, env linkspan.EnvironmentID, retries int) linkspan.Run {
+	t.Helper()
+	uuid, err := s.TriggerAsync(t.Context(), w.trigger(env, `{"a":1}`), retries)
+	must(t, err)
+	return w.byUUID(uuid)
+}
+
+func (w *world) byUUID(uuid string) linkspan.Run {
+	defer w.lock(nil)()
+	for _, r := range w.runs {
+		if r.UUID == uuid {
+			return *r
+		}
+	}
+	return linkspan.Run{}
+}
+
+func (w *world) row(id linkspan.RunID) linkspan.Run {
+	defer w.lock(nil)()
+	return *w.runs[id]
+}
+
+func (w *world) executions() []*Execution {
+	defer w.lock(nil)()
+	return slices.Clone(w.began)
+}
+
+func (w *world) told() []webhook.AsyncActionEvent {
+	defer w.lock(nil)()
+	return slices.Clone(w.events)
+}
+
+func (w *world) setDown(down bool) {
+	defer w.lock(nil)()
+	w.down = down
+}
+
+func (w *world) setExecute(f func(ctx context.Context, x *Execution) (Done, error)) {
+	defer w.lock(nil)()
+	w.execute = f
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Execute implements Engine.
+func (w *world) Execute(ctx context.Context, x *Execution) (Done, error) {
+	unlock := w.lock(nil)
+	w.began = append(w.began, x)
+	execute := w.execute
+	unlock()
+	return execute(ctx, x)
+}
+
+func missing() error {
+	return linkspan.E("world", linkspan.KindNotFound, "not_found", nil, "It does not exist.")
+}
+
+// Find implements Functions.
+func (w *world) Find(_ context.Context, env linkspan.EnvironmentID, _ string, kind linkspan.FunctionKind, name string) (linkspan.Function, error) {
+	defer w.lock(nil)()
+	f, ok := w.functions[name]
+	if !ok || f.Kind != kind {
+		return f, missing()
+	}
+	f.EnvironmentID = env
+	return f, nil
+}
+
+// ByEvent implements Functions.
+func (w *world) ByEvent(_ context.Context, env linkspan.EnvironmentID, _ string, e linkspan.FunctionEvent) (list []linkspan.Function, err error) {
+	defer w.lock(nil)()
+	for _, name := range slices.Sorted(maps.Keys(w.functions)) {
+		if f := w.functions[name]; f.Enabled && f.Version.Definition.Event == e {
+			f.EnvironmentID = env
+			list = append(list, f)
+		}
+	}
+	return list, nil
+}
+
+// List implements Functions.
+func (w *world) List(_ context.Context, _ linkspan.EnvironmentID, f function.Filter) ([]linkspan.Function, int, error) {
+	defer w.lock(nil)()
+	names := slices.Sorted(maps.Keys(w.functions))
+	var list []linkspan.Function
+	for _, name := range names[min(f.Offset, len(names)):min(f.Offset+f.Limit, len(names))] {
+		list = append(list, w.functions[name])
+	}
+	return list, len(names), nil
+}
+
+// VersionCode implements Functions.
+func (w *world) VersionCode(_ context.Context, _ linkspan.EnvironmentID, v linkspan.FunctionVersion) (linkspan.FunctionCode, error) {
+	return linkspan.FunctionCode{Bundle: "code of " + v.UUID}, nil
+}
+
+// Live implements Connections.
+func (w *world) Live(_ context.Context, env linkspan.EnvironmentID, key, name string) (*upstream.Target, error) {
+	defer w.lock(nil)()
+	t, ok := w.connections[name]
+	switch {
+	case key == "no-provider":
+		return nil, linkspan.E("world", linkspan.KindNotFound, "unknown_provider", nil, "There is no such provider.")
+	case key != "github":
+		return nil, linkspan.E("world", linkspan.KindNotFound, "unknown_provider_config", nil, "There is no such integration.")
+	case !ok:
+		return nil, linkspan.E("world", linkspan.KindNotFound, "unknown_connection", nil, "There is no such connection.")
+	}
+	out := withMetadata(t, t.Connection.Metadata)
+	out.Integration.EnvironmentID, out.Connection.EnvironmentID = env, env
+	return out, nil
+}
+
+// Fresh implements Connections.
+func (w *world) Fresh(ctx context.Context, env linkspan.EnvironmentID, key, name string, _ connect.FreshOptions) (*upstream.Target, error) {
+	return w.Live(ctx, env, key, name)
+}
+
+// AddAsyncAction implements Webhooks.
+func (w *world) AddAsyncAction(_ context.Context, tx linkspan.Tx, e webhook.AsyncActionEvent) error {
+	if tx == nil {
+		return errors.New("a webhook outside of the transaction")
+	}
+	w.events = append(w.events, e)
+	return nil
+}
+
+// SaveOperations implements oplog.Store.
+func (w *world) SaveOperations(_ context.Context, tx linkspan.Tx, ops []linkspan.Operation, msgs []linkspan.Message) error {
+	defer w.lock(tx)()
+	for i := range ops {
+		w.ops[ops[i].ID] = ops[i]
+	}
+	w.msgs = append(w.msgs, msgs...)
+	return nil
+}
+
+type worldTx struct{ hooks []func() }
+
+func (*worldTx) Now() time.Time      { return time.Now() }
+func (t *worldTx) OnCommit(f func()) { t.hooks = append(t.hooks, f) }
+func (*worldTx) Unwrap() any         { return nil }
+
+// InTx implements linkspan.Transactor. What was written is undone with an error.
+func (w *world) InTx(ctx context.Context, f func(context.Context, linkspan.Tx) error) error {
+	w.mu.Lock()
+	before, events := make(map[linkspan.RunID]*linkspan.Run, len(w.runs)), w.events
+	for id, r := range w.runs {
+		before[id] = new(*r)
+	}
+	tx := &worldTx{}
+	err := cmp.Or(w.fault(), ctx.Err())
+	if err == nil {
+		err = f(ctx, tx)
+	}
+	if err != nil {
+		w.runs, w.events = before, events
+	}
+	w.mu.Unlock()
+	if err == nil {
+		for _, hook := range tx.hooks {
+			hook()
+		}
+	}
+	return err
+}
+
+func (w *world) fault() error {
+	if w.down {
+		return linkspan.E("world", linkspan.KindUnavailable, "", errDown, "The database is not available.")
+	}
+	return nil
+}
+
+// lock takes the lock unless a transaction has it.
+func (w *world) lock(tx linkspan.Tx) func() {
+	if tx != nil {
+		return func() {}
+	}
+	w.mu.Lock()
+	return w.mu.Unlock
+}
+
+// RunEnvironment implements Store.
+func (w *world) RunEnvironment(_ context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) (linkspan.Environment, error) {
+	defer w.lock(tx)()
+	e, ok := w.envs[env]
+	if !ok {
+		return e, missing()
+	}
+	return e, w.fault()
+}
+
+// InsertRuns implements Store.
+func (w *world) InsertRuns(_ context.Context, tx linkspan.Tx, runs []*linkspan.Run) error {
+	defer w.lock(tx)()
+	for _, r := range runs {
+		r.ID, r.State, r.CreatedAt, r.NextAt = linkspan.RunID(len(w.runs)+1), linkspan.RunWaiting, time.Now(), time.Now()
+		w.runs[r.ID] = new(*r)
+	}
+	return w.fault()
+}
+
+// Run implements Store.
+func (w *world) Run(_ context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, uuid string) (linkspan.Run, error) {
+	defer w.lock(tx)()
+	for _, r := range w.runs {
+		if r.EnvironmentID == env && r.UUID == uuid {
+			return *r, w.fault()
+		}
+	}
+	return linkspan.Run{}, missing()
+}
+
+func (w *world) sorted() []*linkspan.Run {
+	return slices.SortedFunc(maps.Values(w.runs), func(a, b *linkspan.Run) int {
+		return cmp.Or(cmp.Compare(a.EnvironmentID, b.EnvironmentID), a.NextAt.Compare(b.NextAt), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+func isDue(r *linkspan.Run) bool {
+	return r.State == linkspan.RunWaiting && !r.NextAt.After(time.Now())
+}
+
+func hasLapsed(r *linkspan.Run) bool {
+	return r.State == linkspan.RunRunning && !r.LeaseUntil.After(time.Now())
+}
+
+// DueRuns implements Store.
+func (w *world) DueRuns(_ context.Context, tx linkspan.Tx, after linkspan.EnvironmentID, without []linkspan.EnvironmentID, perEnvironment, limit int) ([]linkspan.Run, error) {
+	defer w.lock(tx)()
+	w.looks++
+	var lapsed, due []linkspan.Run
+	counts := make(map[linkspan.EnvironmentID]int)
+	for _, r := range w.sorted() {
+		switch {
+		case slices.Contains(without, r.EnvironmentID):
+		case hasLapsed(r):
+			lapsed = append(lapsed, linkspan.Run{ID: r.ID, EnvironmentID: r.EnvironmentID, LeaseUntil: r.LeaseUntil})
+		case isDue(r) && r.EnvironmentID > after && counts[r.EnvironmentID] < perEnvironment && len(due) < limit:
+			counts[r.EnvironmentID]++
+			due = append(due, linkspan.Run{ID: r.ID, EnvironmentID: r.EnvironmentID})
+		}
+	}
+	return append(lapsed, due...), w.fault()
+}
+
+// ClaimRuns implements Store.
+func (w *world) ClaimRuns(_ context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string, ttl time.Duration) ([]linkspan.Run, error) {
+	defer w.lock(tx)()
+	if err := w.fault(); err != nil {
+		return nil, err
+	}
+	var claimed []linkspan.Run
+	for _, id := range ids {
+		r := w.runs[id]
+		if !isDue(r) && !hasLapsed(r) {
+			continue
+		}
+		r.State, r.Holder, r.LeaseUntil, r.NextAt = linkspan.RunRunning, holder, time.Now().Add(ttl), time.Time{}
+		r.Attempt++
+		r.Attempts++
+		c := *r
+		c.Error = nil
+		claimed = append(claimed, c)
+	}
+	return claimed, nil
+}
+
+// held returns the row if the attempt is still the newest.
+func (w *world) held(r *linkspan.Run) *linkspan.Run {
+	stored := w.runs[r.ID]
+	if stored == nil || stored.Attempt != r.Attempt || stored.LeaseUntil.IsZero() {
+		return nil
+	}
+	return stored
+}
+
+// RenewRuns implements Store.
+func (w *world) RenewRuns(_ context.Context, tx linkspan.Tx, held []linkspan.Run, ttl time.Duration) (kept []linkspan.RunID, err error) {
+	defer w.lock(tx)()
+	if err := w.fault(); err != nil {
+		return nil, err
+	}
+	for i := range held {
+		if r := w.held(&held[i]); r != nil {
+			r.LeaseUntil = time.Now().Add(ttl)
+			kept = append(kept, r.ID)
+		}
+	}
+	return kept, nil
+}
+
+// FinishRun implements Store.
+func (w *world) FinishRun(_ context.Context, tx linkspan.Tx, r *linkspan.Run, retryIn time.Duration) (bool, error) {
+	defer w.lock(tx)()
+	if err := w.fault(); err != nil {
+		return false, err
+	}
+	stored := w.held(r)
+	if stored == nil {
+		return false, nil
+	}
+	stored.State, stored.Attempts, stored.Output, stored.Error = r.State, r.Attempts, r.Output, r.Error
+	stored.Holder, stored.LeaseUntil, stored.EndedAt = "", time.Time{}, time.Now()
+	if r.State == linkspan.RunWaiting {
+		stored.NextAt, stored.EndedAt = time.Now().Add(retryIn), time.Time{}
+	}
+	return true, nil
+}
+
+// ReleaseRuns implements Store.
+func (w *world) ReleaseRuns(_ context.Context, tx linkspan.Tx, held []linkspan.Run) error {
+	defer w.lock(tx)()
+	for i := range held {
+		if r := w.held(&held[i]); r != nil {
+			r.State, r.Holder, r.LeaseUntil, r.NextAt = linkspan.RunWaiting, "", time.Time{}, time.Now()
+			r.Attempts--
+		}
+	}
+	return w.fault()
+}
+
+// WaitingRuns implements Store.
+func (w *world) WaitingRuns(_ context.Context, tx linkspan.Tx, limit int) (n int, err error) {
+	defer w.lock(tx)()
+	for _, r := range w.runs {
+		if r.State == linkspan.RunWaiting && n < limit {
+			n++
+		}
+	}
+	return n, w.fault()
+}
+
+// PurgeRuns implements Store.
+func (w *world) PurgeRuns(_ context.Context, tx linkspan.Tx, before time.Time, limit int) (n int, err error) {
+	defer w.lock(tx)()
+	for id, r := range w.runs {
+		if !r.EndedAt.IsZero() && r.EndedAt.Before(before) && n < limit {
+			delete(w.runs, id)
+			n++
+		}
+	}
+	return n, w.fault()
+}
