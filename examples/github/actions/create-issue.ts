@@ -3,7 +3,7 @@ import * as z from "zod";
 
 export default createAction({
 	description: "Creates an issue",
-	input: z.object({ owner: z.string(), repo: z.string(), title: z.string().min(1), body: z.string().optional(), labels: z.array(z.string()).default([]) }),
+	input: z.object({ owner: z.string(), repo: z.string(), title: z.string().min(1), body: z.string().optional(), labels: z.array(z.string()).optional() }),
 	output: z.object({ id: z.string(), url: z.string() }),
 	exec: async (nango, input) => {
 		const { owner, repo, ...issue } = input;

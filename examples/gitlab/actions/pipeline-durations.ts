@@ -3,9 +3,9 @@ import * as z from "zod";
 
 export default createAction({
 	description: "Computes percentiles of how long pipelines take",
-	input: z.object({ project: z.string(), percentiles: z.array(z.number()).default([50, 90]) }),
+	input: z.object({ project: z.string(), percentiles: z.array(z.number()).optional() }),
 	output: z.object({ runs: z.number(), seconds: z.record(z.string(), z.number()), mean: z.number(), deviation: z.number() }),
-	exec: async (nango, { project, percentiles }) => {
+	exec: async (nango, { project, percentiles = [50, 90] }) => {
 		const durations: number[] = [];
 		for await (const page of nango.paginate<any>({
 			endpoint: `/api/v4/projects/${encodeURIComponent(project)}/pipelines`,

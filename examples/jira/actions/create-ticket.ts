@@ -5,10 +5,10 @@ const Priority = z.enum(["low", "medium", "high"]).transform((p) => ({ low: "4",
 
 export default createAction({
 	description: "Creates an issue and finds its assignee by address",
-	input: z.object({ project: z.string(), summary: z.string().max(255), text: z.string(), assignee: z.email().optional(), priority: z.string().default("medium") }),
+	input: z.object({ project: z.string(), summary: z.string().max(255), text: z.string(), assignee: z.email().optional(), priority: z.string().optional() }),
 	output: z.object({ key: z.string(), assigned: z.boolean() }),
 	exec: async (nango, input) => {
-		const checked = await nango.zodValidateInput({ zodSchema: z.object({ priority: Priority }), input: { priority: input.priority } });
+		const checked = await nango.zodValidateInput({ zodSchema: z.object({ priority: Priority }), input: { priority: input.priority ?? "medium" } });
 		let accountId: string | undefined;
 		if (input.assignee) {
 			const { data } = await nango.get({ endpoint: "/rest/api/3/user/search", params: { query: input.assignee } });

@@ -3,9 +3,9 @@ import * as z from "zod";
 
 export default createAction({
 	description: "Suggests a branch name for an issue",
-	input: z.object({ user: z.string(), identifier: z.string(), title: z.string(), max: z.number().default(48) }),
+	input: z.object({ user: z.string(), identifier: z.string(), title: z.string(), max: z.number().optional() }),
 	output: z.string(),
-	exec: async (_nango, { user, identifier, title, max }) => {
+	exec: async (_nango, { user, identifier, title, max = 48 }) => {
 		const slug = title
 			.normalize("NFKD")
 			.replace(/\p{M}/gu, "")

@@ -3,9 +3,9 @@ import * as z from "zod";
 
 export default createAction({
 	description: "Lists orders with exact totals",
-	input: z.object({ status: z.enum(["open", "closed", "any"]).default("any") }),
+	input: z.object({ status: z.enum(["open", "closed", "any"]).optional() }),
 	output: z.object({ orders: z.array(z.object({ id: z.string(), name: z.string(), total: z.string(), items: z.number() })), sum: z.string() }),
-	exec: async (nango, { status }) => {
+	exec: async (nango, { status = "any" }) => {
 		const orders: any[] = [];
 		let cents = 0n;
 		for await (const page of nango.paginate<any>({

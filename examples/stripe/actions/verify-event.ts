@@ -4,7 +4,7 @@ import * as z from "zod";
 
 export default createAction({
 	description: "Checks the signature header of an event and how old it is",
-	input: z.object({ header: z.string(), payload: z.string(), secret: z.string(), now: z.number(), tolerance: z.number().default(300) }),
+	input: z.object({ header: z.string(), payload: z.string(), secret: z.string(), now: z.number(), tolerance: z.number().optional() }),
 	output: z.object({ ok: z.boolean(), reason: z.string().optional() }),
 	exec: async (nango, input) => {
 		const parts = input.header.split(",").map((p) => p.split("=", 2) as [string, string]);
@@ -13,7 +13,7 @@ export default createAction({
 		const expected = crypto.createHmac("sha256", input.secret).update(`${t}.${input.payload}`).digest();
 		const known = parts.some(([k, v]) => k === "v1" && v.length === 64 && crypto.timingSafeEqual(Buffer.from(v, "hex"), expected));
 		if (!known) return { ok: false, reason: "no signature matches" };
-		if (input.now - t > input.tolerance) return { ok: false, reason: `${input.now - t} seconds old` };
+		if (input.now - t > (input.tolerance ?? 300)) return { ok: false, reason: `${input.now - t} seconds old` };
 		return { ok: true };
 	},
 });

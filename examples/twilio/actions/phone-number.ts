@@ -3,9 +3,9 @@ import * as z from "zod";
 
 export default createAction({
 	description: "Looks a number up after bringing it into the international form",
-	input: z.object({ number: z.string(), country: z.string().length(2).default("US") }),
+	input: z.object({ number: z.string(), country: z.string().length(2).optional() }),
 	output: z.object({ e164: z.string(), carrier: z.string().nullable() }),
-	exec: async (nango, { number, country }) => {
+	exec: async (nango, { number, country = "US" }) => {
 		const prefixes: Record<string, string> = { US: "1", GB: "44", DE: "49" };
 		const trimmed = number.replace(/\(0\)|[^\d+]/g, "");
 		const e164 = trimmed.startsWith("+") ? trimmed : trimmed.startsWith("00") ? "+" + trimmed.slice(2) : `+${prefixes[country]}${trimmed.replace(/^0|^1(?=\d{10}$)/, "")}`;

@@ -3,9 +3,9 @@ import * as z from "zod";
 
 export default createAction({
 	description: "Lists invoices with their dates as ISO",
-	input: z.object({ page: z.number().default(1) }),
+	input: z.object({ page: z.number().optional() }),
 	output: z.array(z.object({ number: z.string(), date: z.string().nullable(), due: z.string(), overdue: z.boolean() })),
-	exec: async (nango, { page }) => {
+	exec: async (nango, { page = 1 }) => {
 		const { data } = await nango.get({ endpoint: "/api.xro/2.0/Invoices", params: { page, where: 'Status=="AUTHORISED"' } });
 		const date = (s?: string) => {
 			const m = /^\/Date\((-?\d+)([+-]\d{4})?\)\/$/.exec(s ?? "");
