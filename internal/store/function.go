@@ -185,8 +185,10 @@ func (s *Store) SaveFunctions(ctx context.Context, tx linkspan.Tx, env linkspan.
 			if err != nil {
 				return err
 			}
+			// The sum keeps SQLite from going through all functions of the environment
+			// for each of these.
 			n, err := t.exec(ctx, "update functions set version_id = u.at, source = $2, updated_at = $3, deleted_at = null from "+s.dialect.pairs("$1")+`
-				where functions.id = u.id and functions.environment_id = $4`, text, string(source), micros(t.now), int64(env))
+				where functions.id = u.id and functions.environment_id + 0 = $4`, text, string(source), micros(t.now), int64(env))
 			if err != nil {
 				return fmt.Errorf("activating versions: %w", err)
 			}
