@@ -28,10 +28,11 @@ type doomed struct {
 
 	hooks *webhook.Service
 	verifier
-	left    int
-	died    bool
-	commits int
-	planned []string
+	functions events
+	left      int
+	died      bool
+	commits   int
+	planned   []string
 }
 
 // step ends the goroutine when it is time.
@@ -94,6 +95,29 @@ func (d *doomed) AddAuth(ctx context.Context, tx linkspan.Tx, e webhook.AuthEven
 	return err
 }
 
+// Validate implements connect.Functions.
+func (d *doomed) Validate(ctx context.Context, t *upstream.Target) (map[string]any, error) {
+	d.step()
+	metadata, err := d.functions.Validate(ctx, t)
+	d.step()
+	return metadata, err
+}
+
+// Creating implements connect.Functions.
+func (d *doomed) Creating(ctx context.Context, env linkspan.EnvironmentID, integrationKey string) (func(context.Context, linkspan.Tx, *linkspan.Connection) error, error) {
+	d.step()
+	follow, err := d.functions.Creating(ctx, env, integrationKey)
+	return func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error {
+		d.step()
+		err := follow(ctx, tx, c)
+		d.step()
+		return err
+	}, err
+}
+
+// Deleting implements connect.Functions.
+func (d *doomed) Deleting(context.Context, linkspan.EnvironmentID, string, string) {}
+
 func (d *doomed) InsertPopupResult(ctx context.Context, tx linkspan.Tx, r linkspan.PopupResult) error {
 	err := d.Store.InsertPopupResult(ctx, tx, r)
 	d.step()
@@ -102,29 +126,43 @@ func (d *doomed) InsertPopupResult(ctx context.Context, tx linkspan.Tx, r linksp
 
 // testAuthorizationKilled kills a process at every step of an authorization. If
 // it had stored the grant, the job of another one makes exactly one connection
-// of it, announced once; if not, nothing is left of it.
+// of it, announced once and followed by its functions once; if not, nothing is
+// left of it.
 func (d *database) testAuthorizationKilled(t *testing.T) {
+	refused := func(text string) func(name string) string {
+		return func(name string) string {
+			return connect.PopupError("tested", name, "connection_validation_failed", text)
+		}
+	}
 	for name, tt := range map[string]struct {
-		refusal error
-		popup   func(name string) string
-		there   bool
+		refusal, invalid error
+		popup            func(name string) string
+		there            bool
 	}{
-		"accepted": {nil, func(name string) string { return connect.PopupSuccess("tested", name) }, true},
-		"refused": {refusedKey(), func(name string) string {
-			return connect.PopupError("tested", name, "connection_validation_failed", "The provider refused the key.")
-		}, false},
+		"accepted": {nil, nil, func(name string) string { return connect.PopupSuccess("tested", name) }, true},
+		"refused":  {refusedKey(), nil, refused("The provider refused the key."), false},
+		"invalid":  {nil, invalid("The wrong account."), refused("The wrong account."), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := d.open(t)
 			const enough = 100
 			for n := range enough {
-				p := &doomed{Store: st, hooks: hooks(st), left: n, verifier: verifier{refuse: tt.refusal}}
+				p := &doomed{Store: st, hooks: hooks(st), left: n, verifier: verifier{refuse: tt.refusal}, functions: events{
+					store: st, refuse: tt.invalid, metadata: map[string]any{"checked": true},
+				}}
 				conn := linkspan.NewUUID()
+				before, err := st.WaitingRuns(t.Context(), nil, 10_000)
+				must(t, err)
 				d.runDoomed(t, p, conn)
 				d.recover(t, p)
+				runs, err := st.WaitingRuns(t.Context(), nil, 10_000)
+				must(t, err)
 				deliveries, err := st.WebhookDeliveries(t.Context(), nil, linkspan.DeliveryFilter{EnvironmentID: d.env.ID, ConnectionName: conn, Limit: 10})
 				must(t, err)
-				_, err = st.Connection(t.Context(), nil, d.env.ID, "tested", conn)
+				made, err := st.Connection(t.Context(), nil, d.env.ID, "tested", conn)
+				if err == nil && made.Metadata["checked"] != true || (runs-before == 1) != (err == nil) || runs-before > 1 {
+					t.Errorf("killed at step %d: metadata %v, %d runs follow (%v)", n, made.Metadata, runs-before, err)
+				}
 				told, popupErr := st.TakePopupResult(t.Context(), nil, conn)
 				switch stored := p.commits > 0; {
 				case stored && (len(deliveries) != 1 || (err == nil) != tt.there || popupErr != nil || told.Message != tt.popup(conn)):
@@ -147,7 +185,7 @@ func (d *database) runDoomed(t *testing.T, p *doomed, conn string) {
 	log := slog.New(slog.DiscardHandler)
 	s := connect.New(connect.Config{
 		Store: p, Tx: p, Providers: d.world, Feed: change.NewFeed(p, log), Leases: lease.NewKeeper(p, "doomed", log),
-		Upstream: p, OAuth: oauth.New(oauth.Config{HTTP: http.DefaultClient}), Webhooks: p, Jobs: p, Log: log,
+		Upstream: p, OAuth: oauth.New(oauth.Config{HTTP: http.DefaultClient}), Functions: p, Webhooks: p, Jobs: p, Log: log,
 	})
 	gone := make(chan struct{})
 	go func() {
@@ -166,7 +204,7 @@ func (d *database) recover(t *testing.T, p *doomed) {
 	log := slog.New(slog.DiscardHandler)
 	s := connect.New(connect.Config{
 		Store: p.Store, Tx: p.Store, Providers: d.world, Feed: change.NewFeed(p.Store, log), Leases: lease.NewKeeper(p.Store, "healthy", log),
-		Upstream: &p.verifier, OAuth: oauth.New(oauth.Config{HTTP: http.DefaultClient}), Webhooks: p.hooks, Log: log,
+		Upstream: &p.verifier, OAuth: oauth.New(oauth.Config{HTTP: http.DefaultClient}), Functions: &p.functions, Webhooks: p.hooks, Log: log,
 	})
 	for range 2 {
 		for _, uuid := range p.planned {
