@@ -140,9 +140,9 @@ func writeError(w io.Writer, err error) {
 			text += "\n  cause: " + e.Err.Error()
 		}
 	}
-	_, _ = fmt.Fprintln(w, "linkspan:", text) // without standard error there is nobody to tell
+	_, _ = fmt.Fprintln(w, "linkspan:", printableLines(text)) // without standard error there is nobody to tell
 	if hint != "" {
-		_, _ = fmt.Fprintln(w, hint)
+		_, _ = fmt.Fprintln(w, printableLines(hint))
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -215,7 +214,7 @@ func (d *deployment) plan(ctx context.Context, functions []bundle.Function, body
 	confirmation, err := d.remote.client.ConfirmDeploy(ctx, body)
 	d.status.wipe()
 	if err != nil {
-		return deployPlan{}, d.refused(err)
+		return deployPlan{}, d.refused(err, body)
 	}
 	plan := planOf(functions, confirmation)
 	d.report.Plan = &plan
@@ -276,7 +275,7 @@ func (d *deployment) deploy(ctx context.Context, plan deployPlan, body api.Deplo
 	deployed, err := d.remote.client.Deploy(ctx, body)
 	d.status.wipe()
 	if err != nil {
-		return d.refused(err)
+		return d.refused(err, body)
 	}
 	d.report.Deployed = true
 	for _, f := range deployed {
@@ -302,17 +301,9 @@ func (d *deployment) printResult(plan deployPlan) {
 		name := functionName(f.Integration, f.Name)
 		switch version := versions[string(f.Type)+" "+name]; f.Change {
 		case changeAdd, changeUpdate:
-			t.println("  ", column(string(f.Type), 8), "  ", column(printable(name), width), "  ", t.paint(styleCyan, printable(versionText(version))))
+			t.println("  ", column(string(f.Type), 8), "  ", column(printable(name), width), "  ", t.paint(styleCyan, "version "+printable(version)))
 		case changeRemove:
 			t.println("  ", column(string(f.Type), 8), "  ", column(printable(name), width), "  ", t.paint(styleDim, "removed"))
 		}
 	}
-}
-
-// versionText writes a version as people know it: 1.0.0 as v1.0.0.
-func versionText(version string) string {
-	if version == "" || strings.HasPrefix(version, "v") {
-		return version
-	}
-	return "v" + version
 }

@@ -43,7 +43,7 @@ func payload(functions []bundle.Function, mode string) (api.Deploy, error) {
 func flowConfig(f bundle.Function, schema *api.DeploySchema) api.DeployFunction {
 	def := f.Definition
 	out := api.DeployFunction{
-		SyncName: f.Name, ProviderConfigKey: f.Integration, Type: string(f.Kind), Models: slices.Concat([]string{}, def.Models), Version: f.Version,
+		SyncName: f.Name, ProviderConfigKey: f.Integration, Type: string(f.Kind), Models: append([]string{}, def.Models...), Version: f.Version,
 		TrackDeletes: def.TrackDeletes, Metadata: api.DeployMetadata{Description: def.Description, Scopes: def.Scopes},
 		FileBody: api.DeployFile{JS: f.Code.Bundle, TS: f.Code.Source}, ModelsJSONSchema: schema, Features: def.Features,
 	}

@@ -46,7 +46,7 @@ func (p *deployPlan) put(functions []planned, deletedModels []string) {
 	slices.SortFunc(functions, func(a, b planned) int {
 		return cmp.Or(cmp.Compare(a.Integration, b.Integration), cmp.Compare(kindOrder(a.Type), kindOrder(b.Type)), cmp.Compare(a.Name, b.Name))
 	})
-	p.Functions, p.DeletedModels = slices.Concat([]planned{}, functions), slices.Concat([]string{}, deletedModels) // JSON: [], not null
+	p.Functions, p.DeletedModels = append([]planned{}, functions...), append([]string{}, deletedModels...) // JSON: [], not null
 	slices.Sort(p.DeletedModels)
 	for _, f := range functions {
 		switch f.Change {

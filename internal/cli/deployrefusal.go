@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/api"
 	"github.com/linkspan/linkspan/api/client"
 	"github.com/linkspan/linkspan/internal/function/bundle"
 )
@@ -76,8 +77,13 @@ func enumerated(names []string) string {
 }
 
 // refused explains why the server did not take the deploy.
-func (d *deployment) refused(err error) error {
+func (d *deployment) refused(err error, body api.Deploy) error {
 	answer, ok := client.AsError(err)
+	if ok {
+		for i, issue := range answer.Issues {
+			answer.Issues[i].Path = namedPath(issue.Path, body)
+		}
+	}
 	explained := d.remote.explain(err)
 	if !ok || answer.Status == http.StatusUnauthorized {
 		return explained
@@ -86,6 +92,19 @@ func (d *deployment) refused(err error) error {
 		explained = e.WithHint("Another deploy to %s is going on. Try again when it has ended.", d.remote.name)
 	}
 	return refusal(explained)
+}
+
+// namedPath puts the name of a function in the place of its number in a deploy.
+func namedPath(path []any, body api.Deploy) []any {
+	if len(path) < 2 || path[0] != "flowConfigs" {
+		return path
+	}
+	number, ok := path[1].(float64)
+	if !ok || number < 0 || int(number) >= len(body.FlowConfigs) {
+		return path
+	}
+	f := body.FlowConfigs[int(number)]
+	return append([]any{functionName(f.ProviderConfigKey, f.SyncName)}, path[2:]...)
 }
 
 // described returns the code and the text of an error, for --json.

@@ -147,6 +147,15 @@ func printable(text string) string {
 	}, text)
 }
 
+// printableLines is printable for texts of several lines.
+func printableLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // column is text padded to a width in characters.
 func column(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
