@@ -331,12 +331,7 @@ func (c *child) execute(ctx context.Context, r *run, id programID) (sandbox.Resu
 		e = c.await(ctx, r, id)
 	}
 	r.leaveHost()
-	if errors.Is(e.err, errCanceled) {
-		if e.err = ctx.Err(); e.err == nil {
-			e.err = &LostError{Started: r.started}
-		}
-	}
-	return e.result, e.err
+	return e.result, r.verdict(ctx, e.err)
 }
 
 // await waits for the next that the child says about a run. When the caller gives

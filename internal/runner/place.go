@@ -18,7 +18,8 @@ type group struct {
 	begun    bool     // a start is under way or waits
 	waiting  int      // runs that need a child
 	failures int      // in a row
-	err      error    // of the last failure
+	failed   time.Time
+	err      error // of the last failure
 }
 
 // place finds a child for a run and adds it there. It waits while a child starts.
@@ -79,17 +80,22 @@ func (p *Pool) group(function string) *group {
 	g := &group{function: function, most: 1}
 	if function == "" {
 		g.most = p.cfg.Runners
-	} else if len(p.groups) > quarantineGroups*p.cfg.Runners {
-		p.evict()
+	} else if len(p.groups) > quarantineGroups*p.cfg.Runners && !p.evict() {
 		return nil
 	}
 	p.groups[function] = g
 	return g
 }
 
-// evict ends one child of quarantine that has nothing to do. Its place is free when
-// it is gone.
-func (p *Pool) evict() {
+// evict makes room for a group. When it ends a child that has nothing to do, there
+// is room when that is gone.
+func (p *Pool) evict() bool {
+	for function, g := range p.groups {
+		if g.unused() {
+			delete(p.groups, function)
+			return true
+		}
+	}
 	for function, g := range p.groups {
 		if function == "" || g.waiting > 0 || g.begun {
 			continue
@@ -97,18 +103,24 @@ func (p *Pool) evict() {
 		for _, c := range g.children {
 			if !c.busy() {
 				c.end(errIdle)
-				return
+				return false
 			}
 		}
 	}
+	return false
 }
 
 // tidy forgets a group of quarantine that is not used any more.
 func (p *Pool) tidy(g *group) {
-	if g.function != "" && g.waiting == 0 && !g.begun && len(g.children) == 0 && p.groups[g.function] == g {
+	if g.unused() && time.Since(g.failed) > 2*backoffMost {
 		delete(p.groups, g.function)
 		p.broadcast()
 	}
+}
+
+// unused says that nothing is lost with a group but the memory of its failures.
+func (g *group) unused() bool {
+	return g.function != "" && g.waiting == 0 && !g.begun && len(g.children) == 0
 }
 
 // choose adds the run to the child that has the fewest, and has another child
@@ -226,7 +238,7 @@ func (p *Pool) newChild(g *group) (*child, error) {
 	}
 	s := settings{
 		Protocol: protocol, CacheDir: p.cfg.CacheDir, HotImages: p.cfg.HotImages, Interruptible: g.function != "",
-		Memory: max(leastHeap, p.cfg.Memory/int64(p.cfg.Runners)), Programs: programBytes, Beat: beatEvery,
+		Memory: max(leastHeap, p.cfg.Memory/int64(p.cfg.Runners)), Programs: p.sources, Beat: beatEvery,
 	}
 	c, err := newChild(proc, s, p.cfg.Log, events{
 		trouble: p.quarantine.hold,
@@ -260,7 +272,7 @@ func (p *Pool) failed(g *group, err error) {
 	defer p.mu.Unlock()
 	g.begun, g.starting = false, nil
 	g.failures++
-	g.err = err
+	g.err, g.failed = err, time.Now()
 	p.tidy(g)
 	p.broadcast()
 }
@@ -274,7 +286,7 @@ func (p *Pool) gone(g *group, c *child, cause error) {
 	switch {
 	case !c.killing() && time.Since(c.ready) < shortLife:
 		g.failures++
-		g.err = cause
+		g.err, g.failed = cause, time.Now()
 	default:
 		g.failures = 0
 	}

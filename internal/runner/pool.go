@@ -75,6 +75,7 @@ type Pool struct {
 	estimates  *estimates
 	start      func() (process, error) // starts a process
 	launcher   *launcher
+	sources    int64 // bytes of programs that a child keeps
 	stop       context.CancelFunc
 	stopped    context.Context //nolint:containedctx // of the pool's life, for what it starts
 
@@ -109,7 +110,7 @@ func newPool(c Config) *Pool {
 	p := &Pool{
 		cfg: c, queue: newQueue(c.MaxRuns, c.Memory, c.QueueLimit, c.QueueWait),
 		quarantine: newQuarantine(), estimates: newEstimates(),
-		groups: map[string]*group{}, changed: make(chan struct{}), programs: map[string]identity{},
+		sources: programBytes, groups: map[string]*group{}, changed: make(chan struct{}), programs: map[string]identity{},
 	}
 	p.stopped, p.stop = context.WithCancel(context.Background())
 	return p

@@ -149,6 +149,9 @@ func decodeCall(m message) sandbox.Call {
 // call serves one call.
 func (r *run) call(m message) {
 	answer := r.ask(m)
+	if r.ctx.Err() != nil {
+		return // the run is over or canceled: an answer that only says so must not reach it
+	}
 	n := weighBody(m.size())
 	r.mu.Lock()
 	r.pending--
@@ -223,6 +226,24 @@ func (r *run) lost() {
 	started := r.started
 	r.mu.Unlock()
 	r.finish(ended{err: &LostError{Started: started}})
+}
+
+// verdict returns the error of a run. What fails after the caller gave up fails
+// because of that, unless its process failed as well.
+func (r *run) verdict(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() == nil {
+		if errors.Is(err, errCanceled) { // the child ends
+			return &LostError{Started: r.started}
+		}
+		return err
+	}
+	if e, ok := errors.AsType[*sandbox.LimitError](err); ok && e.Limit == sandbox.LimitStuck {
+		return err
+	}
+	return ctx.Err()
 }
 
 // computing says that the run waits for no call: it is one of those that can hold

@@ -104,16 +104,29 @@ func (c *child) check(now time.Time) {
 	if silence > silentAfter {
 		c.events.changed() // those who wait for it look for another
 		if silence > c.patience() {
-			c.blame()
-			c.end(errSilent)
+			c.silenced(now)
 		}
 		return // its clock stood still, too
 	}
 	for _, r := range c.all() {
 		if r.overdue(now) {
-			c.stuck(r, &sandbox.LimitError{Limit: sandbox.LimitStuck, Usage: sandbox.Usage{Wall: now.Sub(r.began)}})
+			c.stuck(r, stuckSince(r.began, now))
 		}
 	}
+}
+
+func stuckSince(began, now time.Time) *sandbox.LimitError {
+	return &sandbox.LimitError{Limit: sandbox.LimitStuck, Usage: sandbox.Usage{Wall: now.Sub(began)}}
+}
+
+// silenced ends a child that is held up.
+func (c *child) silenced(now time.Time) {
+	if all := c.all(); len(all) == 1 {
+		c.stuck(all[0], stuckSince(all[0].began, now))
+	} else {
+		c.blame()
+	}
+	c.end(errSilent)
 }
 
 func (c *child) all() []*run {
