@@ -104,19 +104,18 @@ func usesCheckpoints(source, file string) bool {
 		loader = api.LoaderTSX
 	}
 	r := api.Transform(source, api.TransformOptions{Loader: loader, Target: api.ESNext, MinifyWhitespace: true, LogLevel: api.LogLevelSilent})
-	text := string(r.Code)
-	for {
-		_, after, ok := strings.Cut(text, "nango.")
-		if !ok {
+	for text, from := string(r.Code), 0; ; {
+		at := strings.Index(text[from:], "nango.")
+		if at < 0 {
 			return false
 		}
-		before := text[:len(text)-len(after)-len("nango.")]
+		before, after := text[:from+at], text[from+at+len("nango."):]
+		from += at + len("nango.")
 		for _, method := range []string{"getCheckpoint(", "saveCheckpoint(", "clearCheckpoint("} {
 			if strings.HasPrefix(after, method) && !endsInName(before) {
 				return true
 			}
 		}
-		text = after
 	}
 }
 
@@ -129,7 +128,7 @@ func endsInName(text string) bool {
 	return c == '.' || c == '_' || c == '$' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= 0x80
 }
 
-// Ours are the names that the SDK is imported by.
+// ours reports whether a name is one that the SDK is imported by.
 func ours(name string) bool {
 	for _, p := range []string{"linkspan", "nango"} {
 		if name == p || strings.HasPrefix(name, p+"/") {

@@ -86,7 +86,7 @@ func (e entry) failed(err error, out output) (Problem, bool) {
 }
 
 // thrown explains what a program threw while it was evaluated, at the first line
-// of the author's that took part.
+// of the author's that took part, or else of a package's.
 func (e entry) thrown(f *sandbox.Failure, out output) Problem {
 	var failure struct{ Name, Message, Stack string }
 	if json.Unmarshal(f.JSON, &failure) != nil {
@@ -94,14 +94,19 @@ func (e entry) thrown(f *sandbox.Failure, out output) Problem {
 	}
 	p := e.problem("Evaluating the file failed: %s: %s", failure.Name, sentence(failure.Message))
 	frame := regexp.MustCompile(regexp.QuoteMeta(ProgramName(e.integration, e.kind, e.name)) + `:(\d+):(\d+)`)
+	first := p
 	for _, at := range frame.FindAllStringSubmatch(failure.Stack, -1) {
 		line, _ := strconv.Atoi(at[1])
 		column, _ := strconv.Atoi(at[2])
-		if placed := out.place(p, line, column); placed.Line > 0 {
+		placed := out.place(p, line, column)
+		if placed.Line > 0 && packageOf(placed.File) == "" {
 			return placed
 		}
+		if first.Line == 0 {
+			first = placed
+		}
 	}
-	return p
+	return first
 }
 
 // place puts a problem where the author wrote what is at a line and column of the
@@ -112,7 +117,7 @@ func (o output) place(p Problem, line, column int) Problem {
 		return p
 	}
 	file, line, column, ok := m.Position(line, column)
-	if !ok || packageOf(file) != "" {
+	if !ok {
 		return p
 	}
 	text := lineOf(m.Source(file), line)

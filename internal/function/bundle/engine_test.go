@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 	}
-	os.Exit(code) //nolint:forbidigo // the exit code of the tests
+	os.Exit(code)
 }
 
 // folder writes files into a new folder.

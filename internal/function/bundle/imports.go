@@ -17,47 +17,70 @@ import (
 func (b *builder) explain(e entry, messages []api.Message) []Problem {
 	unresolved := regexp.MustCompile(`^Could not resolve "(.*)"$`)
 	loader := regexp.MustCompile(`^No loader is configured for "(.*)" files: (.*)$`)
-	var graph imports
-	problems := make([]Problem, 0, len(messages))
+	x := explainer{builder: b, entry: e, lacking: map[string]bool{}}
 	for _, m := range messages {
 		p := problemOf(m)
 		if found := unresolved.FindStringSubmatch(m.Text); found != nil {
-			if graph == nil {
-				graph = b.graph(e)
-			}
-			p.Message = b.missing(found[1], p.File, graph.chain(e.file, p.File))
-		} else if found := loader.FindStringSubmatch(m.Text); found != nil {
+			x.missing(found[1], p)
+			continue
+		}
+		if found := loader.FindStringSubmatch(m.Text); found != nil {
 			p.Message = foreign(found[1], found[2])
 		} else if strings.HasPrefix(m.Text, "Top-level await") {
 			p.Message = "Nothing can be awaited outside of functions: move it into exec, or into a function that exec calls."
 		}
-		problems = append(problems, p)
+		x.problems = append(x.problems, p)
 	}
-	return problems
+	return x.problems
+}
+
+// explainer explains what could not be resolved for one function.
+type explainer struct {
+	builder  *builder
+	entry    entry
+	graph    imports // read when it is needed
+	problems []Problem
+	// lacking are packages that need modules of Node's in vain. Each has one
+	// problem, however many they need.
+	lacking map[string]bool
 }
 
 // missing says what to do about an import that leads nowhere.
-func (b *builder) missing(name, file string, chain []string) string {
-	if relative(name) {
-		return fmt.Sprintf("There is no file %s: correct the path.", name)
-	}
+func (x *explainer) missing(name string, p Problem) {
 	node := strings.TrimPrefix(name, "node:")
 	builtin := nodeModules()[node] || strings.HasPrefix(name, "node:")
-	if pkg := packageOf(file); pkg != "" {
-		via := ""
-		if len(chain) > 2 {
-			via = " (" + strings.Join(chain, " → ") + ")"
+	pkg := packageOf(p.File)
+	switch {
+	case relative(name):
+		p.Message = fmt.Sprintf("There is no file %s: correct the path.", name)
+	case pkg != "" && builtin:
+		if x.lacking[pkg] {
+			return
 		}
-		if builtin {
-			return fmt.Sprintf("The package %s needs Node's module %q, which functions don't have%s. "+
-				"Use another package, or another of its entry points%s.", pkg, name, via, instead(node))
-		}
-		return fmt.Sprintf("The package %s needs the package %s, which is not installed%s: run npm install %s in the folder.", pkg, packageName(name), via, packageName(name))
+		x.lacking[pkg] = true
+		p.Message = fmt.Sprintf("The package %s needs Node's module %q, which functions don't have%s. "+
+			"Use another package, or another of its entry points%s.", pkg, node, x.via(p.File), instead(node))
+	case builtin:
+		p.Message = fmt.Sprintf("Functions don't have Node's module %q: remove the import%s.", node, instead(node))
+	case pkg != "":
+		p.Message = fmt.Sprintf("The package %s needs the package %s, which is not installed%s: run npm install %s in the folder.",
+			pkg, packageName(name), x.via(p.File), packageName(name))
+	default:
+		p.Message = fmt.Sprintf("The package %s is not installed: run npm install %s in the folder.", packageName(name), packageName(name))
 	}
-	if builtin {
-		return fmt.Sprintf("Functions don't have Node's module %q: remove the import%s.", name, instead(node))
+	x.problems = append(x.problems, p)
+}
+
+// via says how a file of a package got into the function.
+func (x *explainer) via(file string) string {
+	if x.graph == nil {
+		x.graph = x.builder.graph(x.entry)
 	}
-	return fmt.Sprintf("The package %s is not installed: run npm install %s in the folder.", packageName(name), packageName(name))
+	chain := x.graph.chain(x.entry.file, file)
+	if len(chain) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(chain, " → ") + ")"
 }
 
 // foreign says why a file of some type can't be bundled.

@@ -103,8 +103,8 @@ func asPublished(t *testing.T, f bundle.Function) published {
 // there, where references don't lead.
 func hoisted(definitions any) map[string]any {
 	out := map[string]any{}
-	for name, d := range definitions.(map[string]any) { //nolint:errcheck // a panic is fine
-		schema := maps.Clone(d.(map[string]any)) //nolint:errcheck // a panic is fine
+	for name, d := range definitions.(map[string]any) {
+		schema := maps.Clone(d.(map[string]any))
 		inner, _ := schema["definitions"].(map[string]any)
 		delete(schema, "definitions")
 		text, _ := json.Marshal(schema)
