@@ -39,6 +39,8 @@ type call struct {
 	// shared says that the operation is somebody else's who is still at work: the
 	// call is a message under it and does not end it.
 	shared bool
+	// redact takes further secrets out of those messages; nil: none.
+	redact func(text string) string
 	begun  time.Time
 	sentAs *linkspan.HTTPRequestSummary
 	// get replaces the service's way to the connection; nil means not.

@@ -65,7 +65,23 @@ func (c *call) observe(ctx context.Context) {
 func (c *call) note(m linkspan.Message) {
 	m.Type, m.Request = "http", c.sentAs
 	m.CreatedAt, m.EndedAt = c.begun, c.now().UTC()
+	if c.redact != nil {
+		if m.Request != nil {
+			m.Request = &linkspan.HTTPRequestSummary{Method: m.Request.Method, URL: c.redact(m.Request.URL), Headers: c.redacted(m.Request.Headers)}
+		}
+		if m.Response != nil {
+			m.Response = &linkspan.HTTPResponseSummary{Code: m.Response.Code, Headers: c.redacted(m.Response.Headers)}
+		}
+	}
 	c.op.Message(m)
+}
+
+func (c *call) redacted(headers map[string]string) map[string]string {
+	clean := make(map[string]string, len(headers))
+	for name, value := range headers {
+		clean[name] = c.redact(value)
+	}
+	return clean
 }
 
 // publicFailure is what a customer may read of an error.
@@ -151,6 +167,9 @@ func (c *call) logRetry(attempt int, res *http.Response, err error, pause time.D
 		m.Text = fmt.Sprintf("%s The call is tried again in %v.", text, pause)
 	} else {
 		m.Response = &linkspan.HTTPResponseSummary{Code: res.StatusCode, Headers: c.target.Redactor().Headers(res.Header)}
+		if c.redact != nil {
+			m.Response.Headers = c.redacted(m.Response.Headers)
+		}
 		m.Text = fmt.Sprintf("The upstream answered with status %d. The call is tried again in %v.", res.StatusCode, pause)
 	}
 	c.op.Message(m)

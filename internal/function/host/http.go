@@ -76,7 +76,7 @@ func (x *Session) http(ctx context.Context, c sandbox.Call) (sandbox.Reply, erro
 		},
 		Method: p.Method, Endpoint: p.Endpoint, Header: header, Body: c.Body, ContentType: p.ContentType,
 		Retries: int(min(max(p.Retries, 0), 100)), RetryOn: p.RetryOn, RetryAt: p.RetryAt, RetryAfter: p.RetryAfter,
-		BaseURLOverride: p.BaseURLOverride, Decompress: p.Decompress, KeepHeadersOnRedirect: p.ForwardHeadersOnRedirect, Op: x.info.Op,
+		BaseURLOverride: p.BaseURLOverride, Decompress: p.Decompress, KeepHeadersOnRedirect: p.ForwardHeadersOnRedirect, Op: x.info.Op, Redact: x.redact,
 	})
 	if err != nil {
 		return sandbox.Reply{}, err

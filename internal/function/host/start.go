@@ -22,6 +22,8 @@ type start struct {
 	Level   string                 `json:"level"`
 	Variant string                 `json:"variant"`
 	Props   props                  `json:"props"`
+	// Attributes are the function's, for getFlowAttributes.
+	Attributes map[string]any `json:"attributes,omitempty"`
 }
 
 // props are the plain members of the nango object (features SDK-19).
@@ -53,7 +55,7 @@ func (x *Session) Start(ctx context.Context) ([]byte, error) {
 		variant = "base"
 	}
 	out, err := json.Marshal(start{
-		Mode: "run", Kind: i.Kind, Event: i.Event, Input: i.Input, Level: level, Variant: variant,
+		Mode: "run", Kind: i.Kind, Event: i.Event, Input: i.Input, Level: level, Variant: variant, Attributes: i.Attributes,
 		Props: props{
 			ConnectionID: i.ConnectionName, ProviderConfigKey: i.IntegrationKey, Provider: i.Provider,
 			EnvironmentID: int64(i.Environment.ID), EnvironmentName: i.Environment.Name, AccountID: i.AccountUUID,

@@ -19,7 +19,7 @@ export interface Encoded {
 export async function encode(data: unknown, contentType: string): Promise<Encoded> {
 	if (data === undefined || data === null) return {};
 	const kind = contentType.split(";", 1)[0]!.trim().toLowerCase();
-	const isJSON = kind === "application/json" || kind.endsWith("+json");
+	const isJSON = kind === "application/json";
 	const bytes = bytesOf(data);
 	if (bytes !== undefined) return { body: bytes, contentType: "application/x-www-form-urlencoded" };
 	if (isBlob(data)) return { body: await data.arrayBuffer(), contentType: data.type || "application/octet-stream" };

@@ -78,8 +78,6 @@ export class HttpError extends Error {
 		this.request = request;
 		this.response = response;
 		this.status = response?.status;
-		// As in axios, what is long is not shown when the error is printed.
-		hide(this, ["isAxiosError", "config", "request", "response"]);
 	}
 
 	toJSON(): Record<string, unknown> {
@@ -92,13 +90,6 @@ export class HttpError extends Error {
 			code: this.code,
 			status: this.status ?? null,
 		};
-	}
-}
-
-function hide(object: object, names: string[]): void {
-	for (const name of names) {
-		const d = Object.getOwnPropertyDescriptor(object, name);
-		if (d !== undefined) Object.defineProperty(object, name, { ...d, enumerable: false });
 	}
 }
 

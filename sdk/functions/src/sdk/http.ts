@@ -162,7 +162,7 @@ export async function request(config: ProxyConfig, site: Error): Promise<HttpRes
 }
 
 function failed(response: HttpResponse): HttpError {
-	const code = [undefined, "ERR_BAD_REQUEST", "ERR_BAD_RESPONSE"][Math.floor(response.status / 100) - 3];
+	const code = response.status >= 400 && response.status < 500 ? "ERR_BAD_REQUEST" : "ERR_BAD_RESPONSE";
 	return new HttpError(`Request failed with status code ${response.status}`, code, response.config, response.request, response);
 }
 

@@ -19,6 +19,7 @@ function unbracketed(name: string): string {
 }
 
 function nameOf(path: string[], name: string): string {
+	if (path.length === 0) return name;
 	return [...path, name].map((part, i) => (i === 0 ? unbracketed(part) : `[${unbracketed(part)}]`)).join("");
 }
 
@@ -37,7 +38,7 @@ export function fields(object: object): Pair[] {
 	};
 	const add = (member: unknown, name: string, path: string[]): void => {
 		if (path.length === 0 && typeof member === "object" && name.endsWith("{}")) {
-			out.push([name.slice(0, -2), JSON.stringify(member)]);
+			out.push([name, JSON.stringify(member)]);
 		} else if (path.length === 0 && Array.isArray(member) && (name.endsWith("[]") || !member.some(isVisitable))) {
 			for (const element of member) {
 				if (element !== undefined && element !== null) out.push([`${unbracketed(name)}[]`, plain(element)]);
