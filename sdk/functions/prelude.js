@@ -12954,7 +12954,7 @@ ${inspect(text2)}
   }
 
   // src/platform/keys.ts
-  var secret = /* @__PURE__ */ Symbol("secret");
+  var secret = /* @__PURE__ */ Symbol("secret"), keyOf = /* @__PURE__ */ Symbol("KeyObject"), raw = /* @__PURE__ */ Symbol("bytes");
   function data(value, argument, encoding) {
     if (typeof value == "string") return encoding === void 0 || encoding === "utf8" || encoding === "buffer" ? encodeUTF8(value) : Buffer2.from(value, encoding);
     let bytes2 = bytesOf(value);
@@ -13007,7 +13007,7 @@ ${inspect(text2)}
     get [Symbol.toStringTag]() {
       return "KeyObject";
     }
-  }, keyOf = /* @__PURE__ */ Symbol("KeyObject"), raw = /* @__PURE__ */ Symbol("bytes");
+  };
   function objectOf(info) {
     return new KeyObject(secret, info.type, Buffer2.from(info.der, "base64"), info);
   }
