@@ -72,3 +72,10 @@ func (c *Client) RollbackFunction(ctx context.Context, integration, name string,
 func functionPath(integration, name string) string {
 	return join("integrations", integration, "functions", name)
 }
+
+// Tools returns the syncs and actions of all integrations that are switched on,
+// as language models are told of them. It needs the scope
+// environment:integrations:list_functions.
+func (c *Client) Tools(ctx context.Context) ([]api.Tool, error) {
+	return data[[]api.Tool](ctx, c, call{method: http.MethodGet, path: "/scripts/config", query: encodeQuery(api.ScriptsConfigQuery{Format: new("openai")})})
+}

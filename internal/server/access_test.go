@@ -145,6 +145,7 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
 	r.seed(prodKey)
+	r.must(prodKey, "POST", "/sync/deploy", deployBody(strings.Replace(actionFlow, "createIssue", "test-key", 1), "[]", "all", deployTail))
 	r.must(accountKey, "PUT", "/environments/"+r.prod.UUID+"/variables", `{"variables":[{"name":"A","value":"b"}]}`)
 	op := r.operation(r.prod, time.Now(), nil)
 	keys, err := r.access.Keys(t.Context(), r.account.ID, r.prod.ID, "")
@@ -155,6 +156,8 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 	want := map[string]int{
 		"GET /config/{unique_key}": 400, "GET /connections/{connection_id}": 400, "GET /connection/{connection_id}": 400,
 		"PATCH /connections/{connection_id}": 400, "DELETE /connections/{connection_id}": 400, "DELETE /connection/{connection_id}": 400,
+		"POST /sync/deploy": 400, "POST /sync/deploy/confirmation": 400,
+		"POST /functions/deployments/bundle": 400, "POST /functions/deployments/bundle/preview": 400,
 		"POST /connection": 400, "POST /connect/sessions": 400, "POST /connect/sessions/reconnect": 400,
 	}
 	bodies := map[string]string{
@@ -172,6 +175,13 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 		"PUT /environments/{environment_uuid}/variables":  `{"variables":[]}`,
 		"POST /connect/sessions":                          `{"tags":{},"allowed_integrations":["seeded"]}`,
 		"POST /connect/sessions/reconnect":                `{"connection_id":"c1","integration_id":"seeded"}`,
+		"POST /sync/deploy":                               deployBody(actionFlow, "[]", "all", deployTail),
+		"POST /sync/deploy/confirmation":                  deployBody(actionFlow, "[]", "all", confirmTail),
+		"POST /functions/deployments/bundle":              `{"reconciliationScope":{"kind":"integration","integrationId":"seeded"},"functions":[]}`,
+		"POST /functions/deployments/bundle/preview":      `{"reconciliationScope":{"kind":"integration","integrationId":"seeded"},"functions":[]}`,
+
+		"PATCH /integrations/{unique_key}/functions/{name}":         `{"enabled":false}`,
+		"POST /integrations/{unique_key}/functions/{name}/rollback": `{"version":1}`,
 	}
 	// Routes that name nothing of an environment: what they show is checked
 	// below, and what they make is made in dev.
@@ -198,6 +208,9 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 		if strings.Contains(route.Pattern, "connection_id") {
 			path += "?provider_config_key=seeded"
 		}
+		if name == "DELETE /integrations/{unique_key}/functions/{name}" {
+			path += "?type=action"
+		}
 		status := http.StatusNotFound
 		if s, ok := want[name]; ok {
 			status = s
@@ -208,7 +221,7 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 	}
 	for path, empty := range map[string]string{
 		"/integrations": `{"data":[]}`, "/connections": `{"connections":[]}`, "/connection?connectionId=c1": `{"connections":[]}`,
-		"/environment-variables": `[]`, "/logs/operations": `{"data":[],"next_cursor":null}`,
+		"/environment-variables": `[]`, "/scripts/config": `[]`, "/logs/operations": `{"data":[],"next_cursor":null}`,
 		"/webhooks/deliveries": `{"data":[],"next_cursor":null}`,
 	} {
 		if got := r.call(devKey, "GET", path, ""); got.body != empty {

@@ -32,7 +32,9 @@ func (r *rig) dump(env linkspan.Environment) string {
 	}
 	deliveries, err := r.webhooks.Deliveries(ctx, linkspan.DeliveryFilter{EnvironmentID: env.ID})
 	check(r.t, err)
-	text, err := json.Marshal([]any{integrations, connections, vars, keys, envs, deliveries})
+	functions, err := r.functions.All(ctx, env.ID)
+	check(r.t, err)
+	text, err := json.Marshal([]any{integrations, connections, vars, keys, envs, deliveries, functions})
 	check(r.t, err)
 	return string(text)
 }

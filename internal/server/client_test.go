@@ -45,6 +45,7 @@ func TestClientKnowsEveryRoute(t *testing.T) {
 		return c
 	}
 	useCatalogue(t, connect(devKey))
+	useFunctions(t, connect(devKey))
 	useConnections(t, connect(devKey))
 	useEnvironments(t, connect(accountKey), connect(devKey), r.dev.UUID)
 	op := string(r.operation(r.dev, time.Now(), nil))

@@ -130,16 +130,6 @@ func TestCredentialsLabel(t *testing.T) {
 	r.same(r.call(devKey, "GET", "/integrations/g", ""), 200, integration("Workspace token"))
 }
 
-func TestFunctionsAreNone(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, rigOptions{})
-	r.seed(devKey)
-	r.same(r.call(devKey, "GET", "/integrations/seeded/functions?limit=5&page=2", ""), 200, `{"data":[],"pagination":{"total":0,"page":2,"limit":5}}`)
-	r.same(r.call(devKey, "GET", "/scripts/config?format=nango", ""), 200, `[]`)
-	r.same(r.call(devKey, "GET", "/scripts/config?format=openai", ""), 200, `{"data":[]}`)
-	r.same(r.call(devKey, "GET", "/providers/test-key/templates", ""), 200, `{"data":[]}`)
-}
-
 func TestConnections(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
