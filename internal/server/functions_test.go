@@ -115,8 +115,10 @@ func TestRefusedDeploys(t *testing.T) {
 		"name":                  {with(actionFlow, `"createIssue"`, `"../x"`), "invalid_body", "must match pattern"},
 		"frequency":             {with(syncFlow, "every hour", "every fortnight"), "invalid_body", "is no frequency"},
 		"short frequency":       {with(syncFlow, "every hour", "every 10s"), "invalid_body", "too short"},
-		"incremental deletes": {with(strings.Replace(syncFlow, `"track_deletes":false`, `"track_deletes":true`, 1), `"sync_type":"full"`, `"sync_type":"incremental"`), "invalid_body",
-			"Track deletes is not supported for incremental syncs"},
+		"incremental deletes": {
+			with(strings.Replace(syncFlow, `"track_deletes":false`, `"track_deletes":true`, 1), `"sync_type":"full"`, `"sync_type":"incremental"`), "invalid_body",
+			"Track deletes is not supported for incremental syncs",
+		},
 		"definition of a model": {with(syncFlow, `"models":["GithubIssue"]`, `"models":["Other"]`), "invalid_body", "models_json_schema is missing definitions for some models or input"},
 		"schema":                {with(syncFlow, `"type":"string"`, `"type":"text"`), "invalid_body", "is not valid"},
 		"method":                {with(syncFlow, `"method":"GET"`, `"method":"FETCH"`), "invalid_body", "Invalid option"},
