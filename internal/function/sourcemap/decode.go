@@ -10,56 +10,81 @@ import (
 
 // The ways in which mappings can be wrong.
 var (
-	errDigit  = errors.New("the mappings hold a character that is no base64 digit")
-	errNumber = errors.New("the mappings hold a number that is cut short, negative or too large")
-	errFields = errors.New("the mappings hold a segment of neither one, four nor five numbers")
-	errSource = errors.New("the mappings refer to a source that is not there")
+	errDigit    = errors.New("the mappings hold a character that is no base64 digit")
+	errNumber   = errors.New("the mappings hold a number that is cut short, negative or too large")
+	errFields   = errors.New("the mappings hold a segment of neither one, four nor five numbers")
+	errSegments = errors.New("the map has too many segments")
+	errSource   = errors.New("the mappings refer to a source that is not there")
 )
+
+// maxSegments is more than bundles have, and little enough for memory: bundles
+// come from outside.
+const maxSegments = 4 << 20
 
 // decode reads the mappings: lines are separated by semicolons, segments by
 // commas. Each segment is a list of base64 VLQ numbers that count from the
 // segment before (ECMA-426, section 9.2).
-func decode(mappings string, sources int) ([][]segment, error) {
-	var last struct{ source, line, column, name int64 }
-	lines := make([][]segment, 0, strings.Count(mappings, ";")+1)
-	for line := range strings.SplitSeq(mappings, ";") {
-		var segments []segment
-		var column int64
-		for text := range strings.SplitSeq(line, ",") {
+func decode(mappings string, sources int) ([]segment, error) {
+	var at position
+	var segments []segment
+	line := int32(-1)
+	for texts := range strings.SplitSeq(mappings, ";") {
+		line++
+		at.column = 0
+		for text := range strings.SplitSeq(texts, ",") {
 			if text == "" {
 				continue
 			}
-			numbers, n, err := vlqs(text)
+			s, err := at.move(text, sources)
 			if err != nil {
 				return nil, err
 			}
-			column += numbers[0]
-			s := segment{source: -1}
-			if n >= 4 {
-				last.source += numbers[1]
-				last.line += numbers[2]
-				last.column += numbers[3]
-				if last.source < 0 || last.source >= int64(sources) {
-					return nil, errSource
-				}
-				s = segment{source: int32(last.source), sourceLine: int32(last.line), sourceColumn: int32(last.column)}
+			s.line = line
+			if segments = append(segments, s); len(segments) > maxSegments {
+				return nil, errSegments
 			}
-			if !fits(column) || !fits(last.line) || !fits(last.column) {
-				return nil, errNumber
-			}
-			s.column = int32(column)
-			segments = append(segments, s)
 		}
-		// They are in order in every map that a bundler wrote; a search needs them so.
-		if !slices.IsSortedFunc(segments, byColumn) {
-			slices.SortStableFunc(segments, byColumn)
-		}
-		lines = append(lines, segments)
 	}
-	return lines, nil
+	// They are in order in every map that a bundler wrote; a search needs them so.
+	if !slices.IsSortedFunc(segments, byPlace) {
+		slices.SortStableFunc(segments, byPlace)
+	}
+	return segments, nil
 }
 
-func byColumn(a, b segment) int { return cmp.Compare(a.column, b.column) }
+// position is what the numbers of the next segment count from.
+type position struct{ column, source, sourceLine, sourceColumn int64 }
+
+// move reads a segment.
+func (p *position) move(text string, sources int) (segment, error) {
+	numbers, n, err := vlqs(text)
+	if err != nil {
+		return segment{}, err
+	}
+	p.column += numbers[0]
+	if !fits(p.column) {
+		return segment{}, errNumber
+	}
+	s := segment{column: int32(p.column), source: -1}
+	if n == 1 {
+		return s, nil
+	}
+	p.source += numbers[1]
+	p.sourceLine += numbers[2]
+	p.sourceColumn += numbers[3]
+	if p.source < 0 || p.source >= int64(sources) {
+		return segment{}, errSource
+	}
+	if !fits(p.sourceLine) || !fits(p.sourceColumn) {
+		return segment{}, errNumber
+	}
+	s.source, s.sourceLine, s.sourceColumn = int32(p.source), int32(p.sourceLine), int32(p.sourceColumn)
+	return s, nil
+}
+
+func byPlace(a, b segment) int {
+	return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.column, b.column))
+}
 
 // fits reports whether a number is a line or a column.
 func fits(n int64) bool { return n >= 0 && n < math.MaxInt32 }

@@ -23,14 +23,14 @@ const marker = "//# sourceMappingURL="
 type Map struct {
 	sources []string
 	texts   map[string]string // of sources, by name
-	// lines holds the segments of each line of the bundle, by column.
-	lines [][]segment
+	// segments are in the order of lines and columns of the bundle.
+	segments []segment
 }
 
-// segment says where the text that begins at a column comes from. Numbers count
-// from 0.
+// segment says where the text that begins at a line and column comes from.
+// Numbers count from 0.
 type segment struct {
-	column int32
+	line, column int32
 	// source is an index of Map.sources, negative when the text was made by the
 	// bundler.
 	source       int32
@@ -81,11 +81,11 @@ func Parse(text []byte) (*Map, error) {
 			m.texts[m.sources[i]] = *d.Contents[i]
 		}
 	}
-	lines, err := decode(d.Mappings, len(d.Sources))
+	segments, err := decode(d.Mappings, len(d.Sources))
 	if err != nil {
 		return nil, fmt.Errorf("reading a source map: %w", err)
 	}
-	m.lines = lines
+	m.segments = segments
 	return m, nil
 }
 
@@ -131,18 +131,18 @@ func cleanSource(root, source string) string {
 // Lines and columns count from 1, in and out; columns count UTF-16 units. It is
 // not ok when the text was made by the bundler or lies outside of the bundle.
 func (m *Map) Position(line, column int) (file string, sourceLine, sourceColumn int, ok bool) {
-	if m == nil || line < 1 || column < 1 || line > len(m.lines) || column > math.MaxInt32 {
+	if m == nil || line < 1 || column < 1 || line > math.MaxInt32 || column > math.MaxInt32 {
 		return "", 0, 0, false
 	}
-	segments := m.lines[line-1]
-	i, exact := slices.BinarySearchFunc(segments, int32(column-1), func(s segment, c int32) int { return int(s.column) - int(c) })
+	at := segment{line: int32(line - 1), column: int32(column - 1)}
+	i, exact := slices.BinarySearchFunc(m.segments, at, byPlace)
 	if !exact {
 		i--
 	}
-	if i < 0 || segments[i].source < 0 {
+	if i < 0 || m.segments[i].line != at.line || m.segments[i].source < 0 {
 		return "", 0, 0, false
 	}
-	s := segments[i]
+	s := m.segments[i]
 	return m.sources[s.source], int(s.sourceLine) + 1, int(s.sourceColumn) + 1, m.sources[s.source] != ""
 }
 

@@ -70,6 +70,17 @@ func TestPosition(t *testing.T) {
 	}
 }
 
+// TestSource returns the texts that a map carries.
+func TestSource(t *testing.T) {
+	t.Parallel()
+	m := mustNew(t, comment(`{"version":3,"sourceRoot":"../","sources":["a.ts",null,"b.ts"],"sourcesContent":["A","B"],"mappings":""}`))
+	var none *sourcemap.Map
+	got := []string{m.Source("a.ts"), m.Source("b.ts"), m.Source("c.ts"), none.Source("a.ts")}
+	if d := cmp.Diff([]string{"A", "", "", ""}, got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestPositionOfEmptyMaps(t *testing.T) {
 	t.Parallel()
 	var none *sourcemap.Map
@@ -107,6 +118,10 @@ func TestNewRefuses(t *testing.T) {
 				t.Errorf("error is %v, want one with %q", err, tc.want)
 			}
 		})
+	}
+	many := `{"version":3,"sources":[],"mappings":"` + strings.Repeat("A,", 4<<20+1) + `"}`
+	if _, err := sourcemap.New(comment(many)); err == nil || !strings.Contains(err.Error(), "too many") {
+		t.Errorf("a map without end: %v", err)
 	}
 	if _, err := sourcemap.New("//# sourceMappingURL=data:application/json;base64,!!"); err == nil {
 		t.Error("bad base64 was accepted")
