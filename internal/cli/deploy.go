@@ -200,7 +200,7 @@ func (d *deployment) mode(functions []bundle.Function) (string, error) {
 	}
 	for _, integration := range d.integrations {
 		if !slices.ContainsFunc(functions, func(f bundle.Function) bool { return f.Integration == integration }) {
-			return "", &usageError{fmt.Errorf("--integration: the folder has no functions of %q", integration)}
+			return "", &usageError{fmt.Errorf("--integration: the folder has no functions of %q. To remove those that are deployed, deploy without --integration", integration)}
 		}
 	}
 	return api.DeployIntegration, nil
@@ -218,15 +218,17 @@ func (d *deployment) plan(ctx context.Context, functions []bundle.Function, body
 	}
 	plan := planOf(functions, confirmation)
 	d.report.Plan = &plan
-	d.story.println(fmt.Sprintf("Plan for %s at %s", d.story.paint(styleBold, d.remote.name), printable(d.remote.host)))
-	printPlan(d.story, plan)
+	if plan.changes() {
+		d.story.println(fmt.Sprintf("Plan for %s at %s", d.story.paint(styleBold, d.remote.name), printable(d.remote.host)))
+		printPlan(d.story, plan)
+	}
 	return plan, nil
 }
 
 // nothingDone says why the server was only asked.
 func (d *deployment) nothingDone(plan deployPlan) {
 	if !plan.changes() {
-		d.story.println(d.story.paint(styleGreen, "✓"), " ", d.remote.name, " is up to date.")
+		d.story.println(d.story.paint(styleGreen, "✓"), " ", d.story.paint(styleBold, d.remote.name), " is up to date: ", counted(plan.Unchanged, "function"), " unchanged.")
 		return
 	}
 	d.story.println("Nothing was deployed: this was a dry run.")

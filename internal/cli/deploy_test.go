@@ -172,6 +172,13 @@ func TestDeploy(t *testing.T) {
 	t.Parallel()
 	both := []string{"github", "slack"}
 	cache := t.TempDir()
+	warm, err := app.Sandbox(t.Context(), cache) // the cases find it compiled
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := warm.Close(); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name     string
 		args     []string

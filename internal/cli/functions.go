@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -300,6 +301,15 @@ func (f *remoteFunction) versions(ctx context.Context) ([]api.FunctionVersion, e
 			return all, nil
 		}
 	}
+}
+
+// explain says why a call about the function failed.
+func (f *remoteFunction) explain(err error) error {
+	explained := f.remote.explain(err)
+	if e, ok := errors.AsType[*linkspan.Error](explained); ok && e.Code == "ambiguous_function" {
+		return e.WithHint("Say with --type which one is meant.")
+	}
+	return explained
 }
 
 // kindNames are the values of --type.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,6 +45,10 @@ change it there, too.
 		if err != nil {
 			return err
 		}
+		if target.Active {
+			_, err := fmt.Fprintf(sys.Stdout, "%s runs version %s (#%d) in %s already.\n", args[1], printable(target.Label), target.Version, args[0])
+			return err
+		}
 		now, err := f.client.RollbackFunction(ctx, f.integration, f.function, f.query(), api.RollbackFunction{Version: target.Version})
 		if err != nil {
 			return f.explain(err)
@@ -54,30 +59,26 @@ change it there, too.
 	return cmd
 }
 
-// pickVersion finds the version to go back to. A label may have been given to
-// several versions: the newest that does not run is meant.
+// pickVersion finds the version to go back to, among versions with the newest
+// first. Several may have a label: the active one is meant, then the newest.
 func pickVersion(versions []api.FunctionVersion, to string) (api.FunctionVersion, error) {
-	var active int64
-	for _, v := range versions {
-		if v.Active {
-			active = v.Version
-		}
-	}
-	for _, v := range versions { // newest first
-		switch {
-		case to == "" && v.Version < active, to != "" && fmt.Sprintf("#%d", v.Version) == to, to != "" && v.Label == to && !v.Active:
-			return v, nil
-		}
-	}
+	at := slices.IndexFunc(versions, func(v api.FunctionVersion) bool { return v.Active })
 	if to == "" {
-		return api.FunctionVersion{}, errors.New("there is no version before the active one")
+		if at < 0 || at+1 >= len(versions) {
+			return api.FunctionVersion{}, errors.New("there is no version before the one that runs")
+		}
+		return versions[at+1], nil
+	}
+	means := func(v api.FunctionVersion) bool { return v.Label == to || fmt.Sprintf("#%d", v.Version) == to }
+	if at >= 0 && means(versions[at]) {
+		return versions[at], nil
+	}
+	if i := slices.IndexFunc(versions, means); i >= 0 {
+		return versions[i], nil
 	}
 	known := make([]string, len(versions))
 	for i, v := range versions {
 		if known[i] = fmt.Sprintf("%s (#%d)", printable(v.Label), v.Version); v.Active {
-			if v.Label == to {
-				return api.FunctionVersion{}, fmt.Errorf("the version %q runs already", to)
-			}
 			known[i] += ", which runs"
 		}
 	}
