@@ -34,6 +34,8 @@ type call struct {
 	// -1 if unknown, and its content type in bodyType.
 	body     io.ReadCloser
 	bodyType string
+	// accept is the header of that name unless somebody else sets it.
+	accept string
 
 	op *oplog.Op
 	// shared says that the operation is somebody else's who is still at work: the
@@ -307,10 +309,14 @@ func (c *call) request() (*http.Request, error) {
 	if c.decompresses() && header["Accept-Encoding"] == nil {
 		header = cloneWith(header, "Accept-Encoding", "gzip")
 	}
-	return upstream.Build(c.traced(), c.target, upstream.Request{
+	req, err := upstream.Build(c.traced(), c.target, upstream.Request{
 		Method: c.method, Endpoint: c.endpoint, BaseURL: c.params.baseURL, Header: header,
 		ContentType: c.contentType, Content: c.content, Body: c.stream, ContentLength: c.length,
 	})
+	if err == nil && c.accept != "" && req.Header["Accept"] == nil {
+		req.Header["Accept"] = []string{c.accept}
+	}
+	return req, err
 }
 
 func cloneWith(h http.Header, name, value string) http.Header {

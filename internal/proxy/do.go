@@ -32,6 +32,9 @@ type Request struct {
 	// The body is not changed; nil means none.
 	Body        []byte
 	ContentType string
+	// Accept is sent when neither Header nor the provider says what answers are
+	// understood. Empty: nothing is sent then.
+	Accept string
 	// Retries is how often the call is tried again, at most 100 times; RetryOn
 	// are statuses that are tried again besides the usual ones.
 	Retries int
@@ -79,7 +82,7 @@ func (s *Service) Do(ctx context.Context, r Request) (*Response, error) {
 			retryAt: r.RetryAt, retryAfter: r.RetryAfter, baseURL: r.BaseURLOverride,
 			decompress: r.Decompress, keepHeaders: r.KeepHeadersOnRedirect, header: r.Header,
 		},
-		get: r.Target, content: r.Body, bodyType: r.ContentType,
+		get: r.Target, accept: r.Accept, content: r.Body, bodyType: r.ContentType,
 		op: r.Op, shared: r.Op != nil, redact: r.Redact, begun: s.c.Now().UTC(),
 	}
 	if !strings.HasPrefix(c.endpoint, "/") {

@@ -139,7 +139,7 @@ func (c *call) logRequest(r *http.Request) {
 	redactor := c.target.Redactor()
 	sent := linkspan.HTTPRequestSummary{Method: r.Method, URL: redactor.URL(r.URL), Headers: redactor.Headers(r.Header)}
 	if c.shared {
-		c.sentAs = &sent
+		c.sentAs = new(sent) // a copy, so that the other branch allocates nothing
 		return
 	}
 	c.op.Request(sent)

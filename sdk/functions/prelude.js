@@ -14498,11 +14498,13 @@ ${inspect(text2)}
   function isForeignActionError(e) {
     return e instanceof Error && e.type === "action_script_runtime_error" && "payload" in e;
   }
+  var maxBody = 1 << 20;
   function describeHttp(e) {
     if (e.response === void 0) return { kind: "network", code: e.code };
     let headers = {};
     for (let [name, value] of Object.entries(e.response.headers)) headers[name] = String(value);
-    return { kind: "http", code: e.code, response: { status: e.response.status, headers, body: readable(e.response.data) } };
+    let body = readable(e.response.data);
+    return (JSON.stringify(body)?.length ?? 0) > maxBody && (body = null), { kind: "http", code: e.code, response: { status: e.response.status, headers, body } };
   }
   function readable(data2) {
     let text2;
@@ -15183,11 +15185,24 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
   var types2 = { sync: "sync", action: "action", "on-event": "onEvent" };
   function execOf(exports, start) {
     let main = exports?.default;
+    if ("webhook" in start) return webhookOf(exports, start);
     if (typeof main == "function") return (nango) => main(nango, start.input);
     if (main === null || typeof main != "object") throw new Error("Invalid script exports");
     if (main.type !== types2[start.kind] && main.type !== "function") throw new Error(`Incorrect script loaded for ${start.kind}`);
     if (typeof main.exec != "function") throw new Error("Missing exec function");
     return main.type === "function" ? (nango) => main.exec(nango, triggerOf(start)) : start.kind === "action" ? (nango) => main.exec(nango, start.input) : (nango) => main.exec(nango);
+  }
+  function webhookOf(exports, start) {
+    let main = exports?.default;
+    if (typeof main == "function") {
+      let receive = exports.onWebhookPayloadReceived;
+      if (typeof receive != "function") throw new Error("Missing onWebhook function");
+      return (nango) => receive(nango, start.webhook);
+    }
+    if (main === null || typeof main != "object") throw new Error("Invalid script exports");
+    if (main.type !== "sync") throw new Error("Incorrect script loaded for webhook");
+    if (typeof main.onWebhook != "function") throw new Error("Missing onWebhook function");
+    return (nango) => main.onWebhook(nango, start.webhook);
   }
   function triggerOf(start) {
     let connection = { connectionId: start.props.connectionId, integrationId: start.props.providerConfigKey };

@@ -154,6 +154,9 @@ type Info struct {
 	Trigger func(ctx context.Context, integrationKey, connection, action string, input json.RawMessage) (json.RawMessage, error)
 	// Input is JSON, nil for none.
 	Input json.RawMessage
+	// Webhook is the payload of a provider's webhook that a sync's onWebhook is to
+	// be given. Nil: the function itself runs.
+	Webhook json.RawMessage
 	// CLI says that the run is a trial on a developer's machine.
 	CLI bool
 }

@@ -19,6 +19,8 @@ import (
 )
 
 const (
+	// accept is what axios asks for: some APIs answer with XML otherwise.
+	accept      = "application/json, text/plain, */*"
 	maxEndpoint = 64 << 10
 	maxHeaders  = 200
 	maxRetryOn  = 600
@@ -68,13 +70,16 @@ func (x *Session) http(ctx context.Context, c sandbox.Call) (sandbox.Reply, erro
 	if changes(p.Method) {
 		x.effect()
 	}
+	if err := x.atHome(ctx, &p); err != nil {
+		return sandbox.Reply{}, err
+	}
 	key, name := x.names(p.which)
 	res, err := x.s.c.Proxy.Do(ctx, proxy.Request{
 		Environment: x.info.Environment, IntegrationKey: key, ConnectionName: name,
 		Target: func(ctx context.Context, o connect.FreshOptions) (*upstream.Target, error) {
 			return x.target(ctx, p.which, o)
 		},
-		Method: p.Method, Endpoint: p.Endpoint, Header: header, Body: c.Body, ContentType: p.ContentType,
+		Method: p.Method, Endpoint: p.Endpoint, Header: header, Body: c.Body, ContentType: p.ContentType, Accept: accept,
 		Retries: int(min(max(p.Retries, 0), 100)), RetryOn: p.RetryOn, RetryAt: p.RetryAt, RetryAfter: p.RetryAfter,
 		BaseURLOverride: p.BaseURLOverride, Decompress: p.Decompress, KeepHeadersOnRedirect: p.ForwardHeadersOnRedirect, Op: x.info.Op, Redact: x.redact,
 	})
@@ -92,6 +97,28 @@ func (x *Session) http(ctx context.Context, c sandbox.Call) (sandbox.Reply, erro
 	reply, err := answer(httpReply{Status: res.Status, StatusText: http.StatusText(res.Status), Headers: pairs(res.Header)})
 	reply.Body, reply.Text = body, p.Text
 	return reply, err
+}
+
+// atHome drops a base URL that is where the provider's own one is and an endpoint
+// below that, as links to next pages have: an operator who forbids overrides does
+// not mean those.
+func (x *Session) atHome(ctx context.Context, p *httpParams) error {
+	if p.BaseURLOverride == "" {
+		return nil
+	}
+	t, err := x.target(ctx, p.which, connect.FreshOptions{})
+	if err != nil {
+		return err
+	}
+	base, err := t.BaseURL()
+	if err != nil {
+		return nil //nolint:nilerr // a provider without a base URL has no home
+	}
+	whole := strings.TrimSuffix(p.BaseURLOverride, "/") + "/" + strings.TrimPrefix(p.Endpoint, "/")
+	if rest, ok := strings.CutPrefix(whole, base); ok && (rest == "" || rest[0] == '/' || rest[0] == '?') {
+		p.BaseURLOverride, p.Endpoint = "", whole
+	}
+	return nil
 }
 
 // check refuses what no call can be made of and returns the headers.

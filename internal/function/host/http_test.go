@@ -19,29 +19,31 @@ func TestRequests(t *testing.T) {
 			`nango.get({endpoint: "/users?x=1", params: {q: "a b", ids: [1, 2], f: {from: new Date(0), deep: {n: 1}}, no: null, gone: undefined}, headers: {"X-Custom": 5, gone: undefined}})`,
 			`{"method":"GET","uri":"/api/users?x=1\u0026q=a+b\u0026ids%5B%5D=1\u0026ids%5B%5D=2\u0026f%5Bfrom%5D=1970-01-01T00:00:00.000Z\u0026f%5Bdeep%5D%5Bn%5D=1","custom":"5","type":"","body":""}`,
 		},
-		"string params":  {`nango.get({endpoint: "/users", params: "a=1&b=2"})`, `{"method":"GET","uri":"/api/users?a=1\u0026b=2"}`},
-		"search params":  {`nango.get({endpoint: "users", params: new (require("url").URLSearchParams)([["a", "1"], ["a", "2"]])})`, `{"uri":"/api/users?a=1\u0026a=2"}`},
-		"fragment":       {`nango.get({endpoint: "/users#top", params: {a: 1}})`, `{"uri":"/api/users?a=1"}`},
-		"json":           {`nango.post({endpoint: "/users", data: {a: 1, b: ["ü"]}})`, `{"method":"POST","type":"application/json","body":"{\"a\":1,\"b\":[\"ü\"]}"}`},
-		"list":           {`nango.put({endpoint: "/users", data: [1]})`, `{"method":"PUT","type":"application/json","body":"[1]"}`},
-		"string":         {`nango.patch({endpoint: "/users", data: "a=1"})`, `{"method":"PATCH","type":"application/x-www-form-urlencoded","body":"a=1"}`},
-		"json string":    {`nango.post({endpoint: "/users", data: ' {"a":1} ', headers: {"content-type": "application/json"}})`, `{"type":"application/json","body":"{\"a\":1}"}`},
-		"text as json":   {`nango.post({endpoint: "/users", data: 'hello', headers: {"content-type": "application/json"}})`, `{"type":"application/json","body":"\"hello\""}`},
-		"xml":            {`nango.post({endpoint: "/users", data: "<a/>", headers: {"Content-Type": "text/xml"}})`, `{"type":"text/xml","body":"\u003ca/\u003e"}`},
-		"object as form": {`nango.post({endpoint: "/users", data: {a: "x y", b: [1, 2], c: {d: true}}, headers: {"Content-Type": "application/x-www-form-urlencoded"}})`, `{"type":"application/x-www-form-urlencoded","body":"a=x+y\u0026b%5B%5D=1\u0026b%5B%5D=2\u0026c%5Bd%5D=true"}`},
-		"form":           {`nango.post({endpoint: "/users", data: new (require("url").URLSearchParams)({a: "1 2"})})`, `{"type":"application/x-www-form-urlencoded;charset=utf-8","body":"a=1+2"}`},
-		"buffer":         {`nango.post({endpoint: "/users", data: require("buffer").Buffer.from("bytes"), headers: {"Content-Type": "application/octet-stream"}})`, `{"type":"application/octet-stream","body":"bytes"}`},
-		"view":           {`nango.post({endpoint: "/users", data: new Uint8Array([0, 97, 98, 99]).subarray(1, 3)})`, `{"body":"ab"}`},
-		"array buffer":   {`nango.post({endpoint: "/users", data: new Uint8Array([97]).buffer})`, `{"body":"a"}`},
-		"delete":         {`nango.delete({endpoint: "/users/1"})`, `{"method":"DELETE","body":"","type":""}`},
-		"delete data":    {`nango.delete({endpoint: "/users/1", data: {a: 1}})`, `{"method":"DELETE","body":"{\"a\":1}"}`},
-		"proxy":          {`nango.proxy({method: "post", endpoint: "/users", data: {}})`, `{"method":"POST","body":"{}"}`},
-		"proxy default":  {`nango.proxy({endpoint: "/users"})`, `{"method":"GET"}`},
-		"base url":       {`nango.get({endpoint: "/other", baseUrlOverride: "` + w.saas.URL + `/v2"})`, `{"uri":"/v2/other","auth":"Bearer ` + token + `"}`},
-		"whole url":      {`nango.get({endpoint: "` + w.saas.URL + `/api/whole?x=1"})`, `{"uri":"/api/whole?x=1"}`},
-		"own connection": {`nango.get({endpoint: "/a", connectionId: "c1"})`, `{"auth":"Bearer ` + token + `"}`},
-		"other":          {`nango.get({endpoint: "/a", connectionId: "c2", providerConfigKey: "acme"})`, `{"auth":"Bearer at-other-secret-2"}`},
-		"detached":       {`(({get}) => get({endpoint: "/a"}))(nango)`, `{"method":"GET"}`},
+		"string params":          {`nango.get({endpoint: "/users", params: "a=1&b=2"})`, `{"method":"GET","uri":"/api/users?a=1\u0026b=2"}`},
+		"search params":          {`nango.get({endpoint: "users", params: new (require("url").URLSearchParams)([["a", "1"], ["a", "2"]])})`, `{"uri":"/api/users?a=1\u0026a=2"}`},
+		"fragment":               {`nango.get({endpoint: "/users#top", params: {a: 1}})`, `{"uri":"/api/users?a=1"}`},
+		"json":                   {`nango.post({endpoint: "/users", data: {a: 1, b: ["ü"]}})`, `{"method":"POST","type":"application/json","body":"{\"a\":1,\"b\":[\"ü\"]}"}`},
+		"list":                   {`nango.put({endpoint: "/users", data: [1]})`, `{"method":"PUT","type":"application/json","body":"[1]"}`},
+		"string":                 {`nango.patch({endpoint: "/users", data: "a=1"})`, `{"method":"PATCH","type":"application/x-www-form-urlencoded","body":"a=1"}`},
+		"json string":            {`nango.post({endpoint: "/users", data: ' {"a":1} ', headers: {"content-type": "application/json"}})`, `{"type":"application/json","body":"{\"a\":1}"}`},
+		"text as json":           {`nango.post({endpoint: "/users", data: 'hello', headers: {"content-type": "application/json"}})`, `{"type":"application/json","body":"\"hello\""}`},
+		"xml":                    {`nango.post({endpoint: "/users", data: "<a/>", headers: {"Content-Type": "text/xml"}})`, `{"type":"text/xml","body":"\u003ca/\u003e"}`},
+		"object as form":         {`nango.post({endpoint: "/users", data: {a: "x y", b: [1, 2], c: {d: true}}, headers: {"Content-Type": "application/x-www-form-urlencoded"}})`, `{"type":"application/x-www-form-urlencoded","body":"a=x+y\u0026b%5B%5D=1\u0026b%5B%5D=2\u0026c%5Bd%5D=true"}`},
+		"form":                   {`nango.post({endpoint: "/users", data: new (require("url").URLSearchParams)({a: "1 2"})})`, `{"type":"application/x-www-form-urlencoded;charset=utf-8","body":"a=1+2"}`},
+		"buffer":                 {`nango.post({endpoint: "/users", data: require("buffer").Buffer.from("bytes"), headers: {"Content-Type": "application/octet-stream"}})`, `{"type":"application/octet-stream","body":"bytes"}`},
+		"view":                   {`nango.post({endpoint: "/users", data: new Uint8Array([0, 97, 98, 99]).subarray(1, 3)})`, `{"body":"ab"}`},
+		"array buffer":           {`nango.post({endpoint: "/users", data: new Uint8Array([97]).buffer})`, `{"body":"a"}`},
+		"delete":                 {`nango.delete({endpoint: "/users/1"})`, `{"method":"DELETE","body":"","type":""}`},
+		"delete data":            {`nango.delete({endpoint: "/users/1", data: {a: 1}})`, `{"method":"DELETE","body":"{\"a\":1}"}`},
+		"proxy":                  {`nango.proxy({method: "post", endpoint: "/users", data: {}})`, `{"method":"POST","body":"{}"}`},
+		"proxy default":          {`nango.proxy({endpoint: "/users"})`, `{"method":"GET"}`},
+		"accept":                 {`nango.get({endpoint: "/users"})`, `{"accept":"application/json, text/plain, */*"}`},
+		"accept of the caller's": {`nango.get({endpoint: "/users", headers: {accept: "text/csv"}})`, `{"accept":"text/csv"}`},
+		"base url":               {`nango.get({endpoint: "/other", baseUrlOverride: "` + w.saas.URL + `/v2"})`, `{"uri":"/v2/other","auth":"Bearer ` + token + `"}`},
+		"whole url":              {`nango.get({endpoint: "` + w.saas.URL + `/api/whole?x=1"})`, `{"uri":"/api/whole?x=1"}`},
+		"own connection":         {`nango.get({endpoint: "/a", connectionId: "c1"})`, `{"auth":"Bearer ` + token + `"}`},
+		"other":                  {`nango.get({endpoint: "/a", connectionId: "c2", providerConfigKey: "acme"})`, `{"auth":"Bearer at-other-secret-2"}`},
+		"detached":               {`(({get}) => get({endpoint: "/a"}))(nango)`, `{"method":"GET"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -87,6 +89,39 @@ func TestMultipart(t *testing.T) {
 	want := `{"object":{"a":{"k":["v"],"n[m]":["1"]}},"sent":{"a":{"x":["1","q\"uote"]},"file":"a.txt text/plain hello world"}}`
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("form (-want +got):\n%s", diff)
+	}
+}
+
+// TestParams compares with what axios 1.18 writes.
+func TestParams(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, echo)
+	var calls, want []string
+	for _, tt := range [][2]string{
+		{`{a: [[1, 2], [3]]}`, `?a%5B0%5D%5B0%5D=1&a%5B0%5D%5B1%5D=2&a%5B1%5D%5B0%5D=3`},
+		{`{a: {b: [1, 2]}}`, `?a%5Bb%5D%5B0%5D=1&a%5Bb%5D%5B1%5D=2`},
+		{`{a: [{x: 1}, {x: 2}]}`, `?a%5B0%5D%5Bx%5D=1&a%5B1%5D%5Bx%5D=2`},
+		{`{"a[]": [1, 2]}`, `?a%5B%5D=1&a%5B%5D=2`},
+		{`{"x{}": {a: 1}}`, `?x%7B%7D=%7B%22a%22:1%7D`},
+		{`{a: [null, 1, undefined]}`, `?a%5B%5D=1`},
+		{`{e: "é$,:@!'()~*"}`, `?e=%C3%A9$,:%40!'()~*`},
+		{`{t: true, f: false}`, `?t=true&f=false`},
+		{`{a: []}`, ``},
+		{`{o: {}}`, ``},
+		{`{a: {b: {c: [{d: 1}]}}}`, `?a%5Bb%5D%5Bc%5D%5B0%5D%5Bd%5D=1`},
+		{`{"s p": "x+y&z=1"}`, `?s+p=x%2By%26z%3D1`},
+		{`""`, ``},
+		{`"?a=1"`, `?a=1`},
+	} {
+		calls = append(calls, `(await nango.get({endpoint: "/x", params: `+tt[0]+`})).data.uri`)
+		want = append(want, "/api/x"+tt[1])
+	}
+	got := w.run(t, "return ["+strings.Join(calls, ",\n")+"]").text(t)
+	if diff := cmp.Diff(shown(want), got); diff != "" {
+		t.Errorf("params (-want +got):\n%s", diff)
+	}
+	if got := w.run(t, `const a = {}; a.a = a; try { await nango.get({endpoint: "/x", params: a}) } catch (e) { return e.name }`).text(t); got != `"Error"` {
+		t.Errorf("params in a circle: %s", got)
 	}
 }
 

@@ -261,6 +261,10 @@ func TestLoading(t *testing.T) {
 		},
 		"getter":             {`Object.defineProperty(exports, "default", {enumerable: true, get: () => ({type: "action", exec: () => 2})})`, `2`},
 		"module.exports":     {`module.exports = {default: {type: "action", exec: () => 3}}`, `3`},
+		"webhook":            {`exports.default = {type: "sync", onWebhook: (nango, payload) => { if (payload.p !== 1) throw new Error("no payload") }}`, `true`},
+		"webhook, legacy":    {`exports.default = () => {}; exports.onWebhookPayloadReceived = (nango, payload) => { if (payload.p !== 1) throw new Error("no payload") }`, `true`},
+		"webhook, none":      {`exports.default = {type: "sync", exec() {}}`, `!Missing onWebhook function`},
+		"webhook, an action": {`exports.default = {type: "action", exec() {}}`, `!Incorrect script loaded for webhook`},
 		"nothing":            {``, `!Invalid script exports`},
 		"a sync":             {`exports.default = {type: "sync", exec() {}}`, `!Incorrect script loaded for action`},
 		"no exec":            {`exports.default = {type: "action"}`, `!Missing exec function`},
@@ -268,6 +272,9 @@ func TestLoading(t *testing.T) {
 	} {
 		r := &trial{info: w.info("acme", "c1"), bundle: tt.bundle}
 		r.info.Input = json.RawMessage(`{"n":1}`)
+		if strings.HasPrefix(name, "webhook") {
+			r.info.Kind, r.info.Webhook = linkspan.FunctionSync, json.RawMessage(`{"p":1}`)
+		}
 		w.execute(t, r)
 		if message, fails := strings.CutPrefix(tt.want, "!"); fails {
 			if r.failed == nil || r.failed.Message != message {

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/linkspan/linkspan/internal/proxy"
 )
 
 // list is an API that lists the numbers 1 to 7 in every way, and notes what it
@@ -186,5 +188,20 @@ func TestOnPage(t *testing.T) {
 		return seen;`, func(r *trial) { r.info = w.info("cursors", "c1") }).text(t)
 	if want := `[3,["page","4",200],3,["page","7",200],1,["page",null,200]]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestLinksAtHome pages by whole links where overrides of the base URL are off.
+func TestLinksAtHome(t *testing.T) {
+	t.Parallel()
+	l := &list{}
+	w := newWorldWith(t, l.serve, proxy.OverrideOff)
+	const body = `const out = []; try { for await (const page of nango.paginate({endpoint: "/links"})) out.push(page) } catch (e) { out.push(e.code) } return out`
+	links := func(r *trial) { r.info = w.info("links", "c1") }
+	if got := w.run(t, body, links).text(t); got != `[[1,2,3],[4,5,6],[7]]` {
+		t.Errorf("pages = %s", got)
+	}
+	if got := w.run(t, `try { await nango.get({endpoint: "/x", baseUrlOverride: "https://elsewhere.example"}) } catch (e) { return e.code }`, links).text(t); got != `"base_url_override_disabled"` {
+		t.Errorf("an override: %s", got)
 	}
 }

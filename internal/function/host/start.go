@@ -19,6 +19,7 @@ type start struct {
 	Kind    linkspan.FunctionKind  `json:"kind"`
 	Event   linkspan.FunctionEvent `json:"event,omitempty"`
 	Input   json.RawMessage        `json:"input,omitempty"`
+	Webhook json.RawMessage        `json:"webhook,omitempty"`
 	Level   string                 `json:"level"`
 	Variant string                 `json:"variant"`
 	Props   props                  `json:"props"`
@@ -55,7 +56,7 @@ func (x *Session) Start(ctx context.Context) ([]byte, error) {
 		variant = "base"
 	}
 	out, err := json.Marshal(start{
-		Mode: "run", Kind: i.Kind, Event: i.Event, Input: i.Input, Level: level, Variant: variant, Attributes: i.Attributes,
+		Mode: "run", Kind: i.Kind, Event: i.Event, Input: i.Input, Webhook: i.Webhook, Level: level, Variant: variant, Attributes: i.Attributes,
 		Props: props{
 			ConnectionID: i.ConnectionName, ProviderConfigKey: i.IntegrationKey, Provider: i.Provider,
 			EnvironmentID: int64(i.Environment.ID), EnvironmentName: i.Environment.Name, AccountID: i.AccountUUID,

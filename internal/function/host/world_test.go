@@ -103,6 +103,11 @@ func (w *world) SaveOperations(_ context.Context, _ linkspan.Tx, _ []linkspan.Op
 
 func newWorld(t *testing.T, saas http.HandlerFunc) *world {
 	t.Helper()
+	return newWorldWith(t, saas, proxy.OverrideAnywhere)
+}
+
+func newWorldWith(t *testing.T, saas http.HandlerFunc, override proxy.OverridePolicy) *world {
+	t.Helper()
 	w := &world{saas: httptest.NewServer(saas)}
 	t.Cleanup(w.saas.Close)
 	w.store = storetest.Open(t, store.Config{DataDir: t.TempDir()}, vault.NewRing(vault.NewMasterKey()))
@@ -116,7 +121,7 @@ func newWorld(t *testing.T, saas http.HandlerFunc) *world {
 	guard := egress.New(egress.Policy{AllowPrivateNetwork: true}, nil)
 	caller := upstream.New(upstream.Config{Guard: guard})
 	t.Cleanup(caller.CloseIdleConnections)
-	w.proxy = proxy.New(proxy.Config{Fresh: w.conns.Fresh, Upstream: caller, Ops: w.ops, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
+	w.proxy = proxy.New(proxy.Config{Fresh: w.conns.Fresh, Upstream: caller, Ops: w.ops, Override: override, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
 	w.host = host.New(host.Config{
 		Store: w.store, Connections: w.conns, Proxy: w.proxy, Variables: environment.New(w.store, w.store), Guard: guard,
 		PublicURL: "https://link.example", MaxBody: 1 << 20,
@@ -292,7 +297,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"method": r.Method, "uri": r.URL.RequestURI(), "auth": r.Header.Get("Authorization"), "type": r.Header.Get("Content-Type"),
-		"custom": r.Header.Get("X-Custom"), "agent": r.Header.Get("User-Agent"), "body": string(body),
+		"custom": r.Header.Get("X-Custom"), "agent": r.Header.Get("User-Agent"), "accept": r.Header.Get("Accept"), "body": string(body),
 	})
 }
 

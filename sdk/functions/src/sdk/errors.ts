@@ -131,11 +131,16 @@ function isForeignActionError(e: unknown): e is { payload: unknown } {
 	return e instanceof Error && (e as { type?: unknown }).type === "action_script_runtime_error" && "payload" in e;
 }
 
+/** Longer bodies are not told of, in characters of their JSON. */
+const maxBody = 1 << 20;
+
 function describeHttp(e: HttpError): Description {
 	if (e.response === undefined) return { kind: "network", code: e.code };
 	const headers: Record<string, string> = {};
 	for (const [name, value] of Object.entries(e.response.headers)) headers[name] = String(value);
-	return { kind: "http", code: e.code, response: { status: e.response.status, headers, body: readable(e.response.data) } };
+	let body = readable(e.response.data);
+	if ((JSON.stringify(body)?.length ?? 0) > maxBody) body = null;
+	return { kind: "http", code: e.code, response: { status: e.response.status, headers, body } };
 }
 
 /** What of a body can be shown: bytes as the text or JSON that they are. */

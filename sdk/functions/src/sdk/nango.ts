@@ -12,6 +12,8 @@ export interface Start {
 	kind: "sync" | "action" | "on-event";
 	event?: string;
 	input?: unknown;
+	/** The payload for onWebhook; absent when the function itself runs. */
+	webhook?: unknown;
 	level: Level;
 	variant: string;
 	attributes?: Record<string, unknown>;

@@ -10,6 +10,7 @@ type Exec = (nango: unknown, input?: unknown) => unknown;
 /** Finds what to execute in the exports of a bundle. */
 function execOf(exports: any, start: Start): (nango: Record<string, any>) => unknown {
 	const main = exports?.default;
+	if ("webhook" in start) return webhookOf(exports, start);
 	// A plain function: its input is also in nango.input.
 	if (typeof main === "function") return (nango) => (main as Exec)(nango, start.input);
 	if (main === null || typeof main !== "object") throw new Error("Invalid script exports");
@@ -18,6 +19,20 @@ function execOf(exports: any, start: Start): (nango: Record<string, any>) => unk
 	if (main.type === "function") return (nango) => main.exec(nango, triggerOf(start));
 	if (start.kind === "action") return (nango) => main.exec(nango, start.input);
 	return (nango) => main.exec(nango);
+}
+
+/** Finds what takes a provider's webhooks. */
+function webhookOf(exports: any, start: Start): (nango: Record<string, any>) => unknown {
+	const main = exports?.default;
+	if (typeof main === "function") {
+		const receive = exports.onWebhookPayloadReceived;
+		if (typeof receive !== "function") throw new Error("Missing onWebhook function");
+		return (nango) => (receive as Exec)(nango, start.webhook);
+	}
+	if (main === null || typeof main !== "object") throw new Error("Invalid script exports");
+	if (main.type !== "sync") throw new Error("Incorrect script loaded for webhook");
+	if (typeof main.onWebhook !== "function") throw new Error("Missing onWebhook function");
+	return (nango) => main.onWebhook(nango, start.webhook);
 }
 
 /** The second argument of functions made by createFunction. */
