@@ -104,7 +104,7 @@ func (c *call) answer(parent context.Context) (*Response, error) {
 	if err := c.prepare(); err != nil {
 		return nil, err
 	}
-	res, err := c.attempts()
+	res, err := c.attempts() //nolint:contextcheck // the call holds the context made by Do
 	if err != nil {
 		return nil, c.explain(err)
 	}
@@ -140,7 +140,7 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.idle.Reset(b.c.s.c.IdleTimeout)
 	}
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract: the end is io.EOF itself
+	if err != nil && err != io.EOF {
 		b.failed = b.broken(err)
 		return n, b.failed
 	}

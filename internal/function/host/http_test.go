@@ -197,8 +197,7 @@ func TestRetries(t *testing.T) {
 // TestPlainFetch calls without credentials.
 func TestPlainFetch(t *testing.T) {
 	t.Parallel()
-	var w *world
-	w = newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/loop":
 			http.Redirect(rw, r, "/loop", http.StatusFound)

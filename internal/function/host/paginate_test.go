@@ -120,7 +120,8 @@ func TestPaginate(t *testing.T) {
 		"empty page":     {"cursors", `{endpoint: "/empty"}`, `[]`, []string{"GET /api/empty"}},
 		"cursor in the body": {
 			"acme", `{endpoint: "/body", method: "POST", data: {page: {size: 5}, q: 1}, paginate: {type: "cursor", cursor_name_in_request: "page.from", cursor_path_in_response: "odata.next", response_path: "items", limit: 5, limit_name_in_request: "page.size"}}`,
-			`[[1,2,3,4,5],[6,7]]`, []string{`POST /api/body {"page":{"size":5},"q":1}`, `POST /api/body {"page":{"size":5,"from":6},"q":1}`},
+			`[[1,2,3,4,5],[6,7]]`,
+			[]string{`POST /api/body {"page":{"size":5},"q":1}`, `POST /api/body {"page":{"size":5,"from":6},"q":1}`},
 		},
 		"link header": {
 			"links", `{endpoint: "/links", params: {q: "x"}, paginate: {limit: 3}}`, `[[1,2,3],[4,5,6],[7]]`,
@@ -128,7 +129,8 @@ func TestPaginate(t *testing.T) {
 		},
 		"link in the body": {
 			"acme", `{endpoint: "/linkbody", params: {q: "x"}, paginate: {type: "link", link_path_in_response_body: "@odata.nextLink", response_path: "items"}}`,
-			`[[1,2,3,4],[5,6,7]]`, []string{"GET /api/linkbody?q=x", "GET /api/linkbody?at=5"},
+			`[[1,2,3,4],[5,6,7]]`,
+			[]string{"GET /api/linkbody?q=x", "GET /api/linkbody?at=5"},
 		},
 		"the same link twice": {
 			"acme", `{endpoint: "/same", paginate: {type: "link", link_path_in_response_body: "next", response_path: "items"}}`, `[[1],[1]]`,
@@ -143,15 +145,18 @@ func TestPaginate(t *testing.T) {
 		},
 		"pages": {
 			"acme", `{endpoint: "/pages", paginate: {type: "offset", offset_name_in_request: "page", offset_calculation_method: "per-page", limit: 3}}`,
-			`[[1,2,3],[4,5,6],[7]]`, []string{"GET /api/pages?page=0", "GET /api/pages?page=1", "GET /api/pages?page=2"},
+			`[[1,2,3],[4,5,6],[7]]`,
+			[]string{"GET /api/pages?page=0", "GET /api/pages?page=1", "GET /api/pages?page=2"},
 		},
 		"offset in the body": {
 			"acme", `{endpoint: "/bodyoffset", method: "put", paginate: {type: "offset", offset_name_in_request: "offset", limit: 4, limit_name_in_request: "n"}}`,
-			`[[1,2,3,4],[5,6,7]]`, []string{`PUT /api/bodyoffset {"n":4,"offset":0}`, `PUT /api/bodyoffset {"n":4,"offset":4}`},
+			`[[1,2,3,4],[5,6,7]]`,
+			[]string{`PUT /api/bodyoffset {"n":4,"offset":0}`, `PUT /api/bodyoffset {"n":4,"offset":4}`},
 		},
 		"another type than the provider's": {
 			"cursors", `{endpoint: "/pages", paginate: {type: "offset", response_path: "", offset_name_in_request: "page", offset_calculation_method: "per-page", limit: 3}}`,
-			`[[1,2,3],[4,5,6],[7]]`, []string{"GET /api/pages?count=3&page=0", "GET /api/pages?count=3&page=1", "GET /api/pages?count=3&page=2"},
+			`[[1,2,3],[4,5,6],[7]]`,
+			[]string{"GET /api/pages?count=3&page=0", "GET /api/pages?count=3&page=1", "GET /api/pages?count=3&page=2"},
 		},
 		"nothing configured":   {"acme", `{endpoint: "/cursor"}`, `"pagination_not_configured"`, nil},
 		"no type":              {"acme", `{endpoint: "/cursor", paginate: {limit: 1}}`, `"invalid_pagination"`, nil},
