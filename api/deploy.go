@@ -32,7 +32,7 @@ type Deploy struct {
 	DeployMode       string `json:"deployMode,omitempty" check:"enum=all|integration|single"`
 	SingleDeployMode *bool  `json:"singleDeployMode,omitempty"`
 	Reconcile        bool   `json:"reconcile" check:"required"`
-	Debug            bool   `json:"debug" check:"required"`
+	Debug            bool   `json:"debug"`
 	// SDKVersion is the version of the tool that made the bundles.
 	SDKVersion string `json:"sdkVersion,omitempty" check:"max=255,pattern=sdk_version"`
 	// JSONSchema is the older place of the definitions of all functions.

@@ -61,8 +61,9 @@ func (s *Service) deploy(ctx context.Context, env linkspan.EnvironmentID, d *Dep
 		return Deployed{}, err
 	}
 	defer s.release(ctx, held)
-	done, err := s.deployHolding(held, env, d, list)
-	if err != nil && (errors.Is(err, lease.ErrLost) || errors.Is(context.Cause(held.Context()), lease.ErrLost)) {
+	working := held.Context()
+	done, err := s.deployHolding(working, held, env, d, list)                                              //nolint:contextcheck // it ends with the right to deploy, and is a child of ctx
+	if err != nil && (errors.Is(err, lease.ErrLost) || errors.Is(context.Cause(working), lease.ErrLost)) { //nolint:contextcheck // as above
 		return Deployed{}, linkspan.E("function.Deploy", linkspan.KindUnavailable, "", err,
 			"The deploy took too long or lost the database, and nothing was changed.").WithHint("Deploy again.")
 	}
@@ -70,8 +71,7 @@ func (s *Service) deploy(ctx context.Context, env linkspan.EnvironmentID, d *Dep
 }
 
 // deployHolding deploys with the right to.
-func (s *Service) deployHolding(held *lease.Held, env linkspan.EnvironmentID, d *Deployment, list []prepared) (Deployed, error) {
-	ctx := held.Context()
+func (s *Service) deployHolding(ctx context.Context, held *lease.Held, env linkspan.EnvironmentID, d *Deployment, list []prepared) (Deployed, error) {
 	c, err := s.compare(ctx, nil, env, d, list)
 	if err != nil {
 		return Deployed{}, err

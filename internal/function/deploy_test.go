@@ -3,12 +3,18 @@ package function
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/lease"
+	"github.com/linkspan/linkspan/internal/oplog"
 )
 
 func TestDeploy(t *testing.T) {
@@ -318,4 +324,60 @@ func TestDeployIsAtomic(t *testing.T) {
 		}
 		w.deploy(action("github", "a", "2")) // the right was given back
 	})
+}
+
+// Somebody took the right over: nothing is written, and the caller may try again.
+func TestDeployThatLosesItsRight(t *testing.T) {
+	t.Parallel()
+	everyDatabase(t, func(t *testing.T, w *world) {
+		t.Helper()
+		s := New(Config{
+			Store: hooked{w.Store, func() {
+				l := linkspan.Lease{Kind: leaseKind, Key: strconv.FormatInt(int64(w.env), 10), Holder: "slow", Attempt: 1}
+				if ok, err := w.RenewLease(t.Context(), nil, l, -time.Second); err != nil || !ok {
+					t.Errorf("the right is not the slow one's (%v)", err)
+				}
+				w.deploy(action("github", "quick", "1"))
+			}},
+			Tx: w.Store, Feed: w.feed, Leases: lease.NewKeeper(w.Store, "slow", discard()), Log: discard(),
+		})
+		_, err := s.Deploy(t.Context(), w.env, all(action("github", "slow", "1")))
+		wantCode(t, err, linkspan.KindUnavailable, "")
+		if list, err := w.service.All(t.Context(), w.env); err != nil || len(list) != 1 || list[0].Name != "quick" {
+			t.Errorf("there are %+v (%v)", list, err)
+		}
+	})
+}
+
+// Deploys are shown in the log of operations, those that fail too.
+func TestDeploysAreLogged(t *testing.T) {
+	t.Parallel()
+	w := newSQLite(t)
+	log := oplog.New(w, discard(), oplog.Options{})
+	w.service.ops = log
+	w.deploy(action("github", "a", "1"), action("github", "b", "1"))
+	w.deploy(action("github", "a", "2"))
+	_, err := w.service.Deploy(t.Context(), w.env, all(action("nope", "a", "1")))
+	wantCode(t, err, linkspan.KindInvalid, "unknown_provider_config")
+	_, err = w.service.Rollback(t.Context(), w.env, Name{IntegrationKey: "github", Name: "a"}, 1)
+	must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	must(t, log.Run(ctx)) // writes what there is and ends
+	ops, err := w.Operations(t.Context(), nil, linkspan.OperationFilter{EnvironmentID: w.env, Limit: 10})
+	must(t, err)
+	var got []string
+	for i := range ops {
+		got = append(got, fmt.Sprintf("%s:%s %s %s", ops[i].Type, ops[i].Action, ops[i].State, ops[i].Message))
+	}
+	slices.Sort(got)
+	want := []string{
+		"deploy:custom failed Integration(s) not found: nope",
+		"deploy:custom success Deployed functions: 0 created, 1 updated, 0 unchanged, 1 removed",
+		"deploy:custom success Deployed functions: 2 created, 0 updated, 0 unchanged, 0 removed",
+		"deploy:custom success The action a runs version 1 (1) now",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }

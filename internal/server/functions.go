@@ -182,7 +182,7 @@ func (s *Server) rollbackFunction(w http.ResponseWriter, r *http.Request) error 
 func shownFunction(f *linkspan.Function) api.Function {
 	d := &f.Version.Definition
 	shown := api.Function{
-		Type: string(f.Kind), Name: f.Name, ID: int64(f.ID), Enabled: f.Enabled, LastDeployed: api.At(f.UpdatedAt), Source: string(f.Source),
+		Type: string(f.Kind), Name: f.Name, ID: int64(f.ID), Enabled: f.Enabled, LastDeployed: api.At(f.Version.CreatedAt), Source: string(f.Source),
 		Version: f.Version.Label,
 	}
 	if f.Kind == linkspan.FunctionOnEvent {
@@ -278,7 +278,7 @@ func script(f *linkspan.Function) api.Script {
 		ID: int64(f.ID), Name: f.Name, Type: string(f.Kind), Description: d.Description, TrackDeletes: d.TrackDeletes, AutoStart: d.AutoStart,
 		Attributes: orEmpty(d.Attributes), Scopes: orNone(d.Scopes), Version: f.Version.Label, Source: string(f.Source),
 		Endpoints: each(d.Endpoints, func(e *linkspan.FunctionEndpoint) api.ScriptEndpoint { return api.ScriptEndpoint(*e) }),
-		Input:     d.Input, Returns: orNone(d.Models), Enabled: f.Enabled, LastDeployed: api.At(f.UpdatedAt),
+		Input:     d.Input, Returns: orNone(d.Models), Enabled: f.Enabled, LastDeployed: api.At(f.Version.CreatedAt),
 		WebhookSubscriptions: orNone(d.WebhookSubscriptions), JSONSchema: schemaOrNull(d.Schema), SDKVersion: textOrNull(d.SDKVersion),
 		Models: []any{}, Features: orNone(d.Features), Event: string(d.Event),
 	}

@@ -133,14 +133,13 @@ func TestRefusedDeploys(t *testing.T) {
 		"boolean":               {deployBody(actionFlow, "[]", "all", strings.Replace(deployTail, "true", "1", 1)), "invalid_body", "expected boolean"},
 	} {
 		for _, path := range []string{"/sync/deploy/confirmation", "/sync/deploy"} {
-			t.Run(name+path, func(t *testing.T) {
-				got := r.call(devKey, "POST", path, c.body)
-				if c.issue == "" {
-					r.expect(got, 400, c.code)
-				} else {
-					r.expect(got, 400, c.code, c.issue)
-				}
-			})
+			t.Log(name, path) // shown when something fails
+			got := r.call(devKey, "POST", path, c.body)
+			if c.issue == "" {
+				r.expect(got, 400, c.code)
+			} else {
+				r.expect(got, 400, c.code, c.issue)
+			}
 		}
 	}
 	twice := r.call(devKey, "POST", "/sync/deploy", deployBody(actionFlow+","+actionFlow, "[]", "all", deployTail)).err(t)
