@@ -37,6 +37,20 @@ type UpstreamAnswer struct {
 	Body    json.RawMessage   `json:"body"`
 }
 
+// Unhandled is the error of an action that left an API's answer unhandled.
+type Unhandled struct {
+	Error UnhandledBody `json:"error"`
+}
+
+// UnhandledBody tells of an API's answer that an action did not handle.
+type UnhandledBody struct {
+	// Payload is the answer's body, or what is in its payload.
+	Payload any `json:"payload"`
+	// Code is script_http_error.
+	Code     string          `json:"code"`
+	Upstream *UpstreamAnswer `json:"upstream,omitempty"`
+}
+
 // Message is what older routes say instead of an error.
 type Message struct {
 	Message string `json:"message"`

@@ -117,7 +117,7 @@ func (d *dispatcher) decide(ctx context.Context, o *outcome, done Done) {
 	}
 	failed, ran := errors.AsType[*linkspan.RunError](o.err)
 	switch {
-	case ctx.Err() != nil && !done.Effects && (!ran || failed.Code == codeAborted):
+	case ctx.Err() != nil && !done.Effects && (!ran || done.Lost || failed.Code == codeAborted):
 		o.released = true // this process stops, or lost the row anyway
 	case !ran && puttable(o.err):
 		r.State, r.Attempts, o.retryIn = linkspan.RunWaiting, r.Attempts-1, awayPause+jitter(r.UUID, r.Attempts, awayPause)

@@ -17,7 +17,7 @@ func request(r *rig, route httpx.Route, env linkspan.Environment, op linkspan.Op
 	for name, value := range map[string]string{
 		"provider": "test-key", "unique_key": "seeded", "connection_id": "c1", "environment_uuid": env.UUID, "environment": env.UUID,
 		"operation_id": string(op), "key_uuid": keyUUID, "name": "test-key", "file": "test-key.svg",
-		"provider_config_key": "seeded", "delivery_id": keyUUID,
+		"provider_config_key": "seeded", "delivery_id": keyUUID, "id": keyUUID, "path...": "x",
 	} {
 		path = strings.ReplaceAll(path, "{"+name+"}", value)
 	}
@@ -159,6 +159,8 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 		"POST /sync/deploy": 400, "POST /sync/deploy/confirmation": 400,
 		"POST /functions/deployments/bundle": 400, "POST /functions/deployments/bundle/preview": 400,
 		"POST /connection": 400, "POST /connect/sessions": 400, "POST /connect/sessions/reconnect": 400,
+		// See TestActionsAreIsolated.
+		"POST /action/trigger": 400, " /v1/{path...}": 400,
 	}
 	bodies := map[string]string{
 		"PATCH /integrations/{unique_key}":                `{"display_name":"x"}`,

@@ -79,7 +79,7 @@ func (s *Server) runAction(w http.ResponseWriter, r *http.Request, h *api.Action
 	if deref(h.Async) {
 		id, err := s.cfg.Actions.TriggerAsync(r.Context(), t, deref(h.MaxRetries))
 		if err != nil {
-			return actionError(err)
+			return failAction(w, r, err)
 		}
 		status := "/action/" + id
 		w.Header().Set("Location", status)
@@ -87,7 +87,7 @@ func (s *Server) runAction(w http.ResponseWriter, r *http.Request, h *api.Action
 	}
 	output, err := s.cfg.Actions.Trigger(r.Context(), t)
 	if err != nil {
-		return actionError(err)
+		return failAction(w, r, err)
 	}
 	writeOutput(w, output)
 	return nil
@@ -100,7 +100,7 @@ func (s *Server) actionResult(w http.ResponseWriter, r *http.Request) error {
 	}
 	output, err := s.cfg.Actions.Result(r.Context(), environmentOf(r).ID, path.ID)
 	if err != nil {
-		return actionError(err)
+		return failAction(w, r, err)
 	}
 	writeOutput(w, output)
 	return nil
@@ -119,7 +119,7 @@ func (s *Server) callEndpoint(w http.ResponseWriter, r *http.Request) error {
 	case linkspan.CodeOf(err) == "not_found":
 		return httpx.WriteJSON(w, http.StatusNotFound, api.Message{Message: "There is no function of integration " + h.ProviderConfigKey + " for " + r.Method + " " + path + "."})
 	case err != nil:
-		return actionError(err)
+		return failAction(w, r, err)
 	case kind != linkspan.FunctionAction:
 		return httpx.WriteJSON(w, http.StatusNotFound, api.Message{Message: "The function " + name + " is a sync: its records can't be read by this server."})
 	case !caller(r).Grants(linkspan.ScopeActionsExecute):
@@ -145,24 +145,31 @@ func writeOutput(w http.ResponseWriter, output json.RawMessage) {
 	_, _ = w.Write(output) // fails only when the client is gone
 }
 
-// actionError gives a failed run the status of its code and the shape of the
-// older routes, which always have a payload (wire contract §1.4, §4.9).
-func actionError(err error) error {
+// failAction answers with what a function failed with: the status of its code, and
+// the shape of the older routes, which always have a payload (wire contract §1.4,
+// §4.9). An API's answer that the function did not handle is the one error in a
+// shape of its own.
+func failAction(w http.ResponseWriter, r *http.Request, err error) error {
 	failed, ok := errors.AsType[*linkspan.RunError](err)
 	if !ok {
 		return err
 	}
-	status := actionStatus(failed.Code)
-	e := &linkspan.Error{
-		Kind: linkspan.KindInvalid, Code: failed.Code, Op: "server.action", Msg: failed.Message, Status: status, Payload: struct{}{}, Err: err,
-	}
-	if status >= http.StatusInternalServerError {
-		// The function's failure, not this server's: what the log calls it follows
-		// from the cause.
-		e.Kind = linkspan.KindUpstream
-	}
+	var payload any = struct{}{}
 	if len(failed.Payload) > 0 {
-		e.Payload = failed.Payload
+		payload = failed.Payload
+	}
+	status := actionStatus(failed.Code)
+	if failed.Code == codeHTTP {
+		body := api.UnhandledBody{Payload: payload, Code: codeHTTP}
+		if u := failed.Upstream; u != nil {
+			body.Upstream = &api.UpstreamAnswer{Status: u.Status, Headers: orEmpty(u.Headers), Body: u.Body}
+			httpx.EventFrom(r.Context()).UpstreamStatus = u.Status
+		}
+		return httpx.WriteJSON(w, status, api.Unhandled{Error: body})
+	}
+	e := &linkspan.Error{Kind: linkspan.KindInvalid, Code: failed.Code, Op: "server.action", Msg: failed.Message, Status: status, Payload: payload, Err: err}
+	if status >= http.StatusInternalServerError {
+		e.Kind = linkspan.KindUpstream // it is the function that failed, not the caller
 	}
 	return e
 }
@@ -182,30 +189,4 @@ func actionStatus(code string) int {
 	default:
 		return http.StatusInternalServerError
 	}
-}
-
-// unhandled is the one error in a shape of its own: without a message, and with
-// the API's answer (wire contract §1.4).
-type unhandled struct {
-	Error unhandledBody `json:"error"`
-}
-
-type unhandledBody struct {
-	Payload  any                      `json:"payload"`
-	Code     string                   `json:"code"`
-	Upstream *linkspan.UpstreamAnswer `json:"upstream,omitempty"`
-}
-
-// failAction answers requests about actions that failed.
-func failAction(w http.ResponseWriter, r *http.Request, status int, err error) error {
-	failed, ran := errors.AsType[*linkspan.RunError](err)
-	if !ran || failed.Code != codeHTTP {
-		httpx.WriteError(w, r, err)
-		return nil
-	}
-	body := unhandledBody{Payload: struct{}{}, Code: codeHTTP, Upstream: failed.Upstream}
-	if len(failed.Payload) > 0 {
-		body.Payload = failed.Payload
-	}
-	return httpx.WriteJSON(w, status, unhandled{body})
 }

@@ -54,6 +54,8 @@ func TestClientKnowsEveryRoute(t *testing.T) {
 	useSessions(t, connect)
 	useDeliveries(t, connect(devKey), r.deliver(r.dev, nil), r.deliver(r.dev, nil))
 
+	useActions(t, r, connect(devKey))
+
 	for _, route := range r.server.Routes() {
 		name := route.Method + " " + route.Pattern
 		forBrowsers := route.Auth == httpx.AuthBrowser || route.Pattern == "/connect/telemetry"

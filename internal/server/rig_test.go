@@ -32,6 +32,7 @@ import (
 	"github.com/linkspan/linkspan/internal/oauth"
 	"github.com/linkspan/linkspan/internal/providerdocs"
 	"github.com/linkspan/linkspan/internal/ratelimit"
+	"github.com/linkspan/linkspan/internal/run"
 	"github.com/linkspan/linkspan/internal/server"
 	"github.com/linkspan/linkspan/internal/store"
 	"github.com/linkspan/linkspan/internal/upstream"
@@ -64,6 +65,7 @@ type rig struct {
 	authorize *authorize.Service
 	webhooks  *webhook.Service
 	functions *function.Service
+	engine    *fakeEngine
 	notes     chan linkspan.Message
 	// outside answers what the services send to providers.
 	outside *httptest.Server
@@ -125,11 +127,15 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		PublicURL: o.publicURL, ConnectURL: connectURL,
 	})
 	r.functions = function.New(function.Config{Store: r.store, Tx: r.store, Feed: feed, Leases: lease.NewKeeper(r.store, "test", log), Log: log})
+	r.engine = &fakeEngine{}
 	r.server = server.New(server.Config{
 		Log: log, Metrics: o.metrics, PublicURL: o.publicURL, ConnectURL: connectURL, BodyLimit: 1 << 20,
 		Authorize: r.authorize, Webhooks: r.webhooks, Pages: fakePages{}, Note: func(m linkspan.Message) { r.notes <- m },
 		Access: r.access, Limiter: ratelimit.New(ratelimit.Config{Store: r.store, Log: log, PerMinute: o.rateLimit}),
 		Catalog: cat, Environments: environments, Integrations: integration.New(r.store, r.store, cat),
+		Actions: run.New(run.Config{
+			Store: r.store, Tx: r.store, Functions: r.functions, Connections: connections, Engine: r.engine, Log: log, Holder: "test",
+		}),
 		Functions: r.functions, Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
 	})
 	runFeed(t, feed)

@@ -24,7 +24,7 @@ func (s *Server) actionRoutes() []httpx.Route {
 			Description: "Answers with what the action returns, as it is. With X-Async it answers 202 and an id at once. " +
 				"When an API answered the action with an error that it did not handle, the code is script_http_error and the answer is under upstream.",
 			Header: api.ActionHeaders{}, Body: api.TriggerAction{}, Reply: json.RawMessage{},
-			Also: map[int]any{http.StatusAccepted: api.AsyncAction{}}, Fail: failAction, Handler: s.triggerAction,
+			Also: map[int]any{http.StatusAccepted: api.AsyncAction{}, http.StatusFailedDependency: api.Unhandled{}}, Handler: s.triggerAction,
 		},
 		{
 			Method: http.MethodGet, Pattern: "/action/{id}", Auth: httpx.AuthEnvironment, Tag: tagFunctions,
@@ -32,14 +32,18 @@ func (s *Server) actionRoutes() []httpx.Route {
 			Summary: "Get the result of an asynchronous action",
 			Description: "Answers 404 until the action has ended, and when it returned nothing. A failed action is answered as if it had been waited for. " +
 				"Results are kept for 15 days.",
-			Path: api.ActionPath{}, Reply: json.RawMessage{}, Fail: failAction, Handler: s.actionResult,
+			Path: api.ActionPath{}, Reply: json.RawMessage{}, Also: map[int]any{http.StatusFailedDependency: api.Unhandled{}}, Handler: s.actionResult,
 		},
 		{
 			Pattern: "/v1/{path...}", Auth: httpx.AuthEnvironment, Tag: tagFunctions, Deprecated: true,
 			Scopes:      []string{linkspan.ScopeActionsExecute, scopeRecordsRead},
 			Summary:     "Run the action that declares a method and path (older form)",
 			Description: "The body is the action's input.",
-			Header:      api.ActionHeaders{}, Fail: failAction, Handler: s.callEndpoint,
+			Header:      api.ActionHeaders{}, Reply: json.RawMessage{},
+			Also: map[int]any{
+				http.StatusAccepted: api.AsyncAction{}, http.StatusNotFound: api.Message{}, http.StatusFailedDependency: api.Unhandled{},
+			},
+			Handler: s.callEndpoint,
 		},
 	}
 }
