@@ -15,14 +15,7 @@ type output struct {
 
 // compile bundles one function.
 func (b *builder) compile(e entry) (output, []Problem) {
-	result := api.Build(b.settings(e, api.Plugin{Name: "imports", Setup: func(build api.PluginBuild) {
-		build.OnResolve(api.OnResolveOptions{Filter: `^[^./]`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
-			if name, ok := b.platform.provides(args.Path); ok && args.Kind != api.ResolveEntryPoint {
-				return api.OnResolveResult{Path: name, External: true}, nil
-			}
-			return api.OnResolveResult{}, nil
-		})
-	}}))
+	result := api.Build(b.settings(e, api.Plugin{Name: "imports", Setup: b.imports}))
 	if len(result.Errors) > 0 {
 		return output{}, e.claim(b.explain(e, result.Errors))
 	}
@@ -34,6 +27,48 @@ func (b *builder) compile(e entry) (output, []Problem) {
 	}
 	return out, nil
 }
+
+// imports is a plugin that leaves to the sandbox what it has.
+func (b *builder) imports(build api.PluginBuild) {
+	build.OnResolve(api.OnResolveOptions{Filter: `^[^./]`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
+		if args.Kind == api.ResolveEntryPoint || args.PluginData == (asked{}) {
+			return api.OnResolveResult{}, nil
+		}
+		if name, ok := b.platform.provides(args.Path); ok {
+			return api.OnResolveResult{Path: name, External: true}, nil
+		}
+		if strings.TrimPrefix(args.Path, "node:") != "stream" || packageOf(filepath.ToSlash(args.Importer)) == "" {
+			return api.OnResolveResult{}, nil
+		}
+		installed := build.Resolve(args.Path, api.ResolveOptions{
+			Importer: args.Importer, ResolveDir: args.ResolveDir, Kind: args.Kind, PluginData: asked{},
+		})
+		if len(installed.Errors) == 0 {
+			return api.OnResolveResult{}, nil
+		}
+		return api.OnResolveResult{Path: "stream", Namespace: "linkspan"}, nil
+	})
+	build.OnLoad(api.OnLoadOptions{Filter: "^stream$", Namespace: "linkspan"}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
+		text := noStreams
+		return api.OnLoadResult{Contents: &text, Loader: api.LoaderJS}, nil
+	})
+}
+
+// noStreams is what packages get for Node's streams. Many have classes made of
+// them, beside functions that do without: only those who make a stream fail.
+const noStreams = `
+const { EventEmitter } = require("events");
+function none(name) {
+	function Stream() {
+		throw new Error("Functions have no streams: this part of the package can't be used.");
+	}
+	Stream.prototype = Object.create(EventEmitter.prototype, { constructor: { value: Stream, writable: true, configurable: true } });
+	return Object.defineProperty(Object.setPrototypeOf(Stream, EventEmitter), "name", { value: name });
+}
+module.exports = none("Stream");
+for (const name of ["Stream", "Readable", "Writable", "Duplex", "Transform", "PassThrough"]) module.exports[name] = none(name);
+module.exports.pipeline = module.exports.finished = () => new module.exports.Stream();
+`
 
 // settings are those of every bundle.
 func (b *builder) settings(e entry, plugin api.Plugin) api.BuildOptions {

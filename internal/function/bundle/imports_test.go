@@ -71,6 +71,11 @@ func TestImports(t *testing.T) {
 			`[null,true,"production","function"]`,
 		},
 		{
+			"streams of packages", "import a from 'streaming';\nexport default async function run() { return a; }",
+			map[string]string{"node_modules/streaming/index.js": "const { Transform } = require('stream'); const util = require('util'); function Old() { require('stream').call(this) } util.inherits(Old, require('stream'));\nclass T extends Transform {}\nconst tried = (f) => { try { f() } catch (e) { return e.message } };\nmodule.exports = [typeof T, tried(() => new T()), tried(() => new Old()), typeof Old.prototype.on]"},
+			`["function","Functions have no streams: this part of the package can't be used.","Functions have no streams: this part of the package can't be used.","function"]`,
+		},
+		{
 			"imports at run time", "export default async function run() { const { a } = await import('../lib'); const z = await import('zod'); return [a, typeof z.string]; }",
 			map[string]string{"github/lib.ts": "export const a = 1"},
 			`[1,"function"]`,
