@@ -349,7 +349,5 @@ func (r *run) note(c Call) {
 		r.muted = true
 		c = Call{Name: NotesDropped}
 	}
-	if r.host != nil {
-		r.host.Note(c)
-	}
+	r.watch.outside(func() { r.host.Note(c) })
 }

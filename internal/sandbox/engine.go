@@ -49,6 +49,8 @@ type Engine struct {
 	programs *programs
 	compiles singleflight.Group
 
+	stuckAfter time.Duration // how long an interrupt may be ignored
+
 	mu       sync.Mutex
 	live     map[*watched]struct{}
 	closed   bool
@@ -74,6 +76,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{
 		options: o, programs: newPrograms(o.HotImages), live: map[*watched]struct{}{},
 		idle: make(chan struct{}), stuck: make(chan struct{}), quit: make(chan struct{}),
+		stuckAfter: stuckAfter,
 	}
 	if err := e.open(ctx); err != nil {
 		return nil, errors.Join(err, e.release(ctx))
@@ -205,7 +208,7 @@ func (e *Engine) checkRuns() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for w := range e.live {
-		if !w.check() {
+		if !w.check(e.stuckAfter) {
 			continue
 		}
 		if !e.anyStuck {

@@ -26,6 +26,7 @@ type instance struct {
 	run       *run     // whose instance it is; nil while the snapshot is made and programs are compiled
 	watch     *watched // nil: nobody waits
 	sees      sees
+	steps     int // that the program may take until it asks whether to go on
 }
 
 // sees is what a program could know of the world.
@@ -38,6 +39,7 @@ type sees struct {
 type roots struct {
 	StackPointer, Runtime, Context uint64
 	Scratch                        uint64 // room for the arguments of a call
+	Counter                        uint64 // of the steps until QuickJS asks whether to go on
 	Undefined                      uint64
 	Load, Start, Settle, Rejected  uint64 // of the prelude
 }

@@ -1,5 +1,11 @@
 package sandbox
 
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
 const (
 	wasmPage = 64 << 10
 	// The unit in which images differ from the snapshot.
@@ -13,6 +19,9 @@ type memory struct {
 	limit   uint64
 	size    uint64 // bytes in use
 	refused bool   // growing was refused: the program is out of memory
+
+	// mu guards replacing bytes, because others than the owner store words.
+	mu sync.Mutex
 }
 
 // Reallocate implements experimental.LinearMemory.
@@ -21,6 +30,8 @@ func (m *memory) Reallocate(size uint64) []byte {
 		m.refused = true
 		return nil
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if !m.extend(size) {
 		m.refused = true
 		return nil
@@ -31,8 +42,20 @@ func (m *memory) Reallocate(size uint64) []byte {
 
 // Free implements experimental.LinearMemory.
 func (m *memory) Free() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.bytes != nil {
 		m.release()
 		m.bytes = nil
+	}
+}
+
+// store sets a word that goroutines other than the owner set as well.
+func (m *memory) store(at uint64, v int32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if at+4 <= uint64(len(m.bytes)) {
+		// The module reads it at the same time.
+		atomic.StoreInt32((*int32)(unsafe.Pointer(&m.bytes[at])), v)
 	}
 }

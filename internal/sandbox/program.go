@@ -183,6 +183,7 @@ func (e *Engine) restore(ctx context.Context, r *run) (*instance, error) {
 	}
 	r.usage.Hot = hot != nil
 	i.run, i.watch = r, &r.watch
+	r.watch.instance.Store(i)
 	if i.cancel != nil {
 		r.watch.kill.Store(new((func())(i.cancel)))
 	}

@@ -130,7 +130,7 @@ func (r *run) execute(ctx context.Context, p Program, start []byte) (result Resu
 // drive loads the program, starts it and settles its calls until it is done.
 func (r *run) drive(i *instance, start []byte) (err error) {
 	defer guard(&err)
-	r.watch.resume()
+	i.resume()
 	defer r.watch.pause()
 	if !r.usage.Hot {
 		if err := r.load(i); err != nil || r.done {
@@ -198,9 +198,14 @@ func (r *run) wait(i *instance) error {
 	}
 	r.watch.pause()
 	a, err := r.receive()
-	r.watch.resume()
+	i.resume()
 	if err != nil {
 		return err
+	}
+	if r.ctx.Err() != nil {
+		// The host noticed before the run did.
+		r.watch.stop(stopCanceled)
+		return errStopped
 	}
 	if !errors.Is(a.err, errTimer) {
 		r.calling--

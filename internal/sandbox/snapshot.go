@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -100,6 +101,9 @@ func (e *Engine) makeSnapshot(ctx context.Context) (image []byte, r roots, err e
 	if i.call("qjs_is_job_pending") != 0 {
 		return nil, roots{}, errors.New("the prelude must not leave promises behind")
 	}
+	if err := i.findCounter(); err != nil {
+		return nil, roots{}, err
+	}
 	i.call("qjs_run_gc")
 	i.call("qjs_set_gc_threshold", gcThreshold)
 	i.roots.StackPointer = i.module.ExportedGlobal("__stack_pointer").Get()
@@ -159,6 +163,45 @@ func (i *instance) takeEntry() error {
 		return fmt.Errorf("removing the entry: %w", t)
 	}
 	i.freeValue(h)
+	return nil
+}
+
+// findCounter finds where QuickJS counts steps: in its context, the one word that
+// falls by one or two for each turn of a loop.
+func (i *instance) findCounter() error {
+	const loops, words, rounds = 1000, 256, 4
+	code, t := i.compile("count.js", fmt.Sprintf("for (let i = 0; i < %d; i++);", loops), 0)
+	if t != nil {
+		return fmt.Errorf("looking for the counter: %w", t)
+	}
+	context := i.call("qjs_get_context_ptr")
+	hits := map[uint64]int{}
+	for range rounds {
+		before := bytes.Clone(i.read(context, 4*words))
+		h, t := i.evaluate(code)
+		if t != nil {
+			return fmt.Errorf("looking for the counter: %w", t)
+		}
+		i.freeValue(h)
+		for n := uint64(0); n < 4*words; n += 4 {
+			was, is := binary.LittleEndian.Uint32(before[n:]), uint32(i.word(context+n))
+			if was <= 10_000 && was > is && was-is >= loops && was-is < 3*loops {
+				hits[context+n]++
+			}
+		}
+	}
+	for at, n := range hits {
+		// Once, it may have reached zero and begun again.
+		if n >= rounds-1 {
+			if i.roots.Counter != 0 {
+				return errors.New("there are two counters of steps")
+			}
+			i.roots.Counter = at
+		}
+	}
+	if i.roots.Counter == 0 {
+		return errors.New("there is no counter of steps")
+	}
 	return nil
 }
 
