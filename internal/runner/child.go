@@ -15,13 +15,14 @@ import (
 )
 
 const (
-	beatEvery    = 250 * time.Millisecond // how often a child shows that it lives, and the parent looks
-	silentAfter  = time.Second            // without a sign, a child gets no new runs
-	graceEnd     = 3 * time.Second        // beyond a run's limits before its child is killed; the engine needs one
-	graceOthers  = 300 * time.Millisecond // for the other runs of a child that is killed
-	graceExit    = 2 * time.Second        // for a child that is told to end
-	startTimeout = time.Minute            // compiling the engine on a slow machine included
-	maxKnown     = 10_000                 // programs that a child may know, to be sent again when it forgot
+	beatEvery     = 250 * time.Millisecond // how often a child shows that it lives, and the parent looks
+	silentAfter   = time.Second            // without a sign, a child gets no new runs
+	graceEnd      = 3 * time.Second        // beyond a run's limits before its child is killed; the engine needs one
+	sharedSilence = 5 * time.Second        // that a run may cause where there are others; graceEnd comes on top
+	graceOthers   = 300 * time.Millisecond // for the other runs of a child that is killed
+	graceExit     = 2 * time.Second        // for a child that is told to end
+	startTimeout  = time.Minute            // compiling the engine on a slow machine included
+	maxKnown      = 10_000                 // programs that a child may know, to be sent again when it forgot
 )
 
 // Why a child ended, when its parent ended it.
@@ -40,12 +41,15 @@ type child struct {
 	decoder *decoder
 	log     *slog.Logger
 	events  events
+	own     bool          // of one function, in quarantine
 	idle    time.Duration // to end after
 	heard   atomic.Int64  // when something came from it, UnixNano
-	excess  atomic.Int64  // bytes in use beyond the estimates of its runs
 	kick    chan struct{}
 	doomed  chan struct{} // closed when condemned
 	ended   chan struct{} // closed when it is to end
+
+	measuring sync.Mutex
+	excess    int64 // bytes in use beyond the estimates of the runs; needs measuring
 
 	mu        sync.Mutex
 	ready     time.Time // zero: not yet
@@ -265,6 +269,9 @@ func (c *child) remove(r *run) bool {
 	if empty {
 		c.measure(0)
 		c.wake()
+		if c.own {
+			c.events.changed() // it can make place for another
+		}
 	}
 	return there
 }
@@ -282,6 +289,8 @@ func (c *child) wake() {
 // memory back late.
 func (c *child) measure(memory int64) {
 	var estimates, most int64
+	c.measuring.Lock() // or an older measurement could overtake a newer one
+	defer c.measuring.Unlock()
 	c.mu.Lock()
 	base := c.base
 	for _, r := range c.runs {
@@ -290,7 +299,8 @@ func (c *child) measure(memory int64) {
 	}
 	c.mu.Unlock()
 	excess := max(0, min(memory-base, most)-estimates)
-	if delta := excess - c.excess.Swap(excess); delta != 0 {
+	if delta := excess - c.excess; delta != 0 {
+		c.excess = excess
 		c.events.excess(delta)
 	}
 }

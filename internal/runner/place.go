@@ -250,8 +250,8 @@ func (p *Pool) newChild(g *group) (*child, error) {
 		proc.Kill()
 		return nil, errors.Join(err, proc.Conn().Close(), proc.Wait())
 	}
-	c.idle = p.cfg.Idle
-	if g.function != "" {
+	c.own, c.idle = g.function != "", p.cfg.Idle
+	if c.own {
 		c.idle = min(c.idle, quarantinedIdle)
 	}
 	return c, nil

@@ -255,6 +255,38 @@ func TestQuarantine(t *testing.T) {
 	})
 }
 
+// What waits for a place among the children of quarantine gets it when one of them
+// has nothing to do any more.
+func TestQuarantineMakesPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, end := pipePool(t, Config{Runners: 1})
+		defer end()
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for i := range quarantineGroups {
+			r := program("wait")
+			r.Function = itoa(i)
+			p.quarantine.hold(r.Function, true)
+			wg.Go(func() { _, _ = p.Run(ctx, r) })
+		}
+		if _, err := p.Run(t.Context(), program("echo")); err != nil {
+			t.Error(err)
+		}
+		r := program("echo")
+		r.Function = "other"
+		p.quarantine.hold(r.Function, true)
+		wg.Go(func() {
+			if _, err := p.Run(t.Context(), r); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		cancel()
+		wg.Wait()
+	})
+}
+
 // There are few children of quarantine at a time. One that has nothing to do
 // makes place for another.
 func TestQuarantineIsBounded(t *testing.T) {

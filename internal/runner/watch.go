@@ -140,12 +140,17 @@ func (c *child) all() []*run {
 }
 
 // patience is how long the child may be silent: a run may compute as long as its
-// limits say, and may not let anything else happen in its process meanwhile.
+// limits say, and while it does something that can't be interrupted, nothing else
+// happens in its process. Where others suffer from that it is not for as long.
 func (c *child) patience() time.Duration {
 	var most time.Duration
-	for _, r := range c.all() {
+	all := c.all()
+	for _, r := range all {
 		l := r.req.Limits
 		most = max(most, cmp.Or(l.CPU, l.Wall, time.Minute))
+	}
+	if len(all) > 1 {
+		most = min(most, sharedSilence)
 	}
 	return most + graceEnd
 }
