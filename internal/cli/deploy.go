@@ -90,6 +90,7 @@ type deployment struct {
 	story   *terminal // plan and result
 	status  *terminal // progress, problems and questions
 	report  deployReport
+	sent    bool // the server was told to deploy
 }
 
 // deployReport is what --json prints.
@@ -147,6 +148,9 @@ func newDeployment(sys System, server Server, environment string, o deployOption
 func (d *deployment) run(ctx context.Context) error {
 	err := d.steps(ctx)
 	d.status.wipe()
+	if ctx.Err() != nil && err != nil {
+		err = d.interrupted()
+	}
 	if !d.asJSON {
 		return errors.Join(err, d.story.err)
 	}
@@ -155,6 +159,14 @@ func (d *deployment) run(ctx context.Context) error {
 		d.report.Error.Code, d.report.Error.Message = described(err)
 	}
 	return errors.Join(err, printJSON(d.sys.Stdout, d.report))
+}
+
+// interrupted says what is known when a person ended the command.
+func (d *deployment) interrupted() error {
+	if d.sent {
+		return errors.New("interrupted while the server was deploying: linkspan functions list shows what there is now")
+	}
+	return errors.New("interrupted: nothing was deployed")
 }
 
 func (d *deployment) steps(ctx context.Context) error {
@@ -184,7 +196,7 @@ func (d *deployment) steps(ctx context.Context) error {
 		d.nothingDone(plan)
 		return nil
 	}
-	if err := d.confirm(plan); err != nil {
+	if err := d.confirm(ctx, plan); err != nil {
 		return err
 	}
 	return d.deploy(ctx, plan, body)
@@ -235,14 +247,14 @@ func (d *deployment) nothingDone(plan deployPlan) {
 }
 
 // confirm makes sure that the changes are wanted.
-func (d *deployment) confirm(plan deployPlan) error {
+func (d *deployment) confirm(ctx context.Context, plan deployPlan) error {
 	needed := plan.destructive()
 	person := d.sys.Stdin != nil && d.sys.terminal(d.sys.Stdin) && d.sys.terminal(d.status.w)
 	switch {
 	case d.autoConfirm && (!needed || d.destructive):
 		return nil
 	case person:
-		return d.askPerson(plan)
+		return d.askPerson(ctx, plan)
 	case !needed:
 		return nil
 	case d.autoConfirm:
@@ -252,12 +264,12 @@ func (d *deployment) confirm(plan deployPlan) error {
 	}
 }
 
-func (d *deployment) askPerson(plan deployPlan) error {
+func (d *deployment) askPerson(ctx context.Context, plan deployPlan) error {
 	question := "Deploy this to " + d.remote.name + "?"
 	if plan.destructive() {
 		question = "Deploy this to " + d.remote.name + ", and " + d.status.paint(styleRed, "remove what is marked") + "?"
 	}
-	yes, err := d.status.ask(d.sys.Stdin, question)
+	yes, err := d.status.ask(ctx, d.sys.Stdin, question)
 	if err != nil {
 		return fmt.Errorf("asking for a confirmation: %w", err)
 	}
@@ -274,6 +286,7 @@ func (d *deployment) deploy(ctx context.Context, plan deployPlan, body api.Deplo
 	d.status.update("Deploying to " + d.remote.name + " …")
 	body.Reconcile = body.DeployMode != api.DeploySingle
 	body.NangoYAMLBody = new("")
+	d.sent = true
 	deployed, err := d.remote.client.Deploy(ctx, body)
 	d.status.wipe()
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 	"github.com/linkspan/linkspan/internal/cli"
 )
 
-var update = flag.Bool("update", false, "write what is printed into the golden files") //nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "write what is printed into the golden files")
 
 // deployServer answers the routes that the commands about functions call, for the
 // environment prod.

@@ -28,14 +28,14 @@ type reportedProblem struct {
 // compile makes the functions of the folder. One that does not compile stops the
 // deploy: a folder is deployed as a whole.
 func (d *deployment) compile(ctx context.Context) ([]bundle.Function, error) {
+	if d.status.update("Compiling …"); !d.status.live {
+		d.status.println("Compiling ", printable(d.dir))
+	}
 	engine, err := d.sandbox(ctx, cacheFolder(d.sys))
 	if err != nil {
 		return nil, err
 	}
-	defer engine.Close() //nolint:errcheck // the process ends soon
-	if !d.status.live {
-		d.status.println("Compiling ", printable(d.dir))
-	}
+	defer engine.Close()
 	choice := choice{patterns: d.functions, integrations: d.integrations, used: make(map[string]bool)}
 	shown := bar{t: d.status, what: "Compiling"}
 	project, err := bundle.Build(ctx, bundle.Options{

@@ -110,7 +110,7 @@ func namedPath(path []any, body api.Deploy) []any {
 // described returns the code and the text of an error, for --json.
 func described(err error) (code, message string) {
 	if e, ok := errors.AsType[*linkspan.Error](err); ok && e.Msg != "" {
-		return string(e.Code), e.Msg
+		return e.Code, e.Msg
 	}
 	return "", err.Error()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -244,7 +245,7 @@ func newFunctionsVersions(sys System) *cobra.Command {
 			if v.Active {
 				mark = "*"
 			}
-			rows = append(rows, []string{mark, fmt.Sprint(v.Version), v.Label, stamp(v.CreatedAt), v.SDKVersion})
+			rows = append(rows, []string{mark, strconv.FormatInt(v.Version, 10), v.Label, stamp(v.CreatedAt), v.SDKVersion})
 		}
 		printTable(t, rows)
 		return t.err

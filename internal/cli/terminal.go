@@ -2,7 +2,7 @@ package cli
 
 import (
 	"bufio"
-	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -96,7 +96,7 @@ func (t *terminal) write(text string) {
 }
 
 // ask asks a question and reports whether the answer is yes.
-func (t *terminal) ask(in io.Reader, question string) (bool, error) {
+func (t *terminal) ask(ctx context.Context, in io.Reader, question string) (bool, error) {
 	t.mu.Lock()
 	t.write(t.clear() + question + " " + t.paint(styleDim, "[y/N]") + " ")
 	err := t.err
@@ -104,15 +104,21 @@ func (t *terminal) ask(in io.Reader, question string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil {
-		t.println()
-		if answer == "" {
-			return false, nil // the input has ended: nobody said yes
+	answer := make(chan string, 1)
+	go func() { // nothing interrupts the reading of a terminal: it ends with the process
+		line, err := bufio.NewReader(in).ReadString('\n')
+		if err != nil {
+			t.println() // the input ended in the line of the question
 		}
+		answer <- strings.ToLower(strings.TrimSpace(line))
+	}()
+	select {
+	case a := <-answer:
+		return a == "y" || a == "yes", nil
+	case <-ctx.Done():
+		t.println()
+		return false, ctx.Err()
 	}
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes", nil
 }
 
 // barWidth is how many cells of a live line the bar takes.
@@ -161,13 +167,12 @@ func column(text string, width int) string {
 	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
 }
 
-// counted puts a number before a noun, whose plural is made with an s unless it
-// is given.
-func counted(n int, one string, many ...string) string {
+// counted puts a number before a noun, whose plural is made with an s.
+func counted(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return fmt.Sprintf("%d %s", n, cmp.Or(strings.Join(many, ""), one+"s"))
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
 // widest returns the number of characters of the longest text.
