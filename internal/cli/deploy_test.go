@@ -2,9 +2,11 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -245,6 +247,39 @@ func TestDeploy(t *testing.T) {
 				strings.Join(tt.args, " "), code, tell(&stdout), tell(&stderr), sent(tt.server.sent))
 			golden(t, filepath.Join("testdata", "deploy", strings.ReplaceAll(tt.name, " ", "-")+".golden"), got)
 		})
+	}
+}
+
+// questionReader is the input of a person who is asked and presses Ctrl-C.
+type questionReader struct {
+	interrupt context.CancelFunc
+	forever   chan struct{}
+}
+
+func (q questionReader) Read([]byte) (int, error) {
+	q.interrupt()
+	<-q.forever
+	return 0, io.EOF
+}
+
+// A person who is asked may end the command instead of answering.
+func TestDeployInterrupted(t *testing.T) {
+	t.Parallel()
+	api := &deployServer{integrations: []string{"github", "slack"}, confirmation: oneAddition()}
+	server := httptest.NewServer(api)
+	defer server.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	in := questionReader{cancel, make(chan struct{})}
+	defer close(in.forever)
+	var stderr bytes.Buffer
+	env := map[string]string{"LINKSPAN_HOST": server.URL, "LINKSPAN_SECRET_KEY_PROD": "key", "LINKSPAN_CACHE": t.TempDir()}
+	code := cli.Run(ctx, cli.System{
+		Args: []string{"deploy", "prod", "--dir", unpack(t, deployFolder)}, Environ: func(name string) string { return env[name] },
+		Stdin: in, Stdout: io.Discard, Stderr: &stderr, IsTerminal: func(any) bool { return true },
+	}, cli.Server{Sandbox: app.Sandbox})
+	if code != 1 || !strings.HasSuffix(stderr.String(), "linkspan: interrupted: nothing was deployed\n") || len(api.sent) != 0 {
+		t.Errorf("ended with %d, %d deploys, and said\n%s", code, len(api.sent), &stderr)
 	}
 }
 
