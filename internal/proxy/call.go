@@ -41,6 +41,8 @@ type call struct {
 	// shared says that the operation is somebody else's who is still at work: the
 	// call is a message under it and does not end it.
 	shared bool
+	// quiet leaves out those that say that all went well.
+	quiet bool
 	// redact takes further secrets out of those messages; nil: none.
 	redact func(text string) string
 	begun  time.Time

@@ -49,6 +49,8 @@ type Request struct {
 	// Op is the operation that the call belongs to. It gets a message and is not
 	// ended. Nil: the call has an operation of its own.
 	Op *oplog.Op
+	// Quiet records under Op only what did not go well.
+	Quiet bool
 	// Redact takes out of what is recorded under Op secrets that the connection
 	// does not know of. Nil: there are none.
 	Redact func(text string) string
@@ -83,7 +85,7 @@ func (s *Service) Do(ctx context.Context, r Request) (*Response, error) {
 			decompress: r.Decompress, keepHeaders: r.KeepHeadersOnRedirect, header: r.Header,
 		},
 		get: r.Target, accept: r.Accept, content: r.Body, bodyType: r.ContentType,
-		op: r.Op, shared: r.Op != nil, redact: r.Redact, begun: s.c.Now().UTC(),
+		op: r.Op, shared: r.Op != nil, quiet: r.Quiet, redact: r.Redact, begun: s.c.Now().UTC(),
 	}
 	if !strings.HasPrefix(c.endpoint, "/") {
 		c.endpoint = "/" + c.endpoint

@@ -106,6 +106,9 @@ func (c *call) succeed(res *http.Response) {
 	if c.op == nil {
 		return
 	}
+	if c.quiet && res.StatusCode < http.StatusBadRequest {
+		return
+	}
 	status := strconv.Itoa(res.StatusCode)
 	if c.shared {
 		c.note(linkspan.Message{

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evanw/esbuild/pkg/api"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
@@ -200,6 +201,22 @@ func TestStack(t *testing.T) {
 		if !strings.HasPrefix(payload.Stacktrace[i], want[i]) {
 			t.Errorf("frame %d = %q, want %q…", i, payload.Stacktrace[i], want[i])
 		}
+	}
+}
+
+// TestMappedStack finds the author's lines.
+func TestMappedStack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, echo)
+	const source = "type Wide = {\n  a: number;\n};\nexport default async function run(nango: any) {\n  const wide: Wide = { a: 1 };\n  await nango.get({ endpoint: \"/api\" + wide.a });\n}\n"
+	built := api.Transform(source, api.TransformOptions{
+		Loader: api.LoaderTS, Format: api.FormatCommonJS, Sourcemap: api.SourceMapInline, Sourcefile: "acme/actions/f.ts", Target: api.ES2023,
+	})
+	w.saas.Close()
+	r := &trial{info: w.info("acme", "c1"), bundle: string(built.Code)}
+	w.execute(t, r)
+	if r.failed == nil || !strings.Contains(string(r.failed.Payload), "acme/actions/f.ts:6:") {
+		t.Errorf("error = %s", shown(r.failed))
 	}
 }
 

@@ -56,7 +56,9 @@ func (x *Session) plainFetch(ctx context.Context, c sandbox.Call) (sandbox.Reply
 			note.Error = &linkspan.OperationError{Code: e.Code, Message: e.Message}
 		}
 	}
-	x.info.Op.Message(note)
+	if !x.quiet() || note.Level == "error" {
+		x.info.Op.Message(note)
+	}
 	return reply, err
 }
 
@@ -100,7 +102,7 @@ func (x *Session) exchange(req *http.Request, note *linkspan.Message) (sandbox.R
 	if res.StatusCode >= http.StatusBadRequest {
 		note.Level = "error"
 	}
-	body, err := x.readBody(res.Body)
+	body, err := x.readBody(req.Context(), res.Body)
 	if err != nil {
 		if _, ours := errors.AsType[*linkspan.Error](err); ours || req.Context().Err() != nil {
 			return sandbox.Reply{}, err

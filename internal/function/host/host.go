@@ -172,9 +172,13 @@ type Session struct {
 	redactors map[any]*oplog.Redactor
 	effects   bool
 	locks     bool
+	calls     int
 	// metadata is that of a pending connection, once it was written.
 	metadata   map[string]any
 	metadataOK bool
+
+	// large holds a value for each large body that is being read.
+	large chan struct{}
 
 	// checkpoints puts the calls about the checkpoint in a row; version is the
 	// one that the function knows, once read is set.
@@ -187,7 +191,7 @@ var _ sandbox.Host = (*Session)(nil)
 
 // Open returns the session of a run. Close ends it.
 func (s *Service) Open(info Info) *Session {
-	return &Session{s: s, info: info, redactors: make(map[any]*oplog.Redactor)}
+	return &Session{s: s, info: info, redactors: make(map[any]*oplog.Redactor), large: make(chan struct{}, largeBodies)}
 }
 
 // Close gives back what the run holds. It must be called when the run has ended.

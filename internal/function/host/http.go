@@ -23,6 +23,13 @@ const (
 	accept      = "application/json, text/plain, */*"
 	maxEndpoint = 64 << 10
 	maxHeaders  = 200
+	// maxRecorded is how many calls of a run are recorded whatever becomes of
+	// them.
+	maxRecorded = 500
+	// smallBody is how much of an answer's body is read without waiting, and
+	// largeBodies how many larger ones are read at the same time by one run.
+	smallBody   = 1 << 20
+	largeBodies = 2
 	maxRetryOn  = 600
 )
 
@@ -81,13 +88,13 @@ func (x *Session) http(ctx context.Context, c sandbox.Call) (sandbox.Reply, erro
 		},
 		Method: p.Method, Endpoint: p.Endpoint, Header: header, Body: c.Body, ContentType: p.ContentType, Accept: accept,
 		Retries: int(min(max(p.Retries, 0), 100)), RetryOn: p.RetryOn, RetryAt: p.RetryAt, RetryAfter: p.RetryAfter,
-		BaseURLOverride: p.BaseURLOverride, Decompress: p.Decompress, KeepHeadersOnRedirect: p.ForwardHeadersOnRedirect, Op: x.info.Op, Redact: x.redact,
+		BaseURLOverride: p.BaseURLOverride, Decompress: p.Decompress, KeepHeadersOnRedirect: p.ForwardHeadersOnRedirect, Op: x.info.Op, Quiet: x.quiet(), Redact: x.redact,
 	})
 	if err != nil {
 		return sandbox.Reply{}, err
 	}
 	defer func() { _ = res.Body.Close() }()
-	body, err := x.readBody(res.Body)
+	body, err := x.readBody(ctx, res.Body)
 	if err != nil {
 		return sandbox.Reply{}, err
 	}
@@ -169,14 +176,42 @@ func headerOf(list [][2]string) (http.Header, error) {
 	return h, nil
 }
 
-// readBody reads an answer's body as far as it fits.
-func (x *Session) readBody(r io.Reader) ([]byte, error) {
+// quiet counts a call and reports whether its success is left out of the log:
+// after so many there must be room for what the function says itself.
+func (x *Session) quiet() bool {
+	x.mu.Lock()
+	x.calls++
+	calls := x.calls
+	x.mu.Unlock()
+	if calls == maxRecorded+1 {
+		x.info.Op.Message(linkspan.Message{Text: fmt.Sprintf("There were %d HTTP calls: from now on only those that fail are shown.", maxRecorded)})
+	}
+	return calls > maxRecorded
+}
+
+// readBody reads an answer's body as far as it fits. Large ones are read one after
+// the other, so that many calls at once can't fill the server's memory.
+func (x *Session) readBody(ctx context.Context, r io.Reader) ([]byte, error) {
 	limit := x.s.c.MaxBody
-	body, err := io.ReadAll(io.LimitReader(r, limit+1))
+	small := min(limit, smallBody)
+	body, err := io.ReadAll(io.LimitReader(r, small+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading an answer: %w", err)
 	}
-	if int64(len(body)) > limit {
+	if int64(len(body)) <= small {
+		return body, nil
+	}
+	select {
+	case x.large <- struct{}{}:
+		defer func() { <-x.large }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	rest, err := io.ReadAll(io.LimitReader(r, limit+1-int64(len(body))))
+	if err != nil {
+		return nil, fmt.Errorf("reading an answer: %w", err)
+	}
+	if body = append(body, rest...); int64(len(body)) > limit {
 		return nil, linkspan.E("host.http", linkspan.KindTooLarge, "response_too_large", nil,
 			"The answer is larger than the %d bytes that a function can be given.", limit).
 			WithHint("Ask for smaller pages, or for a part of the file with the header Range.")

@@ -194,6 +194,27 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// TestManyCalls leaves room in the log for what the function says.
+func TestManyCalls(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("i") == "1100" {
+			rw.WriteHeader(http.StatusNotFound)
+		}
+	})
+	r := w.run(t, `
+		for (let i = 1; i <= 1100; i += 50) await Promise.all(Array.from({length: 50}, (_, n) => nango.get({endpoint: "/a", params: {i: i + n}}).catch(() => {})));
+		await nango.log("last", {level: "error"})`)
+	r.value(t)
+	messages := w.messages(t, r)
+	if n := len(messages); n != 503 {
+		t.Errorf("%d messages are kept", n)
+	}
+	if last := messages[len(messages)-1]; last.Text != "last" {
+		t.Errorf("the last message is %q", last.Text)
+	}
+}
+
 // TestPlainFetch calls without credentials.
 func TestPlainFetch(t *testing.T) {
 	t.Parallel()

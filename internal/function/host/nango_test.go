@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/api"
 	"github.com/linkspan/linkspan/internal/function/host"
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
@@ -74,6 +76,44 @@ func TestMembers(t *testing.T) {
 				t.Error("the run counts as one that changed something")
 			}
 		})
+	}
+}
+
+// TestShapes holds connection and integration to the types of the public API.
+func TestShapes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, echo)
+	stored, err := w.store.Connection(t.Context(), nil, w.env.ID, "acme", "c1")
+	must(t, err)
+	stored.EndUser = &linkspan.EndUser{ID: "u", Email: "u@example.com", Organization: &linkspan.Organization{ID: "o"}}
+	stored.Tags, stored.WebhookURLOverride = map[string]string{"a": "b"}, "https://hook.example"
+	must(t, w.store.UpdateConnection(t.Context(), nil, &stored))
+	must(t, w.conns.SetMetadata(t.Context(), w.env.ID, "acme", []string{"c1"}, map[string]any{"m": 1})) // drops what is cached
+	var connection api.FullConnection
+	same(t, w.run(t, `return nango.getConnection()`).output, &connection)
+	if connection.EndUser == nil || connection.EndUser.Organization == nil || connection.WebhookURLOverride == nil || connection.LastFetchedAt == nil {
+		t.Errorf("connection = %+v", connection)
+	}
+	for _, include := range []string{`[]`, `["webhook"]`, `["credentials"]`} {
+		var integration api.Integration
+		same(t, w.run(t, `return nango.getIntegration({include: `+include+`})`).output, &integration)
+	}
+}
+
+// same decodes JSON into a type of the public API and wants it to come out again.
+func same(t *testing.T, text []byte, into any) {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	must(t, d.Decode(into))
+	again, err := json.Marshal(into)
+	must(t, err)
+	var before, after any
+	// Both spellings of times are read alike; written is the other one.
+	must(t, json.Unmarshal(bytes.ReplaceAll(text, []byte("+00:00\""), []byte("Z\"")), &before))
+	must(t, json.Unmarshal(again, &after))
+	if diff := cmp.Diff(after, before); diff != "" {
+		t.Errorf("the public API has another shape (-public +function):\n%s", diff)
 	}
 }
 
