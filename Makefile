@@ -46,6 +46,10 @@ generate: ## Make the generated files again
 verify: ## Check that generated files and go.mod are current
 	@scripts/verify.sh
 
+.PHONY: quickjs
+quickjs: ## Fetch the JavaScript engine of the sandbox again and compare
+	@scripts/quickjs.sh
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for FUZZTIME (30s)
 	@scripts/fuzz.sh

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"testing"
+
+	"github.com/linkspan/linkspan/sdk/functions"
 )
 
 func BenchmarkSpawn(b *testing.B) {
@@ -66,4 +68,26 @@ func BenchmarkHostCall(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*calls), "ns/call")
+}
+
+func BenchmarkNew(b *testing.B) {
+	for _, cached := range []bool{false, true} {
+		b.Run(map[bool]string{false: "fresh", true: "cached"}[cached], func(b *testing.B) {
+			o := Options{Prelude: functions.Prelude(), Sync: func(Call) (Reply, error) { return Reply{}, nil }}
+			if cached {
+				o.CacheDir = cacheDir()
+				newEngine(b, o)
+			}
+			for b.Loop() {
+				e, err := New(b.Context(), o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(len(e.snapshot.bytes)), "snapshotbytes")
+				if err := e.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -184,6 +184,12 @@ func TestSnapshotIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "cache")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(cacheDir(), "modules"), filepath.Join(dir, "modules")); err != nil {
+		t.Fatal(err)
+	}
 	open := func(prelude string) []byte {
 		t.Helper()
 		e := newEngine(t, Options{Prelude: prelude, CacheDir: dir})
@@ -247,14 +253,14 @@ func TestSnapshotIsKept(t *testing.T) {
 func TestBadPreludes(t *testing.T) {
 	t.Parallel()
 	for prelude, want := range map[string]string{
-		``:                        "has no entry",
+		``:                        "has no",
 		`let x x`:                 "compiling the prelude",
 		`throw new Error("oops")`: "oops",
 		`globalThis.__entry = {load() {}, start: 1}`: "has no function",
 		`__hostCall(1, "x", "")`:                     "can't be called",
 		`const f = () => {}; globalThis.__entry = {load: f, start: f, settle: f, rejected: f}; Promise.resolve().then(f)`: "leave promises",
 	} {
-		_, err := New(t.Context(), Options{Prelude: prelude})
+		_, err := New(t.Context(), Options{Prelude: prelude, CacheDir: cacheDir()})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v", prelude, err)
 		}

@@ -290,7 +290,7 @@ func TestStuck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := New(t.Context(), Options{Prelude: p})
+	e, err := New(t.Context(), Options{Prelude: p, CacheDir: cacheDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

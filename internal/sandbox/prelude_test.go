@@ -43,6 +43,21 @@ func buildPrelude(entry string) (string, error) {
 	return string(r.OutputFiles[0].Contents), nil
 }
 
+// TestMain keeps the compiled module for all tests.
+func TestMain(m *testing.M) {
+	m.Run()
+	_ = os.RemoveAll(cacheDir())
+}
+
+// cacheDir is shared by the engines of tests that don't look at it.
+var cacheDir = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "sandbox-*")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+})
+
 // testPrelude returns the prelude of testEntry, made once.
 var testPrelude = sync.OnceValues(func() (string, error) { return buildPrelude(testEntry) })
 
@@ -67,6 +82,9 @@ func newEngine(tb testing.TB, o Options) *Engine {
 			tb.Fatal(err)
 		}
 	}
+	if o.CacheDir == "" {
+		o.CacheDir = cacheDir()
+	}
 	e, err := New(tb.Context(), o)
 	if err != nil {
 		tb.Fatal(err)
@@ -86,7 +104,7 @@ var sharedEngine = sync.OnceValues(func() (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(context.Background(), Options{Prelude: p})
+	return New(context.Background(), Options{Prelude: p, CacheDir: cacheDir()})
 })
 
 func shared(tb testing.TB) *Engine {

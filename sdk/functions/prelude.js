@@ -462,7 +462,7 @@
         "not-basic": "Illegal input >= 0x80 (not a basic code point)",
         "invalid-input": "Invalid input"
       }, baseMinusTMin = 35, floor = Math.floor, stringFromCharCode = String.fromCharCode;
-      function error48(type) {
+      function error2(type) {
         throw new RangeError(errors2[type]);
       }
       function map2(array2, callback) {
@@ -502,21 +502,21 @@
         let output2 = [], inputLength = input.length, i = 0, n = 128, bias = 72, basic = input.lastIndexOf("-");
         basic < 0 && (basic = 0);
         for (let j = 0; j < basic; ++j)
-          input.charCodeAt(j) >= 128 && error48("not-basic"), output2.push(input.charCodeAt(j));
+          input.charCodeAt(j) >= 128 && error2("not-basic"), output2.push(input.charCodeAt(j));
         for (let index = basic > 0 ? basic + 1 : 0; index < inputLength; ) {
           let oldi = i;
           for (let w = 1, k = 36; ; k += 36) {
-            index >= inputLength && error48("invalid-input");
+            index >= inputLength && error2("invalid-input");
             let digit = basicToDigit(input.charCodeAt(index++));
-            digit >= 36 && error48("invalid-input"), digit > floor((2147483647 - i) / w) && error48("overflow"), i += digit * w;
+            digit >= 36 && error2("invalid-input"), digit > floor((2147483647 - i) / w) && error2("overflow"), i += digit * w;
             let t = k <= bias ? 1 : k >= bias + 26 ? 26 : k - bias;
             if (digit < t)
               break;
             let baseMinusT = 36 - t;
-            w > floor(2147483647 / baseMinusT) && error48("overflow"), w *= baseMinusT;
+            w > floor(2147483647 / baseMinusT) && error2("overflow"), w *= baseMinusT;
           }
           let out = output2.length + 1;
-          bias = adapt(i - oldi, out, oldi == 0), floor(i / out) > 2147483647 - n && error48("overflow"), n += floor(i / out), i %= out, output2.splice(i++, 0, n);
+          bias = adapt(i - oldi, out, oldi == 0), floor(i / out) > 2147483647 - n && error2("overflow"), n += floor(i / out), i %= out, output2.splice(i++, 0, n);
         }
         return String.fromCodePoint(...output2);
       }, encode6 = function(input) {
@@ -531,9 +531,9 @@
           for (let currentValue of input)
             currentValue >= n && currentValue < m && (m = currentValue);
           let handledCPCountPlusOne = handledCPCount + 1;
-          m - n > floor((2147483647 - delta) / handledCPCountPlusOne) && error48("overflow"), delta += (m - n) * handledCPCountPlusOne, n = m;
+          m - n > floor((2147483647 - delta) / handledCPCountPlusOne) && error2("overflow"), delta += (m - n) * handledCPCountPlusOne, n = m;
           for (let currentValue of input)
-            if (currentValue < n && ++delta > 2147483647 && error48("overflow"), currentValue === n) {
+            if (currentValue < n && ++delta > 2147483647 && error2("overflow"), currentValue === n) {
               let q = delta;
               for (let k = 36; ; k += 36) {
                 let t = k <= bias ? 1 : k >= bias + 26 ? 26 : k - bias;
@@ -1508,8 +1508,8 @@
   function floatSafeRemainder(val, step) {
     let valDecCount = (val.toString().split(".")[1] || "").length, stepString = step.toString(), stepDecCount = (stepString.split(".")[1] || "").length;
     if (stepDecCount === 0 && /\d?e-\d?/.test(stepString)) {
-      let match = stepString.match(/\d?e-(\d?)/);
-      match?.[1] && (stepDecCount = Number.parseInt(match[1]));
+      let match2 = stepString.match(/\d?e-(\d?)/);
+      match2?.[1] && (stepDecCount = Number.parseInt(match2[1]));
     }
     let decCount = valDecCount > stepDecCount ? valDecCount : stepDecCount, valInt = Number.parseInt(val.toFixed(decCount).replace(".", "")), stepInt = Number.parseInt(step.toFixed(decCount).replace(".", ""));
     return valInt % stepInt / 10 ** decCount;
@@ -1935,15 +1935,15 @@
       enumerable: !1
     });
   }, $ZodError = $constructor("$ZodError", initializer), $ZodRealError = $constructor("$ZodError", initializer, { Parent: Error });
-  function flattenError(error48, mapper = (issue2) => issue2.message) {
+  function flattenError(error2, mapper = (issue2) => issue2.message) {
     let fieldErrors = {}, formErrors = [];
-    for (let sub of error48.issues)
+    for (let sub of error2.issues)
       sub.path.length > 0 ? (fieldErrors[sub.path[0]] = fieldErrors[sub.path[0]] || [], fieldErrors[sub.path[0]].push(mapper(sub))) : formErrors.push(mapper(sub));
     return { formErrors, fieldErrors };
   }
-  function formatError(error48, mapper = (issue2) => issue2.message) {
-    let fieldErrors = { _errors: [] }, processError = (error49) => {
-      for (let issue2 of error49.issues)
+  function formatError(error2, mapper = (issue2) => issue2.message) {
+    let fieldErrors = { _errors: [] }, processError = (error3) => {
+      for (let issue2 of error3.issues)
         if (issue2.code === "invalid_union" && issue2.errors.length)
           issue2.errors.map((issues) => processError({ issues }));
         else if (issue2.code === "invalid_key")
@@ -1960,12 +1960,12 @@
           }
         }
     };
-    return processError(error48), fieldErrors;
+    return processError(error2), fieldErrors;
   }
-  function treeifyError(error48, mapper = (issue2) => issue2.message) {
-    let result = { errors: [] }, processError = (error49, path2 = []) => {
+  function treeifyError(error2, mapper = (issue2) => issue2.message) {
+    let result = { errors: [] }, processError = (error3, path2 = []) => {
       var _a2, _b;
-      for (let issue2 of error49.issues)
+      for (let issue2 of error3.issues)
         if (issue2.code === "invalid_union" && issue2.errors.length)
           issue2.errors.map((issues) => processError({ issues }, issue2.path));
         else if (issue2.code === "invalid_key")
@@ -1985,7 +1985,7 @@
           }
         }
     };
-    return processError(error48), result;
+    return processError(error2), result;
   }
   function toDotPath(_path) {
     let segs = [], path2 = _path.map((seg) => typeof seg == "object" ? seg.key : seg);
@@ -1993,8 +1993,8 @@
       typeof seg == "number" ? segs.push(`[${seg}]`) : typeof seg == "symbol" ? segs.push(`[${JSON.stringify(String(seg))}]`) : /[^\w$]/.test(seg) ? segs.push(`[${JSON.stringify(seg)}]`) : (segs.length && segs.push("."), segs.push(seg));
     return segs.join("");
   }
-  function prettifyError(error48) {
-    let lines = [], issues = [...error48.issues].sort((a, b) => (a.path ?? []).length - (b.path ?? []).length);
+  function prettifyError(error2) {
+    let lines = [], issues = [...error2.issues].sort((a, b) => (a.path ?? []).length - (b.path ?? []).length);
     for (let issue2 of issues)
       lines.push(`✖ ${issue2.message}`), issue2.path?.length && lines.push(`  → at ${toDotPath(issue2.path)}`);
     return lines.join(`
@@ -2124,9 +2124,9 @@
     return new RegExp(`^${timeSource(args)}$`);
   }
   function datetime(args) {
-    let time3 = timeSource({ precision: args.precision }), opts = ["Z"];
+    let time4 = timeSource({ precision: args.precision }), opts = ["Z"];
     args.local && opts.push(""), args.offset && opts.push("([+-](?:[01]\\d|2[0-3]):[0-5]\\d)");
-    let timeRegex = `${time3}(?:${opts.join("|")})`;
+    let timeRegex = `${time4}(?:${opts.join("|")})`;
     return new RegExp(`^${dateSource}T(?:${timeRegex})$`);
   }
   var string = (params) => {
@@ -3795,801 +3795,14 @@
     }
   }
 
-  // node_modules/zod/v4/locales/index.js
+  // english:/work/main/sdk/functions/node_modules/zod/v4/locales/index.js
   var locales_exports = {};
   __export(locales_exports, {
-    ar: () => ar_default,
-    az: () => az_default,
-    be: () => be_default,
-    bg: () => bg_default,
-    ca: () => ca_default,
-    cs: () => cs_default,
-    da: () => da_default,
-    de: () => de_default,
-    en: () => en_default,
-    eo: () => eo_default,
-    es: () => es_default,
-    fa: () => fa_default,
-    fi: () => fi_default,
-    fr: () => fr_default,
-    frCA: () => fr_CA_default,
-    he: () => he_default,
-    hu: () => hu_default,
-    hy: () => hy_default,
-    id: () => id_default,
-    is: () => is_default,
-    it: () => it_default,
-    ja: () => ja_default,
-    ka: () => ka_default,
-    kh: () => kh_default,
-    km: () => km_default,
-    ko: () => ko_default,
-    lt: () => lt_default,
-    mk: () => mk_default,
-    ms: () => ms_default,
-    nl: () => nl_default,
-    no: () => no_default,
-    ota: () => ota_default,
-    pl: () => pl_default,
-    ps: () => ps_default,
-    pt: () => pt_default,
-    ru: () => ru_default,
-    sl: () => sl_default,
-    sv: () => sv_default,
-    ta: () => ta_default,
-    th: () => th_default,
-    tr: () => tr_default,
-    ua: () => ua_default,
-    uk: () => uk_default,
-    ur: () => ur_default,
-    uz: () => uz_default,
-    vi: () => vi_default,
-    yo: () => yo_default,
-    zhCN: () => zh_CN_default,
-    zhTW: () => zh_TW_default
+    en: () => en_default
   });
 
-  // node_modules/zod/v4/locales/ar.js
-  var error = () => {
-    let Sizable = {
-      string: { unit: "حرف", verb: "أن يحوي" },
-      file: { unit: "بايت", verb: "أن يحوي" },
-      array: { unit: "عنصر", verb: "أن يحوي" },
-      set: { unit: "عنصر", verb: "أن يحوي" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "مدخل",
-      email: "بريد إلكتروني",
-      url: "رابط",
-      emoji: "إيموجي",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "تاريخ ووقت بمعيار ISO",
-      date: "تاريخ بمعيار ISO",
-      time: "وقت بمعيار ISO",
-      duration: "مدة بمعيار ISO",
-      ipv4: "عنوان IPv4",
-      ipv6: "عنوان IPv6",
-      cidrv4: "مدى عناوين بصيغة IPv4",
-      cidrv6: "مدى عناوين بصيغة IPv6",
-      base64: "نَص بترميز base64-encoded",
-      base64url: "نَص بترميز base64url-encoded",
-      json_string: "نَص على هيئة JSON",
-      e164: "رقم هاتف بمعيار E.164",
-      jwt: "JWT",
-      template_literal: "مدخل"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `مدخلات غير مقبولة: يفترض إدخال instanceof ${issue2.expected}، ولكن تم إدخال ${received}` : `مدخلات غير مقبولة: يفترض إدخال ${expected}، ولكن تم إدخال ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `مدخلات غير مقبولة: يفترض إدخال ${stringifyPrimitive(issue2.values[0])}` : `اختيار غير مقبول: يتوقع انتقاء أحد هذه الخيارات: ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? ` أكبر من اللازم: يفترض أن تكون ${issue2.origin ?? "القيمة"} ${adj} ${issue2.maximum.toString()} ${sizing.unit ?? "عنصر"}` : `أكبر من اللازم: يفترض أن تكون ${issue2.origin ?? "القيمة"} ${adj} ${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `أصغر من اللازم: يفترض لـ ${issue2.origin} أن يكون ${adj} ${issue2.minimum.toString()} ${sizing.unit}` : `أصغر من اللازم: يفترض لـ ${issue2.origin} أن يكون ${adj} ${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `نَص غير مقبول: يجب أن يبدأ بـ "${issue2.prefix}"` : _issue.format === "ends_with" ? `نَص غير مقبول: يجب أن ينتهي بـ "${_issue.suffix}"` : _issue.format === "includes" ? `نَص غير مقبول: يجب أن يتضمَّن "${_issue.includes}"` : _issue.format === "regex" ? `نَص غير مقبول: يجب أن يطابق النمط ${_issue.pattern}` : `${FormatDictionary[_issue.format] ?? issue2.format} غير مقبول`;
-        }
-        case "not_multiple_of":
-          return `رقم غير مقبول: يجب أن يكون من مضاعفات ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `معرف${issue2.keys.length > 1 ? "ات" : ""} غريب${issue2.keys.length > 1 ? "ة" : ""}: ${joinValues(issue2.keys, "، ")}`;
-        case "invalid_key":
-          return `معرف غير مقبول في ${issue2.origin}`;
-        case "invalid_union":
-          return "مدخل غير مقبول";
-        case "invalid_element":
-          return `مدخل غير مقبول في ${issue2.origin}`;
-        default:
-          return "مدخل غير مقبول";
-      }
-    };
-  };
-  function ar_default() {
-    return {
-      localeError: error()
-    };
-  }
-
-  // node_modules/zod/v4/locales/az.js
-  var error2 = () => {
-    let Sizable = {
-      string: { unit: "simvol", verb: "olmalıdır" },
-      file: { unit: "bayt", verb: "olmalıdır" },
-      array: { unit: "element", verb: "olmalıdır" },
-      set: { unit: "element", verb: "olmalıdır" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "input",
-      email: "email address",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO datetime",
-      date: "ISO date",
-      time: "ISO time",
-      duration: "ISO duration",
-      ipv4: "IPv4 address",
-      ipv6: "IPv6 address",
-      cidrv4: "IPv4 range",
-      cidrv6: "IPv6 range",
-      base64: "base64-encoded string",
-      base64url: "base64url-encoded string",
-      json_string: "JSON string",
-      e164: "E.164 number",
-      jwt: "JWT",
-      template_literal: "input"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Yanlış dəyər: gözlənilən instanceof ${issue2.expected}, daxil olan ${received}` : `Yanlış dəyər: gözlənilən ${expected}, daxil olan ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Yanlış dəyər: gözlənilən ${stringifyPrimitive(issue2.values[0])}` : `Yanlış seçim: aşağıdakılardan biri olmalıdır: ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Çox böyük: gözlənilən ${issue2.origin ?? "dəyər"} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "element"}` : `Çox böyük: gözlənilən ${issue2.origin ?? "dəyər"} ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Çox kiçik: gözlənilən ${issue2.origin} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Çox kiçik: gözlənilən ${issue2.origin} ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Yanlış mətn: "${_issue.prefix}" ilə başlamalıdır` : _issue.format === "ends_with" ? `Yanlış mətn: "${_issue.suffix}" ilə bitməlidir` : _issue.format === "includes" ? `Yanlış mətn: "${_issue.includes}" daxil olmalıdır` : _issue.format === "regex" ? `Yanlış mətn: ${_issue.pattern} şablonuna uyğun olmalıdır` : `Yanlış ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Yanlış ədəd: ${issue2.divisor} ilə bölünə bilən olmalıdır`;
-        case "unrecognized_keys":
-          return `Tanınmayan açar${issue2.keys.length > 1 ? "lar" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `${issue2.origin} daxilində yanlış açar`;
-        case "invalid_union":
-          return "Yanlış dəyər";
-        case "invalid_element":
-          return `${issue2.origin} daxilində yanlış dəyər`;
-        default:
-          return "Yanlış dəyər";
-      }
-    };
-  };
-  function az_default() {
-    return {
-      localeError: error2()
-    };
-  }
-
-  // node_modules/zod/v4/locales/be.js
-  function getBelarusianPlural(count, one, few, many) {
-    let absCount = Math.abs(count), lastDigit = absCount % 10, lastTwoDigits = absCount % 100;
-    return lastTwoDigits >= 11 && lastTwoDigits <= 19 ? many : lastDigit === 1 ? one : lastDigit >= 2 && lastDigit <= 4 ? few : many;
-  }
-  var error3 = () => {
-    let Sizable = {
-      string: {
-        unit: {
-          one: "сімвал",
-          few: "сімвалы",
-          many: "сімвалаў"
-        },
-        verb: "мець"
-      },
-      array: {
-        unit: {
-          one: "элемент",
-          few: "элементы",
-          many: "элементаў"
-        },
-        verb: "мець"
-      },
-      set: {
-        unit: {
-          one: "элемент",
-          few: "элементы",
-          many: "элементаў"
-        },
-        verb: "мець"
-      },
-      file: {
-        unit: {
-          one: "байт",
-          few: "байты",
-          many: "байтаў"
-        },
-        verb: "мець"
-      }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "увод",
-      email: "email адрас",
-      url: "URL",
-      emoji: "эмодзі",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO дата і час",
-      date: "ISO дата",
-      time: "ISO час",
-      duration: "ISO працягласць",
-      ipv4: "IPv4 адрас",
-      ipv6: "IPv6 адрас",
-      cidrv4: "IPv4 дыяпазон",
-      cidrv6: "IPv6 дыяпазон",
-      base64: "радок у фармаце base64",
-      base64url: "радок у фармаце base64url",
-      json_string: "JSON радок",
-      e164: "нумар E.164",
-      jwt: "JWT",
-      template_literal: "увод"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "лік",
-      array: "масіў"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Няправільны ўвод: чакаўся instanceof ${issue2.expected}, атрымана ${received}` : `Няправільны ўвод: чакаўся ${expected}, атрымана ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Няправільны ўвод: чакалася ${stringifyPrimitive(issue2.values[0])}` : `Няправільны варыянт: чакаўся адзін з ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          if (sizing) {
-            let maxValue = Number(issue2.maximum), unit = getBelarusianPlural(maxValue, sizing.unit.one, sizing.unit.few, sizing.unit.many);
-            return `Занадта вялікі: чакалася, што ${issue2.origin ?? "значэнне"} павінна ${sizing.verb} ${adj}${issue2.maximum.toString()} ${unit}`;
-          }
-          return `Занадта вялікі: чакалася, што ${issue2.origin ?? "значэнне"} павінна быць ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          if (sizing) {
-            let minValue = Number(issue2.minimum), unit = getBelarusianPlural(minValue, sizing.unit.one, sizing.unit.few, sizing.unit.many);
-            return `Занадта малы: чакалася, што ${issue2.origin} павінна ${sizing.verb} ${adj}${issue2.minimum.toString()} ${unit}`;
-          }
-          return `Занадта малы: чакалася, што ${issue2.origin} павінна быць ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Няправільны радок: павінен пачынацца з "${_issue.prefix}"` : _issue.format === "ends_with" ? `Няправільны радок: павінен заканчвацца на "${_issue.suffix}"` : _issue.format === "includes" ? `Няправільны радок: павінен змяшчаць "${_issue.includes}"` : _issue.format === "regex" ? `Няправільны радок: павінен адпавядаць шаблону ${_issue.pattern}` : `Няправільны ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Няправільны лік: павінен быць кратным ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Нераспазнаны ${issue2.keys.length > 1 ? "ключы" : "ключ"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Няправільны ключ у ${issue2.origin}`;
-        case "invalid_union":
-          return "Няправільны ўвод";
-        case "invalid_element":
-          return `Няправільнае значэнне ў ${issue2.origin}`;
-        default:
-          return "Няправільны ўвод";
-      }
-    };
-  };
-  function be_default() {
-    return {
-      localeError: error3()
-    };
-  }
-
-  // node_modules/zod/v4/locales/bg.js
-  var error4 = () => {
-    let Sizable = {
-      string: { unit: "символа", verb: "да съдържа" },
-      file: { unit: "байта", verb: "да съдържа" },
-      array: { unit: "елемента", verb: "да съдържа" },
-      set: { unit: "елемента", verb: "да съдържа" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "вход",
-      email: "имейл адрес",
-      url: "URL",
-      emoji: "емоджи",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO време",
-      date: "ISO дата",
-      time: "ISO време",
-      duration: "ISO продължителност",
-      ipv4: "IPv4 адрес",
-      ipv6: "IPv6 адрес",
-      cidrv4: "IPv4 диапазон",
-      cidrv6: "IPv6 диапазон",
-      base64: "base64-кодиран низ",
-      base64url: "base64url-кодиран низ",
-      json_string: "JSON низ",
-      e164: "E.164 номер",
-      jwt: "JWT",
-      template_literal: "вход"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "число",
-      array: "масив"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Невалиден вход: очакван instanceof ${issue2.expected}, получен ${received}` : `Невалиден вход: очакван ${expected}, получен ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Невалиден вход: очакван ${stringifyPrimitive(issue2.values[0])}` : `Невалидна опция: очаквано едно от ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Твърде голямо: очаква се ${issue2.origin ?? "стойност"} да съдържа ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "елемента"}` : `Твърде голямо: очаква се ${issue2.origin ?? "стойност"} да бъде ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Твърде малко: очаква се ${issue2.origin} да съдържа ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Твърде малко: очаква се ${issue2.origin} да бъде ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          if (_issue.format === "starts_with")
-            return `Невалиден низ: трябва да започва с "${_issue.prefix}"`;
-          if (_issue.format === "ends_with")
-            return `Невалиден низ: трябва да завършва с "${_issue.suffix}"`;
-          if (_issue.format === "includes")
-            return `Невалиден низ: трябва да включва "${_issue.includes}"`;
-          if (_issue.format === "regex")
-            return `Невалиден низ: трябва да съвпада с ${_issue.pattern}`;
-          let invalid_adj = "Невалиден";
-          return _issue.format === "emoji" && (invalid_adj = "Невалидно"), _issue.format === "datetime" && (invalid_adj = "Невалидно"), _issue.format === "date" && (invalid_adj = "Невалидна"), _issue.format === "time" && (invalid_adj = "Невалидно"), _issue.format === "duration" && (invalid_adj = "Невалидна"), `${invalid_adj} ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Невалидно число: трябва да бъде кратно на ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Неразпознат${issue2.keys.length > 1 ? "и" : ""} ключ${issue2.keys.length > 1 ? "ове" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Невалиден ключ в ${issue2.origin}`;
-        case "invalid_union":
-          return "Невалиден вход";
-        case "invalid_element":
-          return `Невалидна стойност в ${issue2.origin}`;
-        default:
-          return "Невалиден вход";
-      }
-    };
-  };
-  function bg_default() {
-    return {
-      localeError: error4()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ca.js
-  var error5 = () => {
-    let Sizable = {
-      string: { unit: "caràcters", verb: "contenir" },
-      file: { unit: "bytes", verb: "contenir" },
-      array: { unit: "elements", verb: "contenir" },
-      set: { unit: "elements", verb: "contenir" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "entrada",
-      email: "adreça electrònica",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "data i hora ISO",
-      date: "data ISO",
-      time: "hora ISO",
-      duration: "durada ISO",
-      ipv4: "adreça IPv4",
-      ipv6: "adreça IPv6",
-      cidrv4: "rang IPv4",
-      cidrv6: "rang IPv6",
-      base64: "cadena codificada en base64",
-      base64url: "cadena codificada en base64url",
-      json_string: "cadena JSON",
-      e164: "número E.164",
-      jwt: "JWT",
-      template_literal: "entrada"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Tipus invàlid: s'esperava instanceof ${issue2.expected}, s'ha rebut ${received}` : `Tipus invàlid: s'esperava ${expected}, s'ha rebut ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Valor invàlid: s'esperava ${stringifyPrimitive(issue2.values[0])}` : `Opció invàlida: s'esperava una de ${joinValues(issue2.values, " o ")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "com a màxim" : "menys de", sizing = getSizing(issue2.origin);
-          return sizing ? `Massa gran: s'esperava que ${issue2.origin ?? "el valor"} contingués ${adj} ${issue2.maximum.toString()} ${sizing.unit ?? "elements"}` : `Massa gran: s'esperava que ${issue2.origin ?? "el valor"} fos ${adj} ${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? "com a mínim" : "més de", sizing = getSizing(issue2.origin);
-          return sizing ? `Massa petit: s'esperava que ${issue2.origin} contingués ${adj} ${issue2.minimum.toString()} ${sizing.unit}` : `Massa petit: s'esperava que ${issue2.origin} fos ${adj} ${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Format invàlid: ha de començar amb "${_issue.prefix}"` : _issue.format === "ends_with" ? `Format invàlid: ha d'acabar amb "${_issue.suffix}"` : _issue.format === "includes" ? `Format invàlid: ha d'incloure "${_issue.includes}"` : _issue.format === "regex" ? `Format invàlid: ha de coincidir amb el patró ${_issue.pattern}` : `Format invàlid per a ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Número invàlid: ha de ser múltiple de ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Clau${issue2.keys.length > 1 ? "s" : ""} no reconeguda${issue2.keys.length > 1 ? "s" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Clau invàlida a ${issue2.origin}`;
-        case "invalid_union":
-          return "Entrada invàlida";
-        // Could also be "Tipus d'unió invàlid" but "Entrada invàlida" is more general
-        case "invalid_element":
-          return `Element invàlid a ${issue2.origin}`;
-        default:
-          return "Entrada invàlida";
-      }
-    };
-  };
-  function ca_default() {
-    return {
-      localeError: error5()
-    };
-  }
-
-  // node_modules/zod/v4/locales/cs.js
-  var error6 = () => {
-    let Sizable = {
-      string: { unit: "znaků", verb: "mít" },
-      file: { unit: "bajtů", verb: "mít" },
-      array: { unit: "prvků", verb: "mít" },
-      set: { unit: "prvků", verb: "mít" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "regulární výraz",
-      email: "e-mailová adresa",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "datum a čas ve formátu ISO",
-      date: "datum ve formátu ISO",
-      time: "čas ve formátu ISO",
-      duration: "doba trvání ISO",
-      ipv4: "IPv4 adresa",
-      ipv6: "IPv6 adresa",
-      cidrv4: "rozsah IPv4",
-      cidrv6: "rozsah IPv6",
-      base64: "řetězec zakódovaný ve formátu base64",
-      base64url: "řetězec zakódovaný ve formátu base64url",
-      json_string: "řetězec ve formátu JSON",
-      e164: "číslo E.164",
-      jwt: "JWT",
-      template_literal: "vstup"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "číslo",
-      string: "řetězec",
-      function: "funkce",
-      array: "pole"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Neplatný vstup: očekáváno instanceof ${issue2.expected}, obdrženo ${received}` : `Neplatný vstup: očekáváno ${expected}, obdrženo ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Neplatný vstup: očekáváno ${stringifyPrimitive(issue2.values[0])}` : `Neplatná možnost: očekávána jedna z hodnot ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Hodnota je příliš velká: ${issue2.origin ?? "hodnota"} musí mít ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "prvků"}` : `Hodnota je příliš velká: ${issue2.origin ?? "hodnota"} musí být ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Hodnota je příliš malá: ${issue2.origin ?? "hodnota"} musí mít ${adj}${issue2.minimum.toString()} ${sizing.unit ?? "prvků"}` : `Hodnota je příliš malá: ${issue2.origin ?? "hodnota"} musí být ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Neplatný řetězec: musí začínat na "${_issue.prefix}"` : _issue.format === "ends_with" ? `Neplatný řetězec: musí končit na "${_issue.suffix}"` : _issue.format === "includes" ? `Neplatný řetězec: musí obsahovat "${_issue.includes}"` : _issue.format === "regex" ? `Neplatný řetězec: musí odpovídat vzoru ${_issue.pattern}` : `Neplatný formát ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Neplatné číslo: musí být násobkem ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Neznámé klíče: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Neplatný klíč v ${issue2.origin}`;
-        case "invalid_union":
-          return "Neplatný vstup";
-        case "invalid_element":
-          return `Neplatná hodnota v ${issue2.origin}`;
-        default:
-          return "Neplatný vstup";
-      }
-    };
-  };
-  function cs_default() {
-    return {
-      localeError: error6()
-    };
-  }
-
-  // node_modules/zod/v4/locales/da.js
-  var error7 = () => {
-    let Sizable = {
-      string: { unit: "tegn", verb: "havde" },
-      file: { unit: "bytes", verb: "havde" },
-      array: { unit: "elementer", verb: "indeholdt" },
-      set: { unit: "elementer", verb: "indeholdt" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "input",
-      email: "e-mailadresse",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO dato- og klokkeslæt",
-      date: "ISO-dato",
-      time: "ISO-klokkeslæt",
-      duration: "ISO-varighed",
-      ipv4: "IPv4-område",
-      ipv6: "IPv6-område",
-      cidrv4: "IPv4-spektrum",
-      cidrv6: "IPv6-spektrum",
-      base64: "base64-kodet streng",
-      base64url: "base64url-kodet streng",
-      json_string: "JSON-streng",
-      e164: "E.164-nummer",
-      jwt: "JWT",
-      template_literal: "input"
-    }, TypeDictionary = {
-      nan: "NaN",
-      string: "streng",
-      number: "tal",
-      boolean: "boolean",
-      array: "liste",
-      object: "objekt",
-      set: "sæt",
-      file: "fil"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Ugyldigt input: forventede instanceof ${issue2.expected}, fik ${received}` : `Ugyldigt input: forventede ${expected}, fik ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Ugyldig værdi: forventede ${stringifyPrimitive(issue2.values[0])}` : `Ugyldigt valg: forventede en af følgende ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `For stor: forventede ${origin2 ?? "value"} ${sizing.verb} ${adj} ${issue2.maximum.toString()} ${sizing.unit ?? "elementer"}` : `For stor: forventede ${origin2 ?? "value"} havde ${adj} ${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `For lille: forventede ${origin2} ${sizing.verb} ${adj} ${issue2.minimum.toString()} ${sizing.unit}` : `For lille: forventede ${origin2} havde ${adj} ${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Ugyldig streng: skal starte med "${_issue.prefix}"` : _issue.format === "ends_with" ? `Ugyldig streng: skal ende med "${_issue.suffix}"` : _issue.format === "includes" ? `Ugyldig streng: skal indeholde "${_issue.includes}"` : _issue.format === "regex" ? `Ugyldig streng: skal matche mønsteret ${_issue.pattern}` : `Ugyldig ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Ugyldigt tal: skal være deleligt med ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `${issue2.keys.length > 1 ? "Ukendte nøgler" : "Ukendt nøgle"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Ugyldig nøgle i ${issue2.origin}`;
-        case "invalid_union":
-          return "Ugyldigt input: matcher ingen af de tilladte typer";
-        case "invalid_element":
-          return `Ugyldig værdi i ${issue2.origin}`;
-        default:
-          return "Ugyldigt input";
-      }
-    };
-  };
-  function da_default() {
-    return {
-      localeError: error7()
-    };
-  }
-
-  // node_modules/zod/v4/locales/de.js
-  var error8 = () => {
-    let Sizable = {
-      string: { unit: "Zeichen", verb: "zu haben" },
-      file: { unit: "Bytes", verb: "zu haben" },
-      array: { unit: "Elemente", verb: "zu haben" },
-      set: { unit: "Elemente", verb: "zu haben" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "Eingabe",
-      email: "E-Mail-Adresse",
-      url: "URL",
-      emoji: "Emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO-Datum und -Uhrzeit",
-      date: "ISO-Datum",
-      time: "ISO-Uhrzeit",
-      duration: "ISO-Dauer",
-      ipv4: "IPv4-Adresse",
-      ipv6: "IPv6-Adresse",
-      cidrv4: "IPv4-Bereich",
-      cidrv6: "IPv6-Bereich",
-      base64: "Base64-codierter String",
-      base64url: "Base64-URL-codierter String",
-      json_string: "JSON-String",
-      e164: "E.164-Nummer",
-      jwt: "JWT",
-      template_literal: "Eingabe"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "Zahl",
-      array: "Array"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Ungültige Eingabe: erwartet instanceof ${issue2.expected}, erhalten ${received}` : `Ungültige Eingabe: erwartet ${expected}, erhalten ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Ungültige Eingabe: erwartet ${stringifyPrimitive(issue2.values[0])}` : `Ungültige Option: erwartet eine von ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Zu groß: erwartet, dass ${issue2.origin ?? "Wert"} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "Elemente"} hat` : `Zu groß: erwartet, dass ${issue2.origin ?? "Wert"} ${adj}${issue2.maximum.toString()} ist`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Zu klein: erwartet, dass ${issue2.origin} ${adj}${issue2.minimum.toString()} ${sizing.unit} hat` : `Zu klein: erwartet, dass ${issue2.origin} ${adj}${issue2.minimum.toString()} ist`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Ungültiger String: muss mit "${_issue.prefix}" beginnen` : _issue.format === "ends_with" ? `Ungültiger String: muss mit "${_issue.suffix}" enden` : _issue.format === "includes" ? `Ungültiger String: muss "${_issue.includes}" enthalten` : _issue.format === "regex" ? `Ungültiger String: muss dem Muster ${_issue.pattern} entsprechen` : `Ungültig: ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Ungültige Zahl: muss ein Vielfaches von ${issue2.divisor} sein`;
-        case "unrecognized_keys":
-          return `${issue2.keys.length > 1 ? "Unbekannte Schlüssel" : "Unbekannter Schlüssel"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Ungültiger Schlüssel in ${issue2.origin}`;
-        case "invalid_union":
-          return "Ungültige Eingabe";
-        case "invalid_element":
-          return `Ungültiger Wert in ${issue2.origin}`;
-        default:
-          return "Ungültige Eingabe";
-      }
-    };
-  };
-  function de_default() {
-    return {
-      localeError: error8()
-    };
-  }
-
   // node_modules/zod/v4/locales/en.js
-  var error9 = () => {
+  var error = () => {
     let Sizable = {
       string: { unit: "characters", verb: "to have" },
       file: { unit: "bytes", verb: "to have" },
@@ -4672,3541 +3885,7 @@
   };
   function en_default() {
     return {
-      localeError: error9()
-    };
-  }
-
-  // node_modules/zod/v4/locales/eo.js
-  var error10 = () => {
-    let Sizable = {
-      string: { unit: "karaktrojn", verb: "havi" },
-      file: { unit: "bajtojn", verb: "havi" },
-      array: { unit: "elementojn", verb: "havi" },
-      set: { unit: "elementojn", verb: "havi" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "enigo",
-      email: "retadreso",
-      url: "URL",
-      emoji: "emoĝio",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO-datotempo",
-      date: "ISO-dato",
-      time: "ISO-tempo",
-      duration: "ISO-daŭro",
-      ipv4: "IPv4-adreso",
-      ipv6: "IPv6-adreso",
-      cidrv4: "IPv4-rango",
-      cidrv6: "IPv6-rango",
-      base64: "64-ume kodita karaktraro",
-      base64url: "URL-64-ume kodita karaktraro",
-      json_string: "JSON-karaktraro",
-      e164: "E.164-nombro",
-      jwt: "JWT",
-      template_literal: "enigo"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "nombro",
-      array: "tabelo",
-      null: "senvalora"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Nevalida enigo: atendiĝis instanceof ${issue2.expected}, riceviĝis ${received}` : `Nevalida enigo: atendiĝis ${expected}, riceviĝis ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Nevalida enigo: atendiĝis ${stringifyPrimitive(issue2.values[0])}` : `Nevalida opcio: atendiĝis unu el ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Tro granda: atendiĝis ke ${issue2.origin ?? "valoro"} havu ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elementojn"}` : `Tro granda: atendiĝis ke ${issue2.origin ?? "valoro"} havu ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Tro malgranda: atendiĝis ke ${issue2.origin} havu ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Tro malgranda: atendiĝis ke ${issue2.origin} estu ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Nevalida karaktraro: devas komenciĝi per "${_issue.prefix}"` : _issue.format === "ends_with" ? `Nevalida karaktraro: devas finiĝi per "${_issue.suffix}"` : _issue.format === "includes" ? `Nevalida karaktraro: devas inkluzivi "${_issue.includes}"` : _issue.format === "regex" ? `Nevalida karaktraro: devas kongrui kun la modelo ${_issue.pattern}` : `Nevalida ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Nevalida nombro: devas esti oblo de ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Nekonata${issue2.keys.length > 1 ? "j" : ""} ŝlosilo${issue2.keys.length > 1 ? "j" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Nevalida ŝlosilo en ${issue2.origin}`;
-        case "invalid_union":
-          return "Nevalida enigo";
-        case "invalid_element":
-          return `Nevalida valoro en ${issue2.origin}`;
-        default:
-          return "Nevalida enigo";
-      }
-    };
-  };
-  function eo_default() {
-    return {
-      localeError: error10()
-    };
-  }
-
-  // node_modules/zod/v4/locales/es.js
-  var error11 = () => {
-    let Sizable = {
-      string: { unit: "caracteres", verb: "tener" },
-      file: { unit: "bytes", verb: "tener" },
-      array: { unit: "elementos", verb: "tener" },
-      set: { unit: "elementos", verb: "tener" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "entrada",
-      email: "dirección de correo electrónico",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "fecha y hora ISO",
-      date: "fecha ISO",
-      time: "hora ISO",
-      duration: "duración ISO",
-      ipv4: "dirección IPv4",
-      ipv6: "dirección IPv6",
-      cidrv4: "rango IPv4",
-      cidrv6: "rango IPv6",
-      base64: "cadena codificada en base64",
-      base64url: "URL codificada en base64",
-      json_string: "cadena JSON",
-      e164: "número E.164",
-      jwt: "JWT",
-      template_literal: "entrada"
-    }, TypeDictionary = {
-      nan: "NaN",
-      string: "texto",
-      number: "número",
-      boolean: "booleano",
-      array: "arreglo",
-      object: "objeto",
-      set: "conjunto",
-      file: "archivo",
-      date: "fecha",
-      bigint: "número grande",
-      symbol: "símbolo",
-      undefined: "indefinido",
-      null: "nulo",
-      function: "función",
-      map: "mapa",
-      record: "registro",
-      tuple: "tupla",
-      enum: "enumeración",
-      union: "unión",
-      literal: "literal",
-      promise: "promesa",
-      void: "vacío",
-      never: "nunca",
-      unknown: "desconocido",
-      any: "cualquiera"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Entrada inválida: se esperaba instanceof ${issue2.expected}, recibido ${received}` : `Entrada inválida: se esperaba ${expected}, recibido ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Entrada inválida: se esperaba ${stringifyPrimitive(issue2.values[0])}` : `Opción inválida: se esperaba una de ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `Demasiado grande: se esperaba que ${origin2 ?? "valor"} tuviera ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elementos"}` : `Demasiado grande: se esperaba que ${origin2 ?? "valor"} fuera ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin), origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return sizing ? `Demasiado pequeño: se esperaba que ${origin2} tuviera ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Demasiado pequeño: se esperaba que ${origin2} fuera ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Cadena inválida: debe comenzar con "${_issue.prefix}"` : _issue.format === "ends_with" ? `Cadena inválida: debe terminar en "${_issue.suffix}"` : _issue.format === "includes" ? `Cadena inválida: debe incluir "${_issue.includes}"` : _issue.format === "regex" ? `Cadena inválida: debe coincidir con el patrón ${_issue.pattern}` : `Inválido ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Número inválido: debe ser múltiplo de ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Llave${issue2.keys.length > 1 ? "s" : ""} desconocida${issue2.keys.length > 1 ? "s" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Llave inválida en ${TypeDictionary[issue2.origin] ?? issue2.origin}`;
-        case "invalid_union":
-          return "Entrada inválida";
-        case "invalid_element":
-          return `Valor inválido en ${TypeDictionary[issue2.origin] ?? issue2.origin}`;
-        default:
-          return "Entrada inválida";
-      }
-    };
-  };
-  function es_default() {
-    return {
-      localeError: error11()
-    };
-  }
-
-  // node_modules/zod/v4/locales/fa.js
-  var error12 = () => {
-    let Sizable = {
-      string: { unit: "کاراکتر", verb: "داشته باشد" },
-      file: { unit: "بایت", verb: "داشته باشد" },
-      array: { unit: "آیتم", verb: "داشته باشد" },
-      set: { unit: "آیتم", verb: "داشته باشد" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "ورودی",
-      email: "آدرس ایمیل",
-      url: "URL",
-      emoji: "ایموجی",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "تاریخ و زمان ایزو",
-      date: "تاریخ ایزو",
-      time: "زمان ایزو",
-      duration: "مدت زمان ایزو",
-      ipv4: "IPv4 آدرس",
-      ipv6: "IPv6 آدرس",
-      cidrv4: "IPv4 دامنه",
-      cidrv6: "IPv6 دامنه",
-      base64: "base64-encoded رشته",
-      base64url: "base64url-encoded رشته",
-      json_string: "JSON رشته",
-      e164: "E.164 عدد",
-      jwt: "JWT",
-      template_literal: "ورودی"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "عدد",
-      array: "آرایه"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `ورودی نامعتبر: می‌بایست instanceof ${issue2.expected} می‌بود، ${received} دریافت شد` : `ورودی نامعتبر: می‌بایست ${expected} می‌بود، ${received} دریافت شد`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `ورودی نامعتبر: می‌بایست ${stringifyPrimitive(issue2.values[0])} می‌بود` : `گزینه نامعتبر: می‌بایست یکی از ${joinValues(issue2.values, "|")} می‌بود`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `خیلی بزرگ: ${issue2.origin ?? "مقدار"} باید ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "عنصر"} باشد` : `خیلی بزرگ: ${issue2.origin ?? "مقدار"} باید ${adj}${issue2.maximum.toString()} باشد`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `خیلی کوچک: ${issue2.origin} باید ${adj}${issue2.minimum.toString()} ${sizing.unit} باشد` : `خیلی کوچک: ${issue2.origin} باید ${adj}${issue2.minimum.toString()} باشد`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `رشته نامعتبر: باید با "${_issue.prefix}" شروع شود` : _issue.format === "ends_with" ? `رشته نامعتبر: باید با "${_issue.suffix}" تمام شود` : _issue.format === "includes" ? `رشته نامعتبر: باید شامل "${_issue.includes}" باشد` : _issue.format === "regex" ? `رشته نامعتبر: باید با الگوی ${_issue.pattern} مطابقت داشته باشد` : `${FormatDictionary[_issue.format] ?? issue2.format} نامعتبر`;
-        }
-        case "not_multiple_of":
-          return `عدد نامعتبر: باید مضرب ${issue2.divisor} باشد`;
-        case "unrecognized_keys":
-          return `کلید${issue2.keys.length > 1 ? "های" : ""} ناشناس: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `کلید ناشناس در ${issue2.origin}`;
-        case "invalid_union":
-          return "ورودی نامعتبر";
-        case "invalid_element":
-          return `مقدار نامعتبر در ${issue2.origin}`;
-        default:
-          return "ورودی نامعتبر";
-      }
-    };
-  };
-  function fa_default() {
-    return {
-      localeError: error12()
-    };
-  }
-
-  // node_modules/zod/v4/locales/fi.js
-  var error13 = () => {
-    let Sizable = {
-      string: { unit: "merkkiä", subject: "merkkijonon" },
-      file: { unit: "tavua", subject: "tiedoston" },
-      array: { unit: "alkiota", subject: "listan" },
-      set: { unit: "alkiota", subject: "joukon" },
-      number: { unit: "", subject: "luvun" },
-      bigint: { unit: "", subject: "suuren kokonaisluvun" },
-      int: { unit: "", subject: "kokonaisluvun" },
-      date: { unit: "", subject: "päivämäärän" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "säännöllinen lauseke",
-      email: "sähköpostiosoite",
-      url: "URL-osoite",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO-aikaleima",
-      date: "ISO-päivämäärä",
-      time: "ISO-aika",
-      duration: "ISO-kesto",
-      ipv4: "IPv4-osoite",
-      ipv6: "IPv6-osoite",
-      cidrv4: "IPv4-alue",
-      cidrv6: "IPv6-alue",
-      base64: "base64-koodattu merkkijono",
-      base64url: "base64url-koodattu merkkijono",
-      json_string: "JSON-merkkijono",
-      e164: "E.164-luku",
-      jwt: "JWT",
-      template_literal: "templaattimerkkijono"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Virheellinen tyyppi: odotettiin instanceof ${issue2.expected}, oli ${received}` : `Virheellinen tyyppi: odotettiin ${expected}, oli ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Virheellinen syöte: täytyy olla ${stringifyPrimitive(issue2.values[0])}` : `Virheellinen valinta: täytyy olla yksi seuraavista: ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Liian suuri: ${sizing.subject} täytyy olla ${adj}${issue2.maximum.toString()} ${sizing.unit}`.trim() : `Liian suuri: arvon täytyy olla ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Liian pieni: ${sizing.subject} täytyy olla ${adj}${issue2.minimum.toString()} ${sizing.unit}`.trim() : `Liian pieni: arvon täytyy olla ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Virheellinen syöte: täytyy alkaa "${_issue.prefix}"` : _issue.format === "ends_with" ? `Virheellinen syöte: täytyy loppua "${_issue.suffix}"` : _issue.format === "includes" ? `Virheellinen syöte: täytyy sisältää "${_issue.includes}"` : _issue.format === "regex" ? `Virheellinen syöte: täytyy vastata säännöllistä lauseketta ${_issue.pattern}` : `Virheellinen ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Virheellinen luku: täytyy olla luvun ${issue2.divisor} monikerta`;
-        case "unrecognized_keys":
-          return `${issue2.keys.length > 1 ? "Tuntemattomat avaimet" : "Tuntematon avain"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return "Virheellinen avain tietueessa";
-        case "invalid_union":
-          return "Virheellinen unioni";
-        case "invalid_element":
-          return "Virheellinen arvo joukossa";
-        default:
-          return "Virheellinen syöte";
-      }
-    };
-  };
-  function fi_default() {
-    return {
-      localeError: error13()
-    };
-  }
-
-  // node_modules/zod/v4/locales/fr.js
-  var error14 = () => {
-    let Sizable = {
-      string: { unit: "caractères", verb: "avoir" },
-      file: { unit: "octets", verb: "avoir" },
-      array: { unit: "éléments", verb: "avoir" },
-      set: { unit: "éléments", verb: "avoir" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "entrée",
-      email: "adresse e-mail",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "date et heure ISO",
-      date: "date ISO",
-      time: "heure ISO",
-      duration: "durée ISO",
-      ipv4: "adresse IPv4",
-      ipv6: "adresse IPv6",
-      cidrv4: "plage IPv4",
-      cidrv6: "plage IPv6",
-      base64: "chaîne encodée en base64",
-      base64url: "chaîne encodée en base64url",
-      json_string: "chaîne JSON",
-      e164: "numéro E.164",
-      jwt: "JWT",
-      template_literal: "entrée"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "nombre",
-      array: "tableau"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Entrée invalide : instanceof ${issue2.expected} attendu, ${received} reçu` : `Entrée invalide : ${expected} attendu, ${received} reçu`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Entrée invalide : ${stringifyPrimitive(issue2.values[0])} attendu` : `Option invalide : une valeur parmi ${joinValues(issue2.values, "|")} attendue`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Trop grand : ${issue2.origin ?? "valeur"} doit ${sizing.verb} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "élément(s)"}` : `Trop grand : ${issue2.origin ?? "valeur"} doit être ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Trop petit : ${issue2.origin} doit ${sizing.verb} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Trop petit : ${issue2.origin} doit être ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Chaîne invalide : doit commencer par "${_issue.prefix}"` : _issue.format === "ends_with" ? `Chaîne invalide : doit se terminer par "${_issue.suffix}"` : _issue.format === "includes" ? `Chaîne invalide : doit inclure "${_issue.includes}"` : _issue.format === "regex" ? `Chaîne invalide : doit correspondre au modèle ${_issue.pattern}` : `${FormatDictionary[_issue.format] ?? issue2.format} invalide`;
-        }
-        case "not_multiple_of":
-          return `Nombre invalide : doit être un multiple de ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Clé${issue2.keys.length > 1 ? "s" : ""} non reconnue${issue2.keys.length > 1 ? "s" : ""} : ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Clé invalide dans ${issue2.origin}`;
-        case "invalid_union":
-          return "Entrée invalide";
-        case "invalid_element":
-          return `Valeur invalide dans ${issue2.origin}`;
-        default:
-          return "Entrée invalide";
-      }
-    };
-  };
-  function fr_default() {
-    return {
-      localeError: error14()
-    };
-  }
-
-  // node_modules/zod/v4/locales/fr-CA.js
-  var error15 = () => {
-    let Sizable = {
-      string: { unit: "caractères", verb: "avoir" },
-      file: { unit: "octets", verb: "avoir" },
-      array: { unit: "éléments", verb: "avoir" },
-      set: { unit: "éléments", verb: "avoir" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "entrée",
-      email: "adresse courriel",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "date-heure ISO",
-      date: "date ISO",
-      time: "heure ISO",
-      duration: "durée ISO",
-      ipv4: "adresse IPv4",
-      ipv6: "adresse IPv6",
-      cidrv4: "plage IPv4",
-      cidrv6: "plage IPv6",
-      base64: "chaîne encodée en base64",
-      base64url: "chaîne encodée en base64url",
-      json_string: "chaîne JSON",
-      e164: "numéro E.164",
-      jwt: "JWT",
-      template_literal: "entrée"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Entrée invalide : attendu instanceof ${issue2.expected}, reçu ${received}` : `Entrée invalide : attendu ${expected}, reçu ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Entrée invalide : attendu ${stringifyPrimitive(issue2.values[0])}` : `Option invalide : attendu l'une des valeurs suivantes ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "≤" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Trop grand : attendu que ${issue2.origin ?? "la valeur"} ait ${adj}${issue2.maximum.toString()} ${sizing.unit}` : `Trop grand : attendu que ${issue2.origin ?? "la valeur"} soit ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? "≥" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Trop petit : attendu que ${issue2.origin} ait ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Trop petit : attendu que ${issue2.origin} soit ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Chaîne invalide : doit commencer par "${_issue.prefix}"` : _issue.format === "ends_with" ? `Chaîne invalide : doit se terminer par "${_issue.suffix}"` : _issue.format === "includes" ? `Chaîne invalide : doit inclure "${_issue.includes}"` : _issue.format === "regex" ? `Chaîne invalide : doit correspondre au motif ${_issue.pattern}` : `${FormatDictionary[_issue.format] ?? issue2.format} invalide`;
-        }
-        case "not_multiple_of":
-          return `Nombre invalide : doit être un multiple de ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Clé${issue2.keys.length > 1 ? "s" : ""} non reconnue${issue2.keys.length > 1 ? "s" : ""} : ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Clé invalide dans ${issue2.origin}`;
-        case "invalid_union":
-          return "Entrée invalide";
-        case "invalid_element":
-          return `Valeur invalide dans ${issue2.origin}`;
-        default:
-          return "Entrée invalide";
-      }
-    };
-  };
-  function fr_CA_default() {
-    return {
-      localeError: error15()
-    };
-  }
-
-  // node_modules/zod/v4/locales/he.js
-  var error16 = () => {
-    let TypeNames = {
-      string: { label: "מחרוזת", gender: "f" },
-      number: { label: "מספר", gender: "m" },
-      boolean: { label: "ערך בוליאני", gender: "m" },
-      bigint: { label: "BigInt", gender: "m" },
-      date: { label: "תאריך", gender: "m" },
-      array: { label: "מערך", gender: "m" },
-      object: { label: "אובייקט", gender: "m" },
-      null: { label: "ערך ריק (null)", gender: "m" },
-      undefined: { label: "ערך לא מוגדר (undefined)", gender: "m" },
-      symbol: { label: "סימבול (Symbol)", gender: "m" },
-      function: { label: "פונקציה", gender: "f" },
-      map: { label: "מפה (Map)", gender: "f" },
-      set: { label: "קבוצה (Set)", gender: "f" },
-      file: { label: "קובץ", gender: "m" },
-      promise: { label: "Promise", gender: "m" },
-      NaN: { label: "NaN", gender: "m" },
-      unknown: { label: "ערך לא ידוע", gender: "m" },
-      value: { label: "ערך", gender: "m" }
-    }, Sizable = {
-      string: { unit: "תווים", shortLabel: "קצר", longLabel: "ארוך" },
-      file: { unit: "בייטים", shortLabel: "קטן", longLabel: "גדול" },
-      array: { unit: "פריטים", shortLabel: "קטן", longLabel: "גדול" },
-      set: { unit: "פריטים", shortLabel: "קטן", longLabel: "גדול" },
-      number: { unit: "", shortLabel: "קטן", longLabel: "גדול" }
-      // no unit
-    }, typeEntry = (t) => t ? TypeNames[t] : void 0, typeLabel = (t) => {
-      let e = typeEntry(t);
-      return e ? e.label : t ?? TypeNames.unknown.label;
-    }, withDefinite = (t) => `ה${typeLabel(t)}`, verbFor = (t) => (typeEntry(t)?.gender ?? "m") === "f" ? "צריכה להיות" : "צריך להיות", getSizing = (origin2) => origin2 ? Sizable[origin2] ?? null : null, FormatDictionary = {
-      regex: { label: "קלט", gender: "m" },
-      email: { label: "כתובת אימייל", gender: "f" },
-      url: { label: "כתובת רשת", gender: "f" },
-      emoji: { label: "אימוג'י", gender: "m" },
-      uuid: { label: "UUID", gender: "m" },
-      nanoid: { label: "nanoid", gender: "m" },
-      guid: { label: "GUID", gender: "m" },
-      cuid: { label: "cuid", gender: "m" },
-      cuid2: { label: "cuid2", gender: "m" },
-      ulid: { label: "ULID", gender: "m" },
-      xid: { label: "XID", gender: "m" },
-      ksuid: { label: "KSUID", gender: "m" },
-      datetime: { label: "תאריך וזמן ISO", gender: "m" },
-      date: { label: "תאריך ISO", gender: "m" },
-      time: { label: "זמן ISO", gender: "m" },
-      duration: { label: "משך זמן ISO", gender: "m" },
-      ipv4: { label: "כתובת IPv4", gender: "f" },
-      ipv6: { label: "כתובת IPv6", gender: "f" },
-      cidrv4: { label: "טווח IPv4", gender: "m" },
-      cidrv6: { label: "טווח IPv6", gender: "m" },
-      base64: { label: "מחרוזת בבסיס 64", gender: "f" },
-      base64url: { label: "מחרוזת בבסיס 64 לכתובות רשת", gender: "f" },
-      json_string: { label: "מחרוזת JSON", gender: "f" },
-      e164: { label: "מספר E.164", gender: "m" },
-      jwt: { label: "JWT", gender: "m" },
-      ends_with: { label: "קלט", gender: "m" },
-      includes: { label: "קלט", gender: "m" },
-      lowercase: { label: "קלט", gender: "m" },
-      starts_with: { label: "קלט", gender: "m" },
-      uppercase: { label: "קלט", gender: "m" }
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expectedKey = issue2.expected, expected = TypeDictionary[expectedKey ?? ""] ?? typeLabel(expectedKey), receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? TypeNames[receivedType]?.label ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `קלט לא תקין: צריך להיות instanceof ${issue2.expected}, התקבל ${received}` : `קלט לא תקין: צריך להיות ${expected}, התקבל ${received}`;
-        }
-        case "invalid_value": {
-          if (issue2.values.length === 1)
-            return `ערך לא תקין: הערך חייב להיות ${stringifyPrimitive(issue2.values[0])}`;
-          let stringified = issue2.values.map((v) => stringifyPrimitive(v));
-          if (issue2.values.length === 2)
-            return `ערך לא תקין: האפשרויות המתאימות הן ${stringified[0]} או ${stringified[1]}`;
-          let lastValue = stringified[stringified.length - 1];
-          return `ערך לא תקין: האפשרויות המתאימות הן ${stringified.slice(0, -1).join(", ")} או ${lastValue}`;
-        }
-        case "too_big": {
-          let sizing = getSizing(issue2.origin), subject = withDefinite(issue2.origin ?? "value");
-          if (issue2.origin === "string")
-            return `${sizing?.longLabel ?? "ארוך"} מדי: ${subject} צריכה להכיל ${issue2.maximum.toString()} ${sizing?.unit ?? ""} ${issue2.inclusive ? "או פחות" : "לכל היותר"}`.trim();
-          if (issue2.origin === "number") {
-            let comparison = issue2.inclusive ? `קטן או שווה ל-${issue2.maximum}` : `קטן מ-${issue2.maximum}`;
-            return `גדול מדי: ${subject} צריך להיות ${comparison}`;
-          }
-          if (issue2.origin === "array" || issue2.origin === "set") {
-            let verb = issue2.origin === "set" ? "צריכה" : "צריך", comparison = issue2.inclusive ? `${issue2.maximum} ${sizing?.unit ?? ""} או פחות` : `פחות מ-${issue2.maximum} ${sizing?.unit ?? ""}`;
-            return `גדול מדי: ${subject} ${verb} להכיל ${comparison}`.trim();
-          }
-          let adj = issue2.inclusive ? "<=" : "<", be = verbFor(issue2.origin ?? "value");
-          return sizing?.unit ? `${sizing.longLabel} מדי: ${subject} ${be} ${adj}${issue2.maximum.toString()} ${sizing.unit}` : `${sizing?.longLabel ?? "גדול"} מדי: ${subject} ${be} ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let sizing = getSizing(issue2.origin), subject = withDefinite(issue2.origin ?? "value");
-          if (issue2.origin === "string")
-            return `${sizing?.shortLabel ?? "קצר"} מדי: ${subject} צריכה להכיל ${issue2.minimum.toString()} ${sizing?.unit ?? ""} ${issue2.inclusive ? "או יותר" : "לפחות"}`.trim();
-          if (issue2.origin === "number") {
-            let comparison = issue2.inclusive ? `גדול או שווה ל-${issue2.minimum}` : `גדול מ-${issue2.minimum}`;
-            return `קטן מדי: ${subject} צריך להיות ${comparison}`;
-          }
-          if (issue2.origin === "array" || issue2.origin === "set") {
-            let verb = issue2.origin === "set" ? "צריכה" : "צריך";
-            if (issue2.minimum === 1 && issue2.inclusive) {
-              let singularPhrase = (issue2.origin === "set", "לפחות פריט אחד");
-              return `קטן מדי: ${subject} ${verb} להכיל ${singularPhrase}`;
-            }
-            let comparison = issue2.inclusive ? `${issue2.minimum} ${sizing?.unit ?? ""} או יותר` : `יותר מ-${issue2.minimum} ${sizing?.unit ?? ""}`;
-            return `קטן מדי: ${subject} ${verb} להכיל ${comparison}`.trim();
-          }
-          let adj = issue2.inclusive ? ">=" : ">", be = verbFor(issue2.origin ?? "value");
-          return sizing?.unit ? `${sizing.shortLabel} מדי: ${subject} ${be} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `${sizing?.shortLabel ?? "קטן"} מדי: ${subject} ${be} ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          if (_issue.format === "starts_with")
-            return `המחרוזת חייבת להתחיל ב "${_issue.prefix}"`;
-          if (_issue.format === "ends_with")
-            return `המחרוזת חייבת להסתיים ב "${_issue.suffix}"`;
-          if (_issue.format === "includes")
-            return `המחרוזת חייבת לכלול "${_issue.includes}"`;
-          if (_issue.format === "regex")
-            return `המחרוזת חייבת להתאים לתבנית ${_issue.pattern}`;
-          let nounEntry = FormatDictionary[_issue.format], noun = nounEntry?.label ?? _issue.format, adjective = (nounEntry?.gender ?? "m") === "f" ? "תקינה" : "תקין";
-          return `${noun} לא ${adjective}`;
-        }
-        case "not_multiple_of":
-          return `מספר לא תקין: חייב להיות מכפלה של ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `מפתח${issue2.keys.length > 1 ? "ות" : ""} לא מזוה${issue2.keys.length > 1 ? "ים" : "ה"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return "שדה לא תקין באובייקט";
-        case "invalid_union":
-          return "קלט לא תקין";
-        case "invalid_element":
-          return `ערך לא תקין ב${withDefinite(issue2.origin ?? "array")}`;
-        default:
-          return "קלט לא תקין";
-      }
-    };
-  };
-  function he_default() {
-    return {
-      localeError: error16()
-    };
-  }
-
-  // node_modules/zod/v4/locales/hu.js
-  var error17 = () => {
-    let Sizable = {
-      string: { unit: "karakter", verb: "legyen" },
-      file: { unit: "byte", verb: "legyen" },
-      array: { unit: "elem", verb: "legyen" },
-      set: { unit: "elem", verb: "legyen" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "bemenet",
-      email: "email cím",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO időbélyeg",
-      date: "ISO dátum",
-      time: "ISO idő",
-      duration: "ISO időintervallum",
-      ipv4: "IPv4 cím",
-      ipv6: "IPv6 cím",
-      cidrv4: "IPv4 tartomány",
-      cidrv6: "IPv6 tartomány",
-      base64: "base64-kódolt string",
-      base64url: "base64url-kódolt string",
-      json_string: "JSON string",
-      e164: "E.164 szám",
-      jwt: "JWT",
-      template_literal: "bemenet"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "szám",
-      array: "tömb"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Érvénytelen bemenet: a várt érték instanceof ${issue2.expected}, a kapott érték ${received}` : `Érvénytelen bemenet: a várt érték ${expected}, a kapott érték ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Érvénytelen bemenet: a várt érték ${stringifyPrimitive(issue2.values[0])}` : `Érvénytelen opció: valamelyik érték várt ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Túl nagy: ${issue2.origin ?? "érték"} mérete túl nagy ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elem"}` : `Túl nagy: a bemeneti érték ${issue2.origin ?? "érték"} túl nagy: ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Túl kicsi: a bemeneti érték ${issue2.origin} mérete túl kicsi ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Túl kicsi: a bemeneti érték ${issue2.origin} túl kicsi ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Érvénytelen string: "${_issue.prefix}" értékkel kell kezdődnie` : _issue.format === "ends_with" ? `Érvénytelen string: "${_issue.suffix}" értékkel kell végződnie` : _issue.format === "includes" ? `Érvénytelen string: "${_issue.includes}" értéket kell tartalmaznia` : _issue.format === "regex" ? `Érvénytelen string: ${_issue.pattern} mintának kell megfelelnie` : `Érvénytelen ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Érvénytelen szám: ${issue2.divisor} többszörösének kell lennie`;
-        case "unrecognized_keys":
-          return `Ismeretlen kulcs${issue2.keys.length > 1 ? "s" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Érvénytelen kulcs ${issue2.origin}`;
-        case "invalid_union":
-          return "Érvénytelen bemenet";
-        case "invalid_element":
-          return `Érvénytelen érték: ${issue2.origin}`;
-        default:
-          return "Érvénytelen bemenet";
-      }
-    };
-  };
-  function hu_default() {
-    return {
-      localeError: error17()
-    };
-  }
-
-  // node_modules/zod/v4/locales/hy.js
-  function getArmenianPlural(count, one, many) {
-    return Math.abs(count) === 1 ? one : many;
-  }
-  function withDefiniteArticle(word) {
-    if (!word)
-      return "";
-    let vowels = ["ա", "ե", "ը", "ի", "ո", "ու", "օ"], lastChar = word[word.length - 1];
-    return word + (vowels.includes(lastChar) ? "ն" : "ը");
-  }
-  var error18 = () => {
-    let Sizable = {
-      string: {
-        unit: {
-          one: "նշան",
-          many: "նշաններ"
-        },
-        verb: "ունենալ"
-      },
-      file: {
-        unit: {
-          one: "բայթ",
-          many: "բայթեր"
-        },
-        verb: "ունենալ"
-      },
-      array: {
-        unit: {
-          one: "տարր",
-          many: "տարրեր"
-        },
-        verb: "ունենալ"
-      },
-      set: {
-        unit: {
-          one: "տարր",
-          many: "տարրեր"
-        },
-        verb: "ունենալ"
-      }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "մուտք",
-      email: "էլ. հասցե",
-      url: "URL",
-      emoji: "էմոջի",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO ամսաթիվ և ժամ",
-      date: "ISO ամսաթիվ",
-      time: "ISO ժամ",
-      duration: "ISO տևողություն",
-      ipv4: "IPv4 հասցե",
-      ipv6: "IPv6 հասցե",
-      cidrv4: "IPv4 միջակայք",
-      cidrv6: "IPv6 միջակայք",
-      base64: "base64 ձևաչափով տող",
-      base64url: "base64url ձևաչափով տող",
-      json_string: "JSON տող",
-      e164: "E.164 համար",
-      jwt: "JWT",
-      template_literal: "մուտք"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "թիվ",
-      array: "զանգված"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Սխալ մուտքագրում․ սպասվում էր instanceof ${issue2.expected}, ստացվել է ${received}` : `Սխալ մուտքագրում․ սպասվում էր ${expected}, ստացվել է ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Սխալ մուտքագրում․ սպասվում էր ${stringifyPrimitive(issue2.values[1])}` : `Սխալ տարբերակ․ սպասվում էր հետևյալներից մեկը՝ ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          if (sizing) {
-            let maxValue = Number(issue2.maximum), unit = getArmenianPlural(maxValue, sizing.unit.one, sizing.unit.many);
-            return `Չափազանց մեծ արժեք․ սպասվում է, որ ${withDefiniteArticle(issue2.origin ?? "արժեք")} կունենա ${adj}${issue2.maximum.toString()} ${unit}`;
-          }
-          return `Չափազանց մեծ արժեք․ սպասվում է, որ ${withDefiniteArticle(issue2.origin ?? "արժեք")} լինի ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          if (sizing) {
-            let minValue = Number(issue2.minimum), unit = getArmenianPlural(minValue, sizing.unit.one, sizing.unit.many);
-            return `Չափազանց փոքր արժեք․ սպասվում է, որ ${withDefiniteArticle(issue2.origin)} կունենա ${adj}${issue2.minimum.toString()} ${unit}`;
-          }
-          return `Չափազանց փոքր արժեք․ սպասվում է, որ ${withDefiniteArticle(issue2.origin)} լինի ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Սխալ տող․ պետք է սկսվի "${_issue.prefix}"-ով` : _issue.format === "ends_with" ? `Սխալ տող․ պետք է ավարտվի "${_issue.suffix}"-ով` : _issue.format === "includes" ? `Սխալ տող․ պետք է պարունակի "${_issue.includes}"` : _issue.format === "regex" ? `Սխալ տող․ պետք է համապատասխանի ${_issue.pattern} ձևաչափին` : `Սխալ ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Սխալ թիվ․ պետք է բազմապատիկ լինի ${issue2.divisor}-ի`;
-        case "unrecognized_keys":
-          return `Չճանաչված բանալի${issue2.keys.length > 1 ? "ներ" : ""}. ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Սխալ բանալի ${withDefiniteArticle(issue2.origin)}-ում`;
-        case "invalid_union":
-          return "Սխալ մուտքագրում";
-        case "invalid_element":
-          return `Սխալ արժեք ${withDefiniteArticle(issue2.origin)}-ում`;
-        default:
-          return "Սխալ մուտքագրում";
-      }
-    };
-  };
-  function hy_default() {
-    return {
-      localeError: error18()
-    };
-  }
-
-  // node_modules/zod/v4/locales/id.js
-  var error19 = () => {
-    let Sizable = {
-      string: { unit: "karakter", verb: "memiliki" },
-      file: { unit: "byte", verb: "memiliki" },
-      array: { unit: "item", verb: "memiliki" },
-      set: { unit: "item", verb: "memiliki" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "input",
-      email: "alamat email",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "tanggal dan waktu format ISO",
-      date: "tanggal format ISO",
-      time: "jam format ISO",
-      duration: "durasi format ISO",
-      ipv4: "alamat IPv4",
-      ipv6: "alamat IPv6",
-      cidrv4: "rentang alamat IPv4",
-      cidrv6: "rentang alamat IPv6",
-      base64: "string dengan enkode base64",
-      base64url: "string dengan enkode base64url",
-      json_string: "string JSON",
-      e164: "angka E.164",
-      jwt: "JWT",
-      template_literal: "input"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Input tidak valid: diharapkan instanceof ${issue2.expected}, diterima ${received}` : `Input tidak valid: diharapkan ${expected}, diterima ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Input tidak valid: diharapkan ${stringifyPrimitive(issue2.values[0])}` : `Pilihan tidak valid: diharapkan salah satu dari ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Terlalu besar: diharapkan ${issue2.origin ?? "value"} memiliki ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elemen"}` : `Terlalu besar: diharapkan ${issue2.origin ?? "value"} menjadi ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Terlalu kecil: diharapkan ${issue2.origin} memiliki ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Terlalu kecil: diharapkan ${issue2.origin} menjadi ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `String tidak valid: harus dimulai dengan "${_issue.prefix}"` : _issue.format === "ends_with" ? `String tidak valid: harus berakhir dengan "${_issue.suffix}"` : _issue.format === "includes" ? `String tidak valid: harus menyertakan "${_issue.includes}"` : _issue.format === "regex" ? `String tidak valid: harus sesuai pola ${_issue.pattern}` : `${FormatDictionary[_issue.format] ?? issue2.format} tidak valid`;
-        }
-        case "not_multiple_of":
-          return `Angka tidak valid: harus kelipatan dari ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Kunci tidak dikenali ${issue2.keys.length > 1 ? "s" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Kunci tidak valid di ${issue2.origin}`;
-        case "invalid_union":
-          return "Input tidak valid";
-        case "invalid_element":
-          return `Nilai tidak valid di ${issue2.origin}`;
-        default:
-          return "Input tidak valid";
-      }
-    };
-  };
-  function id_default() {
-    return {
-      localeError: error19()
-    };
-  }
-
-  // node_modules/zod/v4/locales/is.js
-  var error20 = () => {
-    let Sizable = {
-      string: { unit: "stafi", verb: "að hafa" },
-      file: { unit: "bæti", verb: "að hafa" },
-      array: { unit: "hluti", verb: "að hafa" },
-      set: { unit: "hluti", verb: "að hafa" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "gildi",
-      email: "netfang",
-      url: "vefslóð",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO dagsetning og tími",
-      date: "ISO dagsetning",
-      time: "ISO tími",
-      duration: "ISO tímalengd",
-      ipv4: "IPv4 address",
-      ipv6: "IPv6 address",
-      cidrv4: "IPv4 range",
-      cidrv6: "IPv6 range",
-      base64: "base64-encoded strengur",
-      base64url: "base64url-encoded strengur",
-      json_string: "JSON strengur",
-      e164: "E.164 tölugildi",
-      jwt: "JWT",
-      template_literal: "gildi"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "númer",
-      array: "fylki"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Rangt gildi: Þú slóst inn ${received} þar sem á að vera instanceof ${issue2.expected}` : `Rangt gildi: Þú slóst inn ${received} þar sem á að vera ${expected}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Rangt gildi: gert ráð fyrir ${stringifyPrimitive(issue2.values[0])}` : `Ógilt val: má vera eitt af eftirfarandi ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Of stórt: gert er ráð fyrir að ${issue2.origin ?? "gildi"} hafi ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "hluti"}` : `Of stórt: gert er ráð fyrir að ${issue2.origin ?? "gildi"} sé ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Of lítið: gert er ráð fyrir að ${issue2.origin} hafi ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Of lítið: gert er ráð fyrir að ${issue2.origin} sé ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Ógildur strengur: verður að byrja á "${_issue.prefix}"` : _issue.format === "ends_with" ? `Ógildur strengur: verður að enda á "${_issue.suffix}"` : _issue.format === "includes" ? `Ógildur strengur: verður að innihalda "${_issue.includes}"` : _issue.format === "regex" ? `Ógildur strengur: verður að fylgja mynstri ${_issue.pattern}` : `Rangt ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Röng tala: verður að vera margfeldi af ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Óþekkt ${issue2.keys.length > 1 ? "ir lyklar" : "ur lykill"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Rangur lykill í ${issue2.origin}`;
-        case "invalid_union":
-          return "Rangt gildi";
-        case "invalid_element":
-          return `Rangt gildi í ${issue2.origin}`;
-        default:
-          return "Rangt gildi";
-      }
-    };
-  };
-  function is_default() {
-    return {
-      localeError: error20()
-    };
-  }
-
-  // node_modules/zod/v4/locales/it.js
-  var error21 = () => {
-    let Sizable = {
-      string: { unit: "caratteri", verb: "avere" },
-      file: { unit: "byte", verb: "avere" },
-      array: { unit: "elementi", verb: "avere" },
-      set: { unit: "elementi", verb: "avere" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "input",
-      email: "indirizzo email",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "data e ora ISO",
-      date: "data ISO",
-      time: "ora ISO",
-      duration: "durata ISO",
-      ipv4: "indirizzo IPv4",
-      ipv6: "indirizzo IPv6",
-      cidrv4: "intervallo IPv4",
-      cidrv6: "intervallo IPv6",
-      base64: "stringa codificata in base64",
-      base64url: "URL codificata in base64",
-      json_string: "stringa JSON",
-      e164: "numero E.164",
-      jwt: "JWT",
-      template_literal: "input"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "numero",
-      array: "vettore"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Input non valido: atteso instanceof ${issue2.expected}, ricevuto ${received}` : `Input non valido: atteso ${expected}, ricevuto ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Input non valido: atteso ${stringifyPrimitive(issue2.values[0])}` : `Opzione non valida: atteso uno tra ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Troppo grande: ${issue2.origin ?? "valore"} deve avere ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elementi"}` : `Troppo grande: ${issue2.origin ?? "valore"} deve essere ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Troppo piccolo: ${issue2.origin} deve avere ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Troppo piccolo: ${issue2.origin} deve essere ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Stringa non valida: deve iniziare con "${_issue.prefix}"` : _issue.format === "ends_with" ? `Stringa non valida: deve terminare con "${_issue.suffix}"` : _issue.format === "includes" ? `Stringa non valida: deve includere "${_issue.includes}"` : _issue.format === "regex" ? `Stringa non valida: deve corrispondere al pattern ${_issue.pattern}` : `Invalid ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Numero non valido: deve essere un multiplo di ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Chiav${issue2.keys.length > 1 ? "i" : "e"} non riconosciut${issue2.keys.length > 1 ? "e" : "a"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Chiave non valida in ${issue2.origin}`;
-        case "invalid_union":
-          return "Input non valido";
-        case "invalid_element":
-          return `Valore non valido in ${issue2.origin}`;
-        default:
-          return "Input non valido";
-      }
-    };
-  };
-  function it_default() {
-    return {
-      localeError: error21()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ja.js
-  var error22 = () => {
-    let Sizable = {
-      string: { unit: "文字", verb: "である" },
-      file: { unit: "バイト", verb: "である" },
-      array: { unit: "要素", verb: "である" },
-      set: { unit: "要素", verb: "である" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "入力値",
-      email: "メールアドレス",
-      url: "URL",
-      emoji: "絵文字",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO日時",
-      date: "ISO日付",
-      time: "ISO時刻",
-      duration: "ISO期間",
-      ipv4: "IPv4アドレス",
-      ipv6: "IPv6アドレス",
-      cidrv4: "IPv4範囲",
-      cidrv6: "IPv6範囲",
-      base64: "base64エンコード文字列",
-      base64url: "base64urlエンコード文字列",
-      json_string: "JSON文字列",
-      e164: "E.164番号",
-      jwt: "JWT",
-      template_literal: "入力値"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "数値",
-      array: "配列"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `無効な入力: instanceof ${issue2.expected}が期待されましたが、${received}が入力されました` : `無効な入力: ${expected}が期待されましたが、${received}が入力されました`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `無効な入力: ${stringifyPrimitive(issue2.values[0])}が期待されました` : `無効な選択: ${joinValues(issue2.values, "、")}のいずれかである必要があります`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "以下である" : "より小さい", sizing = getSizing(issue2.origin);
-          return sizing ? `大きすぎる値: ${issue2.origin ?? "値"}は${issue2.maximum.toString()}${sizing.unit ?? "要素"}${adj}必要があります` : `大きすぎる値: ${issue2.origin ?? "値"}は${issue2.maximum.toString()}${adj}必要があります`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? "以上である" : "より大きい", sizing = getSizing(issue2.origin);
-          return sizing ? `小さすぎる値: ${issue2.origin}は${issue2.minimum.toString()}${sizing.unit}${adj}必要があります` : `小さすぎる値: ${issue2.origin}は${issue2.minimum.toString()}${adj}必要があります`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `無効な文字列: "${_issue.prefix}"で始まる必要があります` : _issue.format === "ends_with" ? `無効な文字列: "${_issue.suffix}"で終わる必要があります` : _issue.format === "includes" ? `無効な文字列: "${_issue.includes}"を含む必要があります` : _issue.format === "regex" ? `無効な文字列: パターン${_issue.pattern}に一致する必要があります` : `無効な${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `無効な数値: ${issue2.divisor}の倍数である必要があります`;
-        case "unrecognized_keys":
-          return `認識されていないキー${issue2.keys.length > 1 ? "群" : ""}: ${joinValues(issue2.keys, "、")}`;
-        case "invalid_key":
-          return `${issue2.origin}内の無効なキー`;
-        case "invalid_union":
-          return "無効な入力";
-        case "invalid_element":
-          return `${issue2.origin}内の無効な値`;
-        default:
-          return "無効な入力";
-      }
-    };
-  };
-  function ja_default() {
-    return {
-      localeError: error22()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ka.js
-  var error23 = () => {
-    let Sizable = {
-      string: { unit: "სიმბოლო", verb: "უნდა შეიცავდეს" },
-      file: { unit: "ბაიტი", verb: "უნდა შეიცავდეს" },
-      array: { unit: "ელემენტი", verb: "უნდა შეიცავდეს" },
-      set: { unit: "ელემენტი", verb: "უნდა შეიცავდეს" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "შეყვანა",
-      email: "ელ-ფოსტის მისამართი",
-      url: "URL",
-      emoji: "ემოჯი",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "თარიღი-დრო",
-      date: "თარიღი",
-      time: "დრო",
-      duration: "ხანგრძლივობა",
-      ipv4: "IPv4 მისამართი",
-      ipv6: "IPv6 მისამართი",
-      cidrv4: "IPv4 დიაპაზონი",
-      cidrv6: "IPv6 დიაპაზონი",
-      base64: "base64-კოდირებული სტრინგი",
-      base64url: "base64url-კოდირებული სტრინგი",
-      json_string: "JSON სტრინგი",
-      e164: "E.164 ნომერი",
-      jwt: "JWT",
-      template_literal: "შეყვანა"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "რიცხვი",
-      string: "სტრინგი",
-      boolean: "ბულეანი",
-      function: "ფუნქცია",
-      array: "მასივი"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `არასწორი შეყვანა: მოსალოდნელი instanceof ${issue2.expected}, მიღებული ${received}` : `არასწორი შეყვანა: მოსალოდნელი ${expected}, მიღებული ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `არასწორი შეყვანა: მოსალოდნელი ${stringifyPrimitive(issue2.values[0])}` : `არასწორი ვარიანტი: მოსალოდნელია ერთ-ერთი ${joinValues(issue2.values, "|")}-დან`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `ზედმეტად დიდი: მოსალოდნელი ${issue2.origin ?? "მნიშვნელობა"} ${sizing.verb} ${adj}${issue2.maximum.toString()} ${sizing.unit}` : `ზედმეტად დიდი: მოსალოდნელი ${issue2.origin ?? "მნიშვნელობა"} იყოს ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `ზედმეტად პატარა: მოსალოდნელი ${issue2.origin} ${sizing.verb} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `ზედმეტად პატარა: მოსალოდნელი ${issue2.origin} იყოს ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `არასწორი სტრინგი: უნდა იწყებოდეს "${_issue.prefix}"-ით` : _issue.format === "ends_with" ? `არასწორი სტრინგი: უნდა მთავრდებოდეს "${_issue.suffix}"-ით` : _issue.format === "includes" ? `არასწორი სტრინგი: უნდა შეიცავდეს "${_issue.includes}"-ს` : _issue.format === "regex" ? `არასწორი სტრინგი: უნდა შეესაბამებოდეს შაბლონს ${_issue.pattern}` : `არასწორი ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `არასწორი რიცხვი: უნდა იყოს ${issue2.divisor}-ის ჯერადი`;
-        case "unrecognized_keys":
-          return `უცნობი გასაღებ${issue2.keys.length > 1 ? "ები" : "ი"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `არასწორი გასაღები ${issue2.origin}-ში`;
-        case "invalid_union":
-          return "არასწორი შეყვანა";
-        case "invalid_element":
-          return `არასწორი მნიშვნელობა ${issue2.origin}-ში`;
-        default:
-          return "არასწორი შეყვანა";
-      }
-    };
-  };
-  function ka_default() {
-    return {
-      localeError: error23()
-    };
-  }
-
-  // node_modules/zod/v4/locales/km.js
-  var error24 = () => {
-    let Sizable = {
-      string: { unit: "តួអក្សរ", verb: "គួរមាន" },
-      file: { unit: "បៃ", verb: "គួរមាន" },
-      array: { unit: "ធាតុ", verb: "គួរមាន" },
-      set: { unit: "ធាតុ", verb: "គួរមាន" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "ទិន្នន័យបញ្ចូល",
-      email: "អាសយដ្ឋានអ៊ីមែល",
-      url: "URL",
-      emoji: "សញ្ញាអារម្មណ៍",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "កាលបរិច្ឆេទ និងម៉ោង ISO",
-      date: "កាលបរិច្ឆេទ ISO",
-      time: "ម៉ោង ISO",
-      duration: "រយៈពេល ISO",
-      ipv4: "អាសយដ្ឋាន IPv4",
-      ipv6: "អាសយដ្ឋាន IPv6",
-      cidrv4: "ដែនអាសយដ្ឋាន IPv4",
-      cidrv6: "ដែនអាសយដ្ឋាន IPv6",
-      base64: "ខ្សែអក្សរអ៊ិកូដ base64",
-      base64url: "ខ្សែអក្សរអ៊ិកូដ base64url",
-      json_string: "ខ្សែអក្សរ JSON",
-      e164: "លេខ E.164",
-      jwt: "JWT",
-      template_literal: "ទិន្នន័យបញ្ចូល"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "លេខ",
-      array: "អារេ (Array)",
-      null: "គ្មានតម្លៃ (null)"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `ទិន្នន័យបញ្ចូលមិនត្រឹមត្រូវ៖ ត្រូវការ instanceof ${issue2.expected} ប៉ុន្តែទទួលបាន ${received}` : `ទិន្នន័យបញ្ចូលមិនត្រឹមត្រូវ៖ ត្រូវការ ${expected} ប៉ុន្តែទទួលបាន ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `ទិន្នន័យបញ្ចូលមិនត្រឹមត្រូវ៖ ត្រូវការ ${stringifyPrimitive(issue2.values[0])}` : `ជម្រើសមិនត្រឹមត្រូវ៖ ត្រូវជាមួយក្នុងចំណោម ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `ធំពេក៖ ត្រូវការ ${issue2.origin ?? "តម្លៃ"} ${adj} ${issue2.maximum.toString()} ${sizing.unit ?? "ធាតុ"}` : `ធំពេក៖ ត្រូវការ ${issue2.origin ?? "តម្លៃ"} ${adj} ${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `តូចពេក៖ ត្រូវការ ${issue2.origin} ${adj} ${issue2.minimum.toString()} ${sizing.unit}` : `តូចពេក៖ ត្រូវការ ${issue2.origin} ${adj} ${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `ខ្សែអក្សរមិនត្រឹមត្រូវ៖ ត្រូវចាប់ផ្តើមដោយ "${_issue.prefix}"` : _issue.format === "ends_with" ? `ខ្សែអក្សរមិនត្រឹមត្រូវ៖ ត្រូវបញ្ចប់ដោយ "${_issue.suffix}"` : _issue.format === "includes" ? `ខ្សែអក្សរមិនត្រឹមត្រូវ៖ ត្រូវមាន "${_issue.includes}"` : _issue.format === "regex" ? `ខ្សែអក្សរមិនត្រឹមត្រូវ៖ ត្រូវតែផ្គូផ្គងនឹងទម្រង់ដែលបានកំណត់ ${_issue.pattern}` : `មិនត្រឹមត្រូវ៖ ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `លេខមិនត្រឹមត្រូវ៖ ត្រូវតែជាពហុគុណនៃ ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `រកឃើញសោមិនស្គាល់៖ ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `សោមិនត្រឹមត្រូវនៅក្នុង ${issue2.origin}`;
-        case "invalid_union":
-          return "ទិន្នន័យមិនត្រឹមត្រូវ";
-        case "invalid_element":
-          return `ទិន្នន័យមិនត្រឹមត្រូវនៅក្នុង ${issue2.origin}`;
-        default:
-          return "ទិន្នន័យមិនត្រឹមត្រូវ";
-      }
-    };
-  };
-  function km_default() {
-    return {
-      localeError: error24()
-    };
-  }
-
-  // node_modules/zod/v4/locales/kh.js
-  function kh_default() {
-    return km_default();
-  }
-
-  // node_modules/zod/v4/locales/ko.js
-  var error25 = () => {
-    let Sizable = {
-      string: { unit: "문자", verb: "to have" },
-      file: { unit: "바이트", verb: "to have" },
-      array: { unit: "개", verb: "to have" },
-      set: { unit: "개", verb: "to have" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "입력",
-      email: "이메일 주소",
-      url: "URL",
-      emoji: "이모지",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO 날짜시간",
-      date: "ISO 날짜",
-      time: "ISO 시간",
-      duration: "ISO 기간",
-      ipv4: "IPv4 주소",
-      ipv6: "IPv6 주소",
-      cidrv4: "IPv4 범위",
-      cidrv6: "IPv6 범위",
-      base64: "base64 인코딩 문자열",
-      base64url: "base64url 인코딩 문자열",
-      json_string: "JSON 문자열",
-      e164: "E.164 번호",
-      jwt: "JWT",
-      template_literal: "입력"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `잘못된 입력: 예상 타입은 instanceof ${issue2.expected}, 받은 타입은 ${received}입니다` : `잘못된 입력: 예상 타입은 ${expected}, 받은 타입은 ${received}입니다`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `잘못된 입력: 값은 ${stringifyPrimitive(issue2.values[0])} 이어야 합니다` : `잘못된 옵션: ${joinValues(issue2.values, "또는 ")} 중 하나여야 합니다`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "이하" : "미만", suffix2 = adj === "미만" ? "이어야 합니다" : "여야 합니다", sizing = getSizing(issue2.origin), unit = sizing?.unit ?? "요소";
-          return sizing ? `${issue2.origin ?? "값"}이 너무 큽니다: ${issue2.maximum.toString()}${unit} ${adj}${suffix2}` : `${issue2.origin ?? "값"}이 너무 큽니다: ${issue2.maximum.toString()} ${adj}${suffix2}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? "이상" : "초과", suffix2 = adj === "이상" ? "이어야 합니다" : "여야 합니다", sizing = getSizing(issue2.origin), unit = sizing?.unit ?? "요소";
-          return sizing ? `${issue2.origin ?? "값"}이 너무 작습니다: ${issue2.minimum.toString()}${unit} ${adj}${suffix2}` : `${issue2.origin ?? "값"}이 너무 작습니다: ${issue2.minimum.toString()} ${adj}${suffix2}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `잘못된 문자열: "${_issue.prefix}"(으)로 시작해야 합니다` : _issue.format === "ends_with" ? `잘못된 문자열: "${_issue.suffix}"(으)로 끝나야 합니다` : _issue.format === "includes" ? `잘못된 문자열: "${_issue.includes}"을(를) 포함해야 합니다` : _issue.format === "regex" ? `잘못된 문자열: 정규식 ${_issue.pattern} 패턴과 일치해야 합니다` : `잘못된 ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `잘못된 숫자: ${issue2.divisor}의 배수여야 합니다`;
-        case "unrecognized_keys":
-          return `인식할 수 없는 키: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `잘못된 키: ${issue2.origin}`;
-        case "invalid_union":
-          return "잘못된 입력";
-        case "invalid_element":
-          return `잘못된 값: ${issue2.origin}`;
-        default:
-          return "잘못된 입력";
-      }
-    };
-  };
-  function ko_default() {
-    return {
-      localeError: error25()
-    };
-  }
-
-  // node_modules/zod/v4/locales/lt.js
-  var capitalizeFirstCharacter = (text2) => text2.charAt(0).toUpperCase() + text2.slice(1);
-  function getUnitTypeFromNumber(number5) {
-    let abs = Math.abs(number5), last = abs % 10, last2 = abs % 100;
-    return last2 >= 11 && last2 <= 19 || last === 0 ? "many" : last === 1 ? "one" : "few";
-  }
-  var error26 = () => {
-    let Sizable = {
-      string: {
-        unit: {
-          one: "simbolis",
-          few: "simboliai",
-          many: "simbolių"
-        },
-        verb: {
-          smaller: {
-            inclusive: "turi būti ne ilgesnė kaip",
-            notInclusive: "turi būti trumpesnė kaip"
-          },
-          bigger: {
-            inclusive: "turi būti ne trumpesnė kaip",
-            notInclusive: "turi būti ilgesnė kaip"
-          }
-        }
-      },
-      file: {
-        unit: {
-          one: "baitas",
-          few: "baitai",
-          many: "baitų"
-        },
-        verb: {
-          smaller: {
-            inclusive: "turi būti ne didesnis kaip",
-            notInclusive: "turi būti mažesnis kaip"
-          },
-          bigger: {
-            inclusive: "turi būti ne mažesnis kaip",
-            notInclusive: "turi būti didesnis kaip"
-          }
-        }
-      },
-      array: {
-        unit: {
-          one: "elementą",
-          few: "elementus",
-          many: "elementų"
-        },
-        verb: {
-          smaller: {
-            inclusive: "turi turėti ne daugiau kaip",
-            notInclusive: "turi turėti mažiau kaip"
-          },
-          bigger: {
-            inclusive: "turi turėti ne mažiau kaip",
-            notInclusive: "turi turėti daugiau kaip"
-          }
-        }
-      },
-      set: {
-        unit: {
-          one: "elementą",
-          few: "elementus",
-          many: "elementų"
-        },
-        verb: {
-          smaller: {
-            inclusive: "turi turėti ne daugiau kaip",
-            notInclusive: "turi turėti mažiau kaip"
-          },
-          bigger: {
-            inclusive: "turi turėti ne mažiau kaip",
-            notInclusive: "turi turėti daugiau kaip"
-          }
-        }
-      }
-    };
-    function getSizing(origin2, unitType, inclusive, targetShouldBe) {
-      let result = Sizable[origin2] ?? null;
-      return result === null ? result : {
-        unit: result.unit[unitType],
-        verb: result.verb[targetShouldBe][inclusive ? "inclusive" : "notInclusive"]
-      };
-    }
-    let FormatDictionary = {
-      regex: "įvestis",
-      email: "el. pašto adresas",
-      url: "URL",
-      emoji: "jaustukas",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO data ir laikas",
-      date: "ISO data",
-      time: "ISO laikas",
-      duration: "ISO trukmė",
-      ipv4: "IPv4 adresas",
-      ipv6: "IPv6 adresas",
-      cidrv4: "IPv4 tinklo prefiksas (CIDR)",
-      cidrv6: "IPv6 tinklo prefiksas (CIDR)",
-      base64: "base64 užkoduota eilutė",
-      base64url: "base64url užkoduota eilutė",
-      json_string: "JSON eilutė",
-      e164: "E.164 numeris",
-      jwt: "JWT",
-      template_literal: "įvestis"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "skaičius",
-      bigint: "sveikasis skaičius",
-      string: "eilutė",
-      boolean: "loginė reikšmė",
-      undefined: "neapibrėžta reikšmė",
-      function: "funkcija",
-      symbol: "simbolis",
-      array: "masyvas",
-      object: "objektas",
-      null: "nulinė reikšmė"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Gautas tipas ${received}, o tikėtasi - instanceof ${issue2.expected}` : `Gautas tipas ${received}, o tikėtasi - ${expected}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Privalo būti ${stringifyPrimitive(issue2.values[0])}` : `Privalo būti vienas iš ${joinValues(issue2.values, "|")} pasirinkimų`;
-        case "too_big": {
-          let origin2 = TypeDictionary[issue2.origin] ?? issue2.origin, sizing = getSizing(issue2.origin, getUnitTypeFromNumber(Number(issue2.maximum)), issue2.inclusive ?? !1, "smaller");
-          if (sizing?.verb)
-            return `${capitalizeFirstCharacter(origin2 ?? issue2.origin ?? "reikšmė")} ${sizing.verb} ${issue2.maximum.toString()} ${sizing.unit ?? "elementų"}`;
-          let adj = issue2.inclusive ? "ne didesnis kaip" : "mažesnis kaip";
-          return `${capitalizeFirstCharacter(origin2 ?? issue2.origin ?? "reikšmė")} turi būti ${adj} ${issue2.maximum.toString()} ${sizing?.unit}`;
-        }
-        case "too_small": {
-          let origin2 = TypeDictionary[issue2.origin] ?? issue2.origin, sizing = getSizing(issue2.origin, getUnitTypeFromNumber(Number(issue2.minimum)), issue2.inclusive ?? !1, "bigger");
-          if (sizing?.verb)
-            return `${capitalizeFirstCharacter(origin2 ?? issue2.origin ?? "reikšmė")} ${sizing.verb} ${issue2.minimum.toString()} ${sizing.unit ?? "elementų"}`;
-          let adj = issue2.inclusive ? "ne mažesnis kaip" : "didesnis kaip";
-          return `${capitalizeFirstCharacter(origin2 ?? issue2.origin ?? "reikšmė")} turi būti ${adj} ${issue2.minimum.toString()} ${sizing?.unit}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Eilutė privalo prasidėti "${_issue.prefix}"` : _issue.format === "ends_with" ? `Eilutė privalo pasibaigti "${_issue.suffix}"` : _issue.format === "includes" ? `Eilutė privalo įtraukti "${_issue.includes}"` : _issue.format === "regex" ? `Eilutė privalo atitikti ${_issue.pattern}` : `Neteisingas ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Skaičius privalo būti ${issue2.divisor} kartotinis.`;
-        case "unrecognized_keys":
-          return `Neatpažint${issue2.keys.length > 1 ? "i" : "as"} rakt${issue2.keys.length > 1 ? "ai" : "as"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return "Rastas klaidingas raktas";
-        case "invalid_union":
-          return "Klaidinga įvestis";
-        case "invalid_element": {
-          let origin2 = TypeDictionary[issue2.origin] ?? issue2.origin;
-          return `${capitalizeFirstCharacter(origin2 ?? issue2.origin ?? "reikšmė")} turi klaidingą įvestį`;
-        }
-        default:
-          return "Klaidinga įvestis";
-      }
-    };
-  };
-  function lt_default() {
-    return {
-      localeError: error26()
-    };
-  }
-
-  // node_modules/zod/v4/locales/mk.js
-  var error27 = () => {
-    let Sizable = {
-      string: { unit: "знаци", verb: "да имаат" },
-      file: { unit: "бајти", verb: "да имаат" },
-      array: { unit: "ставки", verb: "да имаат" },
-      set: { unit: "ставки", verb: "да имаат" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "внес",
-      email: "адреса на е-пошта",
-      url: "URL",
-      emoji: "емоџи",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO датум и време",
-      date: "ISO датум",
-      time: "ISO време",
-      duration: "ISO времетраење",
-      ipv4: "IPv4 адреса",
-      ipv6: "IPv6 адреса",
-      cidrv4: "IPv4 опсег",
-      cidrv6: "IPv6 опсег",
-      base64: "base64-енкодирана низа",
-      base64url: "base64url-енкодирана низа",
-      json_string: "JSON низа",
-      e164: "E.164 број",
-      jwt: "JWT",
-      template_literal: "внес"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "број",
-      array: "низа"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Грешен внес: се очекува instanceof ${issue2.expected}, примено ${received}` : `Грешен внес: се очекува ${expected}, примено ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Invalid input: expected ${stringifyPrimitive(issue2.values[0])}` : `Грешана опција: се очекува една ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Премногу голем: се очекува ${issue2.origin ?? "вредноста"} да има ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "елементи"}` : `Премногу голем: се очекува ${issue2.origin ?? "вредноста"} да биде ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Премногу мал: се очекува ${issue2.origin} да има ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Премногу мал: се очекува ${issue2.origin} да биде ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Неважечка низа: мора да започнува со "${_issue.prefix}"` : _issue.format === "ends_with" ? `Неважечка низа: мора да завршува со "${_issue.suffix}"` : _issue.format === "includes" ? `Неважечка низа: мора да вклучува "${_issue.includes}"` : _issue.format === "regex" ? `Неважечка низа: мора да одгоара на патернот ${_issue.pattern}` : `Invalid ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Грешен број: мора да биде делив со ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `${issue2.keys.length > 1 ? "Непрепознаени клучеви" : "Непрепознаен клуч"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Грешен клуч во ${issue2.origin}`;
-        case "invalid_union":
-          return "Грешен внес";
-        case "invalid_element":
-          return `Грешна вредност во ${issue2.origin}`;
-        default:
-          return "Грешен внес";
-      }
-    };
-  };
-  function mk_default() {
-    return {
-      localeError: error27()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ms.js
-  var error28 = () => {
-    let Sizable = {
-      string: { unit: "aksara", verb: "mempunyai" },
-      file: { unit: "bait", verb: "mempunyai" },
-      array: { unit: "elemen", verb: "mempunyai" },
-      set: { unit: "elemen", verb: "mempunyai" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "input",
-      email: "alamat e-mel",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "tarikh masa ISO",
-      date: "tarikh ISO",
-      time: "masa ISO",
-      duration: "tempoh ISO",
-      ipv4: "alamat IPv4",
-      ipv6: "alamat IPv6",
-      cidrv4: "julat IPv4",
-      cidrv6: "julat IPv6",
-      base64: "string dikodkan base64",
-      base64url: "string dikodkan base64url",
-      json_string: "string JSON",
-      e164: "nombor E.164",
-      jwt: "JWT",
-      template_literal: "input"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "nombor"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Input tidak sah: dijangka instanceof ${issue2.expected}, diterima ${received}` : `Input tidak sah: dijangka ${expected}, diterima ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Input tidak sah: dijangka ${stringifyPrimitive(issue2.values[0])}` : `Pilihan tidak sah: dijangka salah satu daripada ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Terlalu besar: dijangka ${issue2.origin ?? "nilai"} ${sizing.verb} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elemen"}` : `Terlalu besar: dijangka ${issue2.origin ?? "nilai"} adalah ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Terlalu kecil: dijangka ${issue2.origin} ${sizing.verb} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Terlalu kecil: dijangka ${issue2.origin} adalah ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `String tidak sah: mesti bermula dengan "${_issue.prefix}"` : _issue.format === "ends_with" ? `String tidak sah: mesti berakhir dengan "${_issue.suffix}"` : _issue.format === "includes" ? `String tidak sah: mesti mengandungi "${_issue.includes}"` : _issue.format === "regex" ? `String tidak sah: mesti sepadan dengan corak ${_issue.pattern}` : `${FormatDictionary[_issue.format] ?? issue2.format} tidak sah`;
-        }
-        case "not_multiple_of":
-          return `Nombor tidak sah: perlu gandaan ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Kunci tidak dikenali: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Kunci tidak sah dalam ${issue2.origin}`;
-        case "invalid_union":
-          return "Input tidak sah";
-        case "invalid_element":
-          return `Nilai tidak sah dalam ${issue2.origin}`;
-        default:
-          return "Input tidak sah";
-      }
-    };
-  };
-  function ms_default() {
-    return {
-      localeError: error28()
-    };
-  }
-
-  // node_modules/zod/v4/locales/nl.js
-  var error29 = () => {
-    let Sizable = {
-      string: { unit: "tekens", verb: "heeft" },
-      file: { unit: "bytes", verb: "heeft" },
-      array: { unit: "elementen", verb: "heeft" },
-      set: { unit: "elementen", verb: "heeft" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "invoer",
-      email: "emailadres",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO datum en tijd",
-      date: "ISO datum",
-      time: "ISO tijd",
-      duration: "ISO duur",
-      ipv4: "IPv4-adres",
-      ipv6: "IPv6-adres",
-      cidrv4: "IPv4-bereik",
-      cidrv6: "IPv6-bereik",
-      base64: "base64-gecodeerde tekst",
-      base64url: "base64 URL-gecodeerde tekst",
-      json_string: "JSON string",
-      e164: "E.164-nummer",
-      jwt: "JWT",
-      template_literal: "invoer"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "getal"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Ongeldige invoer: verwacht instanceof ${issue2.expected}, ontving ${received}` : `Ongeldige invoer: verwacht ${expected}, ontving ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Ongeldige invoer: verwacht ${stringifyPrimitive(issue2.values[0])}` : `Ongeldige optie: verwacht één van ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin), longName = issue2.origin === "date" ? "laat" : issue2.origin === "string" ? "lang" : "groot";
-          return sizing ? `Te ${longName}: verwacht dat ${issue2.origin ?? "waarde"} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elementen"} ${sizing.verb}` : `Te ${longName}: verwacht dat ${issue2.origin ?? "waarde"} ${adj}${issue2.maximum.toString()} is`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin), shortName = issue2.origin === "date" ? "vroeg" : issue2.origin === "string" ? "kort" : "klein";
-          return sizing ? `Te ${shortName}: verwacht dat ${issue2.origin} ${adj}${issue2.minimum.toString()} ${sizing.unit} ${sizing.verb}` : `Te ${shortName}: verwacht dat ${issue2.origin} ${adj}${issue2.minimum.toString()} is`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Ongeldige tekst: moet met "${_issue.prefix}" beginnen` : _issue.format === "ends_with" ? `Ongeldige tekst: moet op "${_issue.suffix}" eindigen` : _issue.format === "includes" ? `Ongeldige tekst: moet "${_issue.includes}" bevatten` : _issue.format === "regex" ? `Ongeldige tekst: moet overeenkomen met patroon ${_issue.pattern}` : `Ongeldig: ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Ongeldig getal: moet een veelvoud van ${issue2.divisor} zijn`;
-        case "unrecognized_keys":
-          return `Onbekende key${issue2.keys.length > 1 ? "s" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Ongeldige key in ${issue2.origin}`;
-        case "invalid_union":
-          return "Ongeldige invoer";
-        case "invalid_element":
-          return `Ongeldige waarde in ${issue2.origin}`;
-        default:
-          return "Ongeldige invoer";
-      }
-    };
-  };
-  function nl_default() {
-    return {
-      localeError: error29()
-    };
-  }
-
-  // node_modules/zod/v4/locales/no.js
-  var error30 = () => {
-    let Sizable = {
-      string: { unit: "tegn", verb: "å ha" },
-      file: { unit: "bytes", verb: "å ha" },
-      array: { unit: "elementer", verb: "å inneholde" },
-      set: { unit: "elementer", verb: "å inneholde" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "input",
-      email: "e-postadresse",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO dato- og klokkeslett",
-      date: "ISO-dato",
-      time: "ISO-klokkeslett",
-      duration: "ISO-varighet",
-      ipv4: "IPv4-område",
-      ipv6: "IPv6-område",
-      cidrv4: "IPv4-spekter",
-      cidrv6: "IPv6-spekter",
-      base64: "base64-enkodet streng",
-      base64url: "base64url-enkodet streng",
-      json_string: "JSON-streng",
-      e164: "E.164-nummer",
-      jwt: "JWT",
-      template_literal: "input"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "tall",
-      array: "liste"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Ugyldig input: forventet instanceof ${issue2.expected}, fikk ${received}` : `Ugyldig input: forventet ${expected}, fikk ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Ugyldig verdi: forventet ${stringifyPrimitive(issue2.values[0])}` : `Ugyldig valg: forventet en av ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `For stor(t): forventet ${issue2.origin ?? "value"} til å ha ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elementer"}` : `For stor(t): forventet ${issue2.origin ?? "value"} til å ha ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `For lite(n): forventet ${issue2.origin} til å ha ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `For lite(n): forventet ${issue2.origin} til å ha ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Ugyldig streng: må starte med "${_issue.prefix}"` : _issue.format === "ends_with" ? `Ugyldig streng: må ende med "${_issue.suffix}"` : _issue.format === "includes" ? `Ugyldig streng: må inneholde "${_issue.includes}"` : _issue.format === "regex" ? `Ugyldig streng: må matche mønsteret ${_issue.pattern}` : `Ugyldig ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Ugyldig tall: må være et multiplum av ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `${issue2.keys.length > 1 ? "Ukjente nøkler" : "Ukjent nøkkel"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Ugyldig nøkkel i ${issue2.origin}`;
-        case "invalid_union":
-          return "Ugyldig input";
-        case "invalid_element":
-          return `Ugyldig verdi i ${issue2.origin}`;
-        default:
-          return "Ugyldig input";
-      }
-    };
-  };
-  function no_default() {
-    return {
-      localeError: error30()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ota.js
-  var error31 = () => {
-    let Sizable = {
-      string: { unit: "harf", verb: "olmalıdır" },
-      file: { unit: "bayt", verb: "olmalıdır" },
-      array: { unit: "unsur", verb: "olmalıdır" },
-      set: { unit: "unsur", verb: "olmalıdır" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "giren",
-      email: "epostagâh",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO hengâmı",
-      date: "ISO tarihi",
-      time: "ISO zamanı",
-      duration: "ISO müddeti",
-      ipv4: "IPv4 nişânı",
-      ipv6: "IPv6 nişânı",
-      cidrv4: "IPv4 menzili",
-      cidrv6: "IPv6 menzili",
-      base64: "base64-şifreli metin",
-      base64url: "base64url-şifreli metin",
-      json_string: "JSON metin",
-      e164: "E.164 sayısı",
-      jwt: "JWT",
-      template_literal: "giren"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "numara",
-      array: "saf",
-      null: "gayb"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Fâsit giren: umulan instanceof ${issue2.expected}, alınan ${received}` : `Fâsit giren: umulan ${expected}, alınan ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Fâsit giren: umulan ${stringifyPrimitive(issue2.values[0])}` : `Fâsit tercih: mûteberler ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Fazla büyük: ${issue2.origin ?? "value"}, ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elements"} sahip olmalıydı.` : `Fazla büyük: ${issue2.origin ?? "value"}, ${adj}${issue2.maximum.toString()} olmalıydı.`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Fazla küçük: ${issue2.origin}, ${adj}${issue2.minimum.toString()} ${sizing.unit} sahip olmalıydı.` : `Fazla küçük: ${issue2.origin}, ${adj}${issue2.minimum.toString()} olmalıydı.`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Fâsit metin: "${_issue.prefix}" ile başlamalı.` : _issue.format === "ends_with" ? `Fâsit metin: "${_issue.suffix}" ile bitmeli.` : _issue.format === "includes" ? `Fâsit metin: "${_issue.includes}" ihtivâ etmeli.` : _issue.format === "regex" ? `Fâsit metin: ${_issue.pattern} nakşına uymalı.` : `Fâsit ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Fâsit sayı: ${issue2.divisor} katı olmalıydı.`;
-        case "unrecognized_keys":
-          return `Tanınmayan anahtar ${issue2.keys.length > 1 ? "s" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `${issue2.origin} için tanınmayan anahtar var.`;
-        case "invalid_union":
-          return "Giren tanınamadı.";
-        case "invalid_element":
-          return `${issue2.origin} için tanınmayan kıymet var.`;
-        default:
-          return "Kıymet tanınamadı.";
-      }
-    };
-  };
-  function ota_default() {
-    return {
-      localeError: error31()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ps.js
-  var error32 = () => {
-    let Sizable = {
-      string: { unit: "توکي", verb: "ولري" },
-      file: { unit: "بایټس", verb: "ولري" },
-      array: { unit: "توکي", verb: "ولري" },
-      set: { unit: "توکي", verb: "ولري" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "ورودي",
-      email: "بریښنالیک",
-      url: "یو آر ال",
-      emoji: "ایموجي",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "نیټه او وخت",
-      date: "نېټه",
-      time: "وخت",
-      duration: "موده",
-      ipv4: "د IPv4 پته",
-      ipv6: "د IPv6 پته",
-      cidrv4: "د IPv4 ساحه",
-      cidrv6: "د IPv6 ساحه",
-      base64: "base64-encoded متن",
-      base64url: "base64url-encoded متن",
-      json_string: "JSON متن",
-      e164: "د E.164 شمېره",
-      jwt: "JWT",
-      template_literal: "ورودي"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "عدد",
-      array: "ارې"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `ناسم ورودي: باید instanceof ${issue2.expected} وای, مګر ${received} ترلاسه شو` : `ناسم ورودي: باید ${expected} وای, مګر ${received} ترلاسه شو`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `ناسم ورودي: باید ${stringifyPrimitive(issue2.values[0])} وای` : `ناسم انتخاب: باید یو له ${joinValues(issue2.values, "|")} څخه وای`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `ډیر لوی: ${issue2.origin ?? "ارزښت"} باید ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "عنصرونه"} ولري` : `ډیر لوی: ${issue2.origin ?? "ارزښت"} باید ${adj}${issue2.maximum.toString()} وي`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `ډیر کوچنی: ${issue2.origin} باید ${adj}${issue2.minimum.toString()} ${sizing.unit} ولري` : `ډیر کوچنی: ${issue2.origin} باید ${adj}${issue2.minimum.toString()} وي`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `ناسم متن: باید د "${_issue.prefix}" سره پیل شي` : _issue.format === "ends_with" ? `ناسم متن: باید د "${_issue.suffix}" سره پای ته ورسيږي` : _issue.format === "includes" ? `ناسم متن: باید "${_issue.includes}" ولري` : _issue.format === "regex" ? `ناسم متن: باید د ${_issue.pattern} سره مطابقت ولري` : `${FormatDictionary[_issue.format] ?? issue2.format} ناسم دی`;
-        }
-        case "not_multiple_of":
-          return `ناسم عدد: باید د ${issue2.divisor} مضرب وي`;
-        case "unrecognized_keys":
-          return `ناسم ${issue2.keys.length > 1 ? "کلیډونه" : "کلیډ"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `ناسم کلیډ په ${issue2.origin} کې`;
-        case "invalid_union":
-          return "ناسمه ورودي";
-        case "invalid_element":
-          return `ناسم عنصر په ${issue2.origin} کې`;
-        default:
-          return "ناسمه ورودي";
-      }
-    };
-  };
-  function ps_default() {
-    return {
-      localeError: error32()
-    };
-  }
-
-  // node_modules/zod/v4/locales/pl.js
-  var error33 = () => {
-    let Sizable = {
-      string: { unit: "znaków", verb: "mieć" },
-      file: { unit: "bajtów", verb: "mieć" },
-      array: { unit: "elementów", verb: "mieć" },
-      set: { unit: "elementów", verb: "mieć" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "wyrażenie",
-      email: "adres email",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "data i godzina w formacie ISO",
-      date: "data w formacie ISO",
-      time: "godzina w formacie ISO",
-      duration: "czas trwania ISO",
-      ipv4: "adres IPv4",
-      ipv6: "adres IPv6",
-      cidrv4: "zakres IPv4",
-      cidrv6: "zakres IPv6",
-      base64: "ciąg znaków zakodowany w formacie base64",
-      base64url: "ciąg znaków zakodowany w formacie base64url",
-      json_string: "ciąg znaków w formacie JSON",
-      e164: "liczba E.164",
-      jwt: "JWT",
-      template_literal: "wejście"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "liczba",
-      array: "tablica"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Nieprawidłowe dane wejściowe: oczekiwano instanceof ${issue2.expected}, otrzymano ${received}` : `Nieprawidłowe dane wejściowe: oczekiwano ${expected}, otrzymano ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Nieprawidłowe dane wejściowe: oczekiwano ${stringifyPrimitive(issue2.values[0])}` : `Nieprawidłowa opcja: oczekiwano jednej z wartości ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Za duża wartość: oczekiwano, że ${issue2.origin ?? "wartość"} będzie mieć ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elementów"}` : `Zbyt duż(y/a/e): oczekiwano, że ${issue2.origin ?? "wartość"} będzie wynosić ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Za mała wartość: oczekiwano, że ${issue2.origin ?? "wartość"} będzie mieć ${adj}${issue2.minimum.toString()} ${sizing.unit ?? "elementów"}` : `Zbyt mał(y/a/e): oczekiwano, że ${issue2.origin ?? "wartość"} będzie wynosić ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Nieprawidłowy ciąg znaków: musi zaczynać się od "${_issue.prefix}"` : _issue.format === "ends_with" ? `Nieprawidłowy ciąg znaków: musi kończyć się na "${_issue.suffix}"` : _issue.format === "includes" ? `Nieprawidłowy ciąg znaków: musi zawierać "${_issue.includes}"` : _issue.format === "regex" ? `Nieprawidłowy ciąg znaków: musi odpowiadać wzorcowi ${_issue.pattern}` : `Nieprawidłow(y/a/e) ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Nieprawidłowa liczba: musi być wielokrotnością ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Nierozpoznane klucze${issue2.keys.length > 1 ? "s" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Nieprawidłowy klucz w ${issue2.origin}`;
-        case "invalid_union":
-          return "Nieprawidłowe dane wejściowe";
-        case "invalid_element":
-          return `Nieprawidłowa wartość w ${issue2.origin}`;
-        default:
-          return "Nieprawidłowe dane wejściowe";
-      }
-    };
-  };
-  function pl_default() {
-    return {
-      localeError: error33()
-    };
-  }
-
-  // node_modules/zod/v4/locales/pt.js
-  var error34 = () => {
-    let Sizable = {
-      string: { unit: "caracteres", verb: "ter" },
-      file: { unit: "bytes", verb: "ter" },
-      array: { unit: "itens", verb: "ter" },
-      set: { unit: "itens", verb: "ter" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "padrão",
-      email: "endereço de e-mail",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "data e hora ISO",
-      date: "data ISO",
-      time: "hora ISO",
-      duration: "duração ISO",
-      ipv4: "endereço IPv4",
-      ipv6: "endereço IPv6",
-      cidrv4: "faixa de IPv4",
-      cidrv6: "faixa de IPv6",
-      base64: "texto codificado em base64",
-      base64url: "URL codificada em base64",
-      json_string: "texto JSON",
-      e164: "número E.164",
-      jwt: "JWT",
-      template_literal: "entrada"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "número",
-      null: "nulo"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Tipo inválido: esperado instanceof ${issue2.expected}, recebido ${received}` : `Tipo inválido: esperado ${expected}, recebido ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Entrada inválida: esperado ${stringifyPrimitive(issue2.values[0])}` : `Opção inválida: esperada uma das ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Muito grande: esperado que ${issue2.origin ?? "valor"} tivesse ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elementos"}` : `Muito grande: esperado que ${issue2.origin ?? "valor"} fosse ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Muito pequeno: esperado que ${issue2.origin} tivesse ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Muito pequeno: esperado que ${issue2.origin} fosse ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Texto inválido: deve começar com "${_issue.prefix}"` : _issue.format === "ends_with" ? `Texto inválido: deve terminar com "${_issue.suffix}"` : _issue.format === "includes" ? `Texto inválido: deve incluir "${_issue.includes}"` : _issue.format === "regex" ? `Texto inválido: deve corresponder ao padrão ${_issue.pattern}` : `${FormatDictionary[_issue.format] ?? issue2.format} inválido`;
-        }
-        case "not_multiple_of":
-          return `Número inválido: deve ser múltiplo de ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Chave${issue2.keys.length > 1 ? "s" : ""} desconhecida${issue2.keys.length > 1 ? "s" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Chave inválida em ${issue2.origin}`;
-        case "invalid_union":
-          return "Entrada inválida";
-        case "invalid_element":
-          return `Valor inválido em ${issue2.origin}`;
-        default:
-          return "Campo inválido";
-      }
-    };
-  };
-  function pt_default() {
-    return {
-      localeError: error34()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ru.js
-  function getRussianPlural(count, one, few, many) {
-    let absCount = Math.abs(count), lastDigit = absCount % 10, lastTwoDigits = absCount % 100;
-    return lastTwoDigits >= 11 && lastTwoDigits <= 19 ? many : lastDigit === 1 ? one : lastDigit >= 2 && lastDigit <= 4 ? few : many;
-  }
-  var error35 = () => {
-    let Sizable = {
-      string: {
-        unit: {
-          one: "символ",
-          few: "символа",
-          many: "символов"
-        },
-        verb: "иметь"
-      },
-      file: {
-        unit: {
-          one: "байт",
-          few: "байта",
-          many: "байт"
-        },
-        verb: "иметь"
-      },
-      array: {
-        unit: {
-          one: "элемент",
-          few: "элемента",
-          many: "элементов"
-        },
-        verb: "иметь"
-      },
-      set: {
-        unit: {
-          one: "элемент",
-          few: "элемента",
-          many: "элементов"
-        },
-        verb: "иметь"
-      }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "ввод",
-      email: "email адрес",
-      url: "URL",
-      emoji: "эмодзи",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO дата и время",
-      date: "ISO дата",
-      time: "ISO время",
-      duration: "ISO длительность",
-      ipv4: "IPv4 адрес",
-      ipv6: "IPv6 адрес",
-      cidrv4: "IPv4 диапазон",
-      cidrv6: "IPv6 диапазон",
-      base64: "строка в формате base64",
-      base64url: "строка в формате base64url",
-      json_string: "JSON строка",
-      e164: "номер E.164",
-      jwt: "JWT",
-      template_literal: "ввод"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "число",
-      array: "массив"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Неверный ввод: ожидалось instanceof ${issue2.expected}, получено ${received}` : `Неверный ввод: ожидалось ${expected}, получено ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Неверный ввод: ожидалось ${stringifyPrimitive(issue2.values[0])}` : `Неверный вариант: ожидалось одно из ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          if (sizing) {
-            let maxValue = Number(issue2.maximum), unit = getRussianPlural(maxValue, sizing.unit.one, sizing.unit.few, sizing.unit.many);
-            return `Слишком большое значение: ожидалось, что ${issue2.origin ?? "значение"} будет иметь ${adj}${issue2.maximum.toString()} ${unit}`;
-          }
-          return `Слишком большое значение: ожидалось, что ${issue2.origin ?? "значение"} будет ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          if (sizing) {
-            let minValue = Number(issue2.minimum), unit = getRussianPlural(minValue, sizing.unit.one, sizing.unit.few, sizing.unit.many);
-            return `Слишком маленькое значение: ожидалось, что ${issue2.origin} будет иметь ${adj}${issue2.minimum.toString()} ${unit}`;
-          }
-          return `Слишком маленькое значение: ожидалось, что ${issue2.origin} будет ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Неверная строка: должна начинаться с "${_issue.prefix}"` : _issue.format === "ends_with" ? `Неверная строка: должна заканчиваться на "${_issue.suffix}"` : _issue.format === "includes" ? `Неверная строка: должна содержать "${_issue.includes}"` : _issue.format === "regex" ? `Неверная строка: должна соответствовать шаблону ${_issue.pattern}` : `Неверный ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Неверное число: должно быть кратным ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Нераспознанн${issue2.keys.length > 1 ? "ые" : "ый"} ключ${issue2.keys.length > 1 ? "и" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Неверный ключ в ${issue2.origin}`;
-        case "invalid_union":
-          return "Неверные входные данные";
-        case "invalid_element":
-          return `Неверное значение в ${issue2.origin}`;
-        default:
-          return "Неверные входные данные";
-      }
-    };
-  };
-  function ru_default() {
-    return {
-      localeError: error35()
-    };
-  }
-
-  // node_modules/zod/v4/locales/sl.js
-  var error36 = () => {
-    let Sizable = {
-      string: { unit: "znakov", verb: "imeti" },
-      file: { unit: "bajtov", verb: "imeti" },
-      array: { unit: "elementov", verb: "imeti" },
-      set: { unit: "elementov", verb: "imeti" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "vnos",
-      email: "e-poštni naslov",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO datum in čas",
-      date: "ISO datum",
-      time: "ISO čas",
-      duration: "ISO trajanje",
-      ipv4: "IPv4 naslov",
-      ipv6: "IPv6 naslov",
-      cidrv4: "obseg IPv4",
-      cidrv6: "obseg IPv6",
-      base64: "base64 kodiran niz",
-      base64url: "base64url kodiran niz",
-      json_string: "JSON niz",
-      e164: "E.164 številka",
-      jwt: "JWT",
-      template_literal: "vnos"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "število",
-      array: "tabela"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Neveljaven vnos: pričakovano instanceof ${issue2.expected}, prejeto ${received}` : `Neveljaven vnos: pričakovano ${expected}, prejeto ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Neveljaven vnos: pričakovano ${stringifyPrimitive(issue2.values[0])}` : `Neveljavna možnost: pričakovano eno izmed ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Preveliko: pričakovano, da bo ${issue2.origin ?? "vrednost"} imelo ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "elementov"}` : `Preveliko: pričakovano, da bo ${issue2.origin ?? "vrednost"} ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Premajhno: pričakovano, da bo ${issue2.origin} imelo ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Premajhno: pričakovano, da bo ${issue2.origin} ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Neveljaven niz: mora se začeti z "${_issue.prefix}"` : _issue.format === "ends_with" ? `Neveljaven niz: mora se končati z "${_issue.suffix}"` : _issue.format === "includes" ? `Neveljaven niz: mora vsebovati "${_issue.includes}"` : _issue.format === "regex" ? `Neveljaven niz: mora ustrezati vzorcu ${_issue.pattern}` : `Neveljaven ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Neveljavno število: mora biti večkratnik ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Neprepoznan${issue2.keys.length > 1 ? "i ključi" : " ključ"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Neveljaven ključ v ${issue2.origin}`;
-        case "invalid_union":
-          return "Neveljaven vnos";
-        case "invalid_element":
-          return `Neveljavna vrednost v ${issue2.origin}`;
-        default:
-          return "Neveljaven vnos";
-      }
-    };
-  };
-  function sl_default() {
-    return {
-      localeError: error36()
-    };
-  }
-
-  // node_modules/zod/v4/locales/sv.js
-  var error37 = () => {
-    let Sizable = {
-      string: { unit: "tecken", verb: "att ha" },
-      file: { unit: "bytes", verb: "att ha" },
-      array: { unit: "objekt", verb: "att innehålla" },
-      set: { unit: "objekt", verb: "att innehålla" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "reguljärt uttryck",
-      email: "e-postadress",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO-datum och tid",
-      date: "ISO-datum",
-      time: "ISO-tid",
-      duration: "ISO-varaktighet",
-      ipv4: "IPv4-intervall",
-      ipv6: "IPv6-intervall",
-      cidrv4: "IPv4-spektrum",
-      cidrv6: "IPv6-spektrum",
-      base64: "base64-kodad sträng",
-      base64url: "base64url-kodad sträng",
-      json_string: "JSON-sträng",
-      e164: "E.164-nummer",
-      jwt: "JWT",
-      template_literal: "mall-literal"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "antal",
-      array: "lista"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Ogiltig inmatning: förväntat instanceof ${issue2.expected}, fick ${received}` : `Ogiltig inmatning: förväntat ${expected}, fick ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Ogiltig inmatning: förväntat ${stringifyPrimitive(issue2.values[0])}` : `Ogiltigt val: förväntade en av ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `För stor(t): förväntade ${issue2.origin ?? "värdet"} att ha ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "element"}` : `För stor(t): förväntat ${issue2.origin ?? "värdet"} att ha ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `För lite(t): förväntade ${issue2.origin ?? "värdet"} att ha ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `För lite(t): förväntade ${issue2.origin ?? "värdet"} att ha ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Ogiltig sträng: måste börja med "${_issue.prefix}"` : _issue.format === "ends_with" ? `Ogiltig sträng: måste sluta med "${_issue.suffix}"` : _issue.format === "includes" ? `Ogiltig sträng: måste innehålla "${_issue.includes}"` : _issue.format === "regex" ? `Ogiltig sträng: måste matcha mönstret "${_issue.pattern}"` : `Ogiltig(t) ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Ogiltigt tal: måste vara en multipel av ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `${issue2.keys.length > 1 ? "Okända nycklar" : "Okänd nyckel"}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Ogiltig nyckel i ${issue2.origin ?? "värdet"}`;
-        case "invalid_union":
-          return "Ogiltig input";
-        case "invalid_element":
-          return `Ogiltigt värde i ${issue2.origin ?? "värdet"}`;
-        default:
-          return "Ogiltig input";
-      }
-    };
-  };
-  function sv_default() {
-    return {
-      localeError: error37()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ta.js
-  var error38 = () => {
-    let Sizable = {
-      string: { unit: "எழுத்துக்கள்", verb: "கொண்டிருக்க வேண்டும்" },
-      file: { unit: "பைட்டுகள்", verb: "கொண்டிருக்க வேண்டும்" },
-      array: { unit: "உறுப்புகள்", verb: "கொண்டிருக்க வேண்டும்" },
-      set: { unit: "உறுப்புகள்", verb: "கொண்டிருக்க வேண்டும்" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "உள்ளீடு",
-      email: "மின்னஞ்சல் முகவரி",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO தேதி நேரம்",
-      date: "ISO தேதி",
-      time: "ISO நேரம்",
-      duration: "ISO கால அளவு",
-      ipv4: "IPv4 முகவரி",
-      ipv6: "IPv6 முகவரி",
-      cidrv4: "IPv4 வரம்பு",
-      cidrv6: "IPv6 வரம்பு",
-      base64: "base64-encoded சரம்",
-      base64url: "base64url-encoded சரம்",
-      json_string: "JSON சரம்",
-      e164: "E.164 எண்",
-      jwt: "JWT",
-      template_literal: "input"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "எண்",
-      array: "அணி",
-      null: "வெறுமை"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `தவறான உள்ளீடு: எதிர்பார்க்கப்பட்டது instanceof ${issue2.expected}, பெறப்பட்டது ${received}` : `தவறான உள்ளீடு: எதிர்பார்க்கப்பட்டது ${expected}, பெறப்பட்டது ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `தவறான உள்ளீடு: எதிர்பார்க்கப்பட்டது ${stringifyPrimitive(issue2.values[0])}` : `தவறான விருப்பம்: எதிர்பார்க்கப்பட்டது ${joinValues(issue2.values, "|")} இல் ஒன்று`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `மிக பெரியது: எதிர்பார்க்கப்பட்டது ${issue2.origin ?? "மதிப்பு"} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "உறுப்புகள்"} ஆக இருக்க வேண்டும்` : `மிக பெரியது: எதிர்பார்க்கப்பட்டது ${issue2.origin ?? "மதிப்பு"} ${adj}${issue2.maximum.toString()} ஆக இருக்க வேண்டும்`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `மிகச் சிறியது: எதிர்பார்க்கப்பட்டது ${issue2.origin} ${adj}${issue2.minimum.toString()} ${sizing.unit} ஆக இருக்க வேண்டும்` : `மிகச் சிறியது: எதிர்பார்க்கப்பட்டது ${issue2.origin} ${adj}${issue2.minimum.toString()} ஆக இருக்க வேண்டும்`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `தவறான சரம்: "${_issue.prefix}" இல் தொடங்க வேண்டும்` : _issue.format === "ends_with" ? `தவறான சரம்: "${_issue.suffix}" இல் முடிவடைய வேண்டும்` : _issue.format === "includes" ? `தவறான சரம்: "${_issue.includes}" ஐ உள்ளடக்க வேண்டும்` : _issue.format === "regex" ? `தவறான சரம்: ${_issue.pattern} முறைபாட்டுடன் பொருந்த வேண்டும்` : `தவறான ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `தவறான எண்: ${issue2.divisor} இன் பலமாக இருக்க வேண்டும்`;
-        case "unrecognized_keys":
-          return `அடையாளம் தெரியாத விசை${issue2.keys.length > 1 ? "கள்" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `${issue2.origin} இல் தவறான விசை`;
-        case "invalid_union":
-          return "தவறான உள்ளீடு";
-        case "invalid_element":
-          return `${issue2.origin} இல் தவறான மதிப்பு`;
-        default:
-          return "தவறான உள்ளீடு";
-      }
-    };
-  };
-  function ta_default() {
-    return {
-      localeError: error38()
-    };
-  }
-
-  // node_modules/zod/v4/locales/th.js
-  var error39 = () => {
-    let Sizable = {
-      string: { unit: "ตัวอักษร", verb: "ควรมี" },
-      file: { unit: "ไบต์", verb: "ควรมี" },
-      array: { unit: "รายการ", verb: "ควรมี" },
-      set: { unit: "รายการ", verb: "ควรมี" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "ข้อมูลที่ป้อน",
-      email: "ที่อยู่อีเมล",
-      url: "URL",
-      emoji: "อิโมจิ",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "วันที่เวลาแบบ ISO",
-      date: "วันที่แบบ ISO",
-      time: "เวลาแบบ ISO",
-      duration: "ช่วงเวลาแบบ ISO",
-      ipv4: "ที่อยู่ IPv4",
-      ipv6: "ที่อยู่ IPv6",
-      cidrv4: "ช่วง IP แบบ IPv4",
-      cidrv6: "ช่วง IP แบบ IPv6",
-      base64: "ข้อความแบบ Base64",
-      base64url: "ข้อความแบบ Base64 สำหรับ URL",
-      json_string: "ข้อความแบบ JSON",
-      e164: "เบอร์โทรศัพท์ระหว่างประเทศ (E.164)",
-      jwt: "โทเคน JWT",
-      template_literal: "ข้อมูลที่ป้อน"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "ตัวเลข",
-      array: "อาร์เรย์ (Array)",
-      null: "ไม่มีค่า (null)"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `ประเภทข้อมูลไม่ถูกต้อง: ควรเป็น instanceof ${issue2.expected} แต่ได้รับ ${received}` : `ประเภทข้อมูลไม่ถูกต้อง: ควรเป็น ${expected} แต่ได้รับ ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `ค่าไม่ถูกต้อง: ควรเป็น ${stringifyPrimitive(issue2.values[0])}` : `ตัวเลือกไม่ถูกต้อง: ควรเป็นหนึ่งใน ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "ไม่เกิน" : "น้อยกว่า", sizing = getSizing(issue2.origin);
-          return sizing ? `เกินกำหนด: ${issue2.origin ?? "ค่า"} ควรมี${adj} ${issue2.maximum.toString()} ${sizing.unit ?? "รายการ"}` : `เกินกำหนด: ${issue2.origin ?? "ค่า"} ควรมี${adj} ${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? "อย่างน้อย" : "มากกว่า", sizing = getSizing(issue2.origin);
-          return sizing ? `น้อยกว่ากำหนด: ${issue2.origin} ควรมี${adj} ${issue2.minimum.toString()} ${sizing.unit}` : `น้อยกว่ากำหนด: ${issue2.origin} ควรมี${adj} ${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `รูปแบบไม่ถูกต้อง: ข้อความต้องขึ้นต้นด้วย "${_issue.prefix}"` : _issue.format === "ends_with" ? `รูปแบบไม่ถูกต้อง: ข้อความต้องลงท้ายด้วย "${_issue.suffix}"` : _issue.format === "includes" ? `รูปแบบไม่ถูกต้อง: ข้อความต้องมี "${_issue.includes}" อยู่ในข้อความ` : _issue.format === "regex" ? `รูปแบบไม่ถูกต้อง: ต้องตรงกับรูปแบบที่กำหนด ${_issue.pattern}` : `รูปแบบไม่ถูกต้อง: ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `ตัวเลขไม่ถูกต้อง: ต้องเป็นจำนวนที่หารด้วย ${issue2.divisor} ได้ลงตัว`;
-        case "unrecognized_keys":
-          return `พบคีย์ที่ไม่รู้จัก: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `คีย์ไม่ถูกต้องใน ${issue2.origin}`;
-        case "invalid_union":
-          return "ข้อมูลไม่ถูกต้อง: ไม่ตรงกับรูปแบบยูเนียนที่กำหนดไว้";
-        case "invalid_element":
-          return `ข้อมูลไม่ถูกต้องใน ${issue2.origin}`;
-        default:
-          return "ข้อมูลไม่ถูกต้อง";
-      }
-    };
-  };
-  function th_default() {
-    return {
-      localeError: error39()
-    };
-  }
-
-  // node_modules/zod/v4/locales/tr.js
-  var error40 = () => {
-    let Sizable = {
-      string: { unit: "karakter", verb: "olmalı" },
-      file: { unit: "bayt", verb: "olmalı" },
-      array: { unit: "öğe", verb: "olmalı" },
-      set: { unit: "öğe", verb: "olmalı" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "girdi",
-      email: "e-posta adresi",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO tarih ve saat",
-      date: "ISO tarih",
-      time: "ISO saat",
-      duration: "ISO süre",
-      ipv4: "IPv4 adresi",
-      ipv6: "IPv6 adresi",
-      cidrv4: "IPv4 aralığı",
-      cidrv6: "IPv6 aralığı",
-      base64: "base64 ile şifrelenmiş metin",
-      base64url: "base64url ile şifrelenmiş metin",
-      json_string: "JSON dizesi",
-      e164: "E.164 sayısı",
-      jwt: "JWT",
-      template_literal: "Şablon dizesi"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Geçersiz değer: beklenen instanceof ${issue2.expected}, alınan ${received}` : `Geçersiz değer: beklenen ${expected}, alınan ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Geçersiz değer: beklenen ${stringifyPrimitive(issue2.values[0])}` : `Geçersiz seçenek: aşağıdakilerden biri olmalı: ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Çok büyük: beklenen ${issue2.origin ?? "değer"} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "öğe"}` : `Çok büyük: beklenen ${issue2.origin ?? "değer"} ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Çok küçük: beklenen ${issue2.origin} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Çok küçük: beklenen ${issue2.origin} ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Geçersiz metin: "${_issue.prefix}" ile başlamalı` : _issue.format === "ends_with" ? `Geçersiz metin: "${_issue.suffix}" ile bitmeli` : _issue.format === "includes" ? `Geçersiz metin: "${_issue.includes}" içermeli` : _issue.format === "regex" ? `Geçersiz metin: ${_issue.pattern} desenine uymalı` : `Geçersiz ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Geçersiz sayı: ${issue2.divisor} ile tam bölünebilmeli`;
-        case "unrecognized_keys":
-          return `Tanınmayan anahtar${issue2.keys.length > 1 ? "lar" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `${issue2.origin} içinde geçersiz anahtar`;
-        case "invalid_union":
-          return "Geçersiz değer";
-        case "invalid_element":
-          return `${issue2.origin} içinde geçersiz değer`;
-        default:
-          return "Geçersiz değer";
-      }
-    };
-  };
-  function tr_default() {
-    return {
-      localeError: error40()
-    };
-  }
-
-  // node_modules/zod/v4/locales/uk.js
-  var error41 = () => {
-    let Sizable = {
-      string: { unit: "символів", verb: "матиме" },
-      file: { unit: "байтів", verb: "матиме" },
-      array: { unit: "елементів", verb: "матиме" },
-      set: { unit: "елементів", verb: "матиме" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "вхідні дані",
-      email: "адреса електронної пошти",
-      url: "URL",
-      emoji: "емодзі",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "дата та час ISO",
-      date: "дата ISO",
-      time: "час ISO",
-      duration: "тривалість ISO",
-      ipv4: "адреса IPv4",
-      ipv6: "адреса IPv6",
-      cidrv4: "діапазон IPv4",
-      cidrv6: "діапазон IPv6",
-      base64: "рядок у кодуванні base64",
-      base64url: "рядок у кодуванні base64url",
-      json_string: "рядок JSON",
-      e164: "номер E.164",
-      jwt: "JWT",
-      template_literal: "вхідні дані"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "число",
-      array: "масив"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Неправильні вхідні дані: очікується instanceof ${issue2.expected}, отримано ${received}` : `Неправильні вхідні дані: очікується ${expected}, отримано ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Неправильні вхідні дані: очікується ${stringifyPrimitive(issue2.values[0])}` : `Неправильна опція: очікується одне з ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Занадто велике: очікується, що ${issue2.origin ?? "значення"} ${sizing.verb} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "елементів"}` : `Занадто велике: очікується, що ${issue2.origin ?? "значення"} буде ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Занадто мале: очікується, що ${issue2.origin} ${sizing.verb} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Занадто мале: очікується, що ${issue2.origin} буде ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Неправильний рядок: повинен починатися з "${_issue.prefix}"` : _issue.format === "ends_with" ? `Неправильний рядок: повинен закінчуватися на "${_issue.suffix}"` : _issue.format === "includes" ? `Неправильний рядок: повинен містити "${_issue.includes}"` : _issue.format === "regex" ? `Неправильний рядок: повинен відповідати шаблону ${_issue.pattern}` : `Неправильний ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Неправильне число: повинно бути кратним ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Нерозпізнаний ключ${issue2.keys.length > 1 ? "і" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Неправильний ключ у ${issue2.origin}`;
-        case "invalid_union":
-          return "Неправильні вхідні дані";
-        case "invalid_element":
-          return `Неправильне значення у ${issue2.origin}`;
-        default:
-          return "Неправильні вхідні дані";
-      }
-    };
-  };
-  function uk_default() {
-    return {
-      localeError: error41()
-    };
-  }
-
-  // node_modules/zod/v4/locales/ua.js
-  function ua_default() {
-    return uk_default();
-  }
-
-  // node_modules/zod/v4/locales/ur.js
-  var error42 = () => {
-    let Sizable = {
-      string: { unit: "حروف", verb: "ہونا" },
-      file: { unit: "بائٹس", verb: "ہونا" },
-      array: { unit: "آئٹمز", verb: "ہونا" },
-      set: { unit: "آئٹمز", verb: "ہونا" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "ان پٹ",
-      email: "ای میل ایڈریس",
-      url: "یو آر ایل",
-      emoji: "ایموجی",
-      uuid: "یو یو آئی ڈی",
-      uuidv4: "یو یو آئی ڈی وی 4",
-      uuidv6: "یو یو آئی ڈی وی 6",
-      nanoid: "نینو آئی ڈی",
-      guid: "جی یو آئی ڈی",
-      cuid: "سی یو آئی ڈی",
-      cuid2: "سی یو آئی ڈی 2",
-      ulid: "یو ایل آئی ڈی",
-      xid: "ایکس آئی ڈی",
-      ksuid: "کے ایس یو آئی ڈی",
-      datetime: "آئی ایس او ڈیٹ ٹائم",
-      date: "آئی ایس او تاریخ",
-      time: "آئی ایس او وقت",
-      duration: "آئی ایس او مدت",
-      ipv4: "آئی پی وی 4 ایڈریس",
-      ipv6: "آئی پی وی 6 ایڈریس",
-      cidrv4: "آئی پی وی 4 رینج",
-      cidrv6: "آئی پی وی 6 رینج",
-      base64: "بیس 64 ان کوڈڈ سٹرنگ",
-      base64url: "بیس 64 یو آر ایل ان کوڈڈ سٹرنگ",
-      json_string: "جے ایس او این سٹرنگ",
-      e164: "ای 164 نمبر",
-      jwt: "جے ڈبلیو ٹی",
-      template_literal: "ان پٹ"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "نمبر",
-      array: "آرے",
-      null: "نل"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `غلط ان پٹ: instanceof ${issue2.expected} متوقع تھا، ${received} موصول ہوا` : `غلط ان پٹ: ${expected} متوقع تھا، ${received} موصول ہوا`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `غلط ان پٹ: ${stringifyPrimitive(issue2.values[0])} متوقع تھا` : `غلط آپشن: ${joinValues(issue2.values, "|")} میں سے ایک متوقع تھا`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `بہت بڑا: ${issue2.origin ?? "ویلیو"} کے ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "عناصر"} ہونے متوقع تھے` : `بہت بڑا: ${issue2.origin ?? "ویلیو"} کا ${adj}${issue2.maximum.toString()} ہونا متوقع تھا`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `بہت چھوٹا: ${issue2.origin} کے ${adj}${issue2.minimum.toString()} ${sizing.unit} ہونے متوقع تھے` : `بہت چھوٹا: ${issue2.origin} کا ${adj}${issue2.minimum.toString()} ہونا متوقع تھا`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `غلط سٹرنگ: "${_issue.prefix}" سے شروع ہونا چاہیے` : _issue.format === "ends_with" ? `غلط سٹرنگ: "${_issue.suffix}" پر ختم ہونا چاہیے` : _issue.format === "includes" ? `غلط سٹرنگ: "${_issue.includes}" شامل ہونا چاہیے` : _issue.format === "regex" ? `غلط سٹرنگ: پیٹرن ${_issue.pattern} سے میچ ہونا چاہیے` : `غلط ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `غلط نمبر: ${issue2.divisor} کا مضاعف ہونا چاہیے`;
-        case "unrecognized_keys":
-          return `غیر تسلیم شدہ کی${issue2.keys.length > 1 ? "ز" : ""}: ${joinValues(issue2.keys, "، ")}`;
-        case "invalid_key":
-          return `${issue2.origin} میں غلط کی`;
-        case "invalid_union":
-          return "غلط ان پٹ";
-        case "invalid_element":
-          return `${issue2.origin} میں غلط ویلیو`;
-        default:
-          return "غلط ان پٹ";
-      }
-    };
-  };
-  function ur_default() {
-    return {
-      localeError: error42()
-    };
-  }
-
-  // node_modules/zod/v4/locales/uz.js
-  var error43 = () => {
-    let Sizable = {
-      string: { unit: "belgi", verb: "bo‘lishi kerak" },
-      file: { unit: "bayt", verb: "bo‘lishi kerak" },
-      array: { unit: "element", verb: "bo‘lishi kerak" },
-      set: { unit: "element", verb: "bo‘lishi kerak" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "kirish",
-      email: "elektron pochta manzili",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO sana va vaqti",
-      date: "ISO sana",
-      time: "ISO vaqt",
-      duration: "ISO davomiylik",
-      ipv4: "IPv4 manzil",
-      ipv6: "IPv6 manzil",
-      mac: "MAC manzil",
-      cidrv4: "IPv4 diapazon",
-      cidrv6: "IPv6 diapazon",
-      base64: "base64 kodlangan satr",
-      base64url: "base64url kodlangan satr",
-      json_string: "JSON satr",
-      e164: "E.164 raqam",
-      jwt: "JWT",
-      template_literal: "kirish"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "raqam",
-      array: "massiv"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Noto‘g‘ri kirish: kutilgan instanceof ${issue2.expected}, qabul qilingan ${received}` : `Noto‘g‘ri kirish: kutilgan ${expected}, qabul qilingan ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Noto‘g‘ri kirish: kutilgan ${stringifyPrimitive(issue2.values[0])}` : `Noto‘g‘ri variant: quyidagilardan biri kutilgan ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Juda katta: kutilgan ${issue2.origin ?? "qiymat"} ${adj}${issue2.maximum.toString()} ${sizing.unit} ${sizing.verb}` : `Juda katta: kutilgan ${issue2.origin ?? "qiymat"} ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Juda kichik: kutilgan ${issue2.origin} ${adj}${issue2.minimum.toString()} ${sizing.unit} ${sizing.verb}` : `Juda kichik: kutilgan ${issue2.origin} ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Noto‘g‘ri satr: "${_issue.prefix}" bilan boshlanishi kerak` : _issue.format === "ends_with" ? `Noto‘g‘ri satr: "${_issue.suffix}" bilan tugashi kerak` : _issue.format === "includes" ? `Noto‘g‘ri satr: "${_issue.includes}" ni o‘z ichiga olishi kerak` : _issue.format === "regex" ? `Noto‘g‘ri satr: ${_issue.pattern} shabloniga mos kelishi kerak` : `Noto‘g‘ri ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Noto‘g‘ri raqam: ${issue2.divisor} ning karralisi bo‘lishi kerak`;
-        case "unrecognized_keys":
-          return `Noma’lum kalit${issue2.keys.length > 1 ? "lar" : ""}: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `${issue2.origin} dagi kalit noto‘g‘ri`;
-        case "invalid_union":
-          return "Noto‘g‘ri kirish";
-        case "invalid_element":
-          return `${issue2.origin} da noto‘g‘ri qiymat`;
-        default:
-          return "Noto‘g‘ri kirish";
-      }
-    };
-  };
-  function uz_default() {
-    return {
-      localeError: error43()
-    };
-  }
-
-  // node_modules/zod/v4/locales/vi.js
-  var error44 = () => {
-    let Sizable = {
-      string: { unit: "ký tự", verb: "có" },
-      file: { unit: "byte", verb: "có" },
-      array: { unit: "phần tử", verb: "có" },
-      set: { unit: "phần tử", verb: "có" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "đầu vào",
-      email: "địa chỉ email",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ngày giờ ISO",
-      date: "ngày ISO",
-      time: "giờ ISO",
-      duration: "khoảng thời gian ISO",
-      ipv4: "địa chỉ IPv4",
-      ipv6: "địa chỉ IPv6",
-      cidrv4: "dải IPv4",
-      cidrv6: "dải IPv6",
-      base64: "chuỗi mã hóa base64",
-      base64url: "chuỗi mã hóa base64url",
-      json_string: "chuỗi JSON",
-      e164: "số E.164",
-      jwt: "JWT",
-      template_literal: "đầu vào"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "số",
-      array: "mảng"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Đầu vào không hợp lệ: mong đợi instanceof ${issue2.expected}, nhận được ${received}` : `Đầu vào không hợp lệ: mong đợi ${expected}, nhận được ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Đầu vào không hợp lệ: mong đợi ${stringifyPrimitive(issue2.values[0])}` : `Tùy chọn không hợp lệ: mong đợi một trong các giá trị ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Quá lớn: mong đợi ${issue2.origin ?? "giá trị"} ${sizing.verb} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "phần tử"}` : `Quá lớn: mong đợi ${issue2.origin ?? "giá trị"} ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Quá nhỏ: mong đợi ${issue2.origin} ${sizing.verb} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `Quá nhỏ: mong đợi ${issue2.origin} ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Chuỗi không hợp lệ: phải bắt đầu bằng "${_issue.prefix}"` : _issue.format === "ends_with" ? `Chuỗi không hợp lệ: phải kết thúc bằng "${_issue.suffix}"` : _issue.format === "includes" ? `Chuỗi không hợp lệ: phải bao gồm "${_issue.includes}"` : _issue.format === "regex" ? `Chuỗi không hợp lệ: phải khớp với mẫu ${_issue.pattern}` : `${FormatDictionary[_issue.format] ?? issue2.format} không hợp lệ`;
-        }
-        case "not_multiple_of":
-          return `Số không hợp lệ: phải là bội số của ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Khóa không được nhận dạng: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Khóa không hợp lệ trong ${issue2.origin}`;
-        case "invalid_union":
-          return "Đầu vào không hợp lệ";
-        case "invalid_element":
-          return `Giá trị không hợp lệ trong ${issue2.origin}`;
-        default:
-          return "Đầu vào không hợp lệ";
-      }
-    };
-  };
-  function vi_default() {
-    return {
-      localeError: error44()
-    };
-  }
-
-  // node_modules/zod/v4/locales/zh-CN.js
-  var error45 = () => {
-    let Sizable = {
-      string: { unit: "字符", verb: "包含" },
-      file: { unit: "字节", verb: "包含" },
-      array: { unit: "项", verb: "包含" },
-      set: { unit: "项", verb: "包含" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "输入",
-      email: "电子邮件",
-      url: "URL",
-      emoji: "表情符号",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO日期时间",
-      date: "ISO日期",
-      time: "ISO时间",
-      duration: "ISO时长",
-      ipv4: "IPv4地址",
-      ipv6: "IPv6地址",
-      cidrv4: "IPv4网段",
-      cidrv6: "IPv6网段",
-      base64: "base64编码字符串",
-      base64url: "base64url编码字符串",
-      json_string: "JSON字符串",
-      e164: "E.164号码",
-      jwt: "JWT",
-      template_literal: "输入"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "数字",
-      array: "数组",
-      null: "空值(null)"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `无效输入：期望 instanceof ${issue2.expected}，实际接收 ${received}` : `无效输入：期望 ${expected}，实际接收 ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `无效输入：期望 ${stringifyPrimitive(issue2.values[0])}` : `无效选项：期望以下之一 ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `数值过大：期望 ${issue2.origin ?? "值"} ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "个元素"}` : `数值过大：期望 ${issue2.origin ?? "值"} ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `数值过小：期望 ${issue2.origin} ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `数值过小：期望 ${issue2.origin} ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `无效字符串：必须以 "${_issue.prefix}" 开头` : _issue.format === "ends_with" ? `无效字符串：必须以 "${_issue.suffix}" 结尾` : _issue.format === "includes" ? `无效字符串：必须包含 "${_issue.includes}"` : _issue.format === "regex" ? `无效字符串：必须满足正则表达式 ${_issue.pattern}` : `无效${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `无效数字：必须是 ${issue2.divisor} 的倍数`;
-        case "unrecognized_keys":
-          return `出现未知的键(key): ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `${issue2.origin} 中的键(key)无效`;
-        case "invalid_union":
-          return "无效输入";
-        case "invalid_element":
-          return `${issue2.origin} 中包含无效值(value)`;
-        default:
-          return "无效输入";
-      }
-    };
-  };
-  function zh_CN_default() {
-    return {
-      localeError: error45()
-    };
-  }
-
-  // node_modules/zod/v4/locales/zh-TW.js
-  var error46 = () => {
-    let Sizable = {
-      string: { unit: "字元", verb: "擁有" },
-      file: { unit: "位元組", verb: "擁有" },
-      array: { unit: "項目", verb: "擁有" },
-      set: { unit: "項目", verb: "擁有" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "輸入",
-      email: "郵件地址",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "ISO 日期時間",
-      date: "ISO 日期",
-      time: "ISO 時間",
-      duration: "ISO 期間",
-      ipv4: "IPv4 位址",
-      ipv6: "IPv6 位址",
-      cidrv4: "IPv4 範圍",
-      cidrv6: "IPv6 範圍",
-      base64: "base64 編碼字串",
-      base64url: "base64url 編碼字串",
-      json_string: "JSON 字串",
-      e164: "E.164 數值",
-      jwt: "JWT",
-      template_literal: "輸入"
-    }, TypeDictionary = {
-      nan: "NaN"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `無效的輸入值：預期為 instanceof ${issue2.expected}，但收到 ${received}` : `無效的輸入值：預期為 ${expected}，但收到 ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `無效的輸入值：預期為 ${stringifyPrimitive(issue2.values[0])}` : `無效的選項：預期為以下其中之一 ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `數值過大：預期 ${issue2.origin ?? "值"} 應為 ${adj}${issue2.maximum.toString()} ${sizing.unit ?? "個元素"}` : `數值過大：預期 ${issue2.origin ?? "值"} 應為 ${adj}${issue2.maximum.toString()}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `數值過小：預期 ${issue2.origin} 應為 ${adj}${issue2.minimum.toString()} ${sizing.unit}` : `數值過小：預期 ${issue2.origin} 應為 ${adj}${issue2.minimum.toString()}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `無效的字串：必須以 "${_issue.prefix}" 開頭` : _issue.format === "ends_with" ? `無效的字串：必須以 "${_issue.suffix}" 結尾` : _issue.format === "includes" ? `無效的字串：必須包含 "${_issue.includes}"` : _issue.format === "regex" ? `無效的字串：必須符合格式 ${_issue.pattern}` : `無效的 ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `無效的數字：必須為 ${issue2.divisor} 的倍數`;
-        case "unrecognized_keys":
-          return `無法識別的鍵值${issue2.keys.length > 1 ? "們" : ""}：${joinValues(issue2.keys, "、")}`;
-        case "invalid_key":
-          return `${issue2.origin} 中有無效的鍵值`;
-        case "invalid_union":
-          return "無效的輸入值";
-        case "invalid_element":
-          return `${issue2.origin} 中有無效的值`;
-        default:
-          return "無效的輸入值";
-      }
-    };
-  };
-  function zh_TW_default() {
-    return {
-      localeError: error46()
-    };
-  }
-
-  // node_modules/zod/v4/locales/yo.js
-  var error47 = () => {
-    let Sizable = {
-      string: { unit: "àmi", verb: "ní" },
-      file: { unit: "bytes", verb: "ní" },
-      array: { unit: "nkan", verb: "ní" },
-      set: { unit: "nkan", verb: "ní" }
-    };
-    function getSizing(origin2) {
-      return Sizable[origin2] ?? null;
-    }
-    let FormatDictionary = {
-      regex: "ẹ̀rọ ìbáwọlé",
-      email: "àdírẹ́sì ìmẹ́lì",
-      url: "URL",
-      emoji: "emoji",
-      uuid: "UUID",
-      uuidv4: "UUIDv4",
-      uuidv6: "UUIDv6",
-      nanoid: "nanoid",
-      guid: "GUID",
-      cuid: "cuid",
-      cuid2: "cuid2",
-      ulid: "ULID",
-      xid: "XID",
-      ksuid: "KSUID",
-      datetime: "àkókò ISO",
-      date: "ọjọ́ ISO",
-      time: "àkókò ISO",
-      duration: "àkókò tó pé ISO",
-      ipv4: "àdírẹ́sì IPv4",
-      ipv6: "àdírẹ́sì IPv6",
-      cidrv4: "àgbègbè IPv4",
-      cidrv6: "àgbègbè IPv6",
-      base64: "ọ̀rọ̀ tí a kọ́ ní base64",
-      base64url: "ọ̀rọ̀ base64url",
-      json_string: "ọ̀rọ̀ JSON",
-      e164: "nọ́mbà E.164",
-      jwt: "JWT",
-      template_literal: "ẹ̀rọ ìbáwọlé"
-    }, TypeDictionary = {
-      nan: "NaN",
-      number: "nọ́mbà",
-      array: "akopọ"
-    };
-    return (issue2) => {
-      switch (issue2.code) {
-        case "invalid_type": {
-          let expected = TypeDictionary[issue2.expected] ?? issue2.expected, receivedType = parsedType(issue2.input), received = TypeDictionary[receivedType] ?? receivedType;
-          return /^[A-Z]/.test(issue2.expected) ? `Ìbáwọlé aṣìṣe: a ní láti fi instanceof ${issue2.expected}, àmọ̀ a rí ${received}` : `Ìbáwọlé aṣìṣe: a ní láti fi ${expected}, àmọ̀ a rí ${received}`;
-        }
-        case "invalid_value":
-          return issue2.values.length === 1 ? `Ìbáwọlé aṣìṣe: a ní láti fi ${stringifyPrimitive(issue2.values[0])}` : `Àṣàyàn aṣìṣe: yan ọ̀kan lára ${joinValues(issue2.values, "|")}`;
-        case "too_big": {
-          let adj = issue2.inclusive ? "<=" : "<", sizing = getSizing(issue2.origin);
-          return sizing ? `Tó pọ̀ jù: a ní láti jẹ́ pé ${issue2.origin ?? "iye"} ${sizing.verb} ${adj}${issue2.maximum} ${sizing.unit}` : `Tó pọ̀ jù: a ní láti jẹ́ ${adj}${issue2.maximum}`;
-        }
-        case "too_small": {
-          let adj = issue2.inclusive ? ">=" : ">", sizing = getSizing(issue2.origin);
-          return sizing ? `Kéré ju: a ní láti jẹ́ pé ${issue2.origin} ${sizing.verb} ${adj}${issue2.minimum} ${sizing.unit}` : `Kéré ju: a ní láti jẹ́ ${adj}${issue2.minimum}`;
-        }
-        case "invalid_format": {
-          let _issue = issue2;
-          return _issue.format === "starts_with" ? `Ọ̀rọ̀ aṣìṣe: gbọ́dọ̀ bẹ̀rẹ̀ pẹ̀lú "${_issue.prefix}"` : _issue.format === "ends_with" ? `Ọ̀rọ̀ aṣìṣe: gbọ́dọ̀ parí pẹ̀lú "${_issue.suffix}"` : _issue.format === "includes" ? `Ọ̀rọ̀ aṣìṣe: gbọ́dọ̀ ní "${_issue.includes}"` : _issue.format === "regex" ? `Ọ̀rọ̀ aṣìṣe: gbọ́dọ̀ bá àpẹẹrẹ mu ${_issue.pattern}` : `Aṣìṣe: ${FormatDictionary[_issue.format] ?? issue2.format}`;
-        }
-        case "not_multiple_of":
-          return `Nọ́mbà aṣìṣe: gbọ́dọ̀ jẹ́ èyà pípín ti ${issue2.divisor}`;
-        case "unrecognized_keys":
-          return `Bọtìnì àìmọ̀: ${joinValues(issue2.keys, ", ")}`;
-        case "invalid_key":
-          return `Bọtìnì aṣìṣe nínú ${issue2.origin}`;
-        case "invalid_union":
-          return "Ìbáwọlé aṣìṣe";
-        case "invalid_element":
-          return `Iye aṣìṣe nínú ${issue2.origin}`;
-        default:
-          return "Ìbáwọlé aṣìṣe";
-      }
-    };
-  };
-  function yo_default() {
-    return {
-      localeError: error47()
+      localeError: error()
     };
   }
 
@@ -11474,8 +7153,8 @@ ${new Error().stack ?? ""}`]),
     return insert(timer), timer;
   }
   function clear(timer) {
-    let known = timer instanceof Timeout ? timer : timersById.get(Number(timer));
-    known !== void 0 && remove(known) && wake();
+    let known2 = timer instanceof Timeout ? timer : timersById.get(Number(timer));
+    known2 !== void 0 && remove(known2) && wake();
   }
   function immediate(callback, ...args) {
     if (typeof callback != "function") throw new TypeError("The callback of a timer must be a function.");
@@ -11554,9 +7233,9 @@ ${new Error().stack ?? ""}`]),
     let rest = new Set([...b].filter((item) => !a.has(item)));
     for (let item of a) {
       if (b.has(item)) continue;
-      let match = [...rest].find((other) => equal(item, other));
-      if (match === void 0 && !rest.has(void 0)) return !1;
-      rest.delete(match);
+      let match2 = [...rest].find((other) => equal(item, other));
+      if (match2 === void 0 && !rest.has(void 0)) return !1;
+      rest.delete(match2);
     }
     return rest.size === 0;
   }
@@ -11568,9 +7247,9 @@ ${new Error().stack ?? ""}`]),
         if (!equal(value, b.get(key2))) return !1;
         continue;
       }
-      let match = [...rest].find(([k, v]) => equal(key2, k) && equal(value, v));
-      if (match === void 0) return !1;
-      rest.delete(match[0]);
+      let match2 = [...rest].find(([k, v]) => equal(key2, k) && equal(value, v));
+      if (match2 === void 0) return !1;
+      rest.delete(match2[0]);
     }
     return !0;
   }
@@ -11604,8 +7283,8 @@ ${new Error().stack ?? ""}`]),
   // src/platform/host.ts
   var classes = { TypeError, RangeError, Error, SyntaxError };
   function coded(name, code, message) {
-    let Class2 = classes[name] ?? Error, error48 = new Class2(message);
-    return code !== void 0 && (error48.code = code), error48;
+    let Class2 = classes[name] ?? Error, error2 = new Class2(message);
+    return code !== void 0 && (error2.code = code), error2;
   }
   function wrongType(argument, expected, got) {
     return coded("TypeError", "ERR_INVALID_ARG_TYPE", `The "${argument}" argument must be ${expected}. Received ${describe3(got)}`);
@@ -11624,10 +7303,10 @@ ${new Error().stack ?? ""}`]),
   }
   function joined(parts2) {
     if (parts2.length === 1) return exact(parts2[0]);
-    let whole = new Uint8Array(parts2.reduce((n, part) => n + part.byteLength, 0)), at = 0;
+    let whole2 = new Uint8Array(parts2.reduce((n, part) => n + part.byteLength, 0)), at = 0;
     for (let part of parts2)
-      whole.set(part, at), at += part.byteLength;
-    return whole.buffer;
+      whole2.set(part, at), at += part.byteLength;
+    return whole2.buffer;
   }
   function unwrap(answer) {
     if (answer instanceof ArrayBuffer) return new Uint8Array(answer);
@@ -11728,8 +7407,8 @@ ${new Error().stack ?? ""}`]),
       let stream = !!options?.stream, bytes2 = input === void 0 ? new Uint8Array(0) : bytesOf(input);
       if (bytes2 === void 0) throw wrongType("list", "an instance of SharedArrayBuffer, ArrayBuffer or ArrayBufferView", input);
       if (this.#left.length > 0) {
-        let whole = new Uint8Array(this.#left.length + bytes2.length);
-        whole.set(this.#left), whole.set(bytes2, this.#left.length), bytes2 = whole, this.#left = new Uint8Array(0);
+        let whole2 = new Uint8Array(this.#left.length + bytes2.length);
+        whole2.set(this.#left), whole2.set(bytes2, this.#left.length), bytes2 = whole2, this.#left = new Uint8Array(0);
       }
       let text2;
       if (this.#encoding === "utf-8" && bytes2.length <= small && isASCII(bytes2))
@@ -11770,17 +7449,17 @@ ${new Error().stack ?? ""}`]),
   };
   function encodingOf(name) {
     if (name == null || name === "") return "utf8";
-    let known = typeof name == "string" ? encodings[name] ?? encodings[name.toLowerCase()] : void 0;
-    if (known === void 0) throw unknownEncoding(name);
-    return known;
+    let known2 = typeof name == "string" ? encodings[name] ?? encodings[name.toLowerCase()] : void 0;
+    if (known2 === void 0) throw unknownEncoding(name);
+    return known2;
   }
   var coder = Uint8Array, toBase64 = Uint8Array.prototype.toBase64, toHex = Uint8Array.prototype.toHex;
   function parseBase64(text2) {
     try {
       return coder.fromBase64(text2, { lastChunkHandling: "loose" });
     } catch {
-      let pad = text2.indexOf("="), digits = (pad < 0 ? text2 : text2.slice(0, pad)).replaceAll("-", "+").replaceAll("_", "/").replace(/[^A-Za-z0-9+/]/g, "");
-      return digits.length % 4 === 1 && (digits = digits.slice(0, -1)), coder.fromBase64(digits, { lastChunkHandling: "loose" });
+      let pad = text2.indexOf("="), digits2 = (pad < 0 ? text2 : text2.slice(0, pad)).replaceAll("-", "+").replaceAll("_", "/").replace(/[^A-Za-z0-9+/]/g, "");
+      return digits2.length % 4 === 1 && (digits2 = digits2.slice(0, -1)), coder.fromBase64(digits2, { lastChunkHandling: "loose" });
     }
   }
   function parseHex(text2) {
@@ -11801,8 +7480,8 @@ ${new Error().stack ?? ""}`]),
       case "hex":
         return parseHex(text2);
       case "utf16le": {
-        let bytes2 = new Uint8Array(text2.length * 2), units = new Uint16Array(bytes2.buffer);
-        for (let i = 0; i < text2.length; i++) units[i] = text2.charCodeAt(i);
+        let bytes2 = new Uint8Array(text2.length * 2), units2 = new Uint16Array(bytes2.buffer);
+        for (let i = 0; i < text2.length; i++) units2[i] = text2.charCodeAt(i);
         return bytes2;
       }
       default: {
@@ -11827,8 +7506,8 @@ ${new Error().stack ?? ""}`]),
       case "ascii":
         return decodeLatin1(bytes2.map((b) => b & 127));
       case "utf16le": {
-        let units = new Uint16Array(exact(bytes2.slice(0, bytes2.length & -2))), text2 = "";
-        for (let i = 0; i < units.length; i += 4096) text2 += String.fromCharCode.apply(null, units.subarray(i, i + 4096));
+        let units2 = new Uint16Array(exact(bytes2.slice(0, bytes2.length & -2))), text2 = "";
+        for (let i = 0; i < units2.length; i += 4096) text2 += String.fromCharCode.apply(null, units2.subarray(i, i + 4096));
         return text2;
       }
     }
@@ -12106,8 +7785,8 @@ ${new Error().stack ?? ""}`]),
           return value.length >>> 1;
         case "base64":
         case "base64url": {
-          let digits = value.endsWith("==") ? value.length - 2 : value.endsWith("=") ? value.length - 1 : value.length;
-          return Math.floor(digits * 3 / 4);
+          let digits2 = value.endsWith("==") ? value.length - 2 : value.endsWith("=") ? value.length - 1 : value.length;
+          return Math.floor(digits2 * 3 / 4);
         }
         case "utf16le":
           return value.length * 2;
@@ -12124,16 +7803,16 @@ ${new Error().stack ?? ""}`]),
     },
     concat(list2, length) {
       if (!Array.isArray(list2)) throw wrongType("list", "an instance of Array", list2);
-      let size = length === void 0 ? list2.reduce((n, part) => n + part.length, 0) : Math.trunc(length), whole = new FastBuffer(checkSize(size)), at = 0;
+      let size = length === void 0 ? list2.reduce((n, part) => n + part.length, 0) : Math.trunc(length), whole2 = new FastBuffer(checkSize(size)), at = 0;
       for (let part of list2) {
         if (!(part instanceof Uint8Array)) throw wrongType("list[0]", "an instance of Buffer or Uint8Array", part);
         if (at + part.length > size) {
-          whole.set(part.subarray(0, size - at), at);
+          whole2.set(part.subarray(0, size - at), at);
           break;
         }
-        whole.set(part, at), at += part.length;
+        whole2.set(part, at), at += part.length;
       }
-      return whole;
+      return whole2;
     },
     copyBytesFrom(source, offset, length) {
       let size = source.BYTES_PER_ELEMENT ?? 1, bytes2 = new Uint8Array(source.buffer, source.byteOffset, source.byteLength), from3 = (offset ?? 0) * size;
@@ -12222,13 +7901,13 @@ ${" ".repeat(ctx.indentation + 2)}`) + rest : quote(shown) + rest;
     let kind = tagOf(value, null) || "Function", base = `[${kind}`;
     return name === null && (base += " (null prototype)"), base += value.name === "" ? " (anonymous)" : `: ${value.name}`, base += "]", name !== kind && name !== null && name !== "Function" && (base += ` ${name}`), tag3 !== "" && tag3 !== kind && tag3 !== name ? `${base} [${tag3}]` : base;
   }
-  function errorBase(ctx, error48, keys) {
-    let name = String(error48.name ?? constructorName(error48) ?? "Error"), message = String(error48.message ?? ""), header = message === "" ? name : `${name}: ${message}`, stack = typeof error48.stack == "string" ? error48.stack : "";
+  function errorBase(ctx, error2, keys) {
+    let name = String(error2.name ?? constructorName(error2) ?? "Error"), message = String(error2.message ?? ""), header = message === "" ? name : `${name}: ${message}`, stack = typeof error2.stack == "string" ? error2.stack : "";
     for (let key2 of ["name", "message", "stack"]) {
       let at = keys.indexOf(key2);
-      at >= 0 && (key2 === "stack" || String(error48[key2]) === String(key2 === "name" ? name : message)) && keys.splice(at, 1);
+      at >= 0 && (key2 === "stack" || String(error2[key2]) === String(key2 === "name" ? name : message)) && keys.splice(at, 1);
     }
-    "cause" in error48 && Object.hasOwn(error48, "cause") && !keys.includes("cause") && keys.push("cause"), Array.isArray(error48.errors) && Object.hasOwn(error48, "errors") && !keys.includes("errors") && keys.push("errors");
+    "cause" in error2 && Object.hasOwn(error2, "cause") && !keys.includes("cause") && keys.push("cause"), Array.isArray(error2.errors) && Object.hasOwn(error2, "errors") && !keys.includes("errors") && keys.push("errors");
     let frames = stack.includes(message) && stack.startsWith(name) ? stack : stack === "" ? header : `${header}
 ${stack.replace(/\n+$/, "")}`, text2 = /\n\s+at /.test(frames) ? frames : `[${frames}]`;
     return ctx.indentation === 0 ? text2 : text2.replaceAll(`
@@ -12285,7 +7964,7 @@ ${" ".repeat(ctx.indentation)}`);
   }
   var isIndex = (key2) => typeof key2 == "string" && /^(?:0|[1-9]\d*)$/.test(key2) && Number(key2) < 2 ** 32 - 1, typedArrayTag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
   function shapeOf(ctx, value, name, tag3, keys) {
-    let plain4 = (base) => ({ base, braces: ["{", "}"], items: [], array: !1 }), drop = (which) => {
+    let plain7 = (base) => ({ base, braces: ["{", "}"], items: [], array: !1 }), drop = (which) => {
       for (let i = keys.length - 1; i >= 0; i--) which(keys[i]) && keys.splice(i, 1);
     };
     if (Array.isArray(value))
@@ -12304,10 +7983,10 @@ ${" ".repeat(ctx.indentation)}`);
       for (let i = 0; i < list2.length && i < ctx.maxArrayLength; i++) items.push(typeof list2[i] == "bigint" ? `${list2[i]}n` : number4(list2[i]));
       return list2.length > items.length && items.push(more(list2.length - items.length)), { base: "", braces: [`${prefix(name, tag3 === kind ? "" : tag3, kind, `(${list2.length})`)}[`, "]"], items, array: !0 };
     }
-    if (typeof value == "function") return plain4(functionBase(value, name, tag3));
-    if (value instanceof RegExp) return plain4(RegExp.prototype.toString.call(value));
-    if (value instanceof Date) return plain4(Number.isNaN(value.getTime()) ? "Invalid Date" : Date.prototype.toISOString.call(value));
-    if (value instanceof Error) return plain4(errorBase(ctx, value, keys));
+    if (typeof value == "function") return plain7(functionBase(value, name, tag3));
+    if (value instanceof RegExp) return plain7(RegExp.prototype.toString.call(value));
+    if (value instanceof Date) return plain7(Number.isNaN(value.getTime()) ? "Invalid Date" : Date.prototype.toISOString.call(value));
+    if (value instanceof Error) return plain7(errorBase(ctx, value, keys));
     if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
       let bytes2 = new Uint8Array(value), hex3 = Array.from(bytes2.subarray(0, Math.min(50, ctx.maxArrayLength)), (b) => b.toString(16).padStart(2, "0")).join(" "), rest = bytes2.length > 50 ? ` ... ${bytes2.length - 50} more byte${bytes2.length > 51 ? "s" : ""}` : "";
       return { base: "", braces: [`${prefix(name, tag3, "ArrayBuffer")}{`, "}"], items: [`[Uint8Contents]: <${hex3}${rest}>`, `byteLength: ${bytes2.length}`], array: !1 };
@@ -12321,7 +8000,7 @@ ${" ".repeat(ctx.indentation)}`);
       if (!(value instanceof Class2)) continue;
       kind === "String" && drop((key2) => isIndex(key2) || key2 === "length");
       let label2 = name === kind || name === null ? kind : `${kind} (${name})`;
-      return plain4(`[${label2}: ${primitive({ ...ctx, level: 0 }, value.valueOf())}]`);
+      return plain7(`[${label2}: ${primitive({ ...ctx, level: 0 }, value.valueOf())}]`);
     }
     return Object.prototype.toString.call(value) === "[object Arguments]" ? { base: "", braces: ["[Arguments] [", "]"], items: arrayItems(ctx, Array.from(value)), array: !0 } : { base: "", braces: [`${name === "Object" && tag3 === "" ? "" : prefix(name, tag3, "Object")}{`, "}"], items: [], array: !1 };
   }
@@ -12386,14 +8065,14 @@ ${" ".repeat(ctx.indentation)}`;
     return most;
   }
   function group(ctx, output2, value) {
-    let extra = ctx.maxArrayLength < output2.length ? 1 : 0, count = output2.length - extra, lengths = output2.slice(0, count).map((text2) => text2.length), total = lengths.reduce((n, length) => n + length + 2, 0), longest = Math.max(0, ...lengths), widest = longest + 2;
+    let extra = ctx.maxArrayLength < output2.length ? 1 : 0, count = output2.length - extra, lengths2 = output2.slice(0, count).map((text2) => text2.length), total = lengths2.reduce((n, length) => n + length + 2, 0), longest = Math.max(0, ...lengths2), widest = longest + 2;
     if (widest * 3 + ctx.indentation >= ctx.breakLength || total / widest <= 5 && longest > 6) return output2;
     let bias = Math.sqrt(widest - total / output2.length), biased = Math.max(widest - 3 - bias, 1), columns = Math.min(Math.round(Math.sqrt(2.5 * biased * count) / biased), Math.floor((ctx.breakLength - ctx.indentation) / widest), ctx.compact * 4, 15);
     if (columns <= 1) return output2;
     let widths = [];
     for (let i = 0; i < columns; i++) {
       let width = 0;
-      for (let j = i; j < count; j += columns) width = Math.max(width, lengths[j]);
+      for (let j = i; j < count; j += columns) width = Math.max(width, lengths2[j]);
       widths.push(width + 2);
     }
     let numeric = value !== void 0 && Array.from({ length: count }, (_, i) => value[i]).every((item) => typeof item == "number" || typeof item == "bigint"), lines = [];
@@ -12501,8 +8180,8 @@ ${" ".repeat(ctx.indentation)}`;
     let title = titles[operator], shown = operator.startsWith("not") ? inspect(expected) : `${inspect(actual)} !== ${inspect(expected)}`, generated = title === void 0 ? `${inspect(actual)} ${operator} ${inspect(expected)}` : `${title}
 
 ${shown}
-`, error48 = new AssertionError({ message: message === void 0 ? generated : String(message), actual, expected, operator });
-    throw message === void 0 && Object.defineProperty(error48, "generatedMessage", { value: !0, enumerable: !0 }), error48;
+`, error2 = new AssertionError({ message: message === void 0 ? generated : String(message), actual, expected, operator });
+    throw message === void 0 && Object.defineProperty(error2, "generatedMessage", { value: !0, enumerable: !0 }), error2;
   }
   function ok(value, message) {
     check2(!!value, message ?? "The expression evaluated to a falsy value", "==", value, !0);
@@ -13082,7 +8761,7 @@ ${inspect(text2)}
     throw domError(message, "NotSupportedError");
   }
   function algorithmOf(value) {
-    let given = typeof value == "string" ? { name: value } : value, name = names.find((known) => known.toLowerCase() === String(given?.name).toLowerCase());
+    let given = typeof value == "string" ? { name: value } : value, name = names.find((known2) => known2.toLowerCase() === String(given?.name).toLowerCase());
     return name === void 0 ? unsupported() : { ...given, name };
   }
   var digests = { "SHA-1": 160, "SHA-256": 256, "SHA-384": 384, "SHA-512": 512 };
@@ -13313,7 +8992,7 @@ ${inspect(text2)}
   function checkHash(algorithm, message) {
     if (typeof algorithm != "string") throw wrongType("algorithm", "of type string", algorithm);
     let name = algorithm.toLowerCase();
-    if (!hashes.some((known) => known.toLowerCase() === name || known.replace("sha", "sha-") === name)) throw coded("Error", message === "Invalid digest" ? "ERR_CRYPTO_INVALID_DIGEST" : "ERR_OSSL_EVP_UNSUPPORTED", `${message}: ${algorithm}`);
+    if (!hashes.some((known2) => known2.toLowerCase() === name || known2.replace("sha", "sha-") === name)) throw coded("Error", message === "Invalid digest" ? "ERR_CRYPTO_INVALID_DIGEST" : "ERR_OSSL_EVP_UNSUPPORTED", `${message}: ${algorithm}`);
   }
   var Hash = class _Hash {
     #algorithm;
@@ -13551,7 +9230,7 @@ ${inspect(text2)}
     createSecretKey,
     generateKeyPairSync,
     generateKeyPair(kind, options, callback) {
-      later(() => generateKeyPairSync(kind, options), (error48, pair) => error48 ? callback(error48) : callback(null, pair.publicKey, pair.privateKey));
+      later(() => generateKeyPairSync(kind, options), (error2, pair) => error2 ? callback(error2) : callback(null, pair.publicKey, pair.privateKey));
     },
     generateKeySync: (_, options) => createSecretKey(bytesOfLength(options.length / 8)),
     diffieHellman: (pair) => Buffer2.from(pureBytes("crypto.agree", {}, privateKey(pair.privateKey)[raw](), publicKey(pair.publicKey)[raw]())),
@@ -13620,8 +9299,8 @@ ${inspect(text2)}
       let bytes2 = Buffer2.from(chunk);
       if (this.#text !== void 0) return this.#text.decode(bytes2, { stream: !0 });
       if (!this.encoding.startsWith("base64")) return bytes2.toString(this.encoding);
-      let whole = Buffer2.concat([this.#left, bytes2]), cut = whole.length - whole.length % 3;
-      return this.#left = Buffer2.from(whole.subarray(cut)), whole.toString(this.encoding, 0, cut);
+      let whole2 = Buffer2.concat([this.#left, bytes2]), cut = whole2.length - whole2.length % 3;
+      return this.#left = Buffer2.from(whole2.subarray(cut)), whole2.toString(this.encoding, 0, cut);
     }
     end(chunk) {
       let text2 = chunk === void 0 ? "" : this.write(chunk);
@@ -13658,8 +9337,8 @@ ${inspect(text2)}
       }
     }
     append(name, value) {
-      let key2 = nameOf(name), known = this.#values.get(key2);
-      known === void 0 ? this.#values.set(key2, [valueOf(value)]) : known.push(valueOf(value));
+      let key2 = nameOf(name), known2 = this.#values.get(key2);
+      known2 === void 0 ? this.#values.set(key2, [valueOf(value)]) : known2.push(valueOf(value));
     }
     set(name, value) {
       this.#values.set(nameOf(name), [valueOf(value)]);
@@ -13705,13 +9384,553 @@ ${inspect(text2)}
     }
   };
 
+  // src/platform/intl/options.ts
+  var usual = { locale: "en-US", data: "en-US", keys: {} }, known = /* @__PURE__ */ new Map([["en-US", usual]]);
+  function canonical(locales) {
+    if (locales === void 0) return [];
+    if (locales === null) throw new TypeError("Cannot convert undefined or null to object");
+    let tags = (typeof locales == "string" || locales instanceof Locale ? [locales] : Array.from(locales)).map((item) => {
+      if (typeof item != "string" && (typeof item != "object" || item === null)) throw new TypeError("Language ID should be string or object.");
+      return String(item);
+    });
+    if (tags.length === 0) return [];
+    try {
+      return pure("intl.canonical", tags);
+    } catch {
+      throw new RangeError("Incorrect locale information provided");
+    }
+  }
+  function match(locales) {
+    if (locales === void 0) return usual;
+    if (typeof locales == "string") {
+      let found2 = known.get(locales);
+      if (found2 !== void 0) return found2;
+    }
+    let tags = canonical(locales);
+    if (tags.length === 0) return usual;
+    let found = pure("intl.match", tags);
+    return typeof locales == "string" && known.size < 64 && known.set(locales, found), found;
+  }
+  function choice(options, name, values, otherwise) {
+    let value = options?.[name];
+    if (value === void 0) return otherwise;
+    let text2 = String(value);
+    if (values !== void 0 && !values.includes(text2)) throw new RangeError(`Value ${text2} out of range for Intl options property ${name}`);
+    return text2;
+  }
+  function whole(options, name, low, high) {
+    let value = options?.[name];
+    if (value === void 0) return;
+    let number5 = Number(value);
+    if (!(number5 >= low && number5 <= high)) throw new RangeError(`${name} value is out of range.`);
+    return Math.floor(number5);
+  }
+  function toOptions(options) {
+    if (options === void 0) return /* @__PURE__ */ Object.create(null);
+    if (options === null) throw new TypeError("Cannot convert undefined or null to object");
+    return Object(options);
+  }
+  function supportedLocalesOf(locales) {
+    return canonical(locales).filter((tag3) => pure("intl.match", [tag3]).locale !== "en-US" || /^en/.test(tag3));
+  }
+  var Locale = class {
+    #tag;
+    constructor(tag3, options) {
+      if (typeof tag3 != "string" && (typeof tag3 != "object" || tag3 === null)) throw new TypeError("First argument to Intl.Locale constructor can't be empty or missing");
+      let text2 = canonical([String(tag3)])[0], parts2 = text2.split("-u-")[0].split("-"), { language, script, region, ...rest } = { language: void 0, script: void 0, region: void 0, ...options };
+      if (language !== void 0 && (parts2[0] = String(language)), script !== void 0 && (parts2[1]?.length === 4 ? parts2[1] = String(script) : parts2.splice(1, 0, String(script))), region !== void 0) {
+        let at = parts2.findIndex((part, i) => i > 0 && /^(?:[A-Za-z]{2}|\d{3})$/.test(part));
+        at > 0 ? parts2[at] = String(region) : parts2.push(String(region));
+      }
+      let keys = {};
+      for (let [, key2, value] of (text2.split("-u-")[1] ?? "").matchAll(/(?:^|-)([a-z0-9]{2})((?:-[a-z0-9]{3,8})*)/g)) keys[key2] = value.slice(1);
+      let names2 = { calendar: "ca", collation: "co", hourCycle: "hc", caseFirst: "kf", numeric: "kn", numberingSystem: "nu" };
+      for (let [name, value] of Object.entries(rest)) names2[name] !== void 0 && value !== void 0 && (keys[names2[name]] = value === !0 ? "" : value);
+      let extension = Object.keys(keys).sort().map((key2) => keys[key2] === "" ? key2 : `${key2}-${String(keys[key2])}`);
+      text2 = parts2.join("-") + (extension.length > 0 ? `-u-${extension.join("-")}` : ""), this.#tag = canonical([text2])[0];
+    }
+    #part(pattern) {
+      return this.#tag.split("-u-")[0].split("-").slice(1).find((part) => pattern.test(part));
+    }
+    #key(key2) {
+      return new RegExp(`-u(?:-[a-z0-9]+)*?-${key2}-([a-z0-9]{3,8}(?:-[a-z0-9]{3,8})*)`).exec(this.#tag)?.[1];
+    }
+    get language() {
+      return this.#tag.split("-")[0];
+    }
+    get script() {
+      return this.#part(/^[A-Za-z]{4}$/);
+    }
+    get region() {
+      return this.#part(/^(?:[A-Za-z]{2}|\d{3})$/);
+    }
+    get baseName() {
+      return this.#tag.split("-u-")[0];
+    }
+    get calendar() {
+      return this.#key("ca");
+    }
+    get collation() {
+      return this.#key("co");
+    }
+    get hourCycle() {
+      return this.#key("hc");
+    }
+    get numberingSystem() {
+      return this.#key("nu");
+    }
+    get numeric() {
+      return /-kn(?:-true)?(?:-|$)/.test(this.#tag);
+    }
+    toString() {
+      return this.#tag;
+    }
+    get [Symbol.toStringTag]() {
+      return "Intl.Locale";
+    }
+  };
+
+  // src/platform/intl/date.ts
+  var fields = {
+    weekday: ["narrow", "short", "long"],
+    era: ["narrow", "short", "long"],
+    year: ["2-digit", "numeric"],
+    month: ["2-digit", "numeric", "narrow", "short", "long"],
+    day: ["2-digit", "numeric"],
+    dayPeriod: ["narrow", "short", "long"],
+    hour: ["2-digit", "numeric"],
+    minute: ["2-digit", "numeric"],
+    second: ["2-digit", "numeric"]
+  }, dateFields = ["weekday", "year", "month", "day"], timeFields = ["dayPeriod", "hour", "minute", "second", "fractionalSecondDigits"], lengths = ["full", "long", "medium", "short"];
+  function instant(value) {
+    let ms = value === void 0 ? Date.now() : Number(value);
+    if (!(Math.abs(ms) <= 864e13)) throw new RangeError("Invalid time value");
+    return Math.trunc(ms) + 0;
+  }
+  var DateTimeFormat = class {
+    #match;
+    #shown;
+    #plan;
+    #bound;
+    static supportedLocalesOf(locales) {
+      return supportedLocalesOf(locales);
+    }
+    constructor(locales, options, required2 = "all", defaults2 = "date") {
+      let m = match(locales), o = toOptions(options), style = {};
+      for (let [name, values] of Object.entries(fields)) {
+        let value = choice(o, name, values, void 0);
+        value !== void 0 && (style[name] = value);
+      }
+      let fraction = whole(o, "fractionalSecondDigits", 1, 3);
+      fraction !== void 0 && (style.fractionalSecondDigits = fraction);
+      let timeZoneName = choice(o, "timeZoneName", ["short", "long", "shortOffset", "longOffset", "shortGeneric", "longGeneric"], void 0);
+      timeZoneName !== void 0 && (style.timeZoneName = timeZoneName);
+      let dateStyle = choice(o, "dateStyle", lengths, void 0), timeStyle = choice(o, "timeStyle", lengths, void 0);
+      if (dateStyle !== void 0 || timeStyle !== void 0) {
+        let clash = Object.keys(style)[0];
+        if (clash !== void 0) throw new TypeError(`Can't set option ${clash} when ${dateStyle !== void 0 ? "dateStyle" : "timeStyle"} is used`);
+        if (required2 === "date" && timeStyle !== void 0) throw new TypeError("Invalid option : timeStyle");
+        if (required2 === "time" && dateStyle !== void 0) throw new TypeError("Invalid option : dateStyle");
+        dateStyle !== void 0 && (style.dateStyle = dateStyle), timeStyle !== void 0 && (style.timeStyle = timeStyle);
+      } else
+        [...required2 !== "time" ? dateFields : [], ...required2 !== "date" ? timeFields : []].some((name) => style[name] !== void 0) || (defaults2 !== "time" && (style.year = style.month = style.day = "numeric"), defaults2 !== "date" && (style.hour = style.minute = style.second = "numeric"));
+      let hour12 = o.hour12 === void 0 ? void 0 : !!o.hour12, hourCycle = choice(o, "hourCycle", ["h11", "h12", "h23", "h24"], void 0) ?? m.keys.hc, numberingSystem = choice(o, "numberingSystem", void 0, void 0) ?? m.keys.nu, timeZone = o.timeZone === void 0 ? "UTC" : String(o.timeZone);
+      this.#match = m, this.#shown = style, this.#plan = pure("intl.datePlan", { ...style, data: m.data, hour12, hourCycle, timeZone, numberingSystem });
+    }
+    #parts(value) {
+      return pure("intl.date", { plan: this.#plan, ms: instant(value) });
+    }
+    get format() {
+      return this.#bound ??= (value) => this.#parts(value).map((part) => part[1]).join("");
+    }
+    formatToParts(value) {
+      return this.#parts(value).map(([type, text2]) => ({ type, value: text2 }));
+    }
+    formatRange(from3, to) {
+      return this.formatRangeToParts(from3, to).map((part) => part.value).join("");
+    }
+    /** Both ends in full; Node leaves out of one what the other says. */
+    formatRangeToParts(from3, to) {
+      if (from3 === void 0 || to === void 0) throw new TypeError("startDate or endDate cannot be undefined");
+      let [a, b] = [this.#parts(from3), this.#parts(to)], show3 = (parts2, source) => parts2.map(([type, value]) => ({ type, value, source }));
+      return JSON.stringify(a) === JSON.stringify(b) ? show3(a, "shared") : [...show3(a, "startRange"), { type: "literal", value: this.#plan.range, source: "shared" }, ...show3(b, "endRange")];
+    }
+    resolvedOptions() {
+      let { cycle, timeZone, system } = this.#plan, { dateStyle, timeStyle, ...rest } = this.#shown, shown = { locale: this.#match.locale, calendar: "gregory", numberingSystem: system, timeZone };
+      cycle && Object.assign(shown, { hourCycle: cycle, hour12: cycle === "h12" || cycle === "h11" });
+      for (let name of ["weekday", "era", "year", "month", "day", "dayPeriod", "hour", "minute", "second", "fractionalSecondDigits", "timeZoneName"]) {
+        if (rest[name] === void 0) continue;
+        let padded = name === "minute" && (rest.hour || rest.second) || name === "second" && (rest.minute || rest.hour);
+        shown[name] = padded ? "2-digit" : rest[name];
+      }
+      return dateStyle !== void 0 && (shown.dateStyle = dateStyle), timeStyle !== void 0 && (shown.timeStyle = timeStyle), shown;
+    }
+    get [Symbol.toStringTag]() {
+      return "Intl.DateTimeFormat";
+    }
+  }, plain = /* @__PURE__ */ new Map();
+  function dateToLocaleString(date5, locales, options, required2, defaults2) {
+    if (Number.isNaN(date5.getTime())) return "Invalid Date";
+    if (options !== void 0 || locales !== void 0 && typeof locales != "string") return new DateTimeFormat(locales, options, required2, defaults2).format(date5);
+    let key2 = `${locales ?? ""} ${required2} ${defaults2}`, format3 = plain.get(key2);
+    return format3 === void 0 && (format3 = new DateTimeFormat(locales, void 0, required2, defaults2), plain.size < 64 && plain.set(key2, format3)), format3.format(date5);
+  }
+
+  // src/platform/intl/number.ts
+  var roundingModes = ["ceil", "floor", "expand", "trunc", "halfCeil", "halfFloor", "halfExpand", "halfTrunc", "halfEven"];
+  function digits(o, minFraction, maxFraction, compact) {
+    let integer2 = whole(o, "minimumIntegerDigits", 1, 21) ?? 1, lowFraction = whole(o, "minimumFractionDigits", 0, 100), highFraction = whole(o, "maximumFractionDigits", 0, 100), hasSignificant = o.minimumSignificantDigits !== void 0 || o.maximumSignificantDigits !== void 0, lowSignificant = whole(o, "minimumSignificantDigits", 1, 21) ?? 1, highSignificant = whole(o, "maximumSignificantDigits", 1, 21) ?? 21, priority = choice(o, "roundingPriority", ["auto", "morePrecision", "lessPrecision"], "auto");
+    if (hasSignificant && lowSignificant > highSignificant) throw new RangeError("maximumSignificantDigits value is out of range.");
+    let hasFraction = lowFraction !== void 0 || highFraction !== void 0, low = lowFraction ?? Math.min(minFraction, highFraction ?? minFraction), high = highFraction ?? Math.max(maxFraction, low);
+    if (low > high) throw new RangeError("maximumFractionDigits value is out of range.");
+    let type = hasSignificant ? "significant" : "fraction", [minSignificant, maxSignificant] = [lowSignificant, highSignificant];
+    priority !== "auto" ? type = priority === "morePrecision" ? "more" : "less" : compact && !hasSignificant && !hasFraction && ([low, high, minSignificant, maxSignificant, type] = [0, 0, 1, 2, "more"]);
+    let increment = whole(o, "roundingIncrement", 1, 5e3) ?? 1;
+    if (increment !== 1) throw new RangeError("roundingIncrement other than 1 is not available in functions.");
+    return {
+      minimumIntegerDigits: integer2,
+      minimumFractionDigits: low,
+      maximumFractionDigits: high,
+      minimumSignificantDigits: minSignificant,
+      maximumSignificantDigits: maxSignificant,
+      roundingType: type,
+      roundingMode: choice(o, "roundingMode", roundingModes, "halfExpand"),
+      trailingZeroDisplay: choice(o, "trailingZeroDisplay", ["auto", "stripIfInteger"], "auto"),
+      roundingIncrement: increment
+    };
+  }
+  function shownDigits(d) {
+    let shown = { minimumIntegerDigits: d.minimumIntegerDigits };
+    return d.roundingType !== "significant" && Object.assign(shown, { minimumFractionDigits: d.minimumFractionDigits, maximumFractionDigits: d.maximumFractionDigits }), d.roundingType !== "fraction" && Object.assign(shown, { minimumSignificantDigits: d.minimumSignificantDigits, maximumSignificantDigits: d.maximumSignificantDigits }), shown;
+  }
+  function decimal(value) {
+    if (typeof value == "bigint") return String(value);
+    if (typeof value == "string") {
+      let text2 = value.trim();
+      if (/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text2) && text2.length < 300) return text2.replace(/^\+/, "").replace(/(?<=e)\+/i, "");
+    }
+    let number5 = Number(value);
+    return Object.is(number5, -0) ? "-0" : String(number5).replace("e+", "e");
+  }
+  var styles = ["decimal", "percent", "currency", "unit"];
+  function grouping(o, compact) {
+    let value = o.useGrouping, otherwise = compact ? "min2" : "auto";
+    if (value === void 0) return otherwise;
+    if (value === !0) return "always";
+    if (value === !1 || value === null || value === 0 || value === "") return "false";
+    let text2 = String(value);
+    if (text2 === "true" || text2 === "false") return otherwise;
+    if (!["min2", "auto", "always"].includes(text2)) throw new RangeError(`Value ${text2} out of range for Intl.NumberFormat options property useGrouping`);
+    return text2;
+  }
+  function wellFormedUnit(unit) {
+    return /^[a-z]+(?:-[a-z]+)*$/.test(unit);
+  }
+  var NumberFormat = class {
+    #match;
+    #options;
+    #digits;
+    #plan;
+    #bound;
+    static supportedLocalesOf(locales) {
+      return supportedLocalesOf(locales);
+    }
+    constructor(locales, options) {
+      let m = match(locales), o = toOptions(options), style = choice(o, "style", styles, "decimal"), currency = choice(o, "currency", void 0, void 0);
+      if (currency !== void 0 && !/^[a-z]{3}$/i.test(currency)) throw new RangeError(`Invalid currency code : ${currency}`);
+      if (style === "currency" && currency === void 0) throw new TypeError("Currency code is required with currency style.");
+      let unit = choice(o, "unit", void 0, void 0);
+      if (unit !== void 0 && !wellFormedUnit(unit)) throw new RangeError(`Invalid unit argument for Intl.NumberFormat() '${unit}'`);
+      if (style === "unit" && unit === void 0) throw new TypeError("Required unit argument for Intl.NumberFormat()");
+      let currencyDisplay = choice(o, "currencyDisplay", ["code", "symbol", "narrowSymbol", "name"], "symbol"), currencySign = choice(o, "currencySign", ["standard", "accounting"], "standard"), unitDisplay = choice(o, "unitDisplay", ["short", "narrow", "long"], "short"), notation = choice(o, "notation", ["standard", "scientific", "engineering", "compact"], "standard"), compactDisplay = choice(o, "compactDisplay", ["short", "long"], "short"), numberingSystem = choice(o, "numberingSystem", void 0, void 0) ?? m.keys.nu;
+      this.#match = m, this.#plan = pure("intl.numberPlan", { locale: m.locale, data: m.data, style, currency: currency?.toUpperCase(), currencyDisplay, currencySign, unit, unitDisplay, notation, compactDisplay, numberingSystem });
+      let places2 = style === "currency" && notation === "standard" ? this.#plan.currencyDigits : 0, most = style === "currency" && notation === "standard" ? places2 : style === "percent" ? 0 : 3;
+      this.#digits = digits(o, places2, most, notation === "compact"), this.#options = { numberingSystem: this.#plan.system, style }, style === "currency" && Object.assign(this.#options, { currency: currency.toUpperCase(), currencyDisplay, currencySign }), style === "unit" && Object.assign(this.#options, { unit, unitDisplay }), this.#options.useGrouping = grouping(o, notation === "compact"), this.#options.notation = notation, notation === "compact" && (this.#options.compactDisplay = compactDisplay), this.#options.signDisplay = choice(o, "signDisplay", ["auto", "never", "always", "exceptZero", "negative"], "auto");
+    }
+    #parts(value) {
+      let { style, notation, signDisplay, useGrouping } = this.#options;
+      return pure("intl.number", { plan: this.#plan, value: decimal(value), style, notation, signDisplay, useGrouping, ...this.#digits });
+    }
+    get format() {
+      return this.#bound ??= (value) => this.#parts(value).map((part) => part[1]).join("");
+    }
+    formatToParts(value) {
+      return this.#parts(value).map(([type, text2]) => ({ type, value: text2 }));
+    }
+    formatRange(from3, to) {
+      if (from3 === void 0 || to === void 0) throw new TypeError("Invalid argument");
+      if (Number.isNaN(Number(from3)) || Number.isNaN(Number(to))) throw new RangeError("Invalid argument");
+      let [a, b] = [this.format(from3), this.format(to)];
+      return a === b ? `~${a}` : /[^\d.,]/.test(a) ? `${a} – ${b}` : `${a}–${b}`;
+    }
+    resolvedOptions() {
+      let { numberingSystem, useGrouping, notation, compactDisplay, signDisplay, ...rest } = this.#options;
+      return {
+        locale: this.#match.locale,
+        numberingSystem,
+        ...rest,
+        ...shownDigits(this.#digits),
+        useGrouping: useGrouping === "false" ? !1 : useGrouping,
+        notation,
+        ...compactDisplay === void 0 ? {} : { compactDisplay },
+        signDisplay,
+        roundingIncrement: 1,
+        roundingMode: this.#digits.roundingMode,
+        roundingPriority: { fraction: "auto", significant: "auto", more: "morePrecision", less: "lessPrecision" }[this.#digits.roundingType],
+        trailingZeroDisplay: this.#digits.trailingZeroDisplay
+      };
+    }
+    get [Symbol.toStringTag]() {
+      return "Intl.NumberFormat";
+    }
+  }, plain2;
+  function numberToLocaleString(value, locales, options) {
+    return options === void 0 && match(locales) === usual ? (plain2 ??= new NumberFormat()).format(value) : new NumberFormat(locales, options).format(value);
+  }
+  var PluralRules = class {
+    #match;
+    #ordinal;
+    #format;
+    static supportedLocalesOf(locales) {
+      return supportedLocalesOf(locales);
+    }
+    constructor(locales, options) {
+      let o = toOptions(options);
+      this.#match = match(locales), this.#ordinal = choice(o, "type", ["cardinal", "ordinal"], "cardinal") === "ordinal";
+      let { minimumIntegerDigits, minimumFractionDigits, maximumFractionDigits, minimumSignificantDigits, maximumSignificantDigits } = o;
+      this.#format = new NumberFormat("en-US", { minimumIntegerDigits, minimumFractionDigits, maximumFractionDigits, minimumSignificantDigits, maximumSignificantDigits, useGrouping: !1 });
+    }
+    select(value) {
+      let number5 = Number(value);
+      return Number.isFinite(number5) ? pure("intl.plural", { locale: this.#match.locale, ordinal: this.#ordinal, number: this.#format.format(Math.abs(number5)) }) : "other";
+    }
+    resolvedOptions() {
+      let { minimumIntegerDigits, minimumFractionDigits, maximumFractionDigits } = this.#format.resolvedOptions(), seen = /* @__PURE__ */ new Set();
+      for (let n = 0; n <= 120; n++) seen.add(this.select(n));
+      for (let n of [0.5, 1.5, 1e6]) this.#ordinal || seen.add(this.select(n));
+      let order3 = ["few", "many", "one", "two", "zero", "other"];
+      return {
+        locale: this.#match.locale,
+        type: this.#ordinal ? "ordinal" : "cardinal",
+        minimumIntegerDigits,
+        minimumFractionDigits,
+        maximumFractionDigits,
+        pluralCategories: order3.filter((category) => seen.has(category)),
+        roundingIncrement: 1,
+        roundingMode: "halfExpand",
+        roundingPriority: "auto",
+        trailingZeroDisplay: "auto"
+      };
+    }
+    get [Symbol.toStringTag]() {
+      return "Intl.PluralRules";
+    }
+  };
+
+  // src/platform/intl/words.ts
+  var order = "_-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789abcdefghijklmnopqrstuvwxyz", places = new Int16Array(128).fill(-1);
+  for (let [i, c] of ["	", `
+`, "\v", "\f", "\r", " ", ...order].entries())
+    places[c.charCodeAt(0)] = i, places[c.toUpperCase().charCodeAt(0)] = i;
+  var special = /* @__PURE__ */ new Set(["cs", "cy", "da", "et", "haw", "hr", "hu", "kl", "lt", "lv", "nb", "nn", "no", "sk", "sl", "sq", "sr", "sv", "vi", "bs", "fo", "hsb", "dsb", "mt", "az", "tr", "ig", "yo", "to", "tk", "uz", "ha", "om", "ee", "ln", "cu", "se", "smn", "fil", "kk", "is", "pl"]);
+  function compareASCII(a, b, caseless) {
+    let i = 0, j = 0, cases = 0;
+    for (; ; ) {
+      let x = -1, y = -1, cx = 0, cy = 0;
+      for (; i < a.length && x < 0; ) {
+        if (cx = a.charCodeAt(i++), cx >= 128) return;
+        x = places[cx];
+      }
+      for (; j < b.length && y < 0; ) {
+        if (cy = b.charCodeAt(j++), cy >= 128) return;
+        y = places[cy];
+      }
+      if (x !== y)
+        return i < a.length && a.charCodeAt(i) >= 128 || j < b.length && b.charCodeAt(j) >= 128 ? void 0 : x < y ? -1 : 1;
+      if (x < 0) return caseless ? 0 : cases;
+      cases === 0 && cx !== cy && (cases = cx > cy ? -1 : 1);
+    }
+  }
+  var Collator = class {
+    #match;
+    #options;
+    #ascii;
+    #bound;
+    static supportedLocalesOf(locales) {
+      return supportedLocalesOf(locales);
+    }
+    constructor(locales, options) {
+      let o = toOptions(options);
+      this.#match = match(locales);
+      let usage = choice(o, "usage", ["sort", "search"], "sort"), numeric = o.numeric === void 0 ? "kn" in this.#match.keys && this.#match.keys.kn !== "false" : !!o.numeric, caseFirst = choice(o, "caseFirst", ["upper", "lower", "false"], "false"), sensitivity = choice(o, "sensitivity", ["base", "accent", "case", "variant"], "variant"), ignorePunctuation = !!o.ignorePunctuation;
+      this.#options = { usage, sensitivity, ignorePunctuation, collation: "default", numeric, caseFirst }, this.#ascii = !numeric && caseFirst !== "upper" && !special.has(this.#match.locale.split("-")[0]);
+    }
+    #compare(a, b) {
+      if (a === b) return 0;
+      let { sensitivity, numeric, ignorePunctuation } = this.#options, [x, y] = [a, b];
+      if (ignorePunctuation && ([x, y] = [x, y].map((s) => s.replace(/[\p{P}\p{Z}\s]/gu, ""))), this.#ascii) {
+        let result2 = compareASCII(x, y, sensitivity === "base" || sensitivity === "accent");
+        if (result2 !== void 0) return result2;
+      }
+      let result = pure("intl.compare", { locale: this.#match.locale, sensitivity, numeric, a: x, b: y });
+      return this.#options.caseFirst === "upper" && result !== 0 && x.toLowerCase() === y.toLowerCase() ? -result : result;
+    }
+    get compare() {
+      return this.#bound ??= (a, b) => this.#compare(String(a), String(b));
+    }
+    resolvedOptions() {
+      return { locale: this.#match.locale, ...this.#options };
+    }
+    get [Symbol.toStringTag]() {
+      return "Intl.Collator";
+    }
+  }, plain3;
+  function localeCompare(a, b, locales, options) {
+    return options === void 0 && match(locales) === usual ? (plain3 ??= new Collator()).compare(a, b) : new Collator(locales, options).compare(a, b);
+  }
+  var ListFormat = class {
+    #match;
+    #type;
+    #style;
+    #words;
+    static supportedLocalesOf(locales) {
+      return supportedLocalesOf(locales);
+    }
+    constructor(locales, options) {
+      let o = toOptions(options);
+      this.#match = match(locales), this.#type = choice(o, "type", ["conjunction", "disjunction", "unit"], "conjunction"), this.#style = choice(o, "style", ["long", "short", "narrow"], "long"), this.#words = pure("intl.list", { data: this.#match.data, key: `${this.#type}-${this.#style}` });
+    }
+    formatToParts(list2) {
+      let items = list2 === void 0 ? [] : [...list2], [two, start, middle, end] = this.#words, parts2 = [];
+      for (let [i, item] of items.entries()) {
+        if (typeof item != "string") throw new TypeError("Iterable yielded a non-String value");
+        let last = i === items.length - 1, word = items.length === 2 ? two : i === 1 ? start : last ? end : middle;
+        i > 0 && word !== "" && parts2.push({ type: "literal", value: word }), parts2.push({ type: "element", value: item });
+      }
+      return parts2;
+    }
+    format(list2) {
+      return this.formatToParts(list2).map((part) => part.value).join("");
+    }
+    resolvedOptions() {
+      return { locale: this.#match.locale, type: this.#type, style: this.#style };
+    }
+    get [Symbol.toStringTag]() {
+      return "Intl.ListFormat";
+    }
+  }, units = ["second", "minute", "hour", "day", "week", "month", "quarter", "year"], RelativeTimeFormat = class {
+    #style;
+    #numeric;
+    #shapes;
+    #number = new NumberFormat("en-US");
+    #plural = new PluralRules("en-US");
+    static supportedLocalesOf(locales) {
+      return supportedLocalesOf(locales).filter((tag3) => /^en(?:-|$)/.test(tag3));
+    }
+    constructor(locales, options) {
+      let o = toOptions(options);
+      match(locales), this.#style = choice(o, "style", ["long", "short", "narrow"], "long"), this.#numeric = choice(o, "numeric", ["always", "auto"], "always"), this.#shapes = pure("intl.relative", this.#style);
+    }
+    formatToParts(value, unit) {
+      let number5 = Number(value);
+      if (!Number.isFinite(number5)) throw new RangeError("Invalid time value");
+      let name = String(unit).replace(/s$/, "");
+      if (!units.includes(name)) throw new RangeError(`Invalid unit argument for format() '${String(unit)}'`);
+      let shape = this.#shapes[name], word = this.#numeric === "auto" ? shape.words[Object.is(number5, -0) ? "0" : String(number5)] : void 0;
+      if (word !== void 0) return [{ type: "literal", value: word }];
+      let pattern = (number5 < 0 || Object.is(number5, -0) ? shape.past : shape.future)[this.#plural.select(Math.abs(number5)) === "one" ? 0 : 1], [before = "", after = ""] = pattern.split("#"), parts2 = this.#number.formatToParts(Math.abs(number5)).map((part) => ({ ...part, unit: name }));
+      return before !== "" && parts2.unshift({ type: "literal", value: before }), after !== "" && parts2.push({ type: "literal", value: after }), parts2;
+    }
+    format(value, unit) {
+      return this.formatToParts(value, unit).map((part) => part.value).join("");
+    }
+    resolvedOptions() {
+      return { locale: "en-US", style: this.#style, numeric: this.#numeric, numberingSystem: "latn" };
+    }
+    get [Symbol.toStringTag]() {
+      return "Intl.RelativeTimeFormat";
+    }
+  };
+
+  // src/platform/intl/index.ts
+  function callable(Class2) {
+    let call2 = function(locales, options) {
+      return Reflect.construct(Class2, [locales, options], new.target ?? Class2);
+    };
+    for (let [name, own] of Object.entries(Object.getOwnPropertyDescriptors(Class2))) Object.defineProperty(call2, name, own);
+    return Object.defineProperty(Class2.prototype, "constructor", { value: call2, writable: !0, configurable: !0, enumerable: !1 }), call2;
+  }
+  var Intl = {
+    Collator: callable(Collator),
+    DateTimeFormat: callable(DateTimeFormat),
+    ListFormat,
+    Locale,
+    NumberFormat: callable(NumberFormat),
+    PluralRules,
+    RelativeTimeFormat,
+    getCanonicalLocales: (locales) => canonical(locales),
+    supportedValuesOf: (key2) => pure("intl.values", String(key2))
+  };
+  for (let name of Object.keys(Intl)) Object.defineProperty(Intl, name, { enumerable: !1 });
+  Object.defineProperty(Intl, Symbol.toStringTag, { value: "Intl", configurable: !0 });
+  install({ Intl });
+  function replace(prototype, methods2) {
+    for (let [name, value] of Object.entries(methods2))
+      Object.defineProperty(prototype, name, { value, writable: !0, configurable: !0, enumerable: !1 });
+  }
+  var numberValue = Number.prototype.valueOf, bigValue = BigInt.prototype.valueOf, time3 = Date.prototype.getTime, { toUpperCase, toLowerCase } = String.prototype;
+  replace(Number.prototype, {
+    toLocaleString(locales, options) {
+      return numberToLocaleString(numberValue.call(this), locales, options);
+    }
+  });
+  replace(BigInt.prototype, {
+    toLocaleString(locales, options) {
+      return numberToLocaleString(bigValue.call(this), locales, options);
+    }
+  });
+  replace(Date.prototype, {
+    toLocaleString(locales, options) {
+      return time3.call(this), dateToLocaleString(this, locales, options, "all", "all");
+    },
+    toLocaleDateString(locales, options) {
+      return time3.call(this), dateToLocaleString(this, locales, options, "date", "date");
+    },
+    toLocaleTimeString(locales, options) {
+      return time3.call(this), dateToLocaleString(this, locales, options, "time", "time");
+    }
+  });
+  function changesCase(locales) {
+    if (locales === void 0) return;
+    let tag3 = canonical(locales)[0];
+    return tag3 !== void 0 && /^(?:tr|az|lt|el|nl)\b/.test(tag3) ? tag3 : void 0;
+  }
+  replace(String.prototype, {
+    localeCompare(other, locales, options) {
+      return localeCompare(String(this), String(other), locales, options);
+    },
+    toLocaleUpperCase(locales) {
+      let locale = changesCase(locales);
+      return locale === void 0 ? toUpperCase.call(this) : pure("intl.case", { locale, upper: !0, text: String(this) });
+    },
+    toLocaleLowerCase(locales) {
+      let locale = changesCase(locales);
+      return locale === void 0 ? toLowerCase.call(this) : pure("intl.case", { locale, upper: !1, text: String(this) });
+    }
+  });
+  replace(Array.prototype, {
+    toLocaleString(locales, options) {
+      return Array.from(this, (item) => item == null ? "" : String(item.toLocaleString(locales, options))).join(",");
+    }
+  });
+
   // src/platform/url.ts
   function usv(value) {
     return String(value).toWellFormed();
   }
-  var plain = /^[A-Za-z0-9*\-._]*$/;
+  var plain4 = /^[A-Za-z0-9*\-._]*$/;
   function encodeForm(text2) {
-    return plain.test(text2) ? text2 : encodeURIComponent(text2).replace(/%20|[!'()~]/g, (c) => c === "%20" ? "+" : `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+    return plain4.test(text2) ? text2 : encodeURIComponent(text2).replace(/%20|[!'()~]/g, (c) => c === "%20" ? "+" : `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
   }
   function decodeForm(text2) {
     let spaced = text2.replaceAll("+", " ");
@@ -13768,8 +9987,8 @@ ${inspect(text2)}
       if (iterator == null) {
         for (let key2 of Reflect.ownKeys(init)) {
           if (Reflect.getOwnPropertyDescriptor(init, key2)?.enumerable !== !0 || typeof key2 == "symbol") continue;
-          let name = usv(key2), value = usv(init[key2]), known = this.#pairs.find((pair) => pair[0] === name);
-          known ? known[1] = value : this.#pairs.push([name, value]);
+          let name = usv(key2), value = usv(init[key2]), known2 = this.#pairs.find((pair) => pair[0] === name);
+          known2 ? known2[1] = value : this.#pairs.push([name, value]);
         }
         return;
       }
@@ -13854,8 +10073,8 @@ ${inspect(text2)}
     try {
       return pure("url.parse", { url: url3, base });
     } catch (thrown) {
-      let error48 = thrown;
-      throw error48.input = url3, base !== void 0 && (error48.base = base), error48;
+      let error2 = thrown;
+      throw error2.input = url3, base !== void 0 && (error2.base = base), error2;
     }
   }
   var URL2 = class _URL {
@@ -13977,8 +10196,8 @@ ${inspect(text2)}
 
   // src/platform/querystring.ts
   function escape(text2) {
-    let plain4 = typeof text2 == "string" ? text2 : typeof text2 == "object" ? String(text2) : `${text2}`;
-    return encodeURIComponent(plain4);
+    let plain7 = typeof text2 == "string" ? text2 : typeof text2 == "object" ? String(text2) : `${text2}`;
+    return encodeURIComponent(plain7);
   }
   function unescape(text2) {
     try {
@@ -14019,8 +10238,8 @@ ${inspect(text2)}
     limit > 0 && (parts2 = parts2.slice(0, limit));
     for (let part of parts2) {
       if (part === "") continue;
-      let at = part.indexOf(eq), name = decode4(at < 0 ? part : part.slice(0, at)), value = at < 0 ? "" : decode4(part.slice(at + eq.length)), known = values[name];
-      known === void 0 ? values[name] = value : Array.isArray(known) ? known.push(value) : values[name] = [known, value];
+      let at = part.indexOf(eq), name = decode4(at < 0 ? part : part.slice(0, at)), value = at < 0 ? "" : decode4(part.slice(at + eq.length)), known2 = values[name];
+      known2 === void 0 ? values[name] = value : Array.isArray(known2) ? known2.push(value) : values[name] = [known2, value];
     }
     return values;
   }
@@ -14243,7 +10462,7 @@ ${inspect(text2)}
     }
     function promised(...args) {
       return new Promise((resolve2, reject) => {
-        original.call(this, ...args, (error48, value) => error48 ? reject(error48) : resolve2(value));
+        original.call(this, ...args, (error2, value) => error2 ? reject(error2) : resolve2(value));
       });
     }
     return Object.setPrototypeOf(promised, Object.getPrototypeOf(original)), Object.defineProperties(promised, Object.getOwnPropertyDescriptors(original));
@@ -14256,7 +10475,7 @@ ${inspect(text2)}
       if (typeof callback != "function") throw wrongType("last argument", "of type function", callback);
       original.apply(this, args).then(
         (value) => queue(() => callback(null, value)),
-        (error48) => queue(() => callback(error48 ?? coded("Error", "ERR_FALSY_VALUE_REJECTION", "Promise was rejected with falsy value")))
+        (error2) => queue(() => callback(error2 ?? coded("Error", "ERR_FALSY_VALUE_REJECTION", "Promise was rejected with falsy value")))
       );
     };
   }
@@ -14437,9 +10656,9 @@ ${inspect(text2)}
   function messageOf(payload) {
     if (typeof payload == "string") return payload;
     if (payload !== null && typeof payload == "object") {
-      let { message, error: error48 } = payload;
+      let { message, error: error2 } = payload;
       if (typeof message == "string") return message;
-      if (typeof error48 == "string") return error48;
+      if (typeof error2 == "string") return error2;
     }
     return "The action script failed with a runtime error";
   }
@@ -14456,8 +10675,8 @@ ${inspect(text2)}
     upstream;
     constructor(code, message, details = {}) {
       if (super(message), this.name = "NangoError", this.code = this.type = code, this.payload = details.payload ?? (details.errors === void 0 ? void 0 : { errors: details.errors }), this.status = details.status, this.upstream = details.upstream, details.status !== void 0) {
-        let error48 = this.payload === void 0 ? { code, message } : { code, message, payload: this.payload };
-        this.response = { status: details.status, data: { error: error48 } };
+        let error2 = this.payload === void 0 ? { code, message } : { code, message, payload: this.payload };
+        this.response = { status: details.status, data: { error: error2 } };
       }
     }
   }, HttpError = class extends Error {
@@ -14485,8 +10704,8 @@ ${inspect(text2)}
   function refusal2(e, site) {
     return e instanceof HostError ? from2(new NangoError(e.code, e.message, e.details), site) : e;
   }
-  function from2(error48, site) {
-    return typeof site.stack == "string" && Object.defineProperty(error48, "stack", { value: site.stack, writable: !0, configurable: !0, enumerable: !1 }), error48;
+  function from2(error2, site) {
+    return typeof site.stack == "string" && Object.defineProperty(error2, "stack", { value: site.stack, writable: !0, configurable: !0, enumerable: !1 }), error2;
   }
   function describe5(e) {
     if (e instanceof ActionError) return { kind: "action", payload: e.payload };
@@ -14535,7 +10754,7 @@ ${inspect(text2)}
   function nameOf2(path2, name) {
     return path2.length === 0 ? name : [...path2, name].map((part, i) => i === 0 ? unbracketed(part) : `[${unbracketed(part)}]`).join("");
   }
-  function fields(object2) {
+  function fields2(object2) {
     let out = [], above = [], visit = (value, path2) => {
       if (above.includes(value)) throw new Error(`Circular reference detected in ${path2.join(".")}`);
       above.push(value);
@@ -14547,12 +10766,12 @@ ${inspect(text2)}
         out.push([name, JSON.stringify(member2)]);
       else if (path2.length === 0 && Array.isArray(member2) && (name.endsWith("[]") || !member2.some(isVisitable)))
         for (let element of member2)
-          element != null && out.push([`${unbracketed(name)}[]`, plain2(element)]);
-      else isVisitable(member2) ? visit(member2, [...path2, name]) : out.push([nameOf2(path2, name), plain2(member2)]);
+          element != null && out.push([`${unbracketed(name)}[]`, plain5(element)]);
+      else isVisitable(member2) ? visit(member2, [...path2, name]) : out.push([nameOf2(path2, name), plain5(member2)]);
     };
     return visit(object2, []), out;
   }
-  function plain2(value) {
+  function plain5(value) {
     return value instanceof Date ? value.toISOString() : value;
   }
   function encodeQuery(value) {
@@ -14566,10 +10785,10 @@ ${inspect(text2)}
     if (typeof params == "string") return params.replace(/^[?&]+/, "");
     if (params instanceof URLSearchParams) return params.toString();
     if (typeof params != "object") throw new TypeError("params must be an object or a string.");
-    return fields(params).map(([name, value]) => `${encodeQuery(name)}=${encodeQuery(value)}`).join("&");
+    return fields2(params).map(([name, value]) => `${encodeQuery(name)}=${encodeQuery(value)}`).join("&");
   }
   function form(object2) {
-    return fields(object2).map(([name, value]) => `${encodeForm2(name)}=${encodeForm2(value)}`).join("&");
+    return fields2(object2).map(([name, value]) => `${encodeForm2(name)}=${encodeForm2(value)}`).join("&");
   }
   function withParam(params, name, value) {
     return params == null ? { [name]: value } : typeof params != "string" && !(params instanceof URLSearchParams) ? { ...params, [name]: value } : [...query(params).split("&").filter((part) => part !== "" && nameIn(part) !== name), `${encodeQuery(name)}=${encodeQuery(value)}`].join("&");
@@ -14595,7 +10814,7 @@ ${inspect(text2)}
       return { body: data2.toString(), contentType: "application/x-www-form-urlencoded;charset=utf-8" };
     if (typeof data2 == "object") {
       if (isStream(data2)) throw new TypeError("Streams can't be sent: read the stream first and pass a Buffer or a string.");
-      return kind === "application/x-www-form-urlencoded" ? { body: form(data2) } : kind === "multipart/form-data" ? multipart(fields(data2)) : { body: JSON.stringify(data2), contentType: "application/json" };
+      return kind === "application/x-www-form-urlencoded" ? { body: form(data2) } : kind === "multipart/form-data" ? multipart(fields2(data2)) : { body: JSON.stringify(data2), contentType: "application/json" };
     }
     return isJSON ? { body: jsonText(data2) } : typeof data2 == "string" ? { body: data2, contentType: "application/x-www-form-urlencoded" } : { body: String(data2), contentType: "application/x-www-form-urlencoded" };
   }
@@ -14829,8 +11048,8 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
       let answer = await call("fetch", { url: url3, method, headers }, encoded.body);
       return new FetchResponse(answer.value, answer.body instanceof ArrayBuffer ? answer.body : new ArrayBuffer(0));
     } catch (e) {
-      let error48 = refusal2(e, site);
-      throw error48 instanceof NangoError && error48.status === void 0 ? from2(new TypeError("fetch failed", { cause: error48 }), site) : error48;
+      let error2 = refusal2(e, site);
+      throw error2 instanceof NangoError && error2.status === void 0 ? from2(new TypeError("fetch failed", { cause: error2 }), site) : error2;
     }
   }
   function raw2(body) {
@@ -14843,7 +11062,7 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
   }
 
   // src/sdk/log.ts
-  var order = { debug: 0, info: 1, warn: 2, error: 3, off: 4 };
+  var order2 = { debug: 0, info: 1, warn: 2, error: 3, off: 4 };
   function levelOf(name) {
     if (typeof name == "string") {
       switch (name) {
@@ -14853,7 +11072,7 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
         case "http":
           return "info";
       }
-      return Object.hasOwn(order, name) ? name : void 0;
+      return Object.hasOwn(order2, name) ? name : void 0;
     }
   }
   var maxText2 = 1e4, Logger = class {
@@ -14870,9 +11089,9 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     /** Takes what nango.log takes: a message, maybe more, maybe options. */
     log(args) {
       let rest = [...args], level = "info", asked = rest.length > 1 ? optionsIn(rest[rest.length - 1]) : void 0;
-      if (asked !== void 0 && (level = asked, rest.pop()), order[level] < order[this.#level] || level === "off") return;
+      if (asked !== void 0 && (level = asked, rest.pop()), order2[level] < order2[this.#level] || level === "off") return;
       let [message, ...payload] = rest, text2 = typeof message == "string" ? message : show2(message);
-      text2.length > maxText2 && (text2 = `${text2.slice(0, maxText2)}…`), note("log", { level, text: text2, payload: payload.length === 0 ? void 0 : plain3(payload.length === 1 ? payload[0] : payload) });
+      text2.length > maxText2 && (text2 = `${text2.slice(0, maxText2)}…`), note("log", { level, text: text2, payload: payload.length === 0 ? void 0 : plain6(payload.length === 1 ? payload[0] : payload) });
     }
   };
   function optionsIn(last) {
@@ -14881,10 +11100,10 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
   }
   function show2(value) {
     if (value instanceof Error) return `${value.name}: ${value.message}`;
-    let json2 = plain3(value);
+    let json2 = plain6(value);
     return typeof json2 == "string" ? json2 : JSON.stringify(json2) ?? String(value);
   }
-  function plain3(value) {
+  function plain6(value) {
     if (value instanceof Error) return { name: value.name, message: value.message, stack: value.stack };
     let above = [];
     try {
@@ -15033,8 +11252,8 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
   var connectionFor = 6e4, integrationFor = 6e5, Memo = class {
     #entries = /* @__PURE__ */ new Map();
     async get(key2, ms, load) {
-      let now2 = Date.now(), known = this.#entries.get(key2);
-      if (known !== void 0 && now2 < known.until) return known.value;
+      let now2 = Date.now(), known2 = this.#entries.get(key2);
+      if (known2 !== void 0 && now2 < known2.until) return known2.value;
       let value = load();
       this.#entries.set(key2, { until: now2 + ms, value });
       try {
@@ -15382,4 +11601,5 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
 
   // src/main.ts
   provide(["zod", "zod/v4"], zod_exports);
+  provide(["zod/v4/core"], core_exports2);
 })();

@@ -8,3 +8,4 @@ import "./describe";
 import { provide } from "./modules";
 
 provide(["zod", "zod/v4"], zod);
+provide(["zod/v4/core"], zod.core);
