@@ -194,7 +194,7 @@ func TestSchemasAreKeptAndBounded(t *testing.T) {
 	t.Parallel()
 	var s schemas
 	v := linkspan.FunctionVersion{UUID: "one", Definition: definition()}
-	if s.of(&v) != s.of(&v) {
+	if first := s.of(&v); first != s.of(&v) {
 		t.Error("compiled twice")
 	}
 	for range maxSchemas + 10 {
@@ -315,7 +315,7 @@ func TestLongRunsAreShown(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
-		w.execute = func(ctx context.Context, _ *Execution) (Done, error) {
+		w.execute = func(context.Context, *Execution) (Done, error) {
 			<-time.After(time.Minute)
 			return Done{}, nil
 		}

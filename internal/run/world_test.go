@@ -159,11 +159,6 @@ func (w *world) setDown(down bool) {
 	w.down = down
 }
 
-func (w *world) setExecute(f func(ctx context.Context, x *Execution) (Done, error)) {
-	defer w.lock(nil)()
-	w.execute = f
-}
-
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
