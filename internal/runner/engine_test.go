@@ -172,13 +172,13 @@ func BenchmarkTrivial(b *testing.B) {
 		})
 		for _, parallel := range []int{16, 64} {
 			b.Run(fmt.Sprintf("%s/%d", c.name, parallel), func(b *testing.B) {
-				benchParallel(b, c.executor(), parallel)
+				benchParallel(b, c.executor(), trivial(), parallel)
 			})
 		}
 	}
 }
 
-func benchParallel(b *testing.B, e Executor, parallel int) {
+func benchParallel(b *testing.B, e Executor, r Request, parallel int) {
 	b.Helper()
 	var wg sync.WaitGroup
 	var left atomic.Int64
@@ -190,7 +190,7 @@ func benchParallel(b *testing.B, e Executor, parallel int) {
 		for range parallel {
 			wg.Go(func() {
 				for left.Add(-1) >= 0 {
-					if _, err := e.Run(b.Context(), trivial()); err != nil {
+					if _, err := e.Run(b.Context(), r); err != nil {
 						b.Error(err)
 					}
 				}

@@ -19,6 +19,9 @@ import (
 // TestMain is a child where a pool starts it: a real one, or one whose engine does
 // what tests tell it.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "parent" {
+		parent(os.Args[2])
+	}
 	if len(os.Args) == 2 {
 		var err error
 		switch os.Args[1] {
@@ -197,7 +200,11 @@ func (h *testHost) Note(c sandbox.Call) {
 }
 
 func command(kind string) func() *exec.Cmd {
-	return func() *exec.Cmd { return exec.Command(os.Args[0], kind) } //nolint:noctx // the pool ends it
+	self, err := Self(kind)
+	if err != nil {
+		panic(err)
+	}
+	return self
 }
 
 // closed closes the pool at the end of the test and fails when that does not work.

@@ -7,8 +7,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -356,6 +358,45 @@ func TestCloseWhileRunning(t *testing.T) {
 	}
 }
 
+// Whatever happens to the parent, its children end: also those that can't notice.
+func TestChildrenEndWithTheirParent(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{"wait", "freeze"} {
+		t.Run(source, func(t *testing.T) {
+			t.Parallel()
+			parent := exec.Command(os.Args[0], "parent", source) //nolint:noctx // it is killed
+			out, err := parent.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := parent.Start(); err != nil {
+				t.Fatal(err)
+			}
+			var pid int
+			if _, err := fmt.Fscan(out, &pid); err != nil {
+				t.Error(err)
+			}
+			if err := parent.Process.Kill(); err != nil {
+				t.Error(err)
+			}
+			_ = parent.Wait() // it was killed
+			for alive(pid) {
+				yield()
+			}
+		})
+	}
+}
+
+// alive says whether a process runs; one that ended and was not waited for does not.
+func alive(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, state, _ := strings.Cut(string(b), ") ")
+	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
+}
+
 // Hundreds of kills leave neither files nor processes behind.
 func TestKillsLeaveNothing(t *testing.T) { //nolint:paralleltest // it counts the files of the process
 	p := NewPool(Config{Command: command("scripted"), Runners: 2})
@@ -393,4 +434,24 @@ func openFiles(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+// parent is a process that has a child, and says which.
+func parent(source string) {
+	p := NewPool(Config{Command: command("scripted")})
+	go func() { _, _ = p.Run(context.Background(), program(source)) }() // ends with the process
+	for len(pids(p)) == 0 || p.children()[0].loadNow() == 0 {
+		yield()
+	}
+	_, _ = fmt.Fprintln(os.Stdout, pids(p)[0])
+	select {}
+}
+
+// What a child costs beside what its engine does.
+func BenchmarkOverhead(b *testing.B) {
+	for _, parallel := range []int{1, 16, 64} {
+		b.Run(strconv.Itoa(parallel), func(b *testing.B) {
+			benchParallel(b, scriptedPool(b, Config{}), started(program("echo"), `{"a":1}`), parallel)
+		})
+	}
 }

@@ -49,11 +49,11 @@ func fileConn(f *os.File) (io.ReadWriteCloser, error) {
 
 // inherited returns the connection that the parent gave this process.
 func inherited() (io.ReadWriteCloser, error) {
-	f := os.NewFile(connFile, "parent")
-	if f == nil {
-		return nil, errNoParent
+	var stat syscall.Stat_t
+	if err := syscall.Fstat(connFile, &stat); err != nil || stat.Mode&syscall.S_IFMT != syscall.S_IFSOCK {
+		return nil, errNoParent // the file may be one that Go opened for itself
 	}
-	conn, err := fileConn(f)
+	conn, err := fileConn(os.NewFile(connFile, "parent"))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoParent, err)
 	}
