@@ -16,7 +16,7 @@ import (
 func (x *Session) Call(ctx context.Context, c sandbox.Call) (sandbox.Reply, error) {
 	serve := x.served(c.Name)
 	if serve == nil {
-		return sandbox.Reply{}, callError(linkspan.E("host.Call", linkspan.KindInvalid, "unknown_call", nil, "There is no such call."), nil)
+		return sandbox.Reply{}, callError(linkspan.E("host.Call", linkspan.KindInvalid, "unknown_call", nil, "There is no such call."))
 	}
 	reply, err := serve(ctx, c)
 	if err != nil {

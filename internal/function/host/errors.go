@@ -37,10 +37,10 @@ func (x *Session) failed(ctx context.Context, call string, err error) error {
 		})
 	}
 	if refresh, ok := errors.AsType[*connect.RefreshError](err); ok {
-		return callError(refresh.Err, err)
+		return callError(refresh.Err)
 	}
-	if e, ok := errors.AsType[*linkspan.Error](err); ok {
-		return callError(e, err)
+	if e, ok := errors.AsType[*linkspan.Error](err); ok && (e.Kind != linkspan.KindInternal || e.Code != "") {
+		return callError(e)
 	}
 	if network, ok := errors.AsType[*proxy.NetworkError](err); ok {
 		return encodeFailure(failure{Code: network.Code, Message: network.Message, Network: true})
@@ -59,12 +59,8 @@ func orNil(text json.RawMessage) any {
 	return text
 }
 
-// callError shows a linkspan.Error to the function. Errors without words of ours
-// that are our fault stay what they are: the engine hides them.
-func callError(e *linkspan.Error, err error) error {
-	if e.Kind == linkspan.KindInternal && e.Code == "" {
-		return err
-	}
+// callError shows a linkspan.Error to the function.
+func callError(e *linkspan.Error) error {
 	message := e.Msg
 	if e.Hint != "" {
 		message += " " + e.Hint

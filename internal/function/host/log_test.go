@@ -109,6 +109,26 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestOtherEnvironment names what is under another environment.
+func TestOtherEnvironment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, echo)
+	home := w.env
+	other := linkspan.Environment{UUID: linkspan.NewUUID(), AccountID: home.AccountID, Name: "other", PublicKey: linkspan.NewUUID(), WebhookSigningKey: linkspan.NewSecret("k")}
+	must(t, w.store.InsertEnvironment(t.Context(), nil, &other))
+	must(t, w.store.InsertIntegration(t.Context(), nil, &linkspan.Integration{UUID: linkspan.NewUUID(), EnvironmentID: other.ID, Key: "theirs", Provider: "acme"}))
+	w.env = other
+	w.connection(t, "theirs", "theirs", "at-of-theirs")
+	w.env = home
+	got := w.run(t, `
+		const code = (p) => p.then((v) => v.data ?? v, (e) => e.code);
+		return [await code(nango.getConnection("theirs", "theirs")), await code(nango.getConnection("acme", "theirs")),
+			await code(nango.get({endpoint: "/a", providerConfigKey: "theirs", connectionId: "theirs"}))]`).text(t)
+	if want := `["unknown_provider_config","unknown_connection","unknown_provider_config"]`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 // TestHostileCalls makes calls that no prelude makes.
 func TestHostileCalls(t *testing.T) {
 	t.Parallel()

@@ -150,6 +150,9 @@ func failedRun(bundle string, text []byte) *linkspan.RunError {
 			if len(e.Payload) > maxPayload {
 				e.Payload = nil
 			}
+			if e.Upstream != nil && len(e.Upstream.Body) == 0 {
+				e.Upstream.Body = json.RawMessage("null")
+			}
 			return e
 		}
 	}
