@@ -55,7 +55,6 @@ func modules() map[string]string {
 		"go.yaml.in/yaml/v4":                                  "provider files and the configuration file",
 		"github.com/tetratelabs/wazero":                       "WebAssembly without cgo, which the sandbox of functions runs in: Apache-2.0, no dependencies",
 		"github.com/evanw/esbuild":                            "bundles functions of TypeScript: MIT, needs only x/sys",
-		"github.com/go-sourcemap/sourcemap":                   "reads source maps, for stack traces in the author's lines: BSD-2-Clause, no dependencies",
 		"github.com/santhosh-tekuri/jsonschema/v6":            "JSON Schema of functions' input and output, all drafts, with a regular expression engine of one's choice: Apache-2.0",
 		"golang.org/x/net":                                    "international host names of the sandbox's URL (idna)",
 		"golang.org/x/sync":                                   "errgroup, semaphore",
@@ -108,18 +107,19 @@ func arrows() map[string]string {
 		"internal/providerdocs":       ". catalog",
 		"internal/function":           ". internal/change internal/lease internal/oplog",
 		"internal/function/sourcemap": "",
-		"internal/function/bundle":    ". internal/sandbox",
-		"internal/function/host":      ". catalog internal/connect internal/credential internal/egress internal/environment internal/function/sourcemap internal/integration internal/oplog internal/proxy internal/sandbox internal/upstream",
+		"internal/function/bundle":    ". internal/function internal/function/sourcemap internal/sandbox",
+		"internal/function/host":      ". catalog internal/connect internal/egress internal/function/sourcemap internal/integration internal/oplog internal/proxy internal/sandbox internal/upstream",
 		"internal/run":                ". internal/change internal/connect internal/function internal/function/host internal/oplog internal/runner internal/sandbox internal/upstream internal/webhook",
 
 		// delivery
 		"internal/server":    ". api catalog internal/access internal/authorize internal/connect internal/credential internal/environment internal/function internal/httpx internal/integration internal/ratelimit internal/run internal/upstream",
 		"internal/connectui": ". catalog internal/access internal/authorize internal/connect internal/credential internal/httpx",
-		"internal/cli":       ". api api/client internal/config internal/function/bundle internal/obs internal/runner internal/sandbox internal/vault",
+		"internal/cli":       ". api api/client internal/config internal/function/bundle internal/obs internal/sandbox internal/vault",
 		"internal/app":       "*",
 		"cmd/linkspan":       "internal/app internal/cli",
 
 		// for tests only
+		"examples":                 "",
 		"internal/browsertest":     "",
 		"internal/apptest":         ". internal/app internal/cli internal/demo internal/store/storetest",
 		"internal/store/storetest": ". internal/store internal/vault",

@@ -30,16 +30,22 @@ say "lint"
 say "generated files"
 scripts/verify.sh
 
+say "types of the prelude"
+[ -x sdk/functions/node_modules/.bin/tsc ] || (cd sdk/functions && npm ci --no-audit --no-fund)
+(cd sdk/functions && npx --no-install tsc --noEmit)
+
 say "other platforms"
 for target in linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do
 	GOOS=${target%/*} GOARCH=${target#*/} CGO_ENABLED=0 go build -o /dev/null ./cmd/linkspan ||
 		die "does not build for $target"
 done
+say "the sandbox without copy-on-write"
+go test -tags portable ./internal/sandbox
 
-say "packages of the end-to-end tests"
-if [ ! e2e/node_modules/.package-lock.json -nt e2e/package-lock.json ]; then
-	(cd e2e && npm ci --no-audit --no-fund)
-fi
+say "packages of the tests"
+for dir in e2e e2e/published internal/function/bundle/testdata/npm; do
+	[ "$dir/node_modules/.package-lock.json" -nt "$dir/package-lock.json" ] || (cd "$dir" && npm ci --no-audit --no-fund)
+done
 
 say "tests"
 exec scripts/with-postgres.sh go test -race -shuffle=on "$@" ./...

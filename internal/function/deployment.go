@@ -222,8 +222,8 @@ func comparableDefinition(d linkspan.FunctionDefinition) (string, error) {
 	return string(text), nil
 }
 
-// canonicalSchema sorts the keys of a schema, so that the order in which a tool
-// writes them makes no new version.
+// canonicalSchema brings a schema into one form, so that how a tool writes it makes
+// no new version: its keys sorted, its definitions side by side.
 func canonicalSchema(schema json.RawMessage) (json.RawMessage, error) {
 	if len(schema) == 0 {
 		return nil, nil
@@ -234,10 +234,12 @@ func canonicalSchema(schema json.RawMessage) (json.RawMessage, error) {
 	if err := dec.Decode(&tree); err != nil {
 		return nil, errors.New("the JSON Schema is no JSON")
 	}
-	if _, ok := tree.(map[string]any); !ok {
+	document, ok := tree.(map[string]any)
+	if !ok {
 		return nil, errors.New("the JSON Schema is no object")
 	}
-	return json.Marshal(tree)
+	hoistDefinitions(document)
+	return json.Marshal(document)
 }
 
 // canonicalAttributes returns attributes as they are when they are read from the
