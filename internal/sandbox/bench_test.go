@@ -16,7 +16,7 @@ func BenchmarkSpawn(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		i.close()
+		i.close(b.Context())
 	}
 }
 

@@ -53,6 +53,7 @@ func TestTimers(t *testing.T) {
 			return [performance.now() - a, Math.abs(performance.timeOrigin + performance.now() - Date.now()) < 2]`, `[1500,true]`},
 		"many": {`
 			let n = 0; for (let i = 0; i < 2000; i++) setTimeout(() => n++, i % 7);
+			for (let i = 0; i < 2000; i++) clearTimeout(setTimeout(() => n++, i));
 			await new Promise((r) => setTimeout(r, 10));
 			return n`, `2000`},
 		"names":       {`return [setTimeout.name, clearImmediate.name, Math.random.name, queueMicrotask.name]`, `["setTimeout","clearImmediate","random","queueMicrotask"]`},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -89,7 +90,8 @@ func (e *Engine) newInstance(ctx context.Context, limit int64) (*instance, error
 	limit = (limit + wasmPage - 1) / wasmPage * wasmPage
 	i.memory = &memory{limit: min(uint64(limit), 1<<32)}
 	allocator := experimental.MemoryAllocatorFunc(func(_, _ uint64) experimental.LinearMemory { return i.memory })
-	m, err := e.runtime.InstantiateModule(experimental.WithMemoryAllocator(i.ctx, allocator), e.module,
+	m, err := e.runtime.InstantiateModule( //nolint:contextcheck // it is derived of ctx
+		experimental.WithMemoryAllocator(i.ctx, allocator), e.module,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
 	if err != nil {
 		i.memory.Free()
@@ -99,12 +101,12 @@ func (e *Engine) newInstance(ctx context.Context, limit int64) (*instance, error
 	return i, nil
 }
 
-func (i *instance) close() {
+func (i *instance) close(ctx context.Context) {
 	if i.cancel != nil {
 		i.cancel()
 	}
 	// It has nothing to close but its memory, which never fails.
-	_ = i.module.Close(context.WithoutCancel(i.ctx))
+	_ = i.module.Close(context.WithoutCancel(ctx))
 }
 
 // call calls a function of the module whose result is an i32, if it has one.
@@ -279,10 +281,8 @@ func (i *instance) result(h uint64) *thrown {
 // invoke calls a function with the arguments, whose handles it frees. A handle
 // of 0 says that there was no memory for that argument.
 func (i *instance) invoke(f uint64, args ...uint64) *thrown {
-	for _, a := range args {
-		if a == 0 {
-			return &thrown{Name: "InternalError", Message: "out of memory"}
-		}
+	if slices.Contains(args, 0) {
+		return &thrown{Name: "InternalError", Message: "out of memory"}
 	}
 	argv := i.read(i.roots.Scratch+scratchArgs, scratchSize-scratchArgs)
 	for n, a := range args {

@@ -56,6 +56,6 @@ func (m *memory) store(at uint64, v int32) {
 	defer m.mu.Unlock()
 	if at+4 <= uint64(len(m.bytes)) {
 		// The module reads it at the same time.
-		atomic.StoreInt32((*int32)(unsafe.Pointer(&m.bytes[at])), v)
+		atomic.StoreInt32((*int32)(unsafe.Pointer(&m.bytes[at])), v) //nolint:gosec // the four bytes are there
 	}
 }

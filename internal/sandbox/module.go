@@ -55,6 +55,7 @@ func link(ctx context.Context, r wazero.Runtime) error {
 	modules := map[string][]function{
 		"env": {
 			{"host_call", []api.ValueType{i32, i32, i32, i32, i32}, one, func(ctx context.Context, s []uint64) {
+				//nolint:contextcheck // the context of its run is with the instance
 				s[0] = instanceOf(ctx).hostCall(word(s[0]), word(s[1]), word(s[3]), word(s[4]))
 			}},
 			{"host_interrupt", nil, one, func(ctx context.Context, s []uint64) {

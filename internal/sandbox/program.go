@@ -124,7 +124,7 @@ func (e *Engine) compile(ctx context.Context, p Program, w *watched) (code []byt
 	if err != nil {
 		return nil, err
 	}
-	defer i.close()
+	defer i.close(ctx)
 	i.watch = w
 	w.resume()
 	defer w.pause()

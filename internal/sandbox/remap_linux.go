@@ -51,7 +51,8 @@ func (b *base) close() error {
 
 // restore puts the snapshot at the start of fresh memory.
 func (b *base) restore(m *memory) error {
-	_, err := unix.MmapPtr(int(b.file.Fd()), 0, unsafe.Pointer(&m.bytes[0]), uintptr(len(b.bytes)),
+	start := unsafe.Pointer(&m.bytes[0]) //nolint:gosec // the memory was mapped and is larger than the snapshot
+	_, err := unix.MmapPtr(int(b.file.Fd()), 0, start, uintptr(len(b.bytes)),
 		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_FIXED)
 	if err != nil {
 		return fmt.Errorf("mapping the snapshot: %w", err)

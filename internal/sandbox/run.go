@@ -116,8 +116,8 @@ func (r *run) execute(ctx context.Context, p Program, start []byte) (result Resu
 	if err != nil {
 		return Result{}, r.finish(ctx, nil, err)
 	}
-	defer i.close()
-	err = r.drive(i, start)
+	defer i.close(ctx)
+	err = r.drive(i, start) //nolint:contextcheck // that of the host's calls is with the run
 	err = r.finish(ctx, i, err)
 	if err != nil {
 		return Result{}, err

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/tetratelabs/wazero/api"
 )
 
 const (
@@ -82,7 +84,7 @@ func (e *Engine) makeSnapshot(ctx context.Context) (image []byte, r roots, err e
 	if err != nil {
 		return nil, roots{}, err
 	}
-	defer i.close()
+	defer i.close(ctx)
 	if err := i.initialize(); err != nil {
 		return nil, roots{}, err
 	}
@@ -219,7 +221,7 @@ func (e *Engine) spawn(ctx context.Context, limit int64, hot *image) (*instance,
 		return nil, err
 	}
 	if err := i.adopt(e, size, limit, hot); err != nil {
-		i.close()
+		i.close(ctx)
 		return nil, err
 	}
 	return i, nil
@@ -239,14 +241,15 @@ func (i *instance) adopt(e *Engine, size uint64, limit int64, hot *image) (err e
 		hot.restore(i.memory)
 	}
 	i.roots = e.roots
-	i.module.ExportedGlobal("__stack_pointer").(mutable).Set(i.roots.StackPointer)
+	stack, ok := i.module.ExportedGlobal("__stack_pointer").(api.MutableGlobal)
+	if !ok {
+		return errors.New("the module's stack can't be set")
+	}
+	stack.Set(i.roots.StackPointer)
 	i.call("qjs_set_runtime_and_context", i.roots.Runtime, i.roots.Context)
 	i.call("qjs_set_memory_limit", uint64(min(limit, 1<<32-1)))
 	return nil
 }
-
-// mutable is a global that can be set.
-type mutable interface{ Set(v uint64) }
 
 // readSnapshot reads a file that writeSnapshot wrote. It begins with the format,
 // the SHA-256 of the rest in hexadecimal and the roots as JSON, a line each.

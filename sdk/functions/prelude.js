@@ -3175,10 +3175,10 @@
         return new RegExp(`^(${patterns.map((p) => cleanRegex(p.source)).join("|")})$`);
       }
     });
-    let single = def.options.length === 1, first = def.options[0]._zod.run;
+    let single = def.options.length === 1, first2 = def.options[0]._zod.run;
     inst._zod.parse = (payload, ctx) => {
       if (single)
-        return first(payload, ctx);
+        return first2(payload, ctx);
       let async = !1, results = [];
       for (let option of def.options) {
         let result = option._zod.run({
@@ -3213,10 +3213,10 @@
   }
   var $ZodXor = /* @__PURE__ */ $constructor("$ZodXor", (inst, def) => {
     $ZodUnion.init(inst, def), def.inclusive = !1;
-    let single = def.options.length === 1, first = def.options[0]._zod.run;
+    let single = def.options.length === 1, first2 = def.options[0]._zod.run;
     inst._zod.parse = (payload, ctx) => {
       if (single)
-        return first(payload, ctx);
+        return first2(payload, ctx);
       let async = !1, results = [];
       for (let option of def.options) {
         let result = option._zod.run({
@@ -7083,15 +7083,13 @@ ${new Error().stack ?? ""}`]),
       this.args = args;
       this.wait = wait;
       this.repeat = repeat;
-      this.id = ++lastTimer, this.due = 0;
+      this.id = ++lastTimer;
     }
     callback;
     args;
     wait;
     repeat;
     id;
-    /** When it is due, in milliseconds of the clock. */
-    due;
     call() {
       Reflect.apply(this.callback, this, this.args);
     }
@@ -7113,36 +7111,63 @@ ${new Error().stack ?? ""}`]),
     [Symbol.toPrimitive]() {
       return this.id;
     }
-  }, lastTimer = 0, timers = [], timersById = /* @__PURE__ */ new Map(), alarm;
-  function insert(timer) {
-    timer.due = now() + timer.wait;
-    let low = 0, high = timers.length;
-    for (; low < high; ) {
-      let middle = low + high >>> 1;
-      timers[middle].due <= timer.due ? low = middle + 1 : high = middle;
+  }, lastTimer = 0, heap = [], active = /* @__PURE__ */ new Map(), lastOrder = 0, alarm;
+  function before(a, b) {
+    return a.due < b.due || a.due === b.due && a.order < b.order;
+  }
+  function isActive(setting) {
+    return active.get(setting.timer.id) === setting;
+  }
+  function push(setting) {
+    let at = heap.length;
+    for (heap.push(setting); at > 0; ) {
+      let parent = at - 1 >>> 1;
+      if (!before(setting, heap[parent])) break;
+      heap[at] = heap[parent], at = parent;
     }
-    timers.splice(low, 0, timer), timersById.set(timer.id, timer), wake();
+    heap[at] = setting;
+  }
+  function pop() {
+    let last = heap.pop(), size = heap.length;
+    if (size === 0) return;
+    let at = 0;
+    for (let child = 1; child < size && (child + 1 < size && before(heap[child + 1], heap[child]) && child++, !!before(heap[child], last)); child = 2 * at + 1)
+      heap[at] = heap[child], at = child;
+    heap[at] = last;
+  }
+  function first() {
+    for (; heap.length > 0 && !isActive(heap[0]); ) pop();
+    return heap[0];
+  }
+  function insert(timer) {
+    let setting = { timer, due: now() + timer.wait, order: ++lastOrder };
+    active.set(timer.id, setting), push(setting), wake();
   }
   function remove(timer) {
-    return timersById.delete(timer.id) ? (timers.splice(timers.indexOf(timer), 1), !0) : !1;
+    if (!active.delete(timer.id)) return !1;
+    if (heap.length > 64 && heap.length > 2 * active.size) {
+      let kept = heap.filter(isActive);
+      heap = [], kept.forEach(push);
+    }
+    return !0;
   }
   function wake() {
-    let first = timers[0];
-    if (alarm !== void 0 && alarm.due === first?.due || (alarm !== void 0 && forget(alarm.id), alarm = void 0, first === void 0)) return;
-    let due = first.due;
+    let next = first();
+    if (alarm !== void 0 && alarm.due === next?.due || (alarm !== void 0 && forget(alarm.id), alarm = void 0, next === void 0)) return;
+    let due = next.due;
     alarm = { id: begin("timer", { ms: Math.max(0, due - now()) }, { resolve: () => ring(due), reject: () => ring(due) }), due };
   }
   function ring(due) {
     alarm = void 0;
-    let timer = timers[0];
-    if (timer !== void 0) {
-      if (timer.due > Math.max(due, now())) return wake();
-      remove(timer), timer.repeat ? insert(timer) : wake();
-      try {
-        timer.call();
-      } catch (thrown) {
-        fail(thrown);
-      }
+    let next = first();
+    if (next === void 0) return;
+    if (next.due > Math.max(due, now())) return wake();
+    let timer = next.timer;
+    remove(timer), timer.repeat ? insert(timer) : wake();
+    try {
+      timer.call();
+    } catch (thrown) {
+      fail(thrown);
     }
   }
   function set2(repeat, callback, wait, args) {
@@ -7153,7 +7178,7 @@ ${new Error().stack ?? ""}`]),
     return insert(timer), timer;
   }
   function clear(timer) {
-    let known2 = timer instanceof Timeout ? timer : timersById.get(Number(timer));
+    let known2 = timer instanceof Timeout ? timer : active.get(Number(timer))?.timer;
     known2 !== void 0 && remove(known2) && wake();
   }
   function immediate(callback, ...args) {
@@ -8118,8 +8143,8 @@ ${" ".repeat(ctx.indentation)}`;
     return typeof arg == "bigint" ? `${arg}n` : typeof arg == "symbol" ? "NaN" : number4(parse7(arg));
   }
   function formatWithOptions(options, ...args) {
-    let [first] = args, at = 0, text2 = "";
-    for (typeof first == "string" && (at = 1, text2 = args.length === 1 ? first : first.replace(/%[sdifjoOc%]/g, (verb) => {
+    let [first2] = args, at = 0, text2 = "";
+    for (typeof first2 == "string" && (at = 1, text2 = args.length === 1 ? first2 : first2.replace(/%[sdifjoOc%]/g, (verb) => {
       if (verb === "%%") return "%";
       if (at >= args.length) return verb;
       let arg = args[at++];
@@ -9838,8 +9863,8 @@ ${inspect(text2)}
       if (!units.includes(name)) throw new RangeError(`Invalid unit argument for format() '${String(unit)}'`);
       let shape = this.#shapes[name], word = this.#numeric === "auto" ? shape.words[Object.is(number5, -0) ? "0" : String(number5)] : void 0;
       if (word !== void 0) return [{ type: "literal", value: word }];
-      let pattern = (number5 < 0 || Object.is(number5, -0) ? shape.past : shape.future)[this.#plural.select(Math.abs(number5)) === "one" ? 0 : 1], [before = "", after = ""] = pattern.split("#"), parts2 = this.#number.formatToParts(Math.abs(number5)).map((part) => ({ ...part, unit: name }));
-      return before !== "" && parts2.unshift({ type: "literal", value: before }), after !== "" && parts2.push({ type: "literal", value: after }), parts2;
+      let pattern = (number5 < 0 || Object.is(number5, -0) ? shape.past : shape.future)[this.#plural.select(Math.abs(number5)) === "one" ? 0 : 1], [before2 = "", after = ""] = pattern.split("#"), parts2 = this.#number.formatToParts(Math.abs(number5)).map((part) => ({ ...part, unit: name }));
+      return before2 !== "" && parts2.unshift({ type: "literal", value: before2 }), after !== "" && parts2.push({ type: "literal", value: after }), parts2;
     }
     format(value, unit) {
       return this.formatToParts(value, unit).map((part) => part.value).join("");
@@ -10035,8 +10060,8 @@ ${inspect(text2)}
     }
     set(name, value) {
       need(arguments.length, "name", "value");
-      let key2 = usv(name), first = this.#pairs.find((pair) => pair[0] === key2);
-      first === void 0 ? this.#pairs.push([key2, usv(value)]) : (first[1] = usv(value), this.#pairs = this.#pairs.filter((pair) => pair === first || pair[0] !== key2)), this.#changed?.();
+      let key2 = usv(name), first2 = this.#pairs.find((pair) => pair[0] === key2);
+      first2 === void 0 ? this.#pairs.push([key2, usv(value)]) : (first2[1] = usv(value), this.#pairs = this.#pairs.filter((pair) => pair === first2 || pair[0] !== key2)), this.#changed?.();
     }
     sort() {
       this.#pairs.sort((a, b) => a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0), this.#changed?.();
@@ -10360,16 +10385,16 @@ ${inspect(text2)}
   };
 
   // src/platform/process.ts
-  var timers2 = globalThis;
+  var timers = globalThis;
   function nextTick(callback, ...args) {
     if (typeof callback != "function") throw Object.assign(new TypeError('The "callback" argument must be of type function.'), { code: "ERR_INVALID_ARG_TYPE" });
     queueMicrotask(() => callback(...args));
   }
   function hrtime(since) {
-    let now2 = timers2.performance.now(), seconds = Math.floor(now2 / 1e3), nanoseconds = Math.floor(now2 % 1e3 * 1e6);
+    let now2 = timers.performance.now(), seconds = Math.floor(now2 / 1e3), nanoseconds = Math.floor(now2 % 1e3 * 1e6);
     return since !== void 0 && (seconds -= since[0], nanoseconds -= since[1], nanoseconds < 0 && ([seconds, nanoseconds] = [seconds - 1, nanoseconds + 1e9])), [seconds, nanoseconds];
   }
-  hrtime.bigint = () => BigInt(Math.floor(timers2.performance.now() * 1e6));
+  hrtime.bigint = () => BigInt(Math.floor(timers.performance.now() * 1e6));
   var nothing = () => process3, process3 = {
     env: Object.freeze({}),
     argv: Object.freeze(["node", "function"]),
@@ -10386,11 +10411,11 @@ ${inspect(text2)}
     features: Object.freeze({}),
     exitCode: void 0,
     cwd: () => "/",
-    uptime: () => timers2.performance.now() / 1e3,
+    uptime: () => timers.performance.now() / 1e3,
     nextTick,
     hrtime,
     memoryUsage: () => ({ rss: 0, heapTotal: 0, heapUsed: 0, external: 0, arrayBuffers: 0 }),
-    emitWarning: (warning) => timers2.console.warn(String(warning)),
+    emitWarning: (warning) => timers.console.warn(String(warning)),
     on: nothing,
     once: nothing,
     off: nothing,
@@ -10426,9 +10451,9 @@ ${inspect(text2)}
     return new Promise((resolve2, reject) => {
       let refuse2 = () => reject(Object.assign(new Error("The operation was aborted", { cause: signal.reason }), { name: "AbortError", code: "ABORT_ERR" }));
       if (signal?.aborted) return refuse2();
-      let timer = timers2.setTimeout(() => resolve2(value), ms);
+      let timer = timers.setTimeout(() => resolve2(value), ms);
       signal?.addEventListener("abort", () => {
-        timers2.clearTimeout(timer), refuse2();
+        timers.clearTimeout(timer), refuse2();
       });
     });
   }
@@ -10440,15 +10465,15 @@ ${inspect(text2)}
     },
     scheduler: { wait: (ms, options) => sleep(ms, void 0, options?.signal), yield: () => sleep(0, void 0, void 0) }
   };
-  timers2.setTimeout[/* @__PURE__ */ Symbol.for("nodejs.util.promisify.custom")] = (ms, value) => sleep(ms ?? 1, value, void 0);
-  timers2.setImmediate[/* @__PURE__ */ Symbol.for("nodejs.util.promisify.custom")] = (value) => sleep(0, value, void 0);
+  timers.setTimeout[/* @__PURE__ */ Symbol.for("nodejs.util.promisify.custom")] = (ms, value) => sleep(ms ?? 1, value, void 0);
+  timers.setImmediate[/* @__PURE__ */ Symbol.for("nodejs.util.promisify.custom")] = (value) => sleep(0, value, void 0);
   var timersModule = {
-    setTimeout: timers2.setTimeout,
-    setInterval: timers2.setInterval,
-    setImmediate: timers2.setImmediate,
-    clearTimeout: timers2.clearTimeout,
-    clearInterval: timers2.clearInterval,
-    clearImmediate: timers2.clearImmediate,
+    setTimeout: timers.setTimeout,
+    setInterval: timers.setInterval,
+    setImmediate: timers.setImmediate,
+    clearTimeout: timers.clearTimeout,
+    clearInterval: timers.clearInterval,
+    clearImmediate: timers.clearImmediate,
     promises: timersPromises
   };
 
@@ -10898,7 +10923,7 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
   function responseHeaders(pairs) {
     let headers = {};
     for (let [name, value] of pairs) {
-      let before = headers[name], next = name === "set-cookie" ? [...before ?? [], value] : before === void 0 ? value : `${before}, ${value}`;
+      let before2 = headers[name], next = name === "set-cookie" ? [...before2 ?? [], value] : before2 === void 0 ? value : `${before2}, ${value}`;
       Object.defineProperty(headers, name, { value: next, writable: !0, enumerable: !0, configurable: !0 });
     }
     let at = (name) => Object.hasOwn(headers, name.toLowerCase()) ? headers[name.toLowerCase()] : void 0;
@@ -11142,10 +11167,10 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     return writeAt(object2, names2, value);
   }
   function writeAt(object2, names2, value) {
-    let [first, ...rest] = names2;
-    if (first === void 0) return object2;
-    let copy2 = Array.isArray(object2) ? [...object2] : { ...object2 }, inner = hasOwn.call(copy2, first) ? copy2[first] : void 0, next = rest.length === 0 ? value : writeAt(inner !== null && typeof inner == "object" ? inner : {}, rest, value);
-    return Object.defineProperty(copy2, first, { value: next, writable: !0, enumerable: !0, configurable: !0 }), copy2;
+    let [first2, ...rest] = names2;
+    if (first2 === void 0) return object2;
+    let copy2 = Array.isArray(object2) ? [...object2] : { ...object2 }, inner = hasOwn.call(copy2, first2) ? copy2[first2] : void 0, next = rest.length === 0 ? value : writeAt(inner !== null && typeof inner == "object" ? inner : {}, rest, value);
+    return Object.defineProperty(copy2, first2, { value: next, writable: !0, enumerable: !0, configurable: !0 }), copy2;
   }
 
   // src/sdk/paginate.ts
@@ -11196,8 +11221,8 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     let where = p.response_path ? `At ${p.response_path} of the answer` : "In the answer";
     throw misuse("invalid_pagination", `${where} is an object where a list is expected: set paginate.response_path.`);
   }
-  async function* byCursor(first, p, inBody, fetch) {
-    for (let call2 = first; ; ) {
+  async function* byCursor(first2, p, inBody, fetch) {
+    for (let call2 = first2; ; ) {
       let response = await fetch(call2), items = itemsOf(response, p);
       if (items === void 0) return;
       yield items;
@@ -11209,9 +11234,9 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
   function cursorIn(value) {
     return typeof value == "number" || typeof value == "string" && value.trim() !== "" ? value : void 0;
   }
-  async function* byLink(first, p, fetch) {
+  async function* byLink(first2, p, fetch) {
     let previous;
-    for (let call2 = first; ; ) {
+    for (let call2 = first2; ; ) {
       let response = await fetch(call2);
       yield (p.response_path ? read2(response.data, p.response_path) : response.data) ?? [];
       let next = linkIn(response, p);
@@ -11237,10 +11262,10 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
         if ((found?.[1] ?? found?.[2] ?? "").toLowerCase().split(/\s+/).includes(rel.toLowerCase())) return target.trim() || void 0;
       }
   }
-  async function* byOffset(first, p, inBody, fetch) {
+  async function* byOffset(first2, p, inBody, fetch) {
     let limit = Number(p.limit) || 0;
     for (let offset = Number(p.offset_start_value) || 0; ; ) {
-      let response = await fetch(withValue(first, inBody, p.offset_name_in_request, inBody ? offset : String(offset))), items = itemsOf(response, p);
+      let response = await fetch(withValue(first2, inBody, p.offset_name_in_request, inBody ? offset : String(offset))), items = itemsOf(response, p);
       if (items === void 0) return;
       yield items;
       let last = items.length < limit;

@@ -220,14 +220,11 @@ class Timeout {
 	constructor(
 		private readonly callback: (...args: unknown[]) => void,
 		private readonly args: unknown[],
-		public wait: number,
-		public readonly repeat: boolean,
+		readonly wait: number,
+		readonly repeat: boolean,
 	) {
 		this.id = ++lastTimer;
-		this.due = 0;
 	}
-	/** When it is due, in milliseconds of the clock. */
-	due: number;
 	call(): void {
 		Reflect.apply(this.callback, this, this.args);
 	}
@@ -254,40 +251,88 @@ class Timeout {
 }
 
 let lastTimer = 0;
-// Those that are set, by the time they are due and, at the same time, as they were
-// set. The host is asked to wake the sandbox for the first of them only.
-const timers: Timeout[] = [];
-const timersById = new Map<number, Timeout>();
+
+/** One setting of a timer; setting it again makes another one. */
+interface Setting {
+	timer: Timeout;
+	due: number;
+	/** Rises with every setting: what is due at the same time goes in this order. */
+	order: number;
+}
+
+// Those that are set, as a heap: the first one is due first. What was cleared stays
+// in it until it is due or half of the heap is such. The host is asked to wake the
+// sandbox for the first one only.
+let heap: Setting[] = [];
+const active = new Map<number, Setting>();
+let lastOrder = 0;
 let alarm: { id: number; due: number } | undefined;
 
-function insert(timer: Timeout): void {
-	timer.due = now() + timer.wait;
-	let low = 0;
-	let high = timers.length;
-	while (low < high) {
-		const middle = (low + high) >>> 1;
-		if (timers[middle]!.due <= timer.due) low = middle + 1;
-		else high = middle;
+function before(a: Setting, b: Setting): boolean {
+	return a.due < b.due || (a.due === b.due && a.order < b.order);
+}
+
+function isActive(setting: Setting): boolean {
+	return active.get(setting.timer.id) === setting;
+}
+
+function push(setting: Setting): void {
+	let at = heap.length;
+	heap.push(setting);
+	while (at > 0) {
+		const parent = (at - 1) >>> 1;
+		if (!before(setting, heap[parent]!)) break;
+		heap[at] = heap[parent]!;
+		at = parent;
 	}
-	timers.splice(low, 0, timer);
-	timersById.set(timer.id, timer);
+	heap[at] = setting;
+}
+
+function pop(): void {
+	const last = heap.pop()!;
+	const size = heap.length;
+	if (size === 0) return;
+	let at = 0;
+	for (let child = 1; child < size; child = 2 * at + 1) {
+		if (child + 1 < size && before(heap[child + 1]!, heap[child]!)) child++;
+		if (!before(heap[child]!, last)) break;
+		heap[at] = heap[child]!;
+		at = child;
+	}
+	heap[at] = last;
+}
+
+/** The setting that is due first. */
+function first(): Setting | undefined {
+	while (heap.length > 0 && !isActive(heap[0]!)) pop();
+	return heap[0];
+}
+
+function insert(timer: Timeout): void {
+	const setting = { timer, due: now() + timer.wait, order: ++lastOrder };
+	active.set(timer.id, setting);
+	push(setting);
 	wake();
 }
 
 function remove(timer: Timeout): boolean {
-	if (!timersById.delete(timer.id)) return false;
-	timers.splice(timers.indexOf(timer), 1);
+	if (!active.delete(timer.id)) return false;
+	if (heap.length > 64 && heap.length > 2 * active.size) {
+		const kept = heap.filter(isActive);
+		heap = [];
+		kept.forEach(push);
+	}
 	return true;
 }
 
 /** Asks the host to wake the sandbox when the first timer is due. */
 function wake(): void {
-	const first = timers[0];
-	if (alarm !== undefined && alarm.due === first?.due) return;
+	const next = first();
+	if (alarm !== undefined && alarm.due === next?.due) return;
 	if (alarm !== undefined) forget(alarm.id);
 	alarm = undefined;
-	if (first === undefined) return;
-	const due = first.due;
+	if (next === undefined) return;
+	const due = next.due;
 	const id = begin("timer", { ms: Math.max(0, due - now()) }, { resolve: () => ring(due), reject: () => ring(due) });
 	alarm = { id, due };
 }
@@ -295,9 +340,10 @@ function wake(): void {
 /** Calls the first timer that is due; each gets a turn of its own, so that promises go on in between. */
 function ring(due: number): void {
 	alarm = undefined;
-	const timer = timers[0];
-	if (timer === undefined) return;
-	if (timer.due > Math.max(due, now())) return wake();
+	const next = first();
+	if (next === undefined) return;
+	if (next.due > Math.max(due, now())) return wake();
+	const timer = next.timer;
 	remove(timer);
 	if (timer.repeat) insert(timer);
 	else wake();
@@ -319,7 +365,7 @@ function set(repeat: boolean, callback: unknown, wait: unknown, args: unknown[])
 }
 
 function clear(timer: unknown): void {
-	const known = timer instanceof Timeout ? timer : timersById.get(Number(timer));
+	const known = timer instanceof Timeout ? timer : active.get(Number(timer))?.timer;
 	if (known !== undefined && remove(known)) wake();
 }
 
