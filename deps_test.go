@@ -56,7 +56,7 @@ func modules() map[string]string {
 		"github.com/tetratelabs/wazero":                       "WebAssembly without cgo, which the sandbox of functions runs in: Apache-2.0, no dependencies",
 		"github.com/evanw/esbuild":                            "bundles functions of TypeScript: MIT, needs only x/sys",
 		"github.com/santhosh-tekuri/jsonschema/v6":            "JSON Schema of functions' input and output, all drafts, with a regular expression engine of one's choice: Apache-2.0",
-		"golang.org/x/net":                                    "international host names of the sandbox's URL (idna)",
+		"golang.org/x/net":                                    "international host names of the sandbox's URL (idna), what headers may hold (httpguts)",
 		"golang.org/x/sync":                                   "errgroup, semaphore",
 		"golang.org/x/sys":                                    "memory mappings and process limits of runners; of several",
 		"golang.org/x/text":                                   "the sandbox's Intl: collation, numbers; of pgx: SASLprep",
