@@ -27,11 +27,11 @@ const (
 
 // Why a child ended, when its parent ended it.
 var (
-	errStuck   = errors.New("a run could not be stopped")       //nolint:gochecknoglobals // an error to compare with
-	errSilent  = errors.New("the process is held up")           //nolint:gochecknoglobals // an error to compare with
-	errIdle    = errors.New("it had nothing to do")             //nolint:gochecknoglobals // an error to compare with
-	errClosing = errors.New("the pool closed")                  //nolint:gochecknoglobals // an error to compare with
-	errStart   = errors.New("it took too long to become ready") //nolint:gochecknoglobals // an error to compare with
+	errStuck   = errors.New("a run could not be stopped")
+	errSilent  = errors.New("the process is held up")
+	errIdle    = errors.New("it had nothing to do")
+	errClosing = errors.New("the pool closed")
+	errStart   = errors.New("it took too long to become ready")
 )
 
 // child is a child process, in the parent.

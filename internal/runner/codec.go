@@ -77,7 +77,8 @@ const (
 	outcomeNeedProgram // the child does not have the program (any more): nothing ran
 )
 
-func appendUsage(b []byte, u sandbox.Usage) []byte {
+func encodeUsage(u sandbox.Usage) []byte {
+	var b []byte
 	hot := int64(0)
 	if u.Hot {
 		hot = 1
@@ -103,10 +104,10 @@ func encodeResult(run uint64, res sandbox.Result, err error) message {
 		end, usage, text = encodeError(err)
 	}
 	m.id = uint32(end)
-	m.parts[0] = append(appendUsage(nil, usage), text...)
+	m.parts[0] = append(encodeUsage(usage), text...)
 	if m.size() > maxMessage {
 		m = message{kind: kindResult, run: run, id: uint32(outcomeLimit)}
-		m.parts[0] = append(appendUsage(nil, usage), sandbox.LimitOutput...)
+		m.parts[0] = append(encodeUsage(usage), sandbox.LimitOutput...)
 	}
 	return m
 }
@@ -129,10 +130,10 @@ func encodeError(err error) (outcome, sandbox.Usage, string) {
 }
 
 // errCanceled says that the child stopped a run because it was asked to.
-var errCanceled = errors.New("the run was canceled") //nolint:gochecknoglobals // an error to compare with
+var errCanceled = errors.New("the run was canceled")
 
 // errNeedProgram says that the child has to be sent the program.
-var errNeedProgram = errors.New("the child lacks the program") //nolint:gochecknoglobals // an error to compare with
+var errNeedProgram = errors.New("the child lacks the program")
 
 // decodeResult is the reverse of encodeResult. malformed says that the message is
 // none.

@@ -49,7 +49,7 @@ func TestEngineInChild(t *testing.T) {
 	r := action("greet", `console.log("hello"); const v = `+hostCall+` return { input, v };`)
 	var notes []string
 	r.Host = &testHost{
-		call: func(_ context.Context, c sandbox.Call) (sandbox.Reply, error) {
+		call: func(context.Context, sandbox.Call) (sandbox.Reply, error) {
 			return sandbox.Reply{JSON: []byte(`[{"name":"A","value":"B"}]`)}, nil
 		},
 		note: func(c sandbox.Call) { notes = append(notes, c.Name) },

@@ -152,7 +152,7 @@ func (m *message) chunks(yield func(appendTo func(b []byte) []byte) bool) {
 }
 
 // errFrame says that the other side does not speak the protocol.
-var errFrame = errors.New("malformed frame") //nolint:gochecknoglobals // an error to compare with
+var errFrame = errors.New("malformed frame")
 
 // streamKey tells the messages apart that arrive in pieces at the same time.
 type streamKey struct {

@@ -93,7 +93,7 @@ func (l *link) append(to func([]byte) []byte) {
 }
 
 // errTooLarge says that a message has more than maxMessage bytes.
-var errTooLarge = errors.New("too large to pass on") //nolint:gochecknoglobals // an error to compare with
+var errTooLarge = errors.New("too large to pass on")
 
 // send sends a message, and waits while the other side is slow.
 func (l *link) send(ctx context.Context, m message) error {

@@ -13,7 +13,7 @@ import (
 )
 
 // errNoParent says that somebody started a child by hand.
-var errNoParent = errors.New("this command is started by linkspan serve, for itself") //nolint:gochecknoglobals // an error to compare with
+var errNoParent = errors.New("this command is started by linkspan serve, for itself")
 
 // Main is the program of a child: it gives up what it does not need and serves the
 // parent that started it until that goes away. Signals don't end it.

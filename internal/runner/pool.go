@@ -77,7 +77,7 @@ type Pool struct {
 	launcher   *launcher
 	sources    int64 // bytes of programs that a child keeps
 	stop       context.CancelFunc
-	stopped    context.Context //nolint:containedctx // of the pool's life, for what it starts
+	stopped    context.Context // of the pool's life, for what it starts
 
 	mu       sync.Mutex
 	groups   map[string]*group

@@ -148,7 +148,7 @@ func TestRunsAvoidSilentChildren(t *testing.T) {
 		frozen.Limits.CPU = time.Hour
 		ctx, cancel := context.WithCancel(t.Context())
 		wg.Go(func() { _, _ = p.Run(ctx, frozen) })
-		time.Sleep(2 * silentAfter) //nolint:forbidigo // the bubble's clock
+		time.Sleep(2 * silentAfter)
 		if _, err := p.Run(t.Context(), program("echo")); err != nil {
 			t.Error(err)
 		}
@@ -219,11 +219,11 @@ func TestQuarantine(t *testing.T) {
 		if !p.quarantine.holds("echo") {
 			t.Error("what is proven does not end by good behaviour")
 		}
-		time.Sleep(2 * quarantinedIdle) //nolint:forbidigo // the bubble's clock
+		time.Sleep(2 * quarantinedIdle)
 		if n := p.Stats().Children; n != 0 {
 			t.Error("its child stays")
 		}
-		time.Sleep(quarantineTime) //nolint:forbidigo // the bubble's clock
+		time.Sleep(quarantineTime)
 		if p.quarantine.holds("echo") || p.Stats().Quarantined != 0 {
 			t.Error("an hour has passed")
 		}
@@ -319,14 +319,14 @@ func TestIdleChildrenEnd(t *testing.T) {
 			r.Limits.Wall = time.Hour
 			wg.Go(func() { _, _ = p.Run(ctx, r) })
 		}
-		time.Sleep(10 * time.Second) //nolint:forbidigo // the bubble's clock
+		time.Sleep(10 * time.Second)
 		cancel()
 		wg.Wait()
 		if n := p.Stats().Children; n != 2 {
 			t.Errorf("%d children after five runs", n)
 		}
 		for range 3 { // one is enough for these
-			time.Sleep(50 * time.Second) //nolint:forbidigo // the bubble's clock
+			time.Sleep(50 * time.Second)
 			if _, err := p.Run(t.Context(), program("echo")); err != nil {
 				t.Error(err)
 			}
@@ -334,7 +334,7 @@ func TestIdleChildrenEnd(t *testing.T) {
 		if n := p.Stats().Children; n != 1 {
 			t.Errorf("%d children after few runs", n)
 		}
-		time.Sleep(2 * time.Minute) //nolint:forbidigo // the bubble's clock
+		time.Sleep(2 * time.Minute)
 		if s := p.Stats(); s.Children != 0 || s.Killed != 0 {
 			t.Errorf("after none: %+v", s)
 		}
@@ -427,7 +427,7 @@ func TestPrograms(t *testing.T) {
 // A child that breaks the protocol is killed; nothing else happens.
 func TestMalformedFrames(t *testing.T) {
 	t.Parallel()
-	usage := appendUsage(nil, sandbox.Usage{})
+	usage := encodeUsage(sandbox.Usage{})
 	for name, m := range map[string]message{
 		"a kind for children":          {kind: kindRun, run: 1},
 		"a credit for nothing":         credit(1, creditBodies, 1000),

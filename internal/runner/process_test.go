@@ -177,7 +177,7 @@ func TestCancel(t *testing.T) {
 func pids(p *Pool) []int {
 	var all []int
 	for _, c := range p.children() {
-		all = append(all, c.process.(*osProcess).cmd.Process.Pid) //nolint:errcheck // these are real
+		all = append(all, c.process.(*osProcess).cmd.Process.Pid)
 	}
 	return all
 }
@@ -364,7 +364,7 @@ func TestChildrenEndWithTheirParent(t *testing.T) {
 	for _, source := range []string{"wait", "freeze"} {
 		t.Run(source, func(t *testing.T) {
 			t.Parallel()
-			parent := exec.Command(os.Args[0], "parent", source) //nolint:noctx // it is killed
+			parent := exec.Command(os.Args[0], "parent", source)
 			out, err := parent.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)

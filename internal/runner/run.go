@@ -20,7 +20,7 @@ type run struct {
 	req      *Request
 	estimate int64 // bytes
 	began    time.Time
-	ctx      context.Context //nolint:containedctx // of the calls of its host
+	ctx      context.Context // of the calls of its host
 	cancel   context.CancelFunc
 	answers  *window
 	done     chan ended // see needs; the last thing in it is the end

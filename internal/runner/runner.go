@@ -52,9 +52,9 @@ func (e *LostError) Error() string {
 
 var (
 	// ErrBusy says that the queue is full, or that a run waited in it for too long.
-	ErrBusy = errors.New("too many functions are running") //nolint:gochecknoglobals // an error to compare with
+	ErrBusy = errors.New("too many functions are running")
 	// ErrClosed says that the pool takes no more runs.
-	ErrClosed = errors.New("functions are no longer run: the server is stopping") //nolint:gochecknoglobals // an error to compare with
+	ErrClosed = errors.New("functions are no longer run: the server is stopping")
 )
 
 // local executes in this process.

@@ -37,7 +37,7 @@ type Settings struct {
 const ending = time.Second
 
 // errEnded is why a link is closed when its other side went away in order.
-var errEnded = errors.New("the other side has ended") //nolint:gochecknoglobals // an error to compare with
+var errEnded = errors.New("the other side has ended")
 
 // Serve executes what the parent at the other end of conn asks for, until it goes
 // away, which is no error. Runs end with it. What the parent says first, the
@@ -191,21 +191,23 @@ func (s *server) start(ctx context.Context, m message) error {
 	case s.busy <- struct{}{}:
 	default:
 	}
-	s.wg.Go(func() {
-		defer h.cancel()
-		res, err := s.engine.Run(h.ctx, sandbox.Request{Program: program, Start: m.json(), Limits: limits, Host: h})
-		s.mu.Lock()
-		delete(s.runs, m.run)
-		s.mu.Unlock()
-		// Fails when the link has ended; then nobody waits for it.
-		_ = s.link.send(ctx, encodeResult(m.run, res, err))
-	})
+	s.wg.Go(func() { s.execute(ctx, h, sandbox.Request{Program: program, Start: m.json(), Limits: limits, Host: h}) })
 	return nil
+}
+
+func (s *server) execute(ctx context.Context, h *hosted, r sandbox.Request) {
+	defer h.cancel()
+	res, err := s.engine.Run(h.ctx, r) //nolint:contextcheck // it is made of ctx
+	s.mu.Lock()
+	delete(s.runs, h.run)
+	s.mu.Unlock()
+	// Fails when the link has ended; then nobody waits for it.
+	_ = s.link.send(ctx, encodeResult(h.run, res, err))
 }
 
 func encodeNeed(run uint64) message {
 	m := message{kind: kindResult, run: run, id: uint32(outcomeNeedProgram)}
-	m.parts[0] = appendUsage(nil, sandbox.Usage{})
+	m.parts[0] = encodeUsage(sandbox.Usage{})
 	return m
 }
 
@@ -247,7 +249,7 @@ func report(k kind) message {
 type hosted struct {
 	server *server
 	run    uint64
-	ctx    context.Context //nolint:containedctx // of the run, for notes, which come without one
+	ctx    context.Context // of the run, for notes, which come without one
 	cancel context.CancelFunc
 	bodies *window
 	notes  *window
