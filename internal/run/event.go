@@ -173,6 +173,9 @@ func (s *Service) Deleting(ctx context.Context, envID linkspan.EnvironmentID, in
 		j := s.stored(env, found[i], t)
 		s.begin(j, "")
 		_, err := s.execute(ctx, j)
+		if err != nil {
+			s.logInternal(ctx, err, j.fn.Name)
+		}
 		j.end(err)
 	}
 }

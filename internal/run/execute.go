@@ -217,6 +217,13 @@ func runError(err error) *linkspan.RunError {
 	return &linkspan.RunError{Code: codeInternal, Message: "The function could not be executed for an internal reason.", Retryable: true}
 }
 
+// logInternal logs a failure that nobody else will hear the cause of.
+func (s *Service) logInternal(ctx context.Context, err error, function string) {
+	if _, ran := errors.AsType[*linkspan.RunError](err); !ran && linkspan.KindOf(err) == linkspan.KindInternal {
+		s.log.ErrorContext(ctx, "a function could not be executed", "error", err, "function", function)
+	}
+}
+
 // end ends the operation of a job.
 func (j *job) end(err error) {
 	what := label(j.fn.Kind, j.fn.Name)

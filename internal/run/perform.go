@@ -51,6 +51,9 @@ func (d *dispatcher) perform(ctx context.Context, r linkspan.Run) (o outcome) {
 			d.log.ErrorContext(ctx, "running a function panicked", "panic", p, "stack", string(debug.Stack()), "run", r.UUID)
 			o.err = &linkspan.RunError{Code: codeInternal, Message: "The function could not be executed for an internal reason."}
 		}
+		if o.err != nil {
+			d.logInternal(ctx, o.err, r.Name)
+		}
 		d.decide(ctx, &o, done)
 	}()
 	if o.err = stillWanted(&o.run, d.now()); o.err != nil {
@@ -97,6 +100,9 @@ func (d *dispatcher) load(ctx context.Context, r *linkspan.Run) (*job, error) {
 	}
 	fn, err := d.functions.Find(ctx, env.ID, r.IntegrationKey, r.Kind, r.Name)
 	if err := usable(&fn, err); err != nil {
+		if r.Kind == linkspan.FunctionOnEvent && linkspan.KindOf(err) == linkspan.KindNotFound {
+			return nil, &linkspan.RunError{Code: linkspan.CodeOf(err), Message: "The function was removed or switched off before it ran."}
+		}
 		return nil, err
 	}
 	j := d.stored(env, fn, t)
