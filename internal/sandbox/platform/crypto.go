@@ -25,6 +25,8 @@ func cryptoCall(r request) (answer, error) {
 		return cryptoKey(r)
 	case "crypto.export":
 		return cryptoExport(r)
+	case "crypto.sign":
+		return cryptoSign(r)
 	case "crypto.verify":
 		return cryptoVerify(r)
 	case "crypto.decrypt":

@@ -1,2 +1,0 @@
-package platform
-func intlCall(r request) (answer, error) { return nil, errUnknown }
