@@ -319,16 +319,21 @@ func TestLinkspanDeploy(t *testing.T) {
 				t.Errorf("a deploy without the integration ended with %d:\n%s", code, stderr)
 			}
 			world.Integrate(t, dev, apptest.ProviderNone, "github")
+			apptest.Import(t, dev, "github", "octo", map[string]any{"type": "NONE"})
 			mustLinkspan(t, i, "deploy", "dev", "--dir", dir)
 			wantDeployed(t, dev, "action create-issue@1")
+			wantIssue(t, dev, "target", "/repos/acme/shop/issues")
 
-			writeFiles(t, dir, map[string]string{"github/actions/create-issue.ts": seedAction + "// changed\n"})
+			second := strings.Replace(seedAction, "return response.data;", "return { second: response.data.body };", 1)
+			writeFiles(t, dir, map[string]string{"github/actions/create-issue.ts": second})
 			mustLinkspan(t, i, "deploy", "dev", "--dir", dir, "--dry-run")
 			wantDeployed(t, dev, "action create-issue@1")
 			mustLinkspan(t, i, "deploy", "dev", "--dir", dir)
 			wantDeployed(t, dev, "action create-issue@2")
+			wantIssue(t, dev, "second", `{"title":"It broke","body":"Badly"}`)
 			mustLinkspan(t, i, "rollback", "dev", "github/create-issue")
 			wantDeployed(t, dev, "action create-issue@1")
+			wantIssue(t, dev, "target", "/repos/acme/shop/issues")
 			mustLinkspan(t, i, "rollback", "dev", "github/create-issue", "--to", "2")
 			wantDeployed(t, dev, "action create-issue@2")
 			versions := mustLinkspan(t, i, "functions", "versions", "dev", "github/create-issue")
@@ -346,6 +351,17 @@ func TestLinkspanDeploy(t *testing.T) {
 			mustLinkspan(t, i, "deploy", "dev", "--dir", dir, "--auto-confirm", "--allow-destructive")
 			wantDeployed(t, dev)
 		})
+	}
+}
+
+// wantIssue triggers the action and looks at one field of its result.
+func wantIssue(t *testing.T, c apptest.Client, field, want string) {
+	t.Helper()
+	got := c.Do(t, http.MethodPost, "/action/trigger",
+		`{"action_name":"create-issue","input":{"owner":"acme","repo":"shop","title":"It broke","body":"Badly"}}`,
+		"Provider-Config-Key", "github", "Connection-Id", "octo").Want(t, http.StatusOK).Map(t)
+	if got[field] != want {
+		t.Errorf("the action answered %v; %s should be %s", got, field, want)
 	}
 }
 
