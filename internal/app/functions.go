@@ -52,7 +52,7 @@ func (p *parts) runFunctions(a *App, db *store.Store, guard *egress.Guard, name 
 	p.runs = run.New(run.Config{
 		Store: db, Tx: db, Functions: p.functions, Connections: p.connections, Feed: p.feed, Webhooks: p.webhooks, Ops: p.ops, Log: a.log, Holder: name,
 		Engine: run.NewSandbox(run.SandboxConfig{Host: p.host, Executor: p.runners, Accounts: func(ctx context.Context) ([]linkspan.Account, error) { return db.Accounts(ctx, nil) }, Log: a.log}),
-		Limits: run.Limits{Memory: a.cfg.FunctionMemory, Action: a.cfg.ActionTimeout},
+		Limits: run.Limits{Memory: a.cfg.FunctionMemory, CPU: a.cfg.FunctionCPU, Action: a.cfg.ActionTimeout},
 	})
 	p.connections.UseFunctions(p.runs)
 	return nil

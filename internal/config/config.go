@@ -69,6 +69,8 @@ type Config struct {
 	// FunctionMemory and FunctionsMemory bound the memory of one run and of all
 	// runs of this replica, in bytes.
 	FunctionMemory, FunctionsMemory int64
+	// FunctionCPU bounds how long a function computes between two waits.
+	FunctionCPU time.Duration
 	// ActionTimeout bounds the run of an action.
 	ActionTimeout time.Duration
 	// CacheDir holds what can be made again. Empty: a folder of the program's

@@ -40,7 +40,7 @@ func TestLoad(t *testing.T) {
 	defaults := config.Config{
 		DataDir: "./linkspan-data", Listen: "127.0.0.1:3003", Role: config.RoleAll, LogFormat: "auto", LogLevel: "info",
 		BaseURLOverride: "anywhere", MaxBody: 75 << 20, MaxProxyBody: 75 << 20,
-		Runners: 2, FunctionMemory: 128 << 20, FunctionsMemory: 1 << 30, ActionTimeout: 15 * time.Minute,
+		Runners: 2, FunctionMemory: 128 << 20, FunctionsMemory: 1 << 30, FunctionCPU: time.Minute, ActionTimeout: 15 * time.Minute,
 	}
 	with := func(change func(*config.Config)) config.Config {
 		c := defaults
@@ -87,6 +87,7 @@ max_proxy_body: 0
 runners: 3
 function_memory: 64MB
 functions_memory: 2GB
+function_cpu: 5s
 action_timeout: 90s
 cache: /var/cache/linkspan
 encryption_key: ` + key1 + `
@@ -106,7 +107,8 @@ public_key_dev: ` + uuid + `
 				c.ConnectURL = "https://connect.example.com/ui/"
 				c.BaseURLOverride, c.DeniedHosts = "provider", []string{"api.example", ".evil.example", "[::1]"}
 				c.MaxBody, c.MaxProxyBody = 500<<10, 0
-				c.Runners, c.FunctionMemory, c.FunctionsMemory, c.ActionTimeout = 3, 64<<20, 2<<30, 90*time.Second
+				c.Runners, c.FunctionMemory, c.FunctionsMemory = 3, 64<<20, 2<<30
+				c.FunctionCPU, c.ActionTimeout = 5*time.Second, 90*time.Second
 				c.CacheDir = "/var/cache/linkspan"
 				c.AllowPrivateNetwork, c.ProvidersDir, c.LogFormat = true, "./providers", "json"
 				c.EncryptionKey, c.OldEncryptionKeys = secret(key1), []linkspan.Secret{secret(key2), secret(key1)}

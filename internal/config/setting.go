@@ -141,6 +141,11 @@ func serverSettings() []Setting {
 			set:   size(func(c *Config) *int64 { return &c.FunctionsMemory }, 64<<20),
 		},
 		{
+			Name: "function-cpu", Placeholder: "DURATION", Default: "1m",
+			Usage: "longest that a function may compute without waiting for anything, such as 500ms or 1m",
+			set:   duration(func(c *Config) *time.Duration { return &c.FunctionCPU }, 100*time.Millisecond, 24*time.Hour),
+		},
+		{
 			Name: "action-timeout", Placeholder: "DURATION", Default: "15m",
 			Usage: "longest run of an action, such as 30s or 15m",
 			set:   duration(func(c *Config) *time.Duration { return &c.ActionTimeout }, time.Second, 24*time.Hour),
