@@ -9562,11 +9562,15 @@ ${inspect(text2)}
       let hour12 = o.hour12 === void 0 ? void 0 : !!o.hour12, hourCycle = choice(o, "hourCycle", ["h11", "h12", "h23", "h24"], void 0) ?? m.keys.hc, numberingSystem = choice(o, "numberingSystem", void 0, void 0) ?? m.keys.nu, timeZone = o.timeZone === void 0 ? "UTC" : String(o.timeZone);
       this.#match = m, this.#shown = style, this.#plan = pure("intl.datePlan", { ...style, data: m.data, hour12, hourCycle, timeZone, numberingSystem });
     }
+    // As in Node the text has plain spaces where the parts have narrow ones.
+    #text(value) {
+      return this.#parts(value).map((part) => part[1]).join("").replaceAll(" ", " ");
+    }
     #parts(value) {
       return pure("intl.date", { plan: this.#plan, ms: instant(value) });
     }
     get format() {
-      return this.#bound ??= (value) => this.#parts(value).map((part) => part[1]).join("");
+      return this.#bound ??= (value) => this.#text(value);
     }
     formatToParts(value) {
       return this.#parts(value).map(([type, text2]) => ({ type, value: text2 }));
@@ -9699,10 +9703,10 @@ ${inspect(text2)}
         notation,
         ...compactDisplay === void 0 ? {} : { compactDisplay },
         signDisplay,
-        roundingIncrement: 1,
         roundingMode: this.#digits.roundingMode,
-        roundingPriority: { fraction: "auto", significant: "auto", more: "morePrecision", less: "lessPrecision" }[this.#digits.roundingType],
-        trailingZeroDisplay: this.#digits.trailingZeroDisplay
+        roundingIncrement: 1,
+        trailingZeroDisplay: this.#digits.trailingZeroDisplay,
+        roundingPriority: { fraction: "auto", significant: "auto", more: "morePrecision", less: "lessPrecision" }[this.#digits.roundingType]
       };
     }
     get [Symbol.toStringTag]() {
@@ -9914,7 +9918,17 @@ ${inspect(text2)}
       return numberToLocaleString(bigValue.call(this), locales, options);
     }
   });
+  var { toString: dateToString, toTimeString: dateToTimeString } = Date.prototype;
+  function named(text2) {
+    return text2.endsWith("+0000") ? `${text2} (Coordinated Universal Time)` : text2;
+  }
   replace(Date.prototype, {
+    toString() {
+      return named(dateToString.call(this));
+    },
+    toTimeString() {
+      return named(dateToTimeString.call(this));
+    },
     toLocaleString(locales, options) {
       return time3.call(this), dateToLocaleString(this, locales, options, "all", "all");
     },
@@ -10968,8 +10982,8 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
   }
   async function request(config2, site) {
     if (config2 === null || typeof config2 != "object") throw new TypeError("A call needs an object that describes it.");
-    let method = String(config2.method ?? "GET").toUpperCase(), endpoint = locate(config2.endpoint, config2.params), headers = headerPairs(config2.headers), named = headers.find(([name]) => name.toLowerCase() === "content-type"), encoded = method === "GET" || method === "HEAD" ? {} : await encode5(config2.data, named?.[1] ?? "");
-    encoded.force && named !== void 0 && (headers = headers.filter((pair) => pair !== named));
+    let method = String(config2.method ?? "GET").toUpperCase(), endpoint = locate(config2.endpoint, config2.params), headers = headerPairs(config2.headers), named2 = headers.find(([name]) => name.toLowerCase() === "content-type"), encoded = method === "GET" || method === "HEAD" ? {} : await encode5(config2.data, named2?.[1] ?? "");
+    encoded.force && named2 !== void 0 && (headers = headers.filter((pair) => pair !== named2));
     let { paginate: _, ...shown } = config2, axiosConfig = { ...shown, url: endpoint, method: method.toLowerCase(), headers: { ...config2.headers } }, sent = { method, path: endpoint }, answer;
     try {
       answer = await call(

@@ -19,6 +19,7 @@ type dateData struct {
 	Joins      []string            `json:"joins"`
 	Range      string              `json:"range"`
 	Cycle      string              `json:"cycle"`
+	UTC        []string            `json:"utc"` // what UTC is called: short, long
 }
 
 // dateStyle is what a DateTimeFormat was asked for; members that were not are empty.
@@ -95,11 +96,17 @@ func intlDatePlan(r request) (answer, error) {
 		p.Pattern = clock
 	case clock == "":
 		p.Pattern = date
+	case s.Weekday != "" && s.Year+s.Month+s.Day == "" && strings.HasPrefix(s.Data, "en"):
+		p.Pattern = date + " " + clock
 	default:
 		p.Pattern = strings.NewReplacer("{1}", date, "{0}", clock).Replace(d.Joins[s.join()])
 	}
-	if p.ZoneKind != "" && strings.HasPrefix(s.Data, "en") {
+	switch {
+	case p.ZoneKind == "":
+	case strings.HasPrefix(s.Data, "en"):
 		p.ZoneNames = names
+	case canonical == "UTC" && len(d.UTC) == 2:
+		p.ZoneNames = []string{d.UTC[0], d.UTC[0], d.UTC[1], d.UTC[1], "", ""}
 	}
 	p.Names = namesOf(p.Pattern, d.Names)
 	return p, nil
@@ -114,6 +121,10 @@ func (s dateStyle) cycle(usual string) string {
 		}
 		return "h12"
 	case s.Hour12 != nil:
+		// In Node 20 midnight is 24:00 then, where people count to 12.
+		if usual == "h12" {
+			return "h24"
+		}
 		return "h23"
 	case s.HourCycle != "":
 		return s.HourCycle

@@ -128,14 +128,14 @@ func zoneName(kind string, names []string, t time.Time) string {
 	if name != "" {
 		return name
 	}
+	if offset == 0 && !strings.HasSuffix(kind, "Offset") {
+		return "GMT"
+	}
 	return offsetName(offset, strings.HasPrefix(kind, "long"))
 }
 
 // offsetName is GMT+5:30, or GMT+05:30 when long.
 func offsetName(offset int, long bool) string {
-	if offset == 0 {
-		return "GMT"
-	}
 	sign := "+"
 	if offset < 0 {
 		sign, offset = "-", -offset

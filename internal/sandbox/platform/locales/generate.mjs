@@ -17,7 +17,7 @@ const sample = at(2009, 1, 3, 4, 5, 6);
 
 function numbers(locale) {
 	const latn = locale + "-u-nu-latn";
-	const find = (o, v, type) => new Intl.NumberFormat(latn, o).formatToParts(v).find((p) => p.type === type)?.value ?? "";
+	const find = (o, v, type) => new Intl.NumberFormat(locale, o).formatToParts(v).find((p) => p.type === type)?.value ?? "";
 	const shape = (o, v) =>
 		join(
 			new Intl.NumberFormat(latn, o).formatToParts(v).map((p) => {
@@ -175,9 +175,8 @@ function dates(locale) {
 		dateStyles: styles.map((dateStyle) => pattern({ dateStyle })),
 		timeStyles,
 		joins,
-		era: pattern({ era: "short", year: "numeric", month: "numeric", day: "numeric" }).replace(pattern({ year: "numeric", month: "numeric", day: "numeric" }), "{0}"),
-		eras: pattern({ era: "short", year: "numeric" }),
 		range: rangeSeparator(format),
+		utc: ["short", "long"].map((timeZoneName) => part({ timeZoneName }, sample, "timeZoneName")),
 		cycle: new Intl.DateTimeFormat(locale, { hour: "numeric" }).resolvedOptions().hourCycle,
 	};
 }

@@ -73,11 +73,15 @@ export class DateTimeFormat {
 		this.#shown = style;
 		this.#plan = pure("intl.datePlan", { ...style, data: m.data, hour12, hourCycle, timeZone, numberingSystem });
 	}
+	// As in Node the text has plain spaces where the parts have narrow ones.
+	#text(value: unknown): string {
+		return this.#parts(value).map((part) => part[1]).join("").replaceAll("\u202f", " ");
+	}
 	#parts(value: unknown): Part[] {
 		return pure("intl.date", { plan: this.#plan, ms: instant(value) });
 	}
 	get format(): (value?: unknown) => string {
-		return (this.#bound ??= (value) => this.#parts(value).map((part) => part[1]).join(""));
+		return (this.#bound ??= (value) => this.#text(value));
 	}
 	formatToParts(value?: unknown): { type: string; value: string }[] {
 		return this.#parts(value).map(([type, text]) => ({ type, value: text }));

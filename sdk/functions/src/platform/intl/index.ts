@@ -55,7 +55,20 @@ replace(BigInt.prototype, {
 		return numberToLocaleString(bigValue.call(this), locales, options);
 	},
 });
+const { toString: dateToString, toTimeString: dateToTimeString } = Date.prototype;
+
+/** The engine leaves the zone's name out. */
+function named(text: string): string {
+	return text.endsWith("+0000") ? `${text} (Coordinated Universal Time)` : text;
+}
+
 replace(Date.prototype, {
+	toString(this: Date) {
+		return named(dateToString.call(this));
+	},
+	toTimeString(this: Date) {
+		return named(dateToTimeString.call(this));
+	},
 	toLocaleString(this: any, locales?: unknown, options?: unknown) {
 		time.call(this);
 		return dateToLocaleString(this, locales, options, "all", "all");

@@ -154,10 +154,10 @@ export class NumberFormat {
 			notation,
 			...(compactDisplay === undefined ? {} : { compactDisplay }),
 			signDisplay,
-			roundingIncrement: 1,
 			roundingMode: this.#digits.roundingMode,
-			roundingPriority: { fraction: "auto", significant: "auto", more: "morePrecision", less: "lessPrecision" }[this.#digits.roundingType],
+			roundingIncrement: 1,
 			trailingZeroDisplay: this.#digits.trailingZeroDisplay,
+			roundingPriority: { fraction: "auto", significant: "auto", more: "morePrecision", less: "lessPrecision" }[this.#digits.roundingType],
 		};
 	}
 	get [Symbol.toStringTag](): string {
