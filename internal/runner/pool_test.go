@@ -1,3 +1,5 @@
+//go:build unix
+
 package runner
 
 import (
@@ -496,5 +498,23 @@ func TestWindowsAreEnforced(t *testing.T) {
 	r.pending = 0
 	if err := r.begin(kindCall, smallMessage+1); err == nil {
 		t.Error("more bodies than the window holds")
+	}
+}
+
+// What a child reports counts beyond the estimates of its runs, but no more than
+// they may take, and no longer than they last.
+func TestMeasure(t *testing.T) {
+	t.Parallel()
+	var excess int64
+	c := &child{base: 50, runs: map[uint64]*run{}, kick: make(chan struct{}, 1), events: events{excess: func(d int64) { excess += d }}}
+	r := &run{id: 1, req: &Request{Limits: sandbox.Limits{Memory: 100}}, estimate: 10}
+	c.runs[r.id] = r
+	for _, step := range []struct{ memory, want int64 }{{55, 0}, {80, 20}, {1000, 90}, {70, 10}, {40, 0}, {90, 30}} {
+		if c.measure(step.memory); excess != step.want {
+			t.Errorf("%d bytes are %d beyond the estimates, not %d", step.memory, excess, step.want)
+		}
+	}
+	if c.remove(r); excess != 0 {
+		t.Errorf("%d bytes beyond the estimates of no runs", excess)
 	}
 }

@@ -17,7 +17,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -173,15 +172,6 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// pids returns the children of this pool.
-func pids(p *Pool) []int {
-	var all []int
-	for _, c := range p.children() {
-		all = append(all, c.process.(*osProcess).cmd.Process.Pid)
-	}
-	return all
-}
-
 // Somebody kills a child from outside: runs that had not reached their host run
 // elsewhere, the others' callers learn that they had.
 func TestKilledFromOutside(t *testing.T) {
@@ -224,17 +214,6 @@ func TestKilledFromOutside(t *testing.T) {
 	if s := p.Stats(); s.Quarantined != 0 || s.Lost != 1 {
 		t.Errorf("%+v", s)
 	}
-}
-
-func (c *child) loadNow() int {
-	n, _ := c.load(time.Now())
-	return n
-}
-
-// yield lets others go on, where there is nothing to wait for but a state.
-func yield() {
-	timer := time.NewTimer(time.Millisecond)
-	<-timer.C
 }
 
 // A function that crashes its process is told apart from those beside it, which
@@ -434,17 +413,6 @@ func openFiles(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
-}
-
-// parent is a process that has a child, and says which.
-func parent(source string) {
-	p := NewPool(Config{Command: command("scripted")})
-	go func() { _, _ = p.Run(context.Background(), program(source)) }() // ends with the process
-	for len(pids(p)) == 0 || p.children()[0].loadNow() == 0 {
-		yield()
-	}
-	_, _ = fmt.Fprintln(os.Stdout, pids(p)[0])
-	select {}
 }
 
 // What a child costs beside what its engine does.
