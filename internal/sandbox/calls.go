@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"runtime/debug"
 	"time"
 )
 
@@ -284,10 +285,23 @@ func (r *run) begin(id int64, c Call) {
 	r.pending[id] = pending{cancel: cancel}
 	r.goroutines.Go(func() {
 		defer cancel()
-		reply, err := r.host.Call(ctx, c)
+		reply, err := r.ask(ctx, c)
 		r.arrive(answer{id: id, reply: reply, err: err})
 	})
 }
+
+// ask calls the host. Its panic is an error of the call: other runs go on.
+func (r *run) ask(ctx context.Context, c Call) (reply Reply, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.engine.options.Log.ErrorContext(ctx, "sandbox: a host call panicked", "call", c.Name, "panic", p, "stack", string(debug.Stack()))
+			err = errPanic
+		}
+	}()
+	return r.host.Call(ctx, c)
+}
+
+var errPanic = errors.New("the host call panicked")
 
 // next begins calls that waited for others to end.
 func (r *run) next() {

@@ -18,7 +18,8 @@ type Options struct {
 	// Prelude is the JavaScript of the snapshot.
 	Prelude string
 	// Sync answers what programs ask for at once; nil: nothing. It is called on
-	// several goroutines.
+	// several goroutines. Its time counts as the program's, and the text of its
+	// errors reaches it.
 	Sync func(Call) (Reply, error)
 	// Pure says whether the function of Sync with that name always answers the same
 	// to the same question; nil: none does. Programs that ask only these while they

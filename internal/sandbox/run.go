@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 // but for those that say otherwise.
 type run struct {
 	engine  *Engine
+	name    string // of the program
 	host    Host
 	limits  Limits
 	program *compiled
@@ -53,7 +55,7 @@ func (e *Engine) Run(ctx context.Context, r Request) (Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	x := &run{
-		engine: e, host: r.Host, limits: r.Limits.withDefaults(), started: time.Now(), ctx: ctx,
+		engine: e, name: r.Program.Name, host: r.Host, limits: r.Limits.withDefaults(), started: time.Now(), ctx: ctx,
 		pending: map[int64]pending{}, timers: map[int64]*time.Timer{},
 		arrived: make(chan struct{}, 1),
 	}
@@ -302,9 +304,9 @@ func (r *run) finish(ctx context.Context, i *instance, err error) error {
 	case threw && t.outOfMemory():
 		return limit(LimitMemory)
 	case threw:
-		return &Failure{JSON: t.json(), Usage: r.usage}
+		return r.failure(t.json())
 	case isOverflow(err):
-		return &Failure{JSON: (&thrown{Name: "RangeError", Message: "Maximum call stack size exceeded"}).json(), Usage: r.usage}
+		return r.failure((&thrown{Name: "RangeError", Message: "Maximum call stack size exceeded"}).json())
 	default:
 		return err
 	}
@@ -323,7 +325,37 @@ func (r *run) conclude() error {
 	if err := json.Unmarshal(r.result.JSON, &t); err == nil && t.outOfMemory() {
 		return &LimitError{Limit: LimitMemory, Usage: r.usage}
 	}
-	return &Failure{JSON: r.result.JSON, Usage: r.usage}
+	return r.failure(r.result.JSON)
+}
+
+// failure returns the failure with the columns of the program's first line as
+// they are without what the engine puts before it.
+func (r *run) failure(text []byte) *Failure {
+	f := &Failure{JSON: text, Usage: r.usage}
+	var members map[string]json.RawMessage
+	var stack string
+	if json.Unmarshal(text, &members) != nil || json.Unmarshal(members["stack"], &stack) != nil {
+		return f
+	}
+	position := r.name + ":1:"
+	if !strings.Contains(stack, position) {
+		return f
+	}
+	parts := strings.Split(stack, position)
+	for n, part := range parts[1:] {
+		digits := len(part) - len(strings.TrimLeft(part, "0123456789"))
+		if column, err := strconv.Atoi(part[:digits]); err == nil && column > len(programHead) {
+			parts[n+1] = strconv.Itoa(column-len(programHead)) + part[digits:]
+		}
+	}
+	var err error
+	if members["stack"], err = json.Marshal(strings.Join(parts, position)); err != nil {
+		return f
+	}
+	if text, err = json.Marshal(members); err == nil {
+		f.JSON = text
+	}
+	return f
 }
 
 func (t *thrown) outOfMemory() bool {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -89,6 +90,35 @@ func TestStacksNameTheProgram(t *testing.T) {
 	if s := failure(t, err)["stack"].(string); !strings.Contains(s, "inner (github/actions/a.js:3:") {
 		t.Errorf("got %s", s)
 	}
+}
+
+func TestColumnsOfTheFirstLine(t *testing.T) {
+	t.Parallel()
+	_, err := shared(t).Run(t.Context(), Request{
+		Program: Program{Name: "a.js", Source: "exports.default = () => { throw new Error('x') }"}, Start: start, Host: &fakeHost{},
+	})
+	if s, _ := failure(t, err)["stack"].(string); !strings.Contains(s, "(a.js:1:37)") {
+		t.Errorf("got %s", s)
+	}
+}
+
+func TestHostPanics(t *testing.T) {
+	t.Parallel()
+	h := &fakeHost{call: func(context.Context, Call) (Reply, error) { panic("oops") }}
+	r, err := runBody(t, shared(t), h, Limits{}, `try { await host.call("x") } catch (e) { return [e.code, e.message] }`)
+	if want := `["internal_error","The host could not answer."]`; err != nil || string(r.JSON) != want {
+		t.Errorf("got %s, %v", r.JSON, err)
+	}
+}
+
+func FuzzValidText(f *testing.F) {
+	f.Add([]byte("a\xed\xa0\x80\xff"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got := validText(b)
+		if !utf8.Valid(got) || (utf8.Valid(b) && !bytes.Equal(got, b)) {
+			t.Errorf("got %q", got)
+		}
+	})
 }
 
 func TestLoadFailure(t *testing.T) {

@@ -9526,7 +9526,12 @@ ${inspect(text2)}
     hour: ["2-digit", "numeric"],
     minute: ["2-digit", "numeric"],
     second: ["2-digit", "numeric"]
-  }, dateFields = ["weekday", "year", "month", "day"], timeFields = ["dayPeriod", "hour", "minute", "second", "fractionalSecondDigits"], lengths = ["full", "long", "medium", "short"];
+  }, dateFields = ["weekday", "year", "month", "day"], timeFields = ["dayPeriod", "hour", "minute", "second", "fractionalSecondDigits"], lengths = ["full", "long", "medium", "short"], letters = { month: /[ML]+/, day: /d+/, hour: /[hHkK]+/, minute: /m+/, second: /s+/ };
+  function shownWidth(pattern, field) {
+    let found = letters[field]?.exec(pattern.replace(/'[^']*'/g, ""));
+    if (!(!found || found[0].length > 2))
+      return found[0].length === 2 ? "2-digit" : "numeric";
+  }
   function instant(value) {
     let ms = value === void 0 ? Date.now() : Number(value);
     if (!(Math.abs(ms) <= 864e13)) throw new RangeError("Invalid time value");
@@ -9587,11 +9592,8 @@ ${inspect(text2)}
     resolvedOptions() {
       let { cycle, timeZone, system } = this.#plan, { dateStyle, timeStyle, ...rest } = this.#shown, shown = { locale: this.#match.locale, calendar: "gregory", numberingSystem: system, timeZone };
       cycle && Object.assign(shown, { hourCycle: cycle, hour12: cycle === "h12" || cycle === "h11" });
-      for (let name of ["weekday", "era", "year", "month", "day", "dayPeriod", "hour", "minute", "second", "fractionalSecondDigits", "timeZoneName"]) {
-        if (rest[name] === void 0) continue;
-        let padded = name === "minute" && (rest.hour || rest.second) || name === "second" && (rest.minute || rest.hour);
-        shown[name] = padded ? "2-digit" : rest[name];
-      }
+      for (let name of ["weekday", "era", "year", "month", "day", "dayPeriod", "hour", "minute", "second", "fractionalSecondDigits", "timeZoneName"])
+        rest[name] !== void 0 && (shown[name] = shownWidth(this.#plan.pattern, name) ?? rest[name]);
       return dateStyle !== void 0 && (shown.dateStyle = dateStyle), timeStyle !== void 0 && (shown.timeStyle = timeStyle), shown;
     }
     get [Symbol.toStringTag]() {
