@@ -31,7 +31,7 @@ say "generated files"
 scripts/verify.sh
 
 say "types of the prelude"
-[ -x sdk/functions/node_modules/.bin/tsc ] || (cd sdk/functions && npm ci --no-audit --no-fund)
+[ -x sdk/functions/node_modules/.bin/tsc ] || (cd sdk/functions && npm ci --no-audit --no-fund --ignore-scripts)
 (cd sdk/functions && npx --no-install tsc --noEmit)
 
 say "other platforms"
@@ -44,7 +44,7 @@ go test -tags portable ./internal/sandbox
 
 say "packages of the tests"
 for dir in e2e e2e/published internal/function/bundle/testdata/npm; do
-	[ "$dir/node_modules/.package-lock.json" -nt "$dir/package-lock.json" ] || (cd "$dir" && npm ci --no-audit --no-fund)
+	[ "$dir/node_modules/.package-lock.json" -nt "$dir/package-lock.json" ] || (cd "$dir" && npm ci --no-audit --no-fund --ignore-scripts)
 done
 
 say "tests"

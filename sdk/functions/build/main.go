@@ -75,7 +75,7 @@ func install() error {
 	if have, err := os.Stat("node_modules/.package-lock.json"); err == nil && !have.ModTime().Before(lock.ModTime()) {
 		return nil
 	}
-	cmd := exec.CommandContext(context.Background(), "npm", "ci", "--no-audit", "--no-fund")
+	cmd := exec.CommandContext(context.Background(), "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr //nolint:forbidigo // this is a command
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("installing the packages: %w", err)
