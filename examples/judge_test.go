@@ -28,7 +28,7 @@ import (
 	"github.com/linkspan/linkspan/sdk/functions"
 )
 
-var update = flag.Bool("update", false, "write what Node returns into the recordings") //nolint:gochecknoglobals // a flag of the test
+var update = flag.Bool("update", false, "write what Node returns into the recordings")
 
 // fixture is a recording of a function and its provider.
 type fixture struct {
@@ -125,7 +125,7 @@ func writeFixture(t *testing.T, f *bundle.Function, fx fixture) {
 	if err := e.Encode(fx); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(fixturePath(f), out.Bytes(), 0o644); err != nil { //nolint:gosec // a file of the source tree
+	if err := os.WriteFile(fixturePath(f), out.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

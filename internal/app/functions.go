@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 
 	"github.com/linkspan/linkspan"
@@ -34,7 +33,7 @@ func (p *parts) runFunctions(a *App, db *store.Store, guard *egress.Guard, name 
 	p.functions = function.New(function.Config{
 		Store: db, Tx: db, Feed: p.feed, Leases: p.leases, Ops: p.ops, Log: a.log,
 	})
-	program, err := os.Executable()
+	child, err := runner.Self("runner")
 	if err != nil {
 		return fmt.Errorf("finding the program that runs functions: %w", err)
 	}
@@ -43,7 +42,7 @@ func (p *parts) runFunctions(a *App, db *store.Store, guard *egress.Guard, name 
 		return err
 	}
 	p.runners = runner.NewPool(runner.Config{
-		Command: func() *exec.Cmd { return exec.Command(program, "runner") }, //nolint:gosec,noctx // this program itself; the pool ends it
+		Command: child,
 		Runners: a.cfg.Runners, Memory: a.cfg.FunctionsMemory, CacheDir: cache, HotImages: hotImages, Log: a.log,
 	})
 	p.host = host.New(host.Config{
@@ -98,6 +97,7 @@ func (p *parts) exposeFunctions(m *obs.Metrics) {
 		func() float64 { return float64(p.runs.Failed()) })
 	m.Gauge("functions_running", "Functions that this process runs at the moment.",
 		func() float64 { return float64(p.runs.Running()) })
+	p.exposeRunners(m)
 	m.Gauge("runs_waiting", "Runs in the background that wait, in the whole database. NaN: it can't be read.",
 		func() float64 {
 			ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
@@ -108,4 +108,23 @@ func (p *parts) exposeFunctions(m *obs.Metrics) {
 			}
 			return float64(n)
 		})
+}
+
+// exposeRunners shows how the processes fare that run functions.
+func (p *parts) exposeRunners(m *obs.Metrics) {
+	gauge := func(name, help string, value func(runner.Stats) int64) {
+		m.Gauge(name, help, func() float64 { return float64(value(p.runners.Stats())) })
+	}
+	counter := func(name, help string, value func(runner.Stats) int64) {
+		m.Counter(name, help, func() float64 { return float64(value(p.runners.Stats())) })
+	}
+	gauge("runners", "Processes that run functions.", func(s runner.Stats) int64 { return int64(s.Children) })
+	gauge("runners_quarantined_functions", "Functions that run in a process of their own because they could not be stopped.", func(s runner.Stats) int64 { return int64(s.Quarantined) })
+	gauge("runners_waiting", "Runs that wait for a place.", func(s runner.Stats) int64 { return int64(s.Waiting) })
+	gauge("runners_memory_bytes", "Memory that the runs take, as far as it is known.", func(s runner.Stats) int64 { return s.Memory })
+	counter("runners_started_total", "Processes started to run functions.", func(s runner.Stats) int64 { return s.Started })
+	counter("runners_killed_total", "Processes that were killed because of a run, or died.", func(s runner.Stats) int64 { return s.Killed })
+	counter("runners_lost_runs_total", "Runs that ended with their process.", func(s runner.Stats) int64 { return s.Lost })
+	counter("runners_retried_runs_total", "Runs that were tried again after their process had ended.", func(s runner.Stats) int64 { return s.Retried })
+	counter("runners_refused_runs_total", "Runs that found no place in time.", func(s runner.Stats) int64 { return s.Refused })
 }
