@@ -6944,9 +6944,10 @@ Set the \`cycles\` parameter to \`"ref"\` to resolve cyclical schemas with defs.
   }
   function require2(name) {
     if (modules.has(name)) return modules.get(name);
-    throw new Error(
+    let error2 = new Error(
       `The module "${name}" is not available in functions. Pure JavaScript packages are bundled when they are installed in the folder's node_modules; others can't run here.`
     );
+    throw Object.assign(error2, { code: "MODULE_NOT_FOUND" });
   }
 
   // src/core.ts
@@ -7941,10 +7942,9 @@ ${" ".repeat(ctx.indentation)}`);
   }
   function property(ctx, value, key2, kind, own) {
     let found = own ?? Object.getOwnPropertyDescriptor(value, key2) ?? { value: value[key2], enumerable: !0 }, text2;
-    if ("value" in found) {
-      let step = ctx.compact !== 0 || kind === "array" ? 2 : 3;
-      ctx.indentation += step, text2 = show(ctx, found.value), ctx.indentation -= step;
-    } else if (found.get !== void 0) {
+    if ("value" in found)
+      ctx.indentation += 2, text2 = show(ctx, found.value), ctx.indentation -= 2;
+    else if (found.get !== void 0) {
       let label = found.set !== void 0 ? "Getter/Setter" : "Getter";
       if (text2 = `[${label}]`, ctx.getters)
         try {
@@ -7993,7 +7993,7 @@ ${" ".repeat(ctx.indentation)}`);
       for (let i = keys.length - 1; i >= 0; i--) which(keys[i]) && keys.splice(i, 1);
     };
     if (Array.isArray(value))
-      return drop((key2) => isIndex(key2) || key2 === "length"), { base: "", braces: [`${name !== "Array" || tag3 !== "" ? prefix(name, tag3, "Array", `(${value.length})`) : ""}[`, "]"], items: arrayItems(ctx, value), array: !0 };
+      return drop((key2) => isIndex(key2)), { base: "", braces: [`${name !== "Array" || tag3 !== "" ? prefix(name, tag3, "Array", `(${value.length})`) : ""}[`, "]"], items: arrayItems(ctx, value), array: !0 };
     if (value instanceof Set) {
       let items = listItems(ctx, Set.prototype.values.call(value), value.size, (item) => show(ctx, item));
       return { base: "", braces: [`${prefix(name, tag3, "Set", `(${value.size})`)}{`, "}"], items, array: !1 };
@@ -8034,7 +8034,7 @@ ${" ".repeat(ctx.indentation)}`);
     if (ctx.customInspect) {
       let method = value[custom2];
       if (typeof method == "function" && method !== inspect) {
-        let { seen, circular, indentation, level, ...options } = ctx, result = method.call(value, ctx.depth - ctx.level, { ...options, depth: ctx.depth - ctx.level, stylize: (text2) => text2 }, inspect);
+        let { seen, circular, indentation, level, last, ...options } = ctx, result = method.call(value, ctx.depth - ctx.level, { ...options, depth: ctx.depth - ctx.level, stylize: (text2) => text2 }, inspect);
         if (result !== value) return typeof result == "string" ? result.replaceAll(`
 `, `
 ${" ".repeat(ctx.indentation)}`) : show(ctx, result);
@@ -8050,7 +8050,7 @@ ${" ".repeat(ctx.indentation)}`) : show(ctx, result);
       return `[${Array.isArray(value) && name === "Array" ? "Array" : label}]`;
     }
     let keys = keysOf(ctx, value);
-    ctx.seen.push(value), ctx.level++;
+    ctx.seen.push(value), ctx.last = ctx.level++;
     let shape = shapeOf(ctx, value, name, tag3, keys), output2 = shape.items;
     for (let key2 of keys) output2.push(property(ctx, value, key2, shape.array ? "extra" : "object"));
     ctx.level--, ctx.seen.pop();
@@ -8065,7 +8065,7 @@ ${" ".repeat(ctx.indentation)}`) : show(ctx, result);
     let output2 = items, start = base === "" ? "" : `${base} `;
     if (ctx.compact >= 1) {
       let entries = output2.length;
-      if (array2 && entries > 6 && (output2 = group(ctx, output2, value)), deepest(items) < ctx.compact && entries === output2.length) {
+      if (array2 && entries > 6 && (output2 = group(ctx, output2, value)), ctx.last - ctx.level < ctx.compact && entries === output2.length) {
         let room = output2.length + ctx.indentation + braces[0].length + base.length + 10, length = output2.reduce((n, text2) => n + text2.length, output2.length + room), joined2 = output2.join(", ");
         if (length <= ctx.breakLength && !base.includes(`
 `) && !joined2.includes(`
@@ -8075,19 +8075,6 @@ ${" ".repeat(ctx.indentation)}`) : show(ctx, result);
     let newline = `
 ${" ".repeat(ctx.indentation)}`;
     return `${start}${braces[0]}${newline}  ${output2.join(`,${newline}  `)}${newline}${braces[1]}`;
-  }
-  function deepest(items) {
-    let most = 0;
-    for (let item of items) {
-      let depth = 0, quoted2 = "";
-      for (let i = 0; i < item.length; i++) {
-        let c = item[i];
-        quoted2 !== "" ? c === "\\" ? i++ : c === quoted2 && (quoted2 = "") : c === "'" || c === '"' || c === "`" ? quoted2 = c : (c === "{" || c === "[") && (item[i + 1] === " " || item[i + 1] === `
-`) ? most = Math.max(most, ++depth) : (c === "}" || c === "]") && (item[i - 1] === " " || item[i - 1] === `
-`) && depth--;
-      }
-    }
-    return most;
   }
   function group(ctx, output2, value) {
     let extra = ctx.maxArrayLength < output2.length ? 1 : 0, count = output2.length - extra, lengths2 = output2.slice(0, count).map((text2) => text2.length), total = lengths2.reduce((n, length) => n + length + 2, 0), longest = Math.max(0, ...lengths2), widest = longest + 2;
@@ -8108,7 +8095,7 @@ ${" ".repeat(ctx.indentation)}`;
     }
     return extra && lines.push(output2[count]), lines;
   }
-  var defaults = { depth: 2, compact: 3, breakLength: 128, maxArrayLength: 100, maxStringLength: 1e4, showHidden: !1, sorted: !1, getters: !1, customInspect: !0 };
+  var defaults = { depth: 2, compact: 3, breakLength: 80, maxArrayLength: 100, maxStringLength: 1e4, showHidden: !1, sorted: !1, getters: !1, customInspect: !0 };
   function inspect(value, options, depth) {
     let given = typeof options == "boolean" ? { showHidden: options, ...depth === void 0 ? {} : { depth } } : options ?? {}, limit = (n, otherwise) => n === null ? 1 / 0 : n === void 0 ? otherwise : Math.max(0, Number(n)), ctx = {
       depth: limit(given.depth, defaults.depth),
@@ -8123,7 +8110,8 @@ ${" ".repeat(ctx.indentation)}`;
       seen: [],
       circular: /* @__PURE__ */ new Map(),
       indentation: 0,
-      level: 0
+      level: 0,
+      last: 0
     };
     return show(ctx, value);
   }
@@ -8816,7 +8804,7 @@ ${inspect(text2)}
     let { name } = algorithm;
     switch (name) {
       case "HMAC":
-        return { name, length: algorithm.length ?? object2.symmetricKeySize * 8, hash: { name: hashOf(algorithm.hash) } };
+        return { name, hash: { name: hashOf(algorithm.hash) }, length: algorithm.length ?? object2.symmetricKeySize * 8 };
       case "AES-GCM":
       case "AES-CBC":
       case "AES-CTR":
@@ -8915,6 +8903,21 @@ ${inspect(text2)}
   function keyBits(a) {
     return a.name === "HMAC" ? a.length ?? { "SHA-384": 1024, "SHA-512": 1024 }[hashOf(a.hash)] ?? 512 : a.length;
   }
+  function jwkAlgorithm(a) {
+    let bits = a.hash?.name.slice(4);
+    switch (a.name) {
+      case "HMAC":
+        return `HS${bits}`;
+      case "RSASSA-PKCS1-v1_5":
+        return `RS${bits}`;
+      case "RSA-PSS":
+        return `PS${bits}`;
+      case "RSA-OAEP":
+        return bits === "1" ? "RSA-OAEP" : `RSA-OAEP-${bits}`;
+      default:
+        return a.name.startsWith("AES-") ? `A${a.length}${a.name.slice(4)}` : void 0;
+    }
+  }
   var SubtleCrypto = class {
     async digest(algorithm, value) {
       return exact(pureBytes("crypto.hash", { algorithm: hashOf(algorithm) }, bytes(value)));
@@ -8929,8 +8932,10 @@ ${inspect(text2)}
     async exportKey(format3, key2) {
       if (!key2.extractable) throw domError("key is not extractable", "InvalidAccessError");
       let object2 = key2[keyOf];
-      if (format3 === "jwk")
-        return { ...object2.export({ format: "jwk" }), key_ops: [...key2.usages], ext: !0 };
+      if (format3 === "jwk") {
+        let jwk = object2.export({ format: "jwk" }), alg = jwkAlgorithm(key2.algorithm);
+        return { ...jwk, key_ops: [...key2.usages], ext: !0, ...alg === void 0 ? {} : { alg } };
+      }
       if (object2.type === "secret") return exact(object2[raw]().slice());
       if (format3 === "raw") return exact(pureBytes("crypto.export", { private: !1, format: "raw" }, object2[raw]()));
       if (format3 === "pkcs8" != (object2.type === "private")) throw domError(`Unable to export a ${object2.type} key using ${format3} format`, "InvalidAccessError");
@@ -10316,7 +10321,7 @@ ${inspect(text2)}
     let url3 = new Url(), rest = address.trim(), split = /[?#]/.exec(rest)?.index ?? rest.length;
     rest = rest.slice(0, split).replaceAll("\\", "/") + rest.slice(split);
     let scheme = /^[a-z0-9.+-]+:/i.exec(rest)?.[0], lower = scheme?.toLowerCase();
-    scheme !== void 0 && (url3.protocol = lower, rest = rest.slice(scheme.length)), rest.startsWith("//") && (slashesDenoteHost || scheme !== void 0 || /^\/\/[^@/]+@[^@/]+/.test(rest)) && !(lower !== void 0 && hostless.has(lower)) && (rest = rest.slice(2), url3.slashes = !0), url3.slashes && (rest = parseHost(url3, rest)), (lower === void 0 || !hostless.has(lower)) && (rest = rest.replace(/[\t\n\r "'<>\\^`{|}]/g, (c) => escaped[c]));
+    scheme !== void 0 && (url3.protocol = lower, rest = rest.slice(scheme.length)), rest.startsWith("//") && (slashesDenoteHost || scheme !== void 0 || /^\/\/[^@/]+@[^@/]+/.test(rest)) && !(lower !== void 0 && hostless.has(lower)) && (rest = rest.slice(2), url3.slashes = !0), !hostless.has(lower ?? "") && (url3.slashes || lower !== void 0 && !slashed.has(lower)) && (rest = parseHost(url3, rest)), (lower === void 0 || !hostless.has(lower)) && (rest = rest.replace(/[\t\n\r "'<>\\^`{|}]/g, (c) => escaped[c]));
     let hash2 = rest.indexOf("#");
     hash2 >= 0 && (url3.hash = rest.slice(hash2), rest = rest.slice(0, hash2));
     let question = rest.indexOf("?");

@@ -10,8 +10,10 @@ export function provide(names: string[], exports: unknown): void {
 /** What programs get as require. */
 export function require(name: string): unknown {
 	if (modules.has(name)) return modules.get(name);
-	throw new Error(
+	const error = new Error(
 		`The module "${name}" is not available in functions. ` +
 			`Pure JavaScript packages are bundled when they are installed in the folder's node_modules; others can't run here.`,
 	);
+	// Packages that look whether others are there know it by its code.
+	throw Object.assign(error, { code: "MODULE_NOT_FOUND" });
 }

@@ -30,6 +30,8 @@ interface Context {
 	circular: Map<object, number>;
 	indentation: number;
 	level: number;
+	/** The level of the object that was begun last. */
+	last: number;
 }
 
 /** The method that shows an object in its own way. */
@@ -145,10 +147,9 @@ function property(ctx: Context, value: any, key: PropertyKey, kind: "object" | "
 	const found = own ?? Object.getOwnPropertyDescriptor(value, key) ?? { value: value[key], enumerable: true };
 	let text: string;
 	if ("value" in found) {
-		const step = ctx.compact !== 0 || kind === "array" ? 2 : 3;
-		ctx.indentation += step;
+		ctx.indentation += 2;
 		text = show(ctx, found.value);
-		ctx.indentation -= step;
+		ctx.indentation -= 2;
 	} else if (found.get !== undefined) {
 		const label = found.set !== undefined ? "Getter/Setter" : "Getter";
 		text = `[${label}]`;
@@ -223,7 +224,7 @@ function shapeOf(ctx: Context, value: any, name: string | null, tag: string, key
 		for (let i = keys.length - 1; i >= 0; i--) if (which(keys[i]!)) keys.splice(i, 1);
 	};
 	if (Array.isArray(value)) {
-		drop((key) => isIndex(key) || key === "length");
+		drop((key) => isIndex(key));
 		const label = name !== "Array" || tag !== "" ? prefix(name, tag, "Array", `(${value.length})`) : "";
 		return { base: "", braces: [`${label}[`, "]"], items: arrayItems(ctx, value), array: true };
 	}
@@ -275,7 +276,7 @@ function show(ctx: Context, value: any): string {
 	if (ctx.customInspect) {
 		const method = value[custom];
 		if (typeof method === "function" && method !== inspect) {
-			const { seen, circular, indentation, level, ...options } = ctx;
+			const { seen, circular, indentation, level, last, ...options } = ctx;
 			const result = method.call(value, ctx.depth - ctx.level, { ...options, depth: ctx.depth - ctx.level, stylize: (text: string) => text }, inspect);
 			if (result !== value) return typeof result === "string" ? result.replaceAll("\n", `\n${" ".repeat(ctx.indentation)}`) : show(ctx, result);
 		}
@@ -297,7 +298,7 @@ function showObject(ctx: Context, value: any): string {
 	}
 	const keys = keysOf(ctx, value);
 	ctx.seen.push(value);
-	ctx.level++;
+	ctx.last = ctx.level++;
 	const shape = shapeOf(ctx, value, name, tag, keys);
 	const output = shape.items;
 	for (const key of keys) output.push(property(ctx, value, key, shape.array ? "extra" : "object"));
@@ -328,7 +329,8 @@ function reduce(ctx: Context, items: string[], base: string, braces: [string, st
 	if (ctx.compact >= 1) {
 		const entries = output.length;
 		if (array && entries > 6) output = group(ctx, output, value);
-		if (deepest(items) < ctx.compact && entries === output.length) {
+		// No more levels than that on one line, as seen from what was shown last.
+		if (ctx.last - ctx.level < ctx.compact && entries === output.length) {
 			const room = output.length + ctx.indentation + braces[0].length + base.length + 10;
 			const length = output.reduce((n, text) => n + text.length, output.length + room);
 			const joined = output.join(", ");
@@ -337,25 +339,6 @@ function reduce(ctx: Context, items: string[], base: string, braces: [string, st
 	}
 	const newline = `\n${" ".repeat(ctx.indentation)}`;
 	return `${start}${braces[0]}${newline}  ${output.join(`,${newline}  `)}${newline}${braces[1]}`;
-}
-
-// How many levels of objects an entry holds, which limits what goes on one line.
-function deepest(items: string[]): number {
-	let most = 0;
-	for (const item of items) {
-		let depth = 0;
-		let quoted = "";
-		for (let i = 0; i < item.length; i++) {
-			const c = item[i]!;
-			if (quoted !== "") {
-				if (c === "\\") i++;
-				else if (c === quoted) quoted = "";
-			} else if (c === "'" || c === '"' || c === "`") quoted = c;
-			else if ((c === "{" || c === "[") && (item[i + 1] === " " || item[i + 1] === "\n")) most = Math.max(most, ++depth);
-			else if ((c === "}" || c === "]") && (item[i - 1] === " " || item[i - 1] === "\n")) depth--;
-		}
-	}
-	return most;
 }
 
 /** Arranges many short entries in columns. */
@@ -390,7 +373,7 @@ function group(ctx: Context, output: string[], value: any): string[] {
 }
 
 /** The defaults of the options. */
-const defaults = { depth: 2, compact: 3, breakLength: 128, maxArrayLength: 100, maxStringLength: 10000, showHidden: false, sorted: false, getters: false, customInspect: true };
+const defaults = { depth: 2, compact: 3, breakLength: 80, maxArrayLength: 100, maxStringLength: 10000, showHidden: false, sorted: false, getters: false, customInspect: true };
 
 /** Shows a value. */
 export function inspect(value: unknown, options?: InspectOptions | boolean, depth?: number): string {
@@ -410,6 +393,7 @@ export function inspect(value: unknown, options?: InspectOptions | boolean, dept
 		circular: new Map(),
 		indentation: 0,
 		level: 0,
+		last: 0,
 	};
 	return show(ctx, value);
 }

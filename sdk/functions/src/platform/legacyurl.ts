@@ -52,7 +52,7 @@ function parse(address: unknown, parseQuery = false, slashesDenoteHost = false):
 		rest = rest.slice(2);
 		url.slashes = true;
 	}
-	if (url.slashes) rest = parseHost(url, rest);
+	if (!hostless.has(lower ?? "") && (url.slashes || (lower !== undefined && !slashed.has(lower)))) rest = parseHost(url, rest);
 	if (lower === undefined || !hostless.has(lower)) rest = rest.replace(/[\t\n\r "'<>\\^`{|}]/g, (c) => escaped[c]!);
 	const hash = rest.indexOf("#");
 	if (hash >= 0) {

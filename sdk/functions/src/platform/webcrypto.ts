@@ -84,7 +84,7 @@ function describe(algorithm: Algorithm, object: KeyObject): Algorithm {
 	const { name } = algorithm;
 	switch (name) {
 		case "HMAC":
-			return { name, length: algorithm.length ?? object.symmetricKeySize! * 8, hash: { name: hashOf(algorithm.hash) } };
+			return { name, hash: { name: hashOf(algorithm.hash) }, length: algorithm.length ?? object.symmetricKeySize! * 8 };
 		case "AES-GCM":
 		case "AES-CBC":
 		case "AES-CTR":
@@ -200,6 +200,23 @@ function keyBits(a: Algorithm): number {
 	return a.length;
 }
 
+/** The member "alg" of a JSON Web Key (RFC 7518). */
+function jwkAlgorithm(a: Algorithm): string | undefined {
+	const bits = a.hash?.name.slice(4);
+	switch (a.name) {
+		case "HMAC":
+			return `HS${bits}`;
+		case "RSASSA-PKCS1-v1_5":
+			return `RS${bits}`;
+		case "RSA-PSS":
+			return `PS${bits}`;
+		case "RSA-OAEP":
+			return bits === "1" ? "RSA-OAEP" : `RSA-OAEP-${bits}`;
+		default:
+			return a.name.startsWith("AES-") ? `A${a.length}${a.name.slice(4)}` : undefined;
+	}
+}
+
 class SubtleCrypto {
 	async digest(algorithm: any, value: unknown): Promise<ArrayBuffer> {
 		return exact(pureBytes("crypto.hash", { algorithm: hashOf(algorithm) }, bytes(value)));
@@ -216,7 +233,8 @@ class SubtleCrypto {
 		const object = key[keyOf];
 		if (format === "jwk") {
 			const jwk = object.export({ format: "jwk" });
-			return { ...jwk, key_ops: [...key.usages], ext: true };
+			const alg = jwkAlgorithm(key.algorithm);
+			return { ...jwk, key_ops: [...key.usages], ext: true, ...(alg === undefined ? {} : { alg }) };
 		}
 		if (object.type === "secret") return exact(object[raw]().slice());
 		if (format === "raw") return exact(pureBytes("crypto.export", { private: false, format: "raw" }, object[raw]()));

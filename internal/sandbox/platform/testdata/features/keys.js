@@ -38,3 +38,4 @@ const ED = `-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEILf5b8gHAjrDQeT2iFMWwM8AveS+9UA5PSVqTcLQbmSY
 -----END PRIVATE KEY-----
 `;
+const sorted = o => Object.fromEntries(Object.entries(o).sort());

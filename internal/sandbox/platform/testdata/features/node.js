@@ -4,6 +4,8 @@ let text = "";
 process.stdin.on("data", (chunk) => (text += chunk));
 process.stdin.on("end", async () => {
 	const out = [process.version];
+	// Some timers of Node do not keep it alive.
+	setInterval(() => {}, 1000);
 	for (const [name, source] of JSON.parse(text)) {
 		let result;
 		try {

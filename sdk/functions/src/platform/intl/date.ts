@@ -19,6 +19,15 @@ const dateFields = ["weekday", "year", "month", "day"];
 const timeFields = ["dayPeriod", "hour", "minute", "second", "fractionalSecondDigits"];
 const lengths = ["full", "long", "medium", "short"] as const;
 
+const letters: Record<string, RegExp> = { month: /[ML]+/, day: /d+/, hour: /[hHkK]+/, minute: /m+/, second: /s+/ };
+
+/** How many digits a pattern gives to a field, which need not be what was asked for. */
+function shownWidth(pattern: string, field: string): string | undefined {
+	const found = letters[field]?.exec(pattern.replace(/'[^']*'/g, ""));
+	if (!found || found[0].length > 2) return undefined;
+	return found[0].length === 2 ? "2-digit" : "numeric";
+}
+
 /** Which fields are shown when none is asked for, and which count as asked for. */
 export type Defaults = "date" | "time" | "all";
 
@@ -103,10 +112,7 @@ export class DateTimeFormat {
 		const shown: Record<string, unknown> = { locale: this.#match.locale, calendar: "gregory", numberingSystem: system, timeZone };
 		if (cycle) Object.assign(shown, { hourCycle: cycle, hour12: cycle === "h12" || cycle === "h11" });
 		for (const name of ["weekday", "era", "year", "month", "day", "dayPeriod", "hour", "minute", "second", "fractionalSecondDigits", "timeZoneName"]) {
-			if (rest[name] === undefined) continue;
-			// Minutes and seconds beside others always have two digits.
-			const padded = (name === "minute" && (rest.hour || rest.second)) || (name === "second" && (rest.minute || rest.hour));
-			shown[name] = padded ? "2-digit" : rest[name];
+			if (rest[name] !== undefined) shown[name] = shownWidth(this.#plan.pattern, name) ?? rest[name];
 		}
 		if (dateStyle !== undefined) shown.dateStyle = dateStyle;
 		if (timeStyle !== undefined) shown.timeStyle = timeStyle;
