@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -34,6 +35,7 @@ type bench struct {
 	dir, self string
 	out       io.Writer
 	progress  io.Writer
+	prepared  bool // the programs of firstRun have their data
 }
 
 func (b *bench) run(ctx context.Context) (err error) {
@@ -78,11 +80,19 @@ func (b *bench) run(ctx context.Context) (err error) {
 	if err := b.idle(ctx, t, program); err != nil {
 		return err
 	}
-	if err := b.proxy(ctx, t, program, plain, pooled); err != nil {
-		return err
+	if b.wanted("proxy") {
+		if err := b.proxy(ctx, t, program, plain, pooled); err != nil {
+			return err
+		}
 	}
-	for _, measure := range []func(context.Context, io.Writer, *process) error{b.connection, b.browsers, b.webhooks} {
-		if err := measure(ctx, t, program); err != nil {
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context, io.Writer, *process) error
+	}{{"connection", b.connection}, {"browsers", b.browsers}, {"webhooks", b.webhooks}, {"functions", b.functions}} {
+		if !b.wanted(part.name) {
+			continue
+		}
+		if err := part.measure(ctx, t, program); err != nil {
 			return err
 		}
 	}
@@ -96,8 +106,18 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	row(t, "log of operations", counts[0]+" written", counts[1]+" dropped")
+	if b.wanted("engine") {
+		if err := b.engine(ctx, t); err != nil {
+			return err
+		}
+	}
 	_, _ = io.WriteString(b.progress, "\n") // progress is a courtesy
 	return t.Flush()
+}
+
+// wanted says whether a part is to be measured.
+func (b *bench) wanted(part string) bool {
+	return b.only == "" || slices.Contains(strings.Split(b.only, ","), part)
 }
 
 func (b *bench) args(data string) []string {

@@ -59,6 +59,25 @@ func (l load) measure(ctx context.Context, d time.Duration) (result, error) {
 	}, nil
 }
 
+// times sends the request n times over one connection.
+func (l load) times(ctx context.Context, n int) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", l.address)
+	if err != nil {
+		return fmt.Errorf("connecting: %w", err)
+	}
+	defer conn.Close()
+	reader := bufio.NewReaderSize(conn, 16<<10)
+	for range n {
+		if _, err := conn.Write(l.request); err != nil {
+			return fmt.Errorf("sending: %w", err)
+		}
+		if err := readAnswer(reader); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
 // loop is one connection's work.
 func (l load) loop(ctx context.Context, until time.Time) ([]time.Duration, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", l.address)

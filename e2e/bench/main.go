@@ -1,6 +1,6 @@
 // Command bench measures the program and prints a table: start-up, idle
 // memory, proxied calls against httputil.ReverseProxy in the same run, reads of a
-// connection, authorizations, Connect UI and webhooks. Everything runs on this
+// connection, authorizations, Connect UI, webhooks and users' functions. Everything runs on this
 // machine, each part in a process of its own: the program, the plain proxy, the
 // upstream, the authorization server, and the load generator, which receives the
 // webhooks, too. Numbers are printed, never judged.
@@ -45,6 +45,7 @@ type options struct {
 	child    string
 	target   string
 	pooled   bool
+	only     string
 }
 
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -55,6 +56,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	flags.StringVar(&o.database, "database", "", "URL of an empty PostgreSQL database; SQLite when empty")
 	flags.DurationVar(&o.duration, "duration", 3*time.Second, "how long each load lasts")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often each load is repeated; the median counts")
+	flags.StringVar(&o.only, "only", "", "measure these parts of proxy, connection, browsers, webhooks, functions and engine, with commas between; all when empty")
 	flags.StringVar(&o.child, "child", "", "be a part of the benchmark: upstream, authority or reverseproxy")
 	flags.StringVar(&o.target, "target", "", "where the reverseproxy sends its calls")
 	flags.BoolVar(&o.pooled, "pooled", false, "give the reverseproxy a pool of buffers")

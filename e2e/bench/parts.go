@@ -14,13 +14,25 @@ import (
 	"time"
 )
 
-// serveUpstream is the third-party API: it answers everything with a small JSON
-// document.
+// serveUpstream is the third-party API: it answers with a small JSON document, but
+// for what functions ask for.
 func serveUpstream(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	answer := answer()
 	length := strconv.Itoa(len(answer))
+	functions := newAPI()
 	return servePart(ctx, stdin, stdout, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		switch r.URL.Path {
+		case "/items":
+			functions.page(w, r)
+			return
+		case "/items/all":
+			functions.all(w, r)
+			return
+		case "/slow":
+			slow(w, r)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", length)
 		_, _ = w.Write(answer)
