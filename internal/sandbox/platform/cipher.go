@@ -126,7 +126,7 @@ func encryptBlocks(block cipher.Block, nonce, data []byte, padding bool) (answer
 		padded := make([]byte, 0, len(data)+n)
 		padded = append(padded, data...)
 		for range n {
-			padded = append(padded, byte(n)) //nolint:gosec // at most 16
+			padded = append(padded, byte(n))
 		}
 		data = padded
 	}
@@ -149,7 +149,7 @@ func decryptBlocks(block cipher.Block, nonce, data []byte, padding bool) (answer
 	good := subtle.ConstantTimeLessOrEq(1, n) & subtle.ConstantTimeLessOrEq(n, size)
 	for i := 1; i <= size; i++ {
 		inside := subtle.ConstantTimeLessOrEq(i, n)
-		same := subtle.ConstantTimeByteEq(out[len(out)-i], byte(n)) //nolint:gosec // it was a byte
+		same := subtle.ConstantTimeByteEq(out[len(out)-i], byte(n))
 		good &= same | (1 - inside)
 	}
 	if good != 1 {

@@ -26,7 +26,7 @@ func cryptoCall(r request) (answer, error) {
 	case "crypto.export":
 		return cryptoExport(r)
 	case "crypto.sign":
-		return cryptoSign(r)
+		return cryptoSign(r, false)
 	case "crypto.verify":
 		return cryptoVerify(r)
 	case "crypto.decrypt":
@@ -47,7 +47,7 @@ func randomCall(r request) (answer, error) {
 	case "random.key":
 		return randomKey(r)
 	case "random.sign":
-		return cryptoSign(r)
+		return cryptoSign(r, true)
 	case "random.encrypt":
 		return cryptoEncrypt(r)
 	default:

@@ -75,8 +75,10 @@ func intlDatePlan(r request) (answer, error) {
 		return nil, err
 	}
 	d := l.Dates
-	p := datePlan{TimeZone: canonical, ZoneKind: s.TimeZoneName, Period: s.DayPeriod, Fraction: s.Fraction,
-		Digits: l.Numbers.Digits, System: l.Numbers.System, Decimal: l.Numbers.Decimal, Range: d.Range}
+	p := datePlan{
+		TimeZone: canonical, ZoneKind: s.TimeZoneName, Period: s.DayPeriod, Fraction: s.Fraction,
+		Digits: l.Numbers.Digits, System: l.Numbers.System, Decimal: l.Numbers.Decimal, Range: d.Range,
+	}
 	if s.System == "latn" {
 		p.Digits, p.System = "", "latn"
 	}
@@ -86,9 +88,10 @@ func intlDatePlan(r request) (answer, error) {
 	}
 	date := s.datePattern(d)
 	clock := s.timePattern(d, cycle)
-	if s.TimeStyle == "full" {
+	switch s.TimeStyle {
+	case "full":
 		p.ZoneKind = "long"
-	} else if s.TimeStyle == "long" {
+	case "long":
 		p.ZoneKind = "short"
 	}
 	switch {

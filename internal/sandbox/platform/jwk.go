@@ -165,7 +165,7 @@ func jwkOf(key any) (answer, error) {
 	case ed25519.PublicKey:
 		return jwk{Kty: "OKP", Crv: "Ed25519", X: jwkText(k)}, nil
 	case ed25519.PrivateKey:
-		public, _ := k.Public().(ed25519.PublicKey) //nolint:errcheck // it is one
+		public, _ := k.Public().(ed25519.PublicKey)
 		return jwk{Kty: "OKP", Crv: "Ed25519", X: jwkText(public), D: jwkText(k.Seed())}, nil
 	case *ecdh.PublicKey:
 		return jwk{Kty: "OKP", Crv: "X25519", X: jwkText(k.Bytes())}, nil

@@ -36,7 +36,7 @@ func unreadableKey() error {
 // describe checks a key and says what it is.
 func describe(key any) (keyInfo, error) {
 	info := keyInfo{Type: "public"}
-	var public any = key
+	public := key
 	if private, ok := key.(interface{ Public() crypto.PublicKey }); ok {
 		info.Type = "private"
 		public = private.Public()
@@ -132,7 +132,7 @@ func cryptoKey(r request) (answer, error) {
 		return nil, err
 	}
 	if p.Want == "public" && info.Type == "private" {
-		private, _ := key.(interface{ Public() crypto.PublicKey }) //nolint:errcheck // describe saw it
+		private, _ := key.(interface{ Public() crypto.PublicKey })
 		return publicInfo(private)
 	}
 	if p.Want == "private" && info.Type != "private" {

@@ -60,7 +60,7 @@ func roMix(b []byte, n, r int, v, x, y []uint32) {
 		x, y = y, x
 	}
 	for range n {
-		j := int(x[(2*r-1)*16] & uint32(n-1)) //nolint:gosec // n is at most 2^24
+		j := int(x[(2*r-1)*16] & uint32(n-1))
 		for k, w := range v[j*words : (j+1)*words] {
 			x[k] ^= w
 		}

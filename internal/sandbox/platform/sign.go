@@ -59,7 +59,9 @@ func signFailed() error {
 	return plainFault("ERR_CRYPTO_OPERATION_FAILED", "Signing failed: the key does not fit the algorithm, or is too small for it.")
 }
 
-func cryptoSign(r request) (answer, error) {
+// cryptoSign makes a signature. Only those that take no random numbers may be
+// made by a function that counts as pure.
+func cryptoSign(r request, random bool) (answer, error) {
 	p, parts, err := input[signParams](r, 2)
 	if err != nil {
 		return nil, err
@@ -86,8 +88,14 @@ func cryptoSign(r request) (answer, error) {
 		if invalid != nil {
 			return nil, invalid
 		}
+		if !random {
+			return nil, signFailed()
+		}
 		signature, err = rsa.SignPSS(rand.Reader, k, id, sum, o)
 	case *ecdsa.PrivateKey:
+		if !random {
+			return nil, signFailed()
+		}
 		signature, err = ecdsa.SignASN1(rand.Reader, k, sum)
 		if err == nil && p.Raw {
 			signature, err = rawSignature(signature, k.Curve)

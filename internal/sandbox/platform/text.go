@@ -2,8 +2,6 @@ package platform
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"strings"
 	"unicode/utf8"
@@ -23,10 +21,6 @@ func textCall(r request) (answer, error) {
 		return textLabel(r)
 	case "text.decode":
 		return textDecode(r)
-	case "text.format":
-		return textFormat(r)
-	case "text.parse":
-		return textParse(r)
 	case "text.valid":
 		return utf8.Valid(r.body), nil
 	default:
@@ -223,67 +217,4 @@ func decodeLegacy(e encoding.Encoding, in []byte, stream bool) (decoded, error) 
 			return decoded{}, err
 		}
 	}
-}
-
-func textFormat(r request) (answer, error) {
-	name, err := params[string](r)
-	if err != nil {
-		return nil, err
-	}
-	switch name {
-	case "hex":
-		return hex.EncodeToString(r.body), nil
-	case "base64":
-		return base64.StdEncoding.EncodeToString(r.body), nil
-	case "base64url":
-		return base64.RawURLEncoding.EncodeToString(r.body), nil
-	default:
-		return nil, typeFault("ERR_UNKNOWN_ENCODING", "Unknown encoding: %s", name)
-	}
-}
-
-// textParse reads hex and base64 as leniently as Node does: base64 of either
-// alphabet, other characters skipped, up to the padding; hex up to the first
-// pair that is none.
-func textParse(r request) (answer, error) {
-	name, err := params[string](r)
-	if err != nil {
-		return nil, err
-	}
-	switch name {
-	case "hex":
-		out := make([]byte, len(r.body)/2)
-		n, _ := hex.Decode(out, r.body[:len(r.body)/2*2]) //nolint:errcheck // what was decoded before an error counts
-		return out[:n], nil
-	case "base64", "base64url":
-		return lenientBase64(r.body), nil
-	default:
-		return nil, typeFault("ERR_UNKNOWN_ENCODING", "Unknown encoding: %s", name)
-	}
-}
-
-func lenientBase64(in []byte) []byte {
-	digits := make([]byte, 0, len(in))
-	for _, c := range in {
-		switch {
-		case c == '=':
-			return decodeDigits(digits)
-		case c == '-':
-			digits = append(digits, '+')
-		case c == '_':
-			digits = append(digits, '/')
-		case isAlpha(c) || isDigit(c) || c == '+' || c == '/':
-			digits = append(digits, c)
-		}
-	}
-	return decodeDigits(digits)
-}
-
-func decodeDigits(digits []byte) []byte {
-	if len(digits)%4 == 1 {
-		digits = digits[:len(digits)-1]
-	}
-	out := make([]byte, base64.RawStdEncoding.DecodedLen(len(digits)))
-	n, _ := base64.RawStdEncoding.Decode(out, digits) //nolint:errcheck // only digits are left
-	return out[:n]
 }

@@ -111,9 +111,6 @@ func parseIPv4Number(s string) (uint64, error) {
 	if s == "" {
 		return 0, nil
 	}
-	if s[0] == '+' || s[0] == '-' || strings.IndexByte(s, '_') >= 0 {
-		return 0, errHost
-	}
 	n, err := strconv.ParseUint(s, base, 64)
 	if errors.Is(err, strconv.ErrRange) {
 		return 1 << 63, nil // a number, only too large

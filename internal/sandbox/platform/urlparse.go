@@ -97,13 +97,6 @@ func (p *urlParser) peek(ahead int) rune {
 	return end
 }
 
-func (p *urlParser) rest() []rune {
-	if p.at+1 >= len(p.input) {
-		return nil
-	}
-	return p.input[p.at+1:]
-}
-
 func (p *urlParser) take() string {
 	s := p.buffer.String()
 	p.buffer.Reset()
@@ -310,11 +303,9 @@ func (p *urlParser) authority(c rune) error {
 			text = "%40" + text
 		}
 		p.sawAt = true
-		name, password, has := text, "", false
+		name, password, has := "", text, false
 		if !p.sawPassword {
 			name, password, has = strings.Cut(text, ":")
-		} else {
-			name, password = "", text
 		}
 		p.url.username += percentEncode(name, encodeUserinfo)
 		p.url.password += percentEncode(password, encodeUserinfo)
@@ -391,7 +382,7 @@ func (p *urlParser) port(c rune) error {
 		if err != nil {
 			return errURL
 		}
-		p.url.port = int(n) //nolint:gosec // 16 bits
+		p.url.port = int(n)
 		if port, special := defaultPort(p.url.scheme); special && port == p.url.port {
 			p.url.port = -1
 		}
