@@ -9415,7 +9415,11 @@ ${inspect(text2)}
   };
 
   // src/platform/intl/options.ts
-  var usual = { locale: "en-US", data: "en-US", keys: {} }, known = /* @__PURE__ */ new Map([["en-US", usual]]);
+  var usual = { locale: "en-US", data: "en-US", keys: {} }, known = /* @__PURE__ */ new Map([["en-US", usual]]), plans = /* @__PURE__ */ new Map();
+  function planOf(name, params) {
+    let key2 = name + JSON.stringify(params), plan = plans.get(key2);
+    return plan === void 0 && (plan = pure(name, params), plans.size < 64 && plans.set(key2, plan)), plan;
+  }
   function canonical(locales) {
     if (locales === void 0) return [];
     if (locales === null) throw new TypeError("Cannot convert undefined or null to object");
@@ -9570,7 +9574,7 @@ ${inspect(text2)}
       } else
         [...required2 !== "time" ? dateFields : [], ...required2 !== "date" ? timeFields : []].some((name) => style[name] !== void 0) || (defaults2 !== "time" && (style.year = style.month = style.day = "numeric"), defaults2 !== "date" && (style.hour = style.minute = style.second = "numeric"));
       let hour12 = o.hour12 === void 0 ? void 0 : !!o.hour12, hourCycle = choice(o, "hourCycle", ["h11", "h12", "h23", "h24"], void 0) ?? m.keys.hc, numberingSystem = choice(o, "numberingSystem", void 0, void 0) ?? m.keys.nu, timeZone = o.timeZone === void 0 ? "UTC" : String(o.timeZone);
-      this.#match = m, this.#shown = style, this.#plan = pure("intl.datePlan", { ...style, data: m.data, hour12, hourCycle, timeZone, numberingSystem });
+      this.#match = m, this.#shown = style, this.#plan = planOf("intl.datePlan", { ...style, data: m.data, hour12, hourCycle, timeZone, numberingSystem });
     }
     // As in Node the text has plain spaces where the parts have narrow ones.
     #text(value) {
@@ -9679,7 +9683,7 @@ ${inspect(text2)}
       if (unit !== void 0 && !wellFormedUnit(unit)) throw new RangeError(`Invalid unit argument for Intl.NumberFormat() '${unit}'`);
       if (style === "unit" && unit === void 0) throw new TypeError("Required unit argument for Intl.NumberFormat()");
       let currencyDisplay = choice(o, "currencyDisplay", ["code", "symbol", "narrowSymbol", "name"], "symbol"), currencySign = choice(o, "currencySign", ["standard", "accounting"], "standard"), unitDisplay = choice(o, "unitDisplay", ["short", "narrow", "long"], "short"), notation = choice(o, "notation", ["standard", "scientific", "engineering", "compact"], "standard"), compactDisplay = choice(o, "compactDisplay", ["short", "long"], "short"), numberingSystem = choice(o, "numberingSystem", void 0, void 0) ?? m.keys.nu;
-      this.#match = m, this.#plan = pure("intl.numberPlan", { locale: m.locale, data: m.data, style, currency: currency?.toUpperCase(), currencyDisplay, currencySign, unit, unitDisplay, notation, compactDisplay, numberingSystem });
+      this.#match = m, this.#plan = planOf("intl.numberPlan", { locale: m.locale, data: m.data, style, currency: currency?.toUpperCase(), currencyDisplay, currencySign, unit, unitDisplay, notation, compactDisplay, numberingSystem });
       let places2 = style === "currency" && notation === "standard" ? this.#plan.currencyDigits : 0, most = style === "currency" && notation === "standard" ? places2 : style === "percent" ? 0 : 3;
       this.#digits = digits(o, places2, most, notation === "compact"), this.#options = { numberingSystem: this.#plan.system, style }, style === "currency" && Object.assign(this.#options, { currency: currency.toUpperCase(), currencyDisplay, currencySign }), style === "unit" && Object.assign(this.#options, { unit, unitDisplay }), this.#options.useGrouping = grouping(o, notation === "compact"), this.#options.notation = notation, notation === "compact" && (this.#options.compactDisplay = compactDisplay), this.#options.signDisplay = choice(o, "signDisplay", ["auto", "never", "always", "exceptZero", "negative"], "auto");
     }

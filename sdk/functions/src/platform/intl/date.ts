@@ -1,6 +1,6 @@
 // Intl.DateTimeFormat. Calendars are Gregorian; names and patterns are the host's.
 import { pure } from "../host";
-import { choice, match, supportedLocalesOf, toOptions, whole, type Match } from "./options";
+import { choice, match, planOf, supportedLocalesOf, toOptions, whole, type Match } from "./options";
 
 type Part = [type: string, value: string];
 
@@ -80,7 +80,7 @@ export class DateTimeFormat {
 		const timeZone = o.timeZone === undefined ? "UTC" : String(o.timeZone);
 		this.#match = m;
 		this.#shown = style;
-		this.#plan = pure("intl.datePlan", { ...style, data: m.data, hour12, hourCycle, timeZone, numberingSystem });
+		this.#plan = planOf("intl.datePlan", { ...style, data: m.data, hour12, hourCycle, timeZone, numberingSystem });
 	}
 	// As in Node the text has plain spaces where the parts have narrow ones.
 	#text(value: unknown): string {

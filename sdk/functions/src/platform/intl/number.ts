@@ -1,6 +1,6 @@
 // Intl.NumberFormat and Intl.PluralRules. Rounding and writing are the host's.
 import { pure } from "../host";
-import { choice, match, supportedLocalesOf, toOptions, usual, whole, type Match } from "./options";
+import { choice, match, planOf, supportedLocalesOf, toOptions, usual, whole, type Match } from "./options";
 
 type Part = [type: string, value: string];
 
@@ -115,7 +115,7 @@ export class NumberFormat {
 		const compactDisplay = choice(o, "compactDisplay", ["short", "long"] as const, "short");
 		const numberingSystem = choice(o, "numberingSystem", undefined, undefined) ?? m.keys.nu;
 		this.#match = m;
-		this.#plan = pure("intl.numberPlan", { locale: m.locale, data: m.data, style, currency: currency?.toUpperCase(), currencyDisplay, currencySign, unit, unitDisplay, notation, compactDisplay, numberingSystem });
+		this.#plan = planOf("intl.numberPlan", { locale: m.locale, data: m.data, style, currency: currency?.toUpperCase(), currencyDisplay, currencySign, unit, unitDisplay, notation, compactDisplay, numberingSystem });
 		const places = style === "currency" && notation === "standard" ? this.#plan.currencyDigits : 0;
 		const most = style === "currency" && notation === "standard" ? places : style === "percent" ? 0 : 3;
 		this.#digits = digits(o, places, most, notation === "compact");

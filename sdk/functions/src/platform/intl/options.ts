@@ -18,6 +18,19 @@ export const usual: Match = { locale: "en-US", data: "en-US", keys: {} };
 
 const known = new Map<string, Match>([["en-US", usual]]);
 
+const plans = new Map<string, any>();
+
+/** Asks for a plan; those that were made before are kept, since making one is what costs. */
+export function planOf(name: string, params: Record<string, unknown>): any {
+	const key = name + JSON.stringify(params);
+	let plan = plans.get(key);
+	if (plan === undefined) {
+		plan = pure(name, params);
+		if (plans.size < 64) plans.set(key, plan);
+	}
+	return plan;
+}
+
 /** The list of locales that an argument names, canonical. */
 export function canonical(locales: unknown): string[] {
 	if (locales === undefined) return [];
