@@ -225,3 +225,58 @@ func TestFunctionsBeforeADeletion(t *testing.T) {
 		}
 	})
 }
+
+// TestDeletionOutlivesItsCaller has the caller leave while functions say farewell:
+// what they have told others must become true.
+func TestDeletionOutlivesItsCaller(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		e := w.withEvents()
+		if _, err := w.replicas[0].Authorize(t.Context(), granted("hooked", token("t"))); err != nil {
+			t.Fatal(err)
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		e.during = leave
+		if err := w.replicas[0].Delete(ctx, envID, "hooked", "c"); err != nil {
+			t.Errorf("the deletion ended with its caller: %v", err)
+		}
+		if _, err := w.replicas[0].Live(t.Context(), envID, "hooked", "c"); linkspan.CodeOf(err) != "unknown_connection" {
+			t.Errorf("the connection is still there: %v", err)
+		}
+		w.wantHeard("creation", "deletion")
+	})
+}
+
+// TestDeletionSparesASuccessor has somebody delete the connection and make another
+// of its name while functions say farewell.
+func TestDeletionSparesASuccessor(t *testing.T) {
+	t.Parallel()
+	inWorld(t, 1, func(t *testing.T, w *world) {
+		e := w.withEvents()
+		if _, err := w.replicas[0].Authorize(t.Context(), granted("hooked", token("old"))); err != nil {
+			t.Fatal(err)
+		}
+		e.during = func() {
+			e.during = nil
+			if err := w.replicas[0].Delete(t.Context(), envID, "hooked", "c"); err != nil {
+				t.Error(err)
+			}
+			in := granted("hooked", token("new"))
+			in.PopupID = "another"
+			if _, err := w.replicas[0].Authorize(t.Context(), in); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := w.replicas[0].Delete(t.Context(), envID, "hooked", "c"); linkspan.CodeOf(err) != "unknown_connection" {
+			t.Errorf("the deletion ended with %v", err)
+		}
+		got, err := w.replicas[0].Live(t.Context(), envID, "hooked", "c")
+		if err != nil || got.Credentials.AccessToken.Reveal() != "new" {
+			t.Errorf("the connection that was made since is gone: %v", err)
+		}
+		if err := w.replicas[0].Delete(t.Context(), envID, "hooked", "nobody"); linkspan.CodeOf(err) != "unknown_connection" {
+			t.Errorf("a connection that there is not: %v", err)
+		}
+		w.wantCallsOf(e, "validate c", "created c", "deleting c", "deleting c", "validate c", "created c")
+	})
+}

@@ -6,10 +6,15 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/webhook"
 )
+
+// deleteDeadline bounds a deletion: a minute for the customer's functions, half of
+// one for the provider's hook, and what the database needs.
+const deleteDeadline = 2 * time.Minute
 
 // PatchInput is what to change on a connection; nil leaves things as they are.
 type PatchInput struct {
@@ -40,15 +45,26 @@ func (s *Service) Patch(ctx context.Context, env linkspan.EnvironmentID, integra
 
 // Delete deletes a connection and has the customer's backend told. First the
 // customer's functions run, and its provider is told where it has a hook for that;
-// neither hinders it. It is gone
-// for every caller at once; the row is kept for 31 days. Errors: unknown_provider_config, unknown_connection.
+// neither hinders it, and nor does a caller who leaves meanwhile: what they said
+// farewell to must go. It is gone for every caller at once; the row is kept for 31
+// days. Errors: unknown_provider_config, unknown_connection.
 func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteDeadline)
+	defer cancel()
 	key := cacheKey{env, integrationKey, name}
-	if s.functions != nil {
+	known, err := s.store.Connection(ctx, nil, env, integrationKey, name)
+	if err != nil && linkspan.KindOf(err) != linkspan.KindNotFound {
+		return fmt.Errorf("reading connection %q of %q: %w", name, integrationKey, err)
+	}
+	if s.functions != nil && err == nil {
 		s.functions.Deleting(ctx, env, integrationKey, name)
 	}
 	notes := s.farewell(ctx, key)
 	return s.change(ctx, key, linkspan.ActionDeleteConnection, "Deleted the connection.", func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error {
+		if known.UUID != "" && c.UUID != known.UUID {
+			// Somebody else deleted it meanwhile, and made another of its name.
+			return noConnection("connect.Delete", key, linkspan.E("connect.Delete", linkspan.KindNotFound, "", nil, "It was replaced."))
+		}
 		if err := s.store.DeleteConnection(ctx, tx, c); err != nil {
 			return err
 		}

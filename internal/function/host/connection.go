@@ -117,10 +117,10 @@ func (x *Session) writeMetadata(ctx context.Context, p metadataParams) (any, err
 	if p.Metadata == nil {
 		return nil, linkspan.E("host.metadata", linkspan.KindInvalid, "invalid_metadata", nil, "Metadata must be an object.")
 	}
-	x.effect()
-	if x.info.Pending {
+	if x.info.Pending { // nothing is written: it can be done again
 		return nil, x.keepMetadata(ctx, p)
 	}
+	x.effect()
 	write := x.s.c.Connections.SetMetadata
 	if p.Merge {
 		write = x.s.c.Connections.MergeMetadata

@@ -162,6 +162,9 @@ func TestPending(t *testing.T) {
 	if got := shown(md); !ok || got != `{"a":1,"b":2,"c":3}` {
 		t.Errorf("metadata = %s, %v", got, ok)
 	}
+	if r.session.Effects() {
+		t.Error("metadata that is stored nowhere yet counts as a change outside: the run would not be tried again")
+	}
 	c, err := w.store.Connection(t.Context(), nil, w.env.ID, "acme", "c1")
 	must(t, err)
 	if len(c.Metadata) != 1 {
