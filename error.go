@@ -63,6 +63,9 @@ type Error struct {
 	Issues []Issue
 	// Payload is extra data of the public error envelope. Optional.
 	Payload any
+	// Additional is more data of the envelope, under additional_properties.
+	// Optional.
+	Additional any
 	// Err is the cause. It goes to the log, never to the caller.
 	Err error
 }

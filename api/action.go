@@ -51,6 +51,11 @@ type UnhandledBody struct {
 	Upstream *UpstreamAnswer `json:"upstream,omitempty"`
 }
 
+// RunDetails are the additional_properties of other errors of functions.
+type RunDetails struct {
+	UpstreamResponse *UpstreamAnswer `json:"upstream_response"`
+}
+
 // Message is what older routes say instead of an error.
 type Message struct {
 	Message string `json:"message"`

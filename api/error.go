@@ -18,6 +18,8 @@ type ErrorBody struct {
 	Errors []ErrorIssue `json:"errors,omitempty"`
 	// Payload is extra data that some codes carry.
 	Payload any `json:"payload,omitempty"`
+	// AdditionalProperties is more that errors of functions carry.
+	AdditionalProperties *RunDetails `json:"additional_properties,omitempty"`
 }
 
 // ErrorIssue is one problem of an invalid request. Path leads to the offending

@@ -12,8 +12,9 @@ import (
 	"github.com/linkspan/linkspan/api"
 )
 
-// maxErrorReply bounds an error reply, in bytes.
-const maxErrorReply = 1 << 20
+// maxErrorReply bounds an error reply, in bytes. That of an action repeats an
+// API's answer of up to 1 MiB, twice.
+const maxErrorReply = 4 << 20
 
 // Error is what the server answered instead of a result.
 type Error struct {
@@ -78,6 +79,7 @@ func newError(resp *http.Response) error {
 			Payload json.RawMessage  `json:"payload"`
 
 			Upstream *api.UpstreamAnswer `json:"upstream"`
+			Details  *api.RunDetails     `json:"additional_properties"`
 		} `json:"error"`
 	}
 	if json.Unmarshal(body, &reply) != nil {
@@ -86,5 +88,8 @@ func newError(resp *http.Response) error {
 	}
 	e.Code, e.Message, e.Issues, e.Payload = reply.Error.Code, reply.Error.Message, reply.Error.Errors, reply.Error.Payload
 	e.Upstream = reply.Error.Upstream
+	if d := reply.Error.Details; e.Upstream == nil && d != nil {
+		e.Upstream = d.UpstreamResponse
+	}
 	return e
 }

@@ -83,6 +83,8 @@ type errorBody struct {
 	Message string           `json:"message,omitempty"`
 	Errors  []linkspan.Issue `json:"errors,omitempty"`
 	Payload any              `json:"payload,omitempty"`
+	// AdditionalProperties are of failed functions (wire contract §11.3).
+	AdditionalProperties any `json:"additional_properties,omitempty"`
 	// Method and Path are part of too_many_request only (wire contract §1.5).
 	Method string `json:"method,omitempty"`
 	Path   string `json:"path,omitempty"`
@@ -103,8 +105,8 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
 	if WriteJSON(w, status, envelope{Error: body}) != nil {
-		// Only a payload can fail to encode.
-		body.Payload = nil
+		// Only these can fail to encode.
+		body.Payload, body.AdditionalProperties = nil, nil
 		_ = WriteJSON(w, status, envelope{Error: body})
 	}
 }
@@ -137,7 +139,7 @@ func render(r *http.Request, err error, event *Event) (int, errorBody) {
 	if status == 0 {
 		status = Status(e.Kind)
 	}
-	body := errorBody{Code: e.Code, Message: e.Msg, Errors: e.Issues, Payload: e.Payload}
+	body := errorBody{Code: e.Code, Message: e.Msg, Errors: e.Issues, Payload: e.Payload, AdditionalProperties: e.Additional}
 	if body.Code == "" {
 		body.Code = defaultCode(e.Kind)
 	}

@@ -318,7 +318,8 @@ func errorSchema() map[string]any {
 						"path":    map[string]any{"type": "array", "items": map[string]any{"type": []string{"string", "integer"}}},
 					},
 				}},
-				"payload": map[string]any{},
+				"payload":               map[string]any{},
+				"additional_properties": map[string]any{"type": "object"},
 			},
 		}},
 	}

@@ -159,15 +159,18 @@ func failAction(w http.ResponseWriter, r *http.Request, err error) error {
 		payload = failed.Payload
 	}
 	status := actionStatus(failed.Code)
+	var upstream *api.UpstreamAnswer
+	if u := failed.Upstream; u != nil {
+		upstream = &api.UpstreamAnswer{Status: u.Status, Headers: orEmpty(u.Headers), Body: u.Body}
+		httpx.EventFrom(r.Context()).UpstreamStatus = u.Status
+	}
 	if failed.Code == codeHTTP {
-		body := api.UnhandledBody{Payload: payload, Code: codeHTTP}
-		if u := failed.Upstream; u != nil {
-			body.Upstream = &api.UpstreamAnswer{Status: u.Status, Headers: orEmpty(u.Headers), Body: u.Body}
-			httpx.EventFrom(r.Context()).UpstreamStatus = u.Status
-		}
-		return httpx.WriteJSON(w, status, api.Unhandled{Error: body})
+		return httpx.WriteJSON(w, status, api.Unhandled{Error: api.UnhandledBody{Payload: payload, Code: codeHTTP, Upstream: upstream}})
 	}
 	e := &linkspan.Error{Kind: linkspan.KindInvalid, Code: failed.Code, Op: "server.action", Msg: failed.Message, Status: status, Payload: payload, Err: err}
+	if upstream != nil {
+		e.Additional = api.RunDetails{UpstreamResponse: upstream}
+	}
 	if status >= http.StatusInternalServerError {
 		e.Kind = linkspan.KindUpstream // it is the function that failed, not the caller
 	}

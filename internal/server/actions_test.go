@@ -171,6 +171,10 @@ func TestFailedActions(t *testing.T) {
 		},
 		"an API's answer, bare": {linkspan.RunError{Code: "script_http_error"}, 424, `{"error":{"payload":{},"code":"script_http_error"}}`},
 		"our own limit":         {linkspan.RunError{Code: "script_api_rate_limit_error", Message: "m"}, 424, `{"error":{"code":"script_api_rate_limit_error","message":"m","payload":{}}}`},
+		"an API's answer under another code": {
+			linkspan.RunError{Code: "script_api_rate_limit_error", Message: "m", Upstream: &linkspan.UpstreamAnswer{Status: 429, Body: json.RawMessage(`"slow"`)}},
+			424, `{"error":{"code":"script_api_rate_limit_error","message":"m","payload":{},"additional_properties":{"upstream_response":{"status":429,"headers":{},"body":"slow"}}}}`,
+		},
 		"thrown": {
 			linkspan.RunError{Code: "action_script_runtime_error", Message: "The action script failed with a runtime error", Payload: json.RawMessage(`{"a":[1]}`)},
 			500, `{"error":{"code":"action_script_runtime_error","message":"The action script failed with a runtime error","payload":{"a":[1]}}}`,
@@ -340,5 +344,16 @@ func useActions(t *testing.T, r *rig, c *client.Client) {
 	e, _ := client.AsError(c.TriggerAction(ctx, a, nil))
 	if e == nil || e.Code != "script_http_error" || e.Upstream == nil || e.Upstream.Status != 418 || string(e.Upstream.Body) != `"tea"` {
 		t.Errorf("failed: %+v", e)
+	}
+	// The longest answer that is passed on, and one under another code.
+	long := json.RawMessage(`"` + strings.Repeat("x", 1<<20-2) + `"`)
+	for _, code := range []string{"script_http_error", "script_api_rate_limit_error"} {
+		r.engine.fails(&linkspan.RunError{
+			Code: code, Payload: json.RawMessage(`{"message":` + string(long) + `}`), Upstream: &linkspan.UpstreamAnswer{Status: 418, Body: long},
+		})
+		e, _ := client.AsError(c.TriggerAction(ctx, a, nil))
+		if e == nil || e.Code != code || e.Upstream == nil || e.Upstream.Status != 418 || len(e.Upstream.Body) != len(long) {
+			t.Errorf("%s with a long answer: %.200s", code, e.Error())
+		}
 	}
 }
