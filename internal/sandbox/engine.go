@@ -51,6 +51,7 @@ type Engine struct {
 	compiles singleflight.Group
 
 	stuckAfter time.Duration // how long an interrupt may be ignored
+	threads    threads
 
 	mu       sync.Mutex
 	live     map[*watched]struct{}
@@ -164,6 +165,7 @@ func (e *Engine) enter(w *watched) bool {
 		return false
 	}
 	e.live[w] = struct{}{}
+	w.threads = &e.threads
 	return true
 }
 

@@ -81,22 +81,76 @@ func TestCPULimitIsPerStretch(t *testing.T) {
 	t.Parallel()
 	var w watched
 	w.begin(Limits{CPU: time.Hour}, time.Now().Add(-3*time.Hour))
+	ago := func(d time.Duration) {
+		s := w.stretch.Load()
+		w.stretch.Store(&stretch{from: s.from - d})
+	}
 	for range 3 {
 		w.resume()
-		w.since.Store(w.since.Load() - int64(50*time.Minute))
+		ago(50 * time.Minute)
 		if _, stopped := w.poll(); stopped {
 			t.Fatal("stopped")
 		}
 		w.pause()
 	}
+	w.resume()
 	w.outside(func() { w.check(0) })
+	w.pause()
 	if got := w.total(); w.reason() != 0 || got < 150*time.Minute || got > 151*time.Minute {
 		t.Errorf("computed for %v, stopped: %d", got, w.reason())
 	}
 	w.resume()
-	w.since.Store(w.since.Load() - int64(61*time.Minute))
+	ago(61 * time.Minute)
+	if w.check(time.Hour); w.reason() != stopCPU {
+		t.Error("not stopped by the one that watches")
+	}
+	w.stopped.Store(0)
+	w.halted = make(chan struct{})
 	if _, stopped := w.poll(); !stopped || w.reason() != stopCPU {
 		t.Error("not stopped")
+	}
+}
+
+// A run that waits for a processor does not compute: others that do must not make
+// it reach its limit, nor look as if it ignored being stopped.
+func TestWaitingForAProcessorIsNotComputing(t *testing.T) {
+	t.Parallel()
+	if _, ok := currentThread().computed(); !ok {
+		t.Skip("the time of threads can't be read here")
+	}
+	var pool threads
+	w := watched{threads: &pool}
+	w.begin(Limits{CPU: time.Minute}, time.Now().Add(-time.Hour))
+	w.resume()
+	s := w.stretch.Load()
+	if s.thread == 0 {
+		t.Fatal("the run has no thread of its own")
+	}
+	// An hour has gone by since the run began.
+	if spent, stopped := w.poll(); stopped || spent > time.Minute {
+		t.Errorf("computed for %v, stopped: %d", spent, w.reason())
+	}
+	if w.check(0); w.reason() != 0 {
+		t.Errorf("stopped for %d", w.reason())
+	}
+	w.stop(stopCanceled)
+	for range 3 {
+		if w.check(time.Minute) {
+			t.Error("it looks stuck")
+		}
+	}
+	w.pause()
+	if n := pool.n.Load(); n != 0 {
+		t.Errorf("%d threads are taken", n)
+	}
+	pool.n.Store(maxThreads)
+	w.resume()
+	if w.locked || w.stretch.Load().thread != 0 {
+		t.Error("more runs have threads than may")
+	}
+	w.pause()
+	if n := pool.n.Load(); n != maxThreads {
+		t.Errorf("%d threads are taken", n)
 	}
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -19,13 +20,18 @@ const (
 	// possible, and until the run is reported as stuck.
 	killAfter  = 250 * time.Millisecond
 	stuckAfter = time.Second
+	// Runs that have a thread to themselves while they compute; more of them must
+	// not exhaust what a process may have of threads.
+	maxThreads = 128
 )
 
 // watched is what is known of the time of a run. The goroutine of the sandbox
 // writes it; the one that watches all runs reads it and may stop the run.
 //
-// Time counts as computing while the module executes, and not while the goroutine
-// waits for a processor: it can't be taken off one without calling the host.
+// Time counts as computing while the module executes on a processor. While the
+// goroutine waits for one, because others compute as well, it does not: the run
+// has a thread to itself while it computes, and the time of that is asked for.
+// Where that can't be, all time counts.
 type watched struct {
 	limits  Limits
 	started time.Time
@@ -35,15 +41,40 @@ type watched struct {
 
 	instance atomic.Pointer[instance] // nil until there is one
 
-	since   atomic.Int64 // nanoseconds from started to when the module was entered, plus one; 0: not in the module
-	slice   atomic.Int64 // nanoseconds of computing since the last wait
-	all     atomic.Int64 // nanoseconds of computing until the last wait
-	busy    atomic.Bool  // between two waits
-	stopped atomic.Int32 // the reason; 0: not stopped
-	at      atomic.Int64 // nanoseconds from started to when it was stopped
+	stretch atomic.Pointer[stretch] // nil: not in the module
+	slice   atomic.Int64            // nanoseconds of computing since the last wait
+	all     atomic.Int64            // nanoseconds of computing until the last wait
+	busy    atomic.Bool             // between two waits
+	stopped atomic.Int32            // the reason; 0: not stopped
 	// abandoned: reported as stuck.
 	abandoned atomic.Bool
+
+	threads *threads // nil: the run gets no thread of its own
+	thread  thread   // its own; 0: none. The goroutine of the sandbox uses it
+	locked  bool     // to the thread
+	// obeying is how much was computed when the one that watches first saw the run
+	// stopped; 0: it did not yet.
+	obeying time.Duration
 }
+
+// stretch is the time from when the module was entered.
+type stretch struct {
+	thread thread        // 0: all time counts
+	from   time.Duration // that the thread had computed by then, or since the start of the run
+}
+
+// threads counts the runs that have one to themselves.
+type threads struct{ n atomic.Int32 }
+
+func (t *threads) take() bool {
+	if t.n.Add(1) > maxThreads {
+		t.n.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (t *threads) giveBack() { t.n.Add(-1) }
 
 func (w *watched) begin(l Limits, now time.Time) {
 	w.limits, w.started, w.halted, w.stuck = l, now, make(chan struct{}), make(chan struct{})
@@ -54,9 +85,7 @@ func (w *watched) reason() int { return int(w.stopped.Load()) }
 // stop sets the reason, if there is none. The interrupt stays until the sandbox
 // is gone.
 func (w *watched) stop(reason int) {
-	at := max(1, int64(time.Since(w.started)))
 	if w.stopped.CompareAndSwap(0, int32(reason)) {
-		w.at.Store(at)
 		close(w.halted)
 		w.hurry()
 	}
@@ -66,71 +95,109 @@ func (w *watched) stop(reason int) {
 func (w *watched) resume() {
 	w.slice.Store(0)
 	w.busy.Store(true)
-	w.since.Store(int64(time.Since(w.started)) + 1)
+	if !w.locked && w.threads != nil && w.threads.take() {
+		runtime.LockOSThread()
+		w.thread, w.locked = currentThread(), true
+	}
+	w.enter()
 }
 
 func (w *watched) pause() {
 	w.poll()
-	w.since.Store(0)
+	w.stretch.Store(nil)
 	w.busy.Store(false)
 	w.all.Add(w.slice.Swap(0))
+	if w.locked {
+		w.thread, w.locked = 0, false
+		runtime.UnlockOSThread()
+		w.threads.giveBack()
+	}
+}
+
+// enter begins a stretch in the module.
+func (w *watched) enter() {
+	s := stretch{thread: w.thread}
+	var ok bool
+	if s.from, ok = s.thread.computed(); !ok {
+		s = stretch{from: time.Since(w.started)}
+	}
+	w.stretch.Store(&s)
+}
+
+// length is how much was computed in the stretch until now; false: its thread is
+// gone.
+func (s *stretch) length(started time.Time) (time.Duration, bool) {
+	if s.thread == 0 {
+		return time.Since(started) - s.from, true
+	}
+	at, ok := s.thread.computed()
+	return at - s.from, ok
 }
 
 // poll accounts for the time in the module, returns what was added and says
 // whether the run is stopped.
 func (w *watched) poll() (spent time.Duration, stopped bool) {
-	now := time.Since(w.started)
-	if since := w.since.Swap(0); since != 0 {
-		spent = now + 1 - time.Duration(since)
+	if s := w.stretch.Load(); s != nil {
+		spent, _ = s.length(w.started) // its thread is this one
+		w.stretch.Store(nil)
 		w.slice.Add(int64(spent))
 	}
 	if w.limits.CPU > 0 && w.slice.Load() > int64(w.limits.CPU) {
 		w.stop(stopCPU)
 	}
-	if w.limits.Wall > 0 && now > w.limits.Wall {
+	if w.limits.Wall > 0 && time.Since(w.started) > w.limits.Wall {
 		w.stop(stopWall)
 	}
-	w.since.Store(int64(time.Since(w.started)) + 1)
+	w.enter()
 	return spent, w.stopped.Load() != 0
 }
 
 // outside calls f, whose time is not the program's.
 func (w *watched) outside(f func()) {
 	w.poll()
-	w.since.Store(0)
+	w.stretch.Store(nil)
 	f()
-	w.since.Store(int64(time.Since(w.started)) + 1)
+	w.enter()
 }
 
 func (w *watched) total() time.Duration { return time.Duration(w.all.Load() + w.slice.Load()) }
+
+// spent returns how much was computed since the last wait, and all in all; false:
+// the run is just doing something else.
+func (w *watched) spent() (slice, total time.Duration, ok bool) {
+	s := w.stretch.Load()
+	if s == nil {
+		return 0, 0, false
+	}
+	length, ok := s.length(w.started)
+	slice, total = time.Duration(w.slice.Load())+length, w.total()+length
+	// If the stretch has ended, its thread does other things.
+	return slice, total, ok && w.stretch.Load() == s
+}
 
 // check is for runs that don't poll. It says whether the run has become stuck.
 func (w *watched) check(patience time.Duration) bool {
 	if !w.busy.Load() || w.abandoned.Load() {
 		return false
 	}
-	since := w.since.Load()
-	if since == 0 {
+	slice, total, ok := w.spent()
+	if !ok {
 		return false
 	}
-	now := int64(time.Since(w.started))
+	if w.limits.CPU > 0 && slice > w.limits.CPU {
+		w.stop(stopCPU)
+	}
+	if w.limits.Wall > 0 && time.Since(w.started) > w.limits.Wall {
+		w.stop(stopWall)
+	}
 	if w.stopped.Load() == 0 {
-		if w.limits.CPU > 0 && w.slice.Load()+now+1-since > int64(w.limits.CPU) {
-			w.stop(stopCPU)
-		}
-		if w.limits.Wall > 0 && now > int64(w.limits.Wall) {
-			w.stop(stopWall)
-		}
-		if w.stopped.Load() == 0 {
-			return false
-		}
+		return false
 	}
 	w.hurry() // again: it may just have counted on
-	at := w.at.Load()
-	if at == 0 {
-		return false // being stopped at this moment
+	if w.obeying == 0 {
+		w.obeying = total
 	}
-	ignored := time.Duration(now - at)
+	ignored := total - w.obeying
 	if kill := w.kill.Load(); kill != nil && ignored > killAfter {
 		(*kill)()
 	}
