@@ -21,6 +21,8 @@ const (
 	MaxFunctions = 10_000
 	// MaxCode bounds a bundle, and a source, in bytes.
 	MaxCode = 20 << 20
+	// maxDigits bounds a number in a schema. JavaScript writes none that is longer.
+	maxDigits = 400
 	// maxIssues bounds what is said about one deploy.
 	maxIssues = 100
 )
@@ -238,8 +240,35 @@ func canonicalSchema(schema json.RawMessage) (json.RawMessage, error) {
 	if !ok {
 		return nil, errors.New("the JSON Schema is no object")
 	}
+	if n, ok := excessiveNumber(document); ok {
+		return nil, fmt.Errorf("the JSON Schema has the number %.40s, which is none in JavaScript", n)
+	}
 	hoistDefinitions(document)
 	return json.Marshal(document)
+}
+
+// excessiveNumber finds a number that calculating with exactly takes long, or for
+// ever.
+func excessiveNumber(value any) (json.Number, bool) {
+	switch v := value.(type) {
+	case []any:
+		for _, element := range v {
+			if n, found := excessiveNumber(element); found {
+				return n, true
+			}
+		}
+	case map[string]any:
+		for _, member := range v {
+			if n, found := excessiveNumber(member); found {
+				return n, true
+			}
+		}
+	case json.Number:
+		f, err := v.Float64()
+		tiny := f == 0 && strings.ContainsAny(strings.SplitN(strings.ToLower(string(v)), "e", 2)[0], "123456789")
+		return v, err != nil || tiny || len(v) > maxDigits
+	}
+	return "", false
 }
 
 // canonicalAttributes returns attributes as they are when they are read from the

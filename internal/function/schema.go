@@ -22,8 +22,8 @@ const patternTimeout = 100 * time.Millisecond
 // newSchemaCompiler returns a compiler of one function's definitions, draft 7
 // unless they say otherwise, with JavaScript's regular expressions. A pattern that
 // Go's engine for these does not know matches everything; references to other
-// documents are errors.
-func newSchemaCompiler(schema json.RawMessage) (*jsonschema.Compiler, error) {
+// documents are errors. Patterns ask the watch, which may be nil.
+func newSchemaCompiler(schema json.RawMessage, w *watch) (*jsonschema.Compiler, error) {
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(string(schema)))
 	if err != nil {
 		return nil, errors.New("the JSON Schema is no JSON")
@@ -31,7 +31,7 @@ func newSchemaCompiler(schema json.RawMessage) (*jsonschema.Compiler, error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft7)
 	c.UseLoader(noLoader{})
-	c.UseRegexpEngine(compilePattern)
+	c.UseRegexpEngine(func(source string) (jsonschema.Regexp, error) { return compilePattern(source, w), nil })
 	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, fmt.Errorf("the JSON Schema can't be read: %w", err)
 	}
@@ -63,17 +63,18 @@ func (noLoader) Load(url string) (any, error) {
 type jsPattern struct {
 	source string
 	re     *regexp2.Regexp // nil: not understood
+	watch  *watch
 }
 
-func compilePattern(source string) (jsonschema.Regexp, error) {
+func compilePattern(source string, w *watch) jsPattern {
 	re, err := regexp2.Compile(source, regexp2.ECMAScript|regexp2.Unicode)
 	if err != nil {
 		// Property escapes of Unicode that only JavaScript knows, such as those of
 		// emoji, must not keep a function from being deployed.
-		return jsPattern{source: source}, nil //nolint:nilerr // documented: it matches everything
+		return jsPattern{source: source}
 	}
 	re.MatchTimeout = patternTimeout
-	return jsPattern{source, re}, nil
+	return jsPattern{source, re, w}
 }
 
 // MatchString implements jsonschema.Regexp. A match that takes too long is none.
@@ -82,7 +83,11 @@ func (p jsPattern) MatchString(s string) bool {
 		return true
 	}
 	ok, err := p.re.MatchString(s)
-	return ok && err == nil
+	if err != nil {
+		p.watch.check()
+		return false
+	}
+	return ok
 }
 
 // String implements jsonschema.Regexp.
@@ -115,7 +120,7 @@ func (p *prepared) checkSchema() error {
 			return errors.New("models_json_schema is missing definitions for some models or input")
 		}
 	}
-	c, err := newSchemaCompiler(def.Schema)
+	c, err := newSchemaCompiler(def.Schema, nil)
 	if err != nil {
 		return err
 	}

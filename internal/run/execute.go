@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/upstream"
@@ -188,6 +189,9 @@ func (s *Service) checkOutput(j *job, output json.RawMessage) error {
 
 func refusal(s *shape, value json.RawMessage, code, text string) error {
 	found, err := s.check(value)
+	if errors.Is(err, function.ErrTooLong) {
+		return &linkspan.RunError{Code: code, Message: "Checking the value against the schema took too long."}
+	}
 	if err != nil {
 		return &linkspan.RunError{Code: code, Message: "The value is not JSON."}
 	}

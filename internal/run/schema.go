@@ -27,7 +27,7 @@ const (
 // shape checks values against one definition. A nil shape takes everything.
 type shape struct {
 	name   string
-	schema *jsonschema.Schema
+	schema *function.Schema
 	// void means that the definition is that of nothing.
 	void bool
 }
