@@ -53,6 +53,19 @@ func TestEntryPoints(t *testing.T) {
 	}
 }
 
+// A function outside of the folder is none of an integration "..".
+func TestFunctionsOutsideOfTheFolder(t *testing.T) {
+	t.Parallel()
+	dir := folder(t, map[string]string{"in/index.ts": "import '../actions/x';\nimport './a/actions/y';\n", "actions/x.ts": plain, "in/a/actions/y.ts": plain})
+	p := build(t, filepath.Join(dir, "in"))
+	if d := cmp.Diff([]string{"a/actions/y.js"}, names(p)); d != "" {
+		t.Error(d)
+	}
+	if len(p.Problems) != 1 || p.Problems[0].Line != 1 || !strings.Contains(p.Problems[0].Message, "../actions/x.ts is not where functions are") {
+		t.Errorf("problems are %+v", p.Problems)
+	}
+}
+
 func TestAllFilesAndOnly(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, map[string]string{

@@ -88,7 +88,8 @@ func (b *builder) settings(e entry, plugin api.Plugin) api.BuildOptions {
 		Platform:   api.PlatformBrowser,
 		MainFields: []string{"browser", "main", "module"},
 		Conditions: []string{"worker", "production"},
-		Define:     map[string]string{"process.env.NODE_ENV": `"production"`, "global": "globalThis"},
+		// Builds for workers find what is global under self.
+		Define: map[string]string{"process.env.NODE_ENV": `"production"`, "global": "globalThis", "self": "globalThis"},
 		// The sandbox loads no modules: what is imported later is required as well.
 		Supported:      map[string]bool{"dynamic-import": false},
 		Loader:         loaders(),

@@ -57,7 +57,7 @@ func sourceExtensions() []string {
 func entryOf(file string) (entry, bool) {
 	parts := strings.Split(file, "/")
 	extension := path.Ext(file)
-	if len(parts) != 3 || !slices.Contains(sourceExtensions(), extension) || strings.HasSuffix(file, ".d.ts") {
+	if len(parts) != 3 || parts[0] == ".." || !slices.Contains(sourceExtensions(), extension) || strings.HasSuffix(file, ".d.ts") {
 		return entry{}, false
 	}
 	kind, ok := kindOf(parts[1])

@@ -71,6 +71,11 @@ func TestImports(t *testing.T) {
 			`[null,true,"production","function"]`,
 		},
 		{
+			"builds for workers", "import a from 'worker';\nexport default async function run() { return a; }",
+			map[string]string{"node_modules/worker/index.js": "(function (root) { root.set = 1 })(self); module.exports = [self === globalThis, typeof self.set, typeof window]"},
+			`[true,"number","undefined"]`,
+		},
+		{
 			"streams of packages", "import a from 'streaming';\nexport default async function run() { return a; }",
 			map[string]string{"node_modules/streaming/index.js": "const { Transform } = require('stream'); const util = require('util'); function Old() { require('stream').call(this) } util.inherits(Old, require('stream'));\nclass T extends Transform {}\nconst tried = (f) => { try { f() } catch (e) { return e.message } };\nmodule.exports = [typeof T, tried(() => new T()), tried(() => new Old()), typeof Old.prototype.on]"},
 			`["function","Functions have no streams: this part of the package can't be used.","Functions have no streams: this part of the package can't be used.","function"]`,
