@@ -90,6 +90,9 @@ func SpawnProcess(t testing.TB, o Options) *Process {
 	return p
 }
 
+// PID returns the id that the process has, or had.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Kill ends the process as kill -9 does and waits until it is gone.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // it may have ended already
