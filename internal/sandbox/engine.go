@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
+	"os"
 	"sync"
 	"time"
 
@@ -26,7 +26,7 @@ type Options struct {
 	// are evaluated may be kept as hot images.
 	Pure func(name string) bool
 	// CacheDir is where the compiled module and the snapshot are kept; empty:
-	// nowhere.
+	// nowhere. A folder that other users can write to is not used.
 	CacheDir string
 	// Interruptible makes everything stoppable, at several times the cost.
 	Interruptible bool
@@ -41,6 +41,7 @@ type Options struct {
 // Engine runs programs. It may be used by several goroutines.
 type Engine struct {
 	options Options
+	folder  folder
 	cache   wazero.CompilationCache
 	runtime wazero.Runtime
 	module  wazero.CompiledModule
@@ -88,10 +89,35 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 }
 
 func (e *Engine) open(ctx context.Context) error {
+	e.folder = e.openFolder(ctx)
+	err := e.compileModule(ctx)
+	if err != nil && e.folder != (folder{}) {
+		// A full disk, or what somebody left there.
+		e.options.Log.WarnContext(ctx, "sandbox: the cache is not usable and is made again with the next start", "error", err)
+		err = errors.Join(e.release(ctx), os.RemoveAll(e.folder.modules))
+		e.folder = folder{}
+		if err == nil {
+			err = e.compileModule(ctx)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.takeSnapshot(ctx); err != nil {
+		return err
+	}
+	if err := e.folder.keep(time.Now()); err != nil {
+		e.options.Log.DebugContext(ctx, "sandbox: the cache could not be tidied", "error", err)
+	}
+	return nil
+}
+
+func (e *Engine) compileModule(ctx context.Context) error {
 	config := wazero.NewRuntimeConfigCompiler().WithCloseOnContextDone(e.options.Interruptible)
-	if e.options.CacheDir != "" {
+	if e.folder.modules != "" {
 		var err error
-		if e.cache, err = wazero.NewCompilationCacheWithDir(filepath.Join(e.options.CacheDir, "modules")); err != nil {
+		if e.cache, err = wazero.NewCompilationCacheWithDir(e.folder.modules); err != nil {
+			e.cache = nil
 			return fmt.Errorf("opening the cache of the sandbox: %w", err)
 		}
 		config = config.WithCompilationCache(e.cache)
@@ -104,16 +130,18 @@ func (e *Engine) open(ctx context.Context) error {
 	if e.module, err = e.runtime.CompileModule(ctx, moduleWASM); err != nil {
 		return fmt.Errorf("compiling the module of the sandbox: %w", err)
 	}
-	return e.takeSnapshot(ctx)
+	return nil
 }
 
 func (e *Engine) release(ctx context.Context) error {
 	var errs []error
 	if e.runtime != nil {
 		errs = append(errs, e.runtime.Close(ctx))
+		e.runtime = nil
 	}
 	if e.cache != nil {
 		errs = append(errs, e.cache.Close(ctx))
+		e.cache = nil
 	}
 	if e.snapshot != nil {
 		errs = append(errs, e.snapshot.close())

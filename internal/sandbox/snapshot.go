@@ -36,9 +36,8 @@ const (
 
 // takeSnapshot gets the snapshot from the cache, or makes it.
 func (e *Engine) takeSnapshot(ctx context.Context) error {
-	path := ""
-	if e.options.CacheDir != "" {
-		path = filepath.Join(e.options.CacheDir, "snapshots", e.snapshotKey())
+	path := e.folder.snapshot
+	if path != "" {
 		image, roots, err := readSnapshot(path)
 		if err == nil {
 			e.roots = roots
