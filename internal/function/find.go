@@ -1,25 +1,31 @@
 package function
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/change"
 )
 
-// findSize is how many answers of Find and ByEvent a replica keeps at hand.
+// findSize is how many answers of Find, ByEvent and ByEndpoint a replica keeps at hand.
 const findSize = 20_000
 
-// findKey is one question: for a function by its name, or for those of an event.
+// findKey is one question: for a function by its name or endpoint, or for those of
+// an event.
 type findKey struct {
 	env         linkspan.EnvironmentID
 	integration string
 	kind        linkspan.FunctionKind
 	name        string
 	event       linkspan.FunctionEvent
+	// endpoint is a method and a path without slashes around it.
+	endpoint linkspan.FunctionEndpoint
 }
 
 // found is an answer. It is shared between callers and never changed.
@@ -92,6 +98,39 @@ func (s *Service) findEvent(ctx context.Context, key findKey) (found, error) {
 	}
 	list = slices.DeleteFunc(list, func(f linkspan.Function) bool { return !f.Enabled || f.Version.Definition.Event != key.event })
 	return found{key.env, list}, nil
+}
+
+// ByEndpoint returns the function of an integration that declares a method and a
+// path under /v1, switched on or not, or a not_found error. Slashes around paths
+// make no difference: authors write them with and without. The answer is shared
+// like Find's.
+func (s *Service) ByEndpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, method, path string) (linkspan.Function, error) {
+	key := findKey{env: env, integration: integrationKey, endpoint: plainEndpoint(linkspan.FunctionEndpoint{Method: method, Path: path})}
+	answer, err := s.ask(ctx, key, s.findEndpoint)
+	if err != nil {
+		return linkspan.Function{}, err
+	}
+	return answer.functions[0], nil
+}
+
+func (s *Service) findEndpoint(ctx context.Context, key findKey) (found, error) {
+	for _, kind := range []linkspan.FunctionKind{linkspan.FunctionAction, linkspan.FunctionSync} {
+		list, err := s.store.FunctionsOfKind(ctx, nil, key.env, key.integration, kind)
+		if err != nil {
+			return found{}, fmt.Errorf("finding the function of an endpoint: %w", err)
+		}
+		for i := range list {
+			if slices.ContainsFunc(list[i].Version.Definition.Endpoints, func(e linkspan.FunctionEndpoint) bool { return plainEndpoint(e) == key.endpoint }) {
+				return found{key.env, []linkspan.Function{list[i]}}, nil // a copy: the rest need not stay in memory
+			}
+		}
+	}
+	return found{}, missing("function.ByEndpoint", nil)
+}
+
+// plainEndpoint is an endpoint as it is compared. GET may be left out.
+func plainEndpoint(e linkspan.FunctionEndpoint) linkspan.FunctionEndpoint {
+	return linkspan.FunctionEndpoint{Method: strings.ToUpper(cmp.Or(e.Method, http.MethodGet)), Path: strings.Trim(e.Path, "/")}
 }
 
 // ask answers from the cache, or has the answer looked up.

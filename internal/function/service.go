@@ -4,11 +4,11 @@
 // A deploy is one transaction: all of it happens or nothing. It is fenced by a
 // lease of the environment, so that of two deploys at once one is refused. A
 // function whose definition and code are what they were keeps its version. What
-// is removed keeps its row and its versions, and goes on with its numbers when it
-// is deployed again. Code is stored before the transaction under the hash of its
-// text; what no version refers to in the end is purged.
+// is removed keeps its row and its versions for a time, and goes on with its
+// numbers when it is deployed again. Code is stored before the transaction under
+// the hash of its text; what no version refers to in the end is purged.
 //
-// Find, ByEvent and VersionCode are for whoever runs functions: they answer from
+// Find, ByEvent, ByEndpoint and VersionCode are for whoever runs functions: they answer from
 // caches that follow the feed of changes.
 package function
 
@@ -66,6 +66,12 @@ type Store interface {
 	// StoreFunctionCode keeps texts by their hash.
 	StoreFunctionCode(ctx context.Context, env linkspan.EnvironmentID, texts map[string]string) error
 	FunctionCode(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, hash string) (string, error)
+	// TrimFunctionVersions removes the versions of functions except the newest keep
+	// and the active one, of at most limit functions, and returns of how many.
+	TrimFunctionVersions(ctx context.Context, keep, limit int) (int, error)
+	// PurgeFunctions removes at most limit functions for good, with their versions,
+	// that were removed before the time, and returns how many.
+	PurgeFunctions(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
 	// PurgeFunctionCode removes texts that no version refers to and that were
 	// stored before the time, and returns how many.
 	PurgeFunctionCode(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)

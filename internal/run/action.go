@@ -1,17 +1,14 @@
 package run
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/linkspan/linkspan"
-	"github.com/linkspan/linkspan/internal/function"
 )
 
 // Trigger says which action to run.
@@ -100,8 +97,14 @@ func usable(fn *linkspan.Function, err error) error {
 
 // TriggerAsync has an action run in the background, and again after failures, at
 // most maxRetries times. It returns the id that the result can be asked for with.
-// Errors are those of prepare.
+// Errors are those of prepare, and of KindTooLarge for an input that is too long
+// to be kept.
 func (s *Service) TriggerAsync(ctx context.Context, t Trigger, maxRetries int) (string, error) {
+	if int64(len(t.Input)) > s.limits.Input {
+		return "", linkspan.E("run.TriggerAsync", linkspan.KindTooLarge, "", nil,
+			"The input of an asynchronous action may be %d bytes long; this one has %d.", s.limits.Input, len(t.Input)).
+			WithHint("Give the action a link to the data, or run it without X-Async.")
+	}
 	j, err := s.prepare(ctx, t)
 	if err != nil {
 		return "", err
@@ -165,30 +168,15 @@ func (s *Service) Result(ctx context.Context, env linkspan.EnvironmentID, uuid s
 // method and a path that begins with a slash. Errors: unknown_connection,
 // unknown_provider, and of KindNotFound when there is none.
 func (s *Service) Endpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, connectionName, method, path string) (linkspan.FunctionKind, string, error) {
-	t, err := s.connections.Live(ctx, env, integrationKey, connectionName)
-	if err != nil {
+	if _, err := s.connections.Live(ctx, env, integrationKey, connectionName); err != nil {
 		return "", "", connectionError(err)
 	}
-	const page = 500
-	f := function.Filter{Integration: t.Integration.ID, Limit: page}
-	for {
-		list, total, err := s.functions.List(ctx, env, f)
-		if err != nil {
-			return "", "", fmt.Errorf("finding the function of %s %s: %w", method, path, err)
-		}
-		for i := range list {
-			if slices.ContainsFunc(list[i].Version.Definition.Endpoints, func(e linkspan.FunctionEndpoint) bool { return answers(e, method, path) }) {
-				return list[i].Kind, list[i].Name, nil
-			}
-		}
-		if f.Offset += len(list); len(list) == 0 || f.Offset >= total {
-			return "", "", linkspan.E("run.Endpoint", linkspan.KindNotFound, codeNotFound, nil, "No function of %q answers %s %s.", integrationKey, method, path)
-		}
+	fn, err := s.functions.ByEndpoint(ctx, env, integrationKey, method, path)
+	if err != nil && linkspan.KindOf(err) == linkspan.KindNotFound {
+		return "", "", linkspan.E("run.Endpoint", linkspan.KindNotFound, codeNotFound, err, "No function of %q answers %s %s.", integrationKey, method, path)
 	}
-}
-
-// answers reports whether a function declares a method and a path. Authors write
-// paths with and without slashes around them, and GET may be left out.
-func answers(e linkspan.FunctionEndpoint, method, path string) bool {
-	return strings.EqualFold(cmp.Or(e.Method, http.MethodGet), method) && strings.Trim(e.Path, "/") == strings.Trim(path, "/")
+	if err != nil {
+		return "", "", fmt.Errorf("finding the function of %s %s: %w", method, path, err)
+	}
+	return fn.Kind, fn.Name, nil
 }

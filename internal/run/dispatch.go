@@ -359,11 +359,12 @@ func (d *dispatcher) saveBatch(ctx context.Context, batch []outcome) error {
 }
 
 func (d *dispatcher) saveOne(ctx context.Context, tx linkspan.Tx, o *outcome) (err error) {
-	if o.released {
-		return d.store.ReleaseRuns(ctx, tx, []linkspan.Run{o.run})
-	}
 	// What is not the newest attempt any more was lost to somebody else, who sees
 	// to it.
+	if o.released {
+		o.stored, err = d.store.ReleaseRun(ctx, tx, &o.run)
+		return err
+	}
 	if o.stored, err = d.store.FinishRun(ctx, tx, &o.run, o.retryIn); err != nil || !o.stored {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/oplog"
 )
 
 func TestAsync(t *testing.T) {
@@ -287,7 +289,11 @@ func TestLostLeaseEndsRun(t *testing.T) {
 			ended <- ctx.Err()
 			return Done{}, ctx.Err()
 		}
-		s := w.service("slow")
+		ops := oplog.New(w, slog.New(slog.DiscardHandler), oplog.Options{})
+		logging, logged := context.WithCancel(t.Context())
+		defer logged()
+		go func() { _ = ops.Run(logging) }()
+		s := w.serviceWith(Config{Holder: "slow", Ops: ops})
 		r := w.async(t, s, 1, 0)
 		stop := start(t, s)
 		wait(time.Second)
@@ -303,6 +309,11 @@ func TestLostLeaseEndsRun(t *testing.T) {
 		stop()
 		if got := w.row(r.ID); got.State != linkspan.RunRunning || got.Holder != "fast" {
 			t.Errorf("the new holder's row is %+v", got)
+		}
+		wait(time.Minute)
+		defer w.lock(nil)()
+		for _, m := range w.msgs {
+			t.Errorf("the log of what another one executes says %q", m.Text)
 		}
 	})
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
-	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/upstream"
 )

@@ -189,7 +189,7 @@ func (o *outcome) tell() {
 
 // ended shows in the log what was stored of an attempt.
 func (d *dispatcher) ended(o *outcome) {
-	if !o.released && !o.stored {
+	if !o.stored {
 		return // whoever took it over shows the rest
 	}
 	if !o.released && o.run.State != linkspan.RunWaiting {

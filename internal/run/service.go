@@ -12,7 +12,6 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/change"
 	"github.com/linkspan/linkspan/internal/connect"
-	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/upstream"
 	"github.com/linkspan/linkspan/internal/webhook"
@@ -52,9 +51,10 @@ type Store interface {
 	// Error. A waiting one is due again in retryIn. It reports whether the attempt
 	// was still the newest.
 	FinishRun(ctx context.Context, tx linkspan.Tx, r *linkspan.Run, retryIn time.Duration) (bool, error)
-	// ReleaseRuns gives leases back of attempts that were broken off before they
-	// did anything; they don't count.
-	ReleaseRuns(ctx context.Context, tx linkspan.Tx, held []linkspan.Run) error
+	// ReleaseRun gives the lease back of an attempt that was broken off before it
+	// did anything; it does not count. It reports whether the attempt was still the
+	// newest.
+	ReleaseRun(ctx context.Context, tx linkspan.Tx, r *linkspan.Run) (bool, error)
 	// WaitingRuns counts the runs that are due or planned, up to limit.
 	WaitingRuns(ctx context.Context, tx linkspan.Tx, limit int) (int, error)
 	// PurgeRuns removes at most limit runs that ended before the given time, and
@@ -68,8 +68,9 @@ type Functions interface {
 	Find(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, kind linkspan.FunctionKind, name string) (linkspan.Function, error)
 	// ByEvent returns the integration's enabled functions of an event.
 	ByEvent(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, e linkspan.FunctionEvent) ([]linkspan.Function, error)
-	// List returns functions of an integration, and how many there are.
-	List(ctx context.Context, env linkspan.EnvironmentID, f function.Filter) ([]linkspan.Function, int, error)
+	// ByEndpoint returns the function of an integration that declares a method and
+	// path, enabled or not. KindNotFound: none does.
+	ByEndpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, method, path string) (linkspan.Function, error)
 	// VersionCode returns the texts of a version.
 	VersionCode(ctx context.Context, env linkspan.EnvironmentID, v linkspan.FunctionVersion) (linkspan.FunctionCode, error)
 }
@@ -155,6 +156,9 @@ type Limits struct {
 	Calls                int   // concurrent calls of one run (64)
 	Output               int64 // bytes of a result (2 MB; features ACT-06)
 	Notes                int64 // bytes of one run's log (4 MiB)
+	// Input bounds the input of an asynchronous action in bytes (16 MiB): it is
+	// stored, and in memory for as long as the action is under way.
+	Input int64
 	// Background bounds the runs that this process has under way for rows,
 	// BackgroundPerEnvironment those of one environment (64, 8).
 	Background, BackgroundPerEnvironment int
@@ -171,6 +175,7 @@ func (l Limits) complete() Limits {
 	l.Deletion = cmp.Or(l.Deletion, time.Minute)
 	l.Calls = cmp.Or(l.Calls, 64)
 	l.Output = cmp.Or(l.Output, 2<<20)
+	l.Input = cmp.Or(l.Input, 16<<20)
 	l.Notes = cmp.Or(l.Notes, 4<<20)
 	l.Background = cmp.Or(l.Background, 64)
 	l.BackgroundPerEnvironment = cmp.Or(l.BackgroundPerEnvironment, 8)

@@ -16,7 +16,6 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/credential"
-	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/upstream"
 	"github.com/linkspan/linkspan/internal/webhook"
@@ -202,15 +201,14 @@ func (w *world) ByEvent(_ context.Context, env linkspan.EnvironmentID, _ string,
 	return list, nil
 }
 
-// List implements Functions.
-func (w *world) List(_ context.Context, _ linkspan.EnvironmentID, f function.Filter) ([]linkspan.Function, int, error) {
-	defer w.lock(nil)()
-	names := slices.Sorted(maps.Keys(w.functions))
-	var list []linkspan.Function
-	for _, name := range names[min(f.Offset, len(names)):min(f.Offset+f.Limit, len(names))] {
-		list = append(list, w.functions[name])
+// ByEndpoint implements Functions.
+func (w *world) ByEndpoint(_ context.Context, _ linkspan.EnvironmentID, _, method, path string) (linkspan.Function, error) {
+	for _, f := range w.functions {
+		if slices.Contains(f.Version.Definition.Endpoints, linkspan.FunctionEndpoint{Method: method, Path: path}) {
+			return f, nil
+		}
 	}
-	return list, len(names), nil
+	return linkspan.Function{}, missing()
 }
 
 // VersionCode implements Functions.
@@ -433,16 +431,16 @@ func (w *world) FinishRun(_ context.Context, tx linkspan.Tx, r *linkspan.Run, re
 	return true, nil
 }
 
-// ReleaseRuns implements Store.
-func (w *world) ReleaseRuns(_ context.Context, tx linkspan.Tx, held []linkspan.Run) error {
+// ReleaseRun implements Store.
+func (w *world) ReleaseRun(_ context.Context, tx linkspan.Tx, run *linkspan.Run) (bool, error) {
 	defer w.lock(tx)()
-	for i := range held {
-		if r := w.held(&held[i]); r != nil {
-			r.State, r.Holder, r.LeaseUntil, r.NextAt = linkspan.RunWaiting, "", time.Time{}, time.Now()
-			r.Attempts--
-		}
+	r := w.held(run)
+	if r == nil {
+		return false, w.fault()
 	}
-	return w.fault()
+	r.State, r.Holder, r.LeaseUntil, r.NextAt = linkspan.RunWaiting, "", time.Time{}, time.Now()
+	r.Attempts--
+	return true, w.fault()
 }
 
 // WaitingRuns implements Store.

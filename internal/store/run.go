@@ -243,23 +243,20 @@ func (s *Store) RenewRuns(ctx context.Context, tx linkspan.Tx, held []linkspan.R
 	return kept, wrap("RenewRuns", err)
 }
 
-// ReleaseRuns gives the leases back of attempts that were broken off before they
-// did anything: the runs are due at once, and the attempts don't count.
-func (s *Store) ReleaseRuns(ctx context.Context, tx linkspan.Tx, held []linkspan.Run) error {
-	text, err := runFences(held)
-	if err != nil {
-		return wrap("ReleaseRuns", err)
-	}
-	err = s.write(ctx, tx, func(ctx context.Context, t *txn) error {
-		n, err := t.exec(ctx, "update runs set state = 'waiting', attempts = attempts - 1, next_at = "+s.dialect.now+
-			", lease_until = null, holder = '' from "+s.dialect.pairs("$1")+
-			" where runs.id = u.id and runs.attempt = u.at and runs.lease_until is not null", text)
+// ReleaseRun gives the lease back of an attempt that was broken off before it did
+// anything: the run is due at once, and the attempt does not count. It reports
+// whether the attempt was still the newest.
+func (s *Store) ReleaseRun(ctx context.Context, tx linkspan.Tx, r *linkspan.Run) (bool, error) {
+	var n int64
+	err := s.write(ctx, tx, func(ctx context.Context, t *txn) (err error) {
+		n, err = t.exec(ctx, "update runs set state = 'waiting', attempts = attempts - 1, next_at = "+s.dialect.now+
+			", lease_until = null, holder = '' where id = $1 and attempt = $2 and lease_until is not null", int64(r.ID), r.Attempt)
 		if n > 0 {
-			t.changed(linkspan.ChangeRunsDue, 0, "")
+			t.changed(linkspan.ChangeRunsDue, r.EnvironmentID, "")
 		}
 		return err
 	})
-	return wrap("ReleaseRuns", err)
+	return n > 0, wrap("ReleaseRun", err)
 }
 
 // FinishRun stores what became of an attempt: State, Attempts, Output and Error.

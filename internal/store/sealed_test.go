@@ -3,10 +3,13 @@ package store_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/store"
@@ -14,13 +17,13 @@ import (
 	"github.com/linkspan/linkspan/internal/vault"
 )
 
-// hidden begins every secret of TestSecretsOfConnecting.
+// hidden begins every secret of TestSecretsAtRest.
 const hidden = "hidden-"
 
-// TestSecretsOfConnecting stores a secret in every sealed column around the
-// connecting of accounts, moves the data to another master key, and opens
+// TestSecretsAtRest stores a secret in every sealed column around the connecting
+// of accounts and the running of functions, moves the data to another master key, and opens
 // everything with that one alone. On SQLite it also reads the files.
-func TestSecretsOfConnecting(t *testing.T) {
+func TestSecretsAtRest(t *testing.T) {
 	t.Parallel()
 	for name, config := range storetest.Databases() {
 		t.Run(name, func(t *testing.T) {
@@ -56,6 +59,7 @@ type sealed struct {
 	authorization linkspan.Authorization
 	event         linkspan.WebhookEvent
 	deliveries    []linkspan.WebhookDelivery
+	run           linkspan.Run
 }
 
 func secret(what string) linkspan.Secret { return linkspan.NewSecret(hidden + what) }
@@ -88,7 +92,30 @@ func connecting(t *testing.T, s *store.Store) *sealed {
 	m.event = linkspan.WebhookEvent{UUID: linkspan.NewUUID(), EnvironmentID: m.env.ID, Type: "auth", Body: secret("body")}
 	m.deliveries = []linkspan.WebhookDelivery{{UUID: linkspan.NewUUID(), URL: "https://a.example", Destination: "https://a.example"}}
 	must(t, s.InsertWebhook(ctx, nil, &m.event, m.deliveries))
+	m.run = ended(t, s, &linkspan.Run{
+		UUID: linkspan.NewUUID(), EnvironmentID: m.env.ID, Kind: linkspan.FunctionAction, Name: "act", Input: secret("input"), MaxAttempts: 1, ExpiresAt: soon,
+	})
 	return m
+}
+
+// ended stores a run that failed and has everything that a run can have.
+func ended(t *testing.T, s *store.Store, r *linkspan.Run) linkspan.Run {
+	t.Helper()
+	must(t, s.InsertRuns(t.Context(), nil, []*linkspan.Run{r}))
+	claimed, err := s.ClaimRuns(t.Context(), nil, []linkspan.RunID{r.ID}, "me", time.Minute)
+	must(t, err)
+	c := claimed[0]
+	c.State, c.Output = linkspan.RunFailed, secret("output")
+	c.Error = &linkspan.RunError{
+		Code: "script_http_error", Message: hidden + "message", Payload: json.RawMessage(`"` + hidden + `payload"`),
+		Upstream: &linkspan.UpstreamAnswer{Status: 500, Headers: map[string]string{"x-rate": hidden + "header"}, Body: json.RawMessage(`"` + hidden + `body"`)},
+	}
+	stored, err := s.FinishRun(t.Context(), nil, &c, 0)
+	must(t, err)
+	if !stored {
+		t.Fatal("the run can't be ended")
+	}
+	return c
 }
 
 // check reads every secret back.
@@ -124,4 +151,11 @@ func (m *sealed) check(t *testing.T, s *store.Store) {
 		t.Fatalf("claimed: %+v", claimed)
 	}
 	same("body of the webhook", claimed[0].Event.Body, m.event.Body)
+	run, err := s.Run(ctx, nil, m.env.ID, m.run.UUID)
+	must(t, err)
+	same("input of the run", run.Input, m.run.Input)
+	same("output of the run", run.Output, m.run.Output)
+	if diff := cmp.Diff(m.run.Error, run.Error); diff != "" {
+		t.Errorf("the error of the run did not come back (-want +got):\n%s", diff)
+	}
 }

@@ -158,14 +158,18 @@ func testRunFences(t *testing.T, w *world) {
 	if ok, err := w.FinishRun(ctx, nil, &late, 0); ok || err != nil {
 		t.Fatalf("the first holder finishes: %t, %v", ok, err)
 	}
-	must(t, w.ReleaseRuns(ctx, nil, stale))
+	if ok, err := w.ReleaseRun(ctx, nil, &stale[0]); ok || err != nil {
+		t.Fatalf("the first holder releases: %t, %v", ok, err)
+	}
 	if got := w.dueRuns(t); len(got) != 0 {
 		t.Fatalf("the first holder released its successor's claim: %v", got)
 	}
 	if kept, err := w.RenewRuns(ctx, nil, live, time.Minute); err != nil || len(kept) != 1 {
 		t.Fatalf("the holder renews: %v, %v", kept, err)
 	}
-	must(t, w.ReleaseRuns(ctx, nil, live))
+	if ok, err := w.ReleaseRun(ctx, nil, &live[0]); !ok || err != nil {
+		t.Fatalf("the holder releases: %t, %v", ok, err)
+	}
 	if got := w.run(t, r); got.Attempts != 1 || got.Holder != "" || !got.LeaseUntil.IsZero() || got.State != linkspan.RunWaiting || got.NextAt.IsZero() {
 		t.Fatalf("released: %+v", got)
 	}
