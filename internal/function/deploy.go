@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/linkspan/linkspan"
@@ -70,8 +71,24 @@ func (s *Service) deploy(ctx context.Context, env linkspan.EnvironmentID, d *Dep
 	return done, err
 }
 
+// errOvertaken reports that a deploy needs code that it has not stored.
+var errOvertaken = errors.New("functions were changed during the deploy")
+
+// maxTries is how often a deploy is begun anew because functions were rolled back
+// or removed during it.
+const maxTries = 3
+
 // deployHolding deploys with the right to.
 func (s *Service) deployHolding(ctx context.Context, held *lease.Held, env linkspan.EnvironmentID, d *Deployment, list []prepared) (Deployed, error) {
+	for try := 1; ; try++ {
+		done, err := s.tryDeploy(ctx, held, env, d, list)
+		if !errors.Is(err, errOvertaken) || try == maxTries {
+			return done, err
+		}
+	}
+}
+
+func (s *Service) tryDeploy(ctx context.Context, held *lease.Held, env linkspan.EnvironmentID, d *Deployment, list []prepared) (Deployed, error) {
 	c, err := s.compare(ctx, nil, env, d, list)
 	if err != nil {
 		return Deployed{}, err
@@ -82,17 +99,24 @@ func (s *Service) deployHolding(ctx context.Context, held *lease.Held, env links
 	if err := s.storeCode(ctx, env, c.fresh); err != nil {
 		return Deployed{}, err
 	}
+	stored := make(map[*Deployable]bool, len(c.fresh))
+	for _, p := range c.fresh {
+		stored[p.Deployable] = true
+	}
 	var done Deployed
 	err = s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 		if err := held.Check(ctx, tx); err != nil {
 			return err
 		}
 		// Compared again: functions may have been removed or rolled back in the
-		// meantime, which takes no lease. That brings up no code but what an older
-		// version refers to, which is there.
+		// meantime, which takes no lease. Code that only this brings up may be about
+		// to be purged.
 		c, err := s.compare(ctx, tx, env, d, list)
 		if err != nil {
 			return err
+		}
+		if slices.ContainsFunc(c.fresh, func(p *prepared) bool { return !stored[p.Deployable] }) {
+			return errOvertaken
 		}
 		if err := s.apply(ctx, tx, env, &c); err != nil {
 			return err

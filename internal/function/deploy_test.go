@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -261,6 +262,40 @@ func (h hooked) StoreFunctionCode(ctx context.Context, env linkspan.EnvironmentI
 	return h.Store.StoreFunctionCode(ctx, env, texts)
 }
 
+// recording is a store that notes which code is stored.
+type recording struct {
+	Store
+
+	hashes *[]string
+}
+
+// StoreFunctionCode implements Store.
+func (r recording) StoreFunctionCode(ctx context.Context, env linkspan.EnvironmentID, texts map[string]string) error {
+	*r.hashes = slices.AppendSeq(*r.hashes, maps.Keys(texts))
+	return r.Store.StoreFunctionCode(ctx, env, texts)
+}
+
+// An environment holds so many functions, however they get there.
+func TestTooManyFunctions(t *testing.T) {
+	t.Parallel()
+	live := make([]linkspan.Function, MaxFunctions-1)
+	for i := range live {
+		live[i] = linkspan.Function{ID: linkspan.FunctionID(i + 1), IntegrationKey: "github", Kind: linkspan.FunctionAction, Name: strconv.Itoa(i), Source: linkspan.SourceRepo}
+	}
+	st := &state{integrations: map[string]linkspan.Integration{"github": {ID: 1, Key: "github"}}, live: live}
+	plan := func(mode Mode, list ...Deployable) error {
+		d := &Deployment{Functions: list, Mode: mode, Reconcile: true}
+		prepared, err := prepare(d)
+		must(t, err)
+		_, err = compare(d, prepared, st)
+		return err
+	}
+	a, b := action("github", "a", "1"), action("github", "b", "1")
+	must(t, plan(ModeSingle, a))
+	wantCode(t, plan(ModeSingle, a, b), linkspan.KindInvalid, "resource_capped")
+	must(t, plan(ModeAll, a, b))
+}
+
 // What happens between the comparison and the transaction is not overlooked.
 func TestDeployOvertaken(t *testing.T) {
 	t.Parallel()
@@ -269,7 +304,8 @@ func TestDeployOvertaken(t *testing.T) {
 		ctx, name := t.Context(), Name{IntegrationKey: "github", Name: "a"}
 		w.deploy(action("github", "a", "1"))
 		w.deploy(action("github", "a", "2"))
-		overtaken := w.replica(hooked{w.Store, func() {
+		var stored []string
+		overtaken := w.replica(hooked{recording{w.Store, &stored}, func() {
 			_, err := w.service.Rollback(ctx, w.env, name, 1)
 			must(t, err)
 		}})
@@ -282,6 +318,9 @@ func TestDeployOvertaken(t *testing.T) {
 		must(t, err)
 		if f.Version.Number != 3 || code.Source != "ts 2" {
 			t.Errorf("deployed version %d with %q, want a third with the new code", f.Version.Number, code.Source)
+		}
+		if !slices.Contains(stored, hashText("ts 2")) {
+			t.Error("the code of the third version was not stored: what it relies on may be purged meanwhile")
 		}
 		// The integration goes away meanwhile: nothing of the deploy happens.
 		doomed := w.replica(hooked{w.Store, func() {

@@ -17,7 +17,8 @@ import (
 
 // Limits of a deploy.
 const (
-	// MaxFunctions is how many functions one deploy may name.
+	// MaxFunctions is how many functions one deploy may name, and an environment
+	// have.
 	MaxFunctions = 10_000
 	// MaxCode bounds a bundle, and a source, in bytes.
 	MaxCode = 20 << 20

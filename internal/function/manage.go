@@ -14,6 +14,14 @@ import (
 // deploy takes that has stored it and is not through yet.
 const codeGrace = 24 * time.Hour
 
+const (
+	// keepVersions is how many of a function's versions are kept, beside the active
+	// one: the newest.
+	keepVersions = 100
+	// keepRemoved is how long a removed function is kept with its versions.
+	keepRemoved = 90 * 24 * time.Hour
+)
+
 // All returns the environment's functions, oldest first.
 func (s *Service) All(ctx context.Context, env linkspan.EnvironmentID) ([]linkspan.Function, error) {
 	list, err := s.store.Functions(ctx, nil, env)
@@ -193,15 +201,25 @@ func (s *Service) rollback(ctx context.Context, env linkspan.EnvironmentID, n Na
 	return f, err
 }
 
-// Purge removes at most limit texts that no version of a function refers to any
-// more, and returns how many it removed; call it again while that is limit.
+// Purge removes versions beyond those that are kept, functions that were removed
+// long ago, and code that no version refers to any more: of each at most limit,
+// of the versions those of at most limit functions. It returns how many it removed
+// of what it removed the most; call it again while that is limit.
 func (s *Service) Purge(ctx context.Context, limit int) (int, error) {
 	if limit < 1 {
-		return 0, errors.New("purging code: the limit is not positive")
+		return 0, errors.New("purging functions: the limit is not positive")
 	}
-	n, err := s.store.PurgeFunctionCode(ctx, nil, s.now().Add(-codeGrace), limit)
+	trimmed, err := s.store.TrimFunctionVersions(ctx, keepVersions, limit)
 	if err != nil {
-		return n, fmt.Errorf("purging code: %w", err)
+		return 0, fmt.Errorf("purging versions of functions: %w", err)
 	}
-	return n, nil
+	removed, err := s.store.PurgeFunctions(ctx, nil, s.now().Add(-keepRemoved), limit)
+	if err != nil {
+		return 0, fmt.Errorf("purging removed functions: %w", err)
+	}
+	texts, err := s.store.PurgeFunctionCode(ctx, nil, s.now().Add(-codeGrace), limit)
+	if err != nil {
+		return 0, fmt.Errorf("purging code: %w", err)
+	}
+	return max(trimmed, removed, texts), nil
 }

@@ -2,6 +2,7 @@ package function
 
 import (
 	"context"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -108,6 +109,50 @@ func TestPurge(t *testing.T) {
 	}
 	if _, err := later.Purge(ctx, 0); err == nil {
 		t.Error("purging nothing at all is a mistake")
+	}
+}
+
+// Of many versions the newest are left and the one that runs; removed functions go
+// for good after a time.
+func TestPurgeOfVersions(t *testing.T) {
+	t.Parallel()
+	w := newSQLite(t)
+	ctx, name := t.Context(), Name{IntegrationKey: "github", Name: "a"}
+	const more = 5
+	for i := range keepVersions + more {
+		w.deploy(action("github", "a", strconv.Itoa(i)))
+	}
+	_, err := w.service.Rollback(ctx, w.env, name, 2)
+	must(t, err)
+	_, err = w.service.Purge(ctx, 10)
+	must(t, err)
+	_, versions, total, err := w.service.Versions(ctx, w.env, name, 200, 0)
+	must(t, err)
+	if last := versions[len(versions)-2:]; total != keepVersions+1 || last[0].Number != more+1 || last[1].Number != 2 {
+		t.Errorf("%d versions are left, the last %v", total, last)
+	}
+	if _, err := w.service.Rollback(ctx, w.env, name, 1); linkspan.KindOf(err) != linkspan.KindNotFound {
+		t.Errorf("a rollback to a version that is gone: %v", err)
+	}
+	if d := w.deploy(action("github", "a", "new")); d.Functions[0].Version.Number != keepVersions+more+1 {
+		t.Errorf("the next version is number %d", d.Functions[0].Version.Number)
+	}
+
+	w.deploy() // removes it
+	later := w.replica(w.Store)
+	for _, c := range []struct {
+		after time.Duration
+		left  int
+	}{{keepRemoved - time.Hour, 1}, {keepRemoved + time.Hour, 0}} {
+		later.now = func() time.Time { return time.Now().Add(c.after) }
+		_, err := later.Purge(ctx, 10)
+		must(t, err)
+		if removed, err := w.RemovedFunctions(ctx, nil, w.env); err != nil || len(removed) != c.left {
+			t.Errorf("%d removed functions are left after %s (%v)", len(removed), c.after, err)
+		}
+	}
+	if d := w.deploy(action("github", "a", "new")); d.Functions[0].Version.Number != 1 {
+		t.Errorf("after all was purged the first version is number %d", d.Functions[0].Version.Number)
 	}
 }
 

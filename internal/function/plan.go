@@ -77,6 +77,10 @@ func compare(d *Deployment, list []prepared, st *state) (changes, error) {
 			c.plan.Deleted = append(c.plan.Deleted, planned(f, st, "", f.Version.Label))
 		}
 	}
+	if n := len(st.live) + len(c.plan.Created) - len(c.remove); n > MaxFunctions && len(c.plan.Created) > 0 {
+		return changes{}, linkspan.E("function.Deploy", linkspan.KindInvalid, "resource_capped", nil,
+			"The environment would have %d functions; %d is the limit.", n, MaxFunctions).WithHint("Remove functions that are not used any more.")
+	}
 	c.plan.DeletedModels = deletedModels(st.live, c.all, c.remove)
 	c.plan.sort()
 	return c, nil

@@ -127,6 +127,51 @@ func inflate(data []byte) (string, error) {
 	return string(text), nil
 }
 
+// TrimFunctionVersions removes the versions of functions except the newest keep
+// and the active one, of at most limit functions that have more, and returns of
+// how many. It runs on its own, in one transaction for each function.
+func (s *Store) TrimFunctionVersions(ctx context.Context, keep, limit int) (int, error) {
+	type crowd struct{ function, newest int64 }
+	// Not more than one too many: that may be an active one, which stays.
+	list, err := all(ctx, s.read(nil), func(r scanner) (c crowd, err error) {
+		return c, r.Scan(&c.function, &c.newest)
+	}, "select function_id, max(number) from function_versions group by function_id having count(*) > $1 order by function_id limit $2", keep+1, limit)
+	if err != nil {
+		return 0, wrap("TrimFunctionVersions", err)
+	}
+	for _, c := range list {
+		err := s.write(ctx, nil, func(ctx context.Context, t *txn) error {
+			// Held against a rollback to a version that is about to go.
+			active, err := one(ctx, t, value[int64], "select version_id from functions where id = $1"+s.dialect.forUpdate, c.function)
+			if errors.Is(err, errNoRow) {
+				return nil // gone meanwhile, and its versions with it
+			}
+			if err != nil {
+				return err
+			}
+			_, err = t.exec(ctx, "delete from function_versions where function_id = $1 and number <= $2 and id <> $3", c.function, c.newest-int64(keep), active)
+			return err
+		})
+		if err != nil {
+			return 0, wrap("TrimFunctionVersions", err)
+		}
+	}
+	return len(list), nil
+}
+
+// PurgeFunctions removes at most limit functions for good, with their versions,
+// that were removed before the time. It returns how many.
+func (s *Store) PurgeFunctions(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error) {
+	var n int64
+	err := s.write(ctx, tx, func(ctx context.Context, t *txn) (err error) {
+		// The time is asked for twice: what is deployed again meanwhile stays.
+		n, err = t.exec(ctx, "delete from functions where deleted_at < $1 and id in (select id from functions where deleted_at < $1 order by id limit $2)",
+			micros(before), limit)
+		return err
+	})
+	return int(n), wrap("PurgeFunctions", err)
+}
+
 // PurgeFunctionCode removes at most limit texts that no version refers to and
 // that were stored before the time. It returns how many it removed.
 func (s *Store) PurgeFunctionCode(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error) {

@@ -277,3 +277,55 @@ func testFunctionCode(t *testing.T, w *world) {
 		t.Errorf("purged %d texts of what is gone, want 3 (%v)", n, err)
 	}
 }
+
+// testFunctionPurges looks at what is left of versions and of removed functions.
+func testFunctionPurges(t *testing.T, w *world) {
+	ctx := t.Context()
+	github := w.newIntegration(t, w.env, "github")
+	old, few, gone := newFunction(github, linkspan.FunctionAction, "old"), newFunction(github, linkspan.FunctionAction, "few"), newFunction(github, linkspan.FunctionAction, "gone")
+	list := w.save(t, w.env.ID, old, few, gone)
+	old, few, gone = list[0], list[1], list[2]
+	first := old.Version
+	for number := int64(2); number <= 7; number++ {
+		old.Version = newFunctionVersion(number)
+		w.save(t, w.env.ID, old)
+		if number <= 4 {
+			few.Version = newFunctionVersion(number)
+			w.save(t, w.env.ID, few)
+		}
+	}
+	must(t, w.SetFunctionVersion(ctx, nil, &old, &first))
+	for _, want := range []int{1, 0} {
+		if n, err := w.TrimFunctionVersions(ctx, 3, 10); err != nil || n != want {
+			t.Errorf("trimmed %d functions, want %d (%v)", n, want, err)
+		}
+	}
+	for _, c := range []struct {
+		function linkspan.FunctionID
+		want     []int64
+	}{{old.ID, []int64{7, 6, 5, 1}}, {few.ID, []int64{4, 3, 2, 1}}, {gone.ID, []int64{1}}} {
+		versions, _, err := w.FunctionVersions(ctx, nil, w.env.ID, c.function, 100, 0)
+		must(t, err)
+		var numbers []int64
+		for _, v := range versions {
+			numbers = append(numbers, v.Number)
+		}
+		wantEqual(t, "versions", numbers, c.want)
+	}
+
+	must(t, w.RemoveFunctions(ctx, nil, w.env.ID, []linkspan.FunctionID{few.ID, gone.ID}))
+	w.exec(t, "update functions set deleted_at = 1 where id = $1", int64(gone.ID))
+	for _, want := range []int{1, 0} {
+		if n, err := w.PurgeFunctions(ctx, nil, time.Now().Add(-time.Hour), 10); err != nil || n != want {
+			t.Errorf("purged %d functions, want %d (%v)", n, want, err)
+		}
+	}
+	removed, err := w.RemovedFunctions(ctx, nil, w.env.ID)
+	must(t, err)
+	if len(removed) != 1 || removed[0].ID != few.ID {
+		t.Errorf("what is left of the removed functions: %+v", removed)
+	}
+	if _, total, err := w.FunctionVersions(ctx, nil, w.env.ID, gone.ID, 1, 0); err != nil || total != 0 {
+		t.Errorf("%d versions of a purged function are left (%v)", total, err)
+	}
+}

@@ -80,6 +80,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"functions in transactions", testFunctionTransactions},
 		{"function isolation", testFunctionIsolation},
 		{"function code", testFunctionCode},
+		{"function purges", testFunctionPurges},
 		{"operations", testOperations},
 		{"operation lists", testOperationLists},
 		{"operations' end", testOperationsEnd},
