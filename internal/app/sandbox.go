@@ -15,7 +15,7 @@ import (
 // empty: nowhere.
 func Sandbox(ctx context.Context, cacheDir string) (*sandbox.Engine, error) {
 	engine, err := sandbox.New(ctx, sandbox.Options{
-		Prelude: functions.Prelude(), Sync: platform.Serve, CacheDir: cacheDir, Log: slog.New(slog.DiscardHandler),
+		Prelude: functions.Prelude(), Sync: platform.Serve, Pure: platform.Pure, CacheDir: cacheDir, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("starting the sandbox: %w", err)
