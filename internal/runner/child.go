@@ -163,6 +163,9 @@ func (c *child) read(up func()) error {
 	c.ready = time.Now()
 	c.heard.Store(c.ready.UnixNano())
 	c.mu.Unlock()
+	if said := c.process.Said(); said != "" {
+		c.log.Warn("a runner of functions complains", "said", said)
+	}
 	up()
 	for {
 		m, err := c.decoder.next()

@@ -31,6 +31,9 @@ func restrictThread() error {
 // confineSelf takes from this process what it does not need.
 func confineSelf() error {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	// When the machine is out of memory this process goes first, and not the server.
+	// Where that can't be said, the kernel decides by itself.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	// No core dumps, and nobody but the administrator reads this memory.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("making this process undumpable: %w", err)

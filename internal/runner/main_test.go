@@ -75,6 +75,19 @@ func (s script) Run(ctx context.Context, r sandbox.Request) (sandbox.Result, err
 			return sandbox.Result{}, &sandbox.Failure{JSON: e.JSON}
 		}
 		return sandbox.Result{JSON: reply.JSON, Body: reply.Body, Text: reply.Text}, err
+	case "forget": // calls, one after the other, and make one more
+		for range 5 {
+			forgotten, cancel := context.WithCancel(ctx)
+			cancel()
+			if _, err := r.Host.Call(forgotten, sandbox.Call{Name: "forgotten"}); !errors.Is(err, context.Canceled) {
+				return sandbox.Result{}, err
+			}
+		}
+		reply, err := r.Host.Call(ctx, sandbox.Call{Name: "wanted"})
+		if reply.Taken != nil {
+			reply.Taken()
+		}
+		return sandbox.Result{JSON: reply.JSON}, err
 	case "large": // sends a large body and returns the one that comes back
 		return s.large(ctx, r)
 	case "notes":
@@ -140,10 +153,16 @@ func (script) large(ctx context.Context, r sandbox.Request) (sandbox.Result, err
 	for i := range replies {
 		wg.Go(func() {
 			replies[i], errs[i] = r.Host.Call(ctx, sandbox.Call{Name: "mirror", JSON: []byte(itoa(i)), Body: body, Text: true})
+			if errs[i] == nil {
+				replies[i].Taken()
+			}
 		})
 	}
 	wg.Wait()
 	for i, reply := range replies {
+		if reply.Taken == nil {
+			return sandbox.Result{}, errors.New("nobody wants to know that the answer was taken")
+		}
 		if string(reply.Body) != string(body) || string(reply.JSON) != itoa(i) || !reply.Text {
 			return sandbox.Result{}, errors.New("another body came back")
 		}

@@ -63,7 +63,7 @@ const (
 	backoffMost      = 10 * time.Second
 	shortLife        = 10 * time.Second // of a child that ends at once, as its successor may
 	trouble          = 10 * time.Minute // within which a second unexpected end is "again"
-	maxIdentities    = 10_000           // programs whose identity is remembered
+	maxIdentities    = 64 << 20         // bytes of programs whose identity is remembered
 	quarantineGroups = 2                // children for quarantine, for each ordinary one
 )
 
@@ -85,6 +85,7 @@ type Pool struct {
 	closed   bool
 	lastEnd  time.Time // unexpected, of a child
 	programs map[string]identity
+	kept     int64          // bytes of programs
 	wg       sync.WaitGroup // of children and their starting
 	runs     sync.WaitGroup
 
@@ -95,6 +96,14 @@ type Pool struct {
 type identity struct {
 	program sandbox.Program
 	id      programID
+}
+
+// size is what remembering it takes: the program may be kept for nothing else.
+func (i identity) size() int64 {
+	if i == (identity{}) {
+		return 0
+	}
+	return int64(len(i.program.Name)+len(i.program.Source)) + 512
 }
 
 // NewPool makes a pool. It starts nothing before the first run.
@@ -217,11 +226,22 @@ func (p *Pool) identify(r *Request) programID {
 	id := identify(r.Program)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.programs) >= maxIdentities {
-		clear(p.programs)
-	}
-	p.programs[r.Function] = identity{r.Program, id}
+	p.remember(r.Function, identity{r.Program, id})
 	return id
+}
+
+// remember keeps an identity, and with it its program: not more than so many bytes
+// of them. It needs mu.
+func (p *Pool) remember(function string, i identity) {
+	p.kept += i.size() - p.programs[function].size()
+	if p.kept > maxIdentities {
+		clear(p.programs)
+		if p.kept = i.size(); p.kept > maxIdentities {
+			p.kept = 0
+			return
+		}
+	}
+	p.programs[function] = i
 }
 
 // Close takes no more runs, waits for those that are going on until ctx ends, then

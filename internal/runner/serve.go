@@ -340,23 +340,37 @@ func (h *hosted) Call(ctx context.Context, c sandbox.Call) (sandbox.Reply, error
 	case m := <-answer:
 		return h.answer(m)
 	case <-ctx.Done():
-		return sandbox.Reply{}, ctx.Err()
 	}
+	// When only the call is over and not the run, the parent still serves it: it
+	// keeps its place among the calls of the run, and its answer its place in the
+	// window, until that is here.
+	select {
+	case m := <-answer:
+		h.giveBack(m)
+	case <-h.ctx.Done():
+	}
+	return sandbox.Reply{}, ctx.Err()
 }
 
 func (h *hosted) answer(m message) (sandbox.Reply, error) {
-	if n := weighBody(m.size()); n > 0 {
-		h.server.link.post(credit(h.run, creditBodies, n))
-	}
 	if m.flags&flagError == 0 {
-		r := sandbox.Reply{JSON: m.json()}
+		// While the program computes answers wait for it, and more must not come.
+		r := sandbox.Reply{JSON: m.json(), Taken: func() { h.giveBack(m) }}
 		r.Body, r.Text = m.body()
 		return r, nil
 	}
+	h.giveBack(m)
 	if m.json() == nil {
 		return sandbox.Reply{}, errors.New("the host failed")
 	}
 	return sandbox.Reply{}, &sandbox.CallError{JSON: m.json()}
+}
+
+// giveBack tells the parent that the answer is out of the way.
+func (h *hosted) giveBack(m message) {
+	if n := weighBody(m.size()); n > 0 {
+		h.server.link.post(credit(h.run, creditBodies, n))
+	}
 }
 
 func tooLarge(what string) *sandbox.CallError {

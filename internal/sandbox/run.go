@@ -213,12 +213,15 @@ func (r *run) wait(i *instance) error {
 		r.calling--
 		r.next()
 	}
-	if _, wanted := r.pending[a.id]; !wanted {
-		return nil
+	if _, wanted := r.pending[a.id]; wanted {
+		delete(r.pending, a.id)
+		delete(r.timers, a.id)
+		err = settle(i, a)
 	}
-	delete(r.pending, a.id)
-	delete(r.timers, a.id)
-	return settle(i, a)
+	if a.reply.Taken != nil {
+		a.reply.Taken()
+	}
+	return err
 }
 
 // receive returns the answer that arrived first.

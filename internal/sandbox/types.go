@@ -39,6 +39,10 @@ type Reply struct {
 	JSON []byte // JSON; nil for undefined
 	Body []byte // raw bytes beside the JSON; nil: none
 	Text bool   // the body becomes a string
+
+	// Taken is called when the program has the answer, or does not want it any
+	// more; nil: nobody waits for that. It is not called when the run ends before.
+	Taken func()
 }
 
 // CallError is the error of a host call as the program sees it.
