@@ -34,6 +34,10 @@ type Event struct {
 	UpstreamStatus int
 	UpstreamError  string
 	Retries        int
+	// FunctionFailed says that the error is that of a customer's function. Its
+	// words are the customer's: they are in the record of the run, and not in the
+	// log, and the code is enough for the operator.
+	FunctionFailed bool
 
 	err     error  // what was rendered
 	errCode string // its public code
@@ -88,6 +92,8 @@ func (x *exchange) line(log *slog.Logger, r *http.Request, took time.Duration) {
 	case x.quiet && status == http.StatusServiceUnavailable:
 		// A probe that is told to come back later: whoever says so logs why.
 		level = slog.LevelDebug
+	case e.FunctionFailed && e.stack == "" && status >= http.StatusInternalServerError:
+		level = slog.LevelWarn
 	case e.err == nil && (e.UpstreamError != "" || e.UpstreamStatus == status && status >= http.StatusInternalServerError):
 		level = slog.LevelWarn // the failure is the upstream's
 	case status >= http.StatusInternalServerError || e.stack != "":
@@ -137,7 +143,7 @@ func (e *Event) appendTo(attrs []slog.Attr) []slog.Attr {
 	number("retries", int64(e.Retries))
 	text("error_code", e.errCode)
 	text("error_id", e.errID)
-	if e.err != nil {
+	if e.err != nil && !e.FunctionFailed {
 		attrs = append(attrs, slog.String("error", e.err.Error()))
 	}
 	text("stack", e.stack)

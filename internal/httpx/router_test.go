@@ -348,6 +348,23 @@ func TestEventLine(t *testing.T) {
 	}
 }
 
+// What a customer's function failed with is neither ours nor for our log.
+func TestFailuresOfFunctionsAreNotOurs(t *testing.T) {
+	t.Parallel()
+	for status, level := range map[int]string{http.StatusInternalServerError: "WARN", http.StatusBadRequest: "INFO"} {
+		w, line, _ := serveOne(t, func(_ http.ResponseWriter, r *http.Request) error {
+			httpx.EventFrom(r.Context()).FunctionFailed = true
+			return linkspan.E("op", linkspan.KindInvalid, "script_internal_error", nil, "what it said").WithStatus(status)
+		})
+		if !strings.Contains(w.Body.String(), "what it said") {
+			t.Errorf("%d: the caller is not told: %s", status, w.Body)
+		}
+		if line["level"] != level || line["error_code"] != "script_internal_error" || line["error"] != nil {
+			t.Errorf("%d: the line is %v", status, line)
+		}
+	}
+}
+
 // TestFailuresOfUpstreamsAreNotOurs looks at the level of the log line.
 func TestFailuresOfUpstreamsAreNotOurs(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,9 @@ const maxActionName = 255
 // codeHTTP is the code of actions that left an API's error unhandled.
 const codeHTTP = "script_http_error"
 
+// codeInternal is the code of runs that failed through no fault of the function.
+const codeInternal = "internal_server_error"
+
 // Actions runs functions; *run.Service does.
 type Actions interface {
 	Trigger(ctx context.Context, t run.Trigger) (json.RawMessage, error)
@@ -154,6 +157,7 @@ func failAction(w http.ResponseWriter, r *http.Request, err error) error {
 	if !ok {
 		return err
 	}
+	httpx.EventFrom(r.Context()).FunctionFailed = failed.Code != codeInternal
 	var payload any = struct{}{}
 	if len(failed.Payload) > 0 {
 		payload = failed.Payload
