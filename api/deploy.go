@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"github.com/linkspan/linkspan"
 )
@@ -33,6 +32,9 @@ type Deploy struct {
 	SingleDeployMode *bool  `json:"singleDeployMode,omitempty"`
 	Reconcile        bool   `json:"reconcile" check:"required"`
 	Debug            bool   `json:"debug"`
+	// Integrations are those of the mode integration, also such as no function is
+	// deployed to any more. Empty: those of the functions. It is an addition of ours.
+	Integrations []string `json:"integrations,omitempty" check:"max=10000,each.min=1,each.max=255"`
 	// SDKVersion is the version of the tool that made the bundles.
 	SDKVersion string `json:"sdkVersion,omitempty" check:"max=255,pattern=sdk_version"`
 	// JSONSchema is the older place of the definitions of all functions.
@@ -40,6 +42,14 @@ type Deploy struct {
 	NangoYAMLBody *string       `json:"nangoYamlBody,omitempty" check:"nullable"`
 	// Source is repo, unless told otherwise, or standalone.
 	Source string `json:"source,omitempty" check:"enum=repo|standalone"`
+}
+
+// Check wants integrations with the mode that they count for only.
+func (d *Deploy) Check() []linkspan.Issue {
+	if len(d.Integrations) == 0 || d.DeployMode == DeployIntegration {
+		return nil
+	}
+	return []linkspan.Issue{{Code: "custom", Message: "integrations are of the deployMode integration", Path: []any{"integrations"}}}
 }
 
 // DeployFunction is one sync or action of a deploy.
@@ -268,12 +278,4 @@ type DeployBundleReply struct {
 type BundleFunction struct {
 	IntegrationID string `json:"integrationId"`
 	Name          string `json:"name"`
-}
-
-// CompareBundleFunctions orders by integration, then by name.
-func CompareBundleFunctions(a, b BundleFunction) int {
-	if c := strings.Compare(a.IntegrationID, b.IntegrationID); c != 0 {
-		return c
-	}
-	return strings.Compare(a.Name, b.Name)
 }

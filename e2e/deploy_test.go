@@ -348,7 +348,7 @@ func TestLinkspanDeploy(t *testing.T) {
 				t.Errorf("a removal that nobody allowed ended with %d:\n%s", code, stderr)
 			}
 			wantDeployed(t, dev, "action create-issue@2")
-			mustLinkspan(t, i, "deploy", "dev", "--dir", dir, "--auto-confirm", "--allow-destructive")
+			mustLinkspan(t, i, "deploy", "dev", "--dir", dir, "--integration", "github", "--auto-confirm", "--allow-destructive")
 			wantDeployed(t, dev)
 		})
 	}

@@ -177,15 +177,15 @@ func (d *deployment) steps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	mode, err := d.mode(functions)
+	body, err := payload(functions, d.mode())
 	if err != nil {
 		return err
 	}
-	body, err := payload(functions, mode)
-	if err != nil {
-		return err
+	emptied := d.emptied(functions)
+	if len(emptied) > 0 {
+		body.Integrations = d.integrations
 	}
-	if err := d.checkIntegrations(ctx, functions); err != nil {
+	if err := d.checkIntegrations(ctx, functions, emptied); err != nil {
 		return err
 	}
 	plan, err := d.plan(ctx, functions, body)
@@ -203,19 +203,30 @@ func (d *deployment) steps(ctx context.Context) error {
 }
 
 // mode is how far the deploy reaches: what it may remove.
-func (d *deployment) mode(functions []bundle.Function) (string, error) {
+func (d *deployment) mode() string {
 	switch {
 	case len(d.functions) > 0:
-		return api.DeploySingle, nil
-	case len(d.integrations) == 0:
-		return api.DeployAll, nil
+		return api.DeploySingle
+	case len(d.integrations) > 0:
+		return api.DeployIntegration
+	default:
+		return api.DeployAll
 	}
-	for _, integration := range d.integrations {
-		if !slices.ContainsFunc(functions, func(f bundle.Function) bool { return f.Integration == integration }) {
-			return "", &usageError{fmt.Errorf("--integration: the folder has no functions of %q. To remove those that are deployed, deploy without --integration", integration)}
+}
+
+// emptied returns the integrations whose functions all go, because the folder has
+// none of them any more.
+func (d *deployment) emptied(functions []bundle.Function) []string {
+	if d.mode() != api.DeployIntegration {
+		return nil
+	}
+	var keys []string
+	for _, key := range d.integrations {
+		if !slices.ContainsFunc(functions, func(f bundle.Function) bool { return f.Integration == key }) {
+			keys = append(keys, key)
 		}
 	}
-	return api.DeployIntegration, nil
+	return keys
 }
 
 // plan asks the server what would change, and shows it.

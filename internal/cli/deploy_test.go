@@ -208,6 +208,10 @@ func TestDeploy(t *testing.T) {
 		{name: "one integration", args: []string{"--integration", "github"}, server: &deployServer{integrations: both, confirmation: oneAddition()}},
 		{name: "no such function", args: []string{"--function", "create-isue"}, code: 2, server: &deployServer{integrations: both}},
 		{name: "no such integration in the folder", args: []string{"--integration", "gitlab"}, code: 2, server: &deployServer{integrations: both}},
+		{name: "an integration that the folder has nothing of", args: []string{"--integration", "gitlab", "--integration", "slack", "--auto-confirm", "--allow-destructive"}, server: &deployServer{integrations: append([]string{"gitlab"}, both...), confirmation: api.DeployConfirmation{
+			DeletedActions: []api.DeployAction{{Name: "old", ProviderConfigKey: "gitlab"}},
+		}}},
+		{name: "an integration with nothing in it", args: []string{"--integration", "gitlab"}, server: &deployServer{integrations: append([]string{"gitlab"}, both...)}},
 		{name: "integrations missing", code: 11, server: &deployServer{integrations: []string{}}},
 		{name: "one integration missing", code: 11, server: &deployServer{integrations: []string{"github"}}},
 		{name: "a key that may not look", server: &deployServer{confirmation: oneAddition()}},
@@ -288,6 +292,9 @@ func sent(all []api.Deploy) string {
 	var b strings.Builder
 	for _, d := range all {
 		fmt.Fprintf(&b, "mode %s, reconcile %t, source %s\n", d.DeployMode, d.Reconcile, d.Source)
+		if len(d.Integrations) > 0 {
+			fmt.Fprintf(&b, "integrations %v\n", d.Integrations)
+		}
 		for _, f := range d.FlowConfigs {
 			runs := "-"
 			if f.Runs != nil {

@@ -15,8 +15,9 @@ import (
 )
 
 // checkIntegrations makes sure that the environment has the integrations of the
-// functions. Keys that may not list them leave that to the server.
-func (d *deployment) checkIntegrations(ctx context.Context, functions []bundle.Function) error {
+// functions, and those that are emptied. Keys that may not list them leave that to
+// the server.
+func (d *deployment) checkIntegrations(ctx context.Context, functions []bundle.Function, emptied []string) error {
 	ctx, cancel := context.WithTimeout(ctx, functionsTimeout)
 	defer cancel()
 	there, err := d.remote.client.Integrations(ctx)
@@ -29,6 +30,11 @@ func (d *deployment) checkIntegrations(ctx context.Context, functions []bundle.F
 	known := make(map[string]bool, len(there))
 	for _, i := range there {
 		known[i.UniqueKey] = true
+	}
+	for _, key := range emptied {
+		if !known[key] {
+			return &usageError{fmt.Errorf("--integration: neither the folder nor %s has an integration %q", d.remote.name, key)}
+		}
 	}
 	var missing []string
 	for _, f := range functions {

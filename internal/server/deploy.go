@@ -103,6 +103,9 @@ func deployment(body *api.Deploy) (*function.Deployment, error) {
 		Mode: function.Mode(body.DeployMode), Reconcile: body.Reconcile, Source: linkspan.FunctionSource(body.Source), SDKVersion: body.SDKVersion,
 		KeepOnEvents: body.OnEventScriptsByProvider == nil && body.PostConnectionScriptsByProvider == nil,
 	}
+	if len(body.Integrations) > 0 {
+		d.Integrations = body.Integrations
+	}
 	if d.Mode == "" {
 		d.Mode = function.ModeAll
 		if deref(body.SingleDeployMode) {

@@ -184,6 +184,40 @@ func TestBundles(t *testing.T) {
 	r.same(r.call(devKey, "POST", bundle, scope(`{"kind":"environment"}`, "")), 200, none)
 }
 
+// A deploy may name integrations that it has no functions of: they are emptied.
+func TestDeployThatEmptiesAnIntegration(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	r.seed(devKey)
+	r.must(devKey, "POST", "/integrations", `{"provider":"test-basic","unique_key":"other"}`)
+	r.deployAll(devKey)
+	body := func(mode, integrations string) string {
+		return `{"flowConfigs":[],"onEventScriptsByProvider":[],"deployMode":"` + mode + `","integrations":` + integrations + `,"reconcile":true}`
+	}
+	for _, path := range []string{"/sync/deploy/confirmation", "/sync/deploy"} {
+		r.expect(r.call(devKey, "POST", path, body("all", `["seeded"]`)), 400, "invalid_body", "integrations are of")
+		r.expect(r.call(devKey, "POST", path, body("integration", `["nope"]`)), 400, "unknown_provider_config")
+	}
+	left := func() int {
+		t.Helper()
+		list := r.call(devKey, "GET", "/integrations/seeded/functions", "")
+		var page struct{ Data []any }
+		if err := json.Unmarshal([]byte(list.body), &page); err != nil {
+			t.Fatal(err)
+		}
+		return len(page.Data)
+	}
+	for _, c := range []struct {
+		integrations string
+		left         int
+	}{{`[]`, 3}, {`["other"]`, 3}, {`["other","seeded"]`, 0}} {
+		r.same(r.call(devKey, "POST", "/sync/deploy", body("integration", c.integrations)), 200, `[]`)
+		if n := left(); n != c.left {
+			t.Errorf("a deploy of %s left %d functions, want %d", c.integrations, n, c.left)
+		}
+	}
+}
+
 func TestFunctions(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, rigOptions{})
