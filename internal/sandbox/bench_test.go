@@ -12,7 +12,7 @@ func BenchmarkSpawn(b *testing.B) {
 	e := newEngine(b, Options{Prelude: zodPrelude(b)})
 	b.ReportAllocs()
 	for b.Loop() {
-		i, err := e.spawn(b.Context(), defaultMemory, nil)
+		i, err := e.spawn(b.Context(), defaultMemory, origin{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -54,6 +54,25 @@ func BenchmarkRun(b *testing.B) {
 				b.ReportMetric(float64(e.programs.images.bytes), "imagebytes")
 			}
 		})
+	}
+}
+
+// smallAction makes its schemas and leaves them alone, so that a run is mostly what
+// the engine does.
+const smallAction = `
+const z = require("zod");
+const Input = z.object({ count: z.number() });
+exports.default = (input) => ({ count: input.count + 1 });
+`
+
+func BenchmarkRunSmall(b *testing.B) {
+	e := newEngine(b, Options{Prelude: zodPrelude(b), HotImages: 64 << 20})
+	request := Request{Program: Program{Name: "a.js", Source: smallAction}, Start: zodStart, Host: &fakeHost{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := e.Run(b.Context(), request); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -139,6 +139,28 @@ func TestHotImagesAreBounded(t *testing.T) {
 	}
 }
 
+// What runs most begins as a mapping of its whole memory, and sees as little of
+// the runs before as others.
+func TestFrozenMemoryIsFresh(t *testing.T) {
+	t.Parallel()
+	const total = 16 << 20
+	e := newEngine(t, Options{HotImages: 2 * total})
+	text := `let n = 0; const a = new Uint8Array(%d).fill(7); exports.default = () => [++n, a[a.length - 1]++, globalThis.x = (globalThis.x ?? 0) + 1].join()`
+	for _, size := range []int{10, 3_000_000, 20_000_000} { // the last is too large to be kept
+		got, _ := times(t, e, freezeAfter+4, source(fmt.Sprintf(text, size)))
+		for n, g := range got {
+			if g != `"1,7,1"` {
+				t.Fatalf("%d bytes: run %d got %s", size, n, g)
+			}
+		}
+	}
+	if kept := e.programs.frozen; kept.bytes > total || len(kept.items) > 2 {
+		t.Errorf("%d frozen memories of %d bytes are kept", len(kept.items), kept.bytes)
+	} else if f, err := freeze(e.snapshot.bytes, nil); err != nil || (f == nil) != (len(kept.items) == 0) {
+		t.Errorf("%d memories are frozen, %v", len(kept.items), err)
+	}
+}
+
 func TestRandomNumbersDiffer(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, Options{HotImages: 1 << 20})

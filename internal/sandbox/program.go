@@ -41,6 +41,8 @@ type image struct {
 	size  uint64
 	pages []uint32 // their numbers, rising
 	bytes []byte   // one after the other
+
+	restored atomic.Int64 // times that its pages were copied
 }
 
 func (m *image) cost() int64 { return int64(len(m.bytes) + 4*len(m.pages)) }
@@ -63,27 +65,47 @@ func newImage(snapshot, memory []byte) *image {
 	return m
 }
 
-// restore puts the image over the snapshot.
-func (m *image) restore(to *memory) {
+// runs calls yield with the pages that follow each other, and where they belong.
+func (m *image) runs(yield func(at int, b []byte) error) error {
 	for n := 0; n < len(m.pages); {
-		// Neighbours go together.
 		end := n + 1
 		for end < len(m.pages) && m.pages[end] == m.pages[end-1]+1 {
 			end++
 		}
-		copy(to.bytes[int(m.pages[n])*imagePage:], m.bytes[n*imagePage:end*imagePage])
+		if err := yield(int(m.pages[n])*imagePage, m.bytes[n*imagePage:end*imagePage]); err != nil {
+			return err
+		}
 		n = end
 	}
+	return nil
 }
+
+// restore puts the image over the snapshot.
+func (m *image) restore(to *memory) {
+	_ = m.runs(func(at int, b []byte) error { // copying does not fail
+		copy(to.bytes[at:], b)
+		return nil
+	})
+}
+
+// freezeAfter is how often the pages of an image are copied until the whole memory
+// is frozen: copying them is what costs most in a small run, while freezing them
+// costs as much as dozens of copies, and memory.
+const freezeAfter = 64
 
 // programs are what the engine keeps of programs.
 type programs struct {
 	code   *recent[*compiled]
 	images *recent[*image]
+	frozen *recent[*frozen] // of the images that are used most
 }
 
+// newPrograms divides the bytes for images: half of them is for pages, of which
+// many images have room, and half for whole memories.
 func newPrograms(images int64) *programs {
-	return &programs{code: newRecent[*compiled](maxBytecode), images: newRecent[*image](images)}
+	return &programs{
+		code: newRecent[*compiled](maxBytecode), images: newRecent[*image](images - images/2), frozen: newRecent[*frozen](images / 2),
+	}
 }
 
 func (p Program) key() [sha256.Size]byte {
@@ -120,7 +142,7 @@ func (e *Engine) compiled(ctx context.Context, p Program, w *watched) (*compiled
 
 func (e *Engine) compile(ctx context.Context, p Program, w *watched) (code []byte, err error) {
 	defer guard(&err)
-	i, err := e.spawn(ctx, compileMemory, nil)
+	i, err := e.spawn(ctx, compileMemory, origin{})
 	if err != nil {
 		return nil, err
 	}
@@ -171,17 +193,68 @@ func firstLine(s string) string {
 	return ""
 }
 
+// origin is what the memory of an instance begins as: the snapshot, unless
+// there is something better.
+type origin struct {
+	image  *image
+	frozen *frozen
+}
+
+func (e *Engine) size(o origin) uint64 {
+	switch {
+	case o.frozen != nil:
+		return uint64(o.frozen.size)
+	case o.image != nil:
+		return o.image.size
+	default:
+		return uint64(len(e.snapshot.bytes))
+	}
+}
+
+func (e *Engine) fill(m *memory, o origin) error {
+	if o.frozen != nil {
+		return o.frozen.restore(m)
+	}
+	if err := e.snapshot.restore(m); err != nil {
+		return err
+	}
+	if o.image != nil {
+		o.image.restore(m)
+	}
+	return nil
+}
+
+// origin returns where instances of a program begin.
+func (e *Engine) origin(ctx context.Context, c *compiled) origin {
+	if f, ok := e.programs.frozen.find(c.key); ok {
+		return origin{frozen: f}
+	}
+	m, ok := e.programs.images.find(c.key)
+	if !ok {
+		return origin{}
+	}
+	if m.restored.Add(1)%freezeAfter != 0 || int64(m.size) > e.programs.frozen.max {
+		return origin{image: m}
+	}
+	f, err := freeze(e.snapshot.bytes, m)
+	if err != nil {
+		e.options.Log.WarnContext(ctx, "sandbox: the memory of a program could not be frozen", "error", err)
+	}
+	if f == nil {
+		return origin{image: m}
+	}
+	e.programs.frozen.add(c.key, f, int64(f.size))
+	return origin{frozen: f}
+}
+
 // restore makes the instance of a run, from a hot image when there is one.
 func (e *Engine) restore(ctx context.Context, r *run) (*instance, error) {
-	hot, ok := e.programs.images.find(r.program.key)
-	if !ok {
-		hot = nil
-	}
-	i, err := e.spawn(ctx, r.limits.Memory, hot)
+	from := e.origin(ctx, r.program)
+	i, err := e.spawn(ctx, r.limits.Memory, from)
 	if err != nil {
 		return nil, err
 	}
-	r.usage.Hot = hot != nil
+	r.usage.Hot = from != origin{}
 	i.run, i.watch = r, &r.watch
 	r.watch.instance.Store(i)
 	if i.cancel != nil {

@@ -13,6 +13,15 @@ func newBase(snapshot []byte) (*base, error) { return &base{bytes: slices.Clone(
 
 func (b *base) close() error { return nil }
 
+// frozen is a whole memory that can be had without copying it, which is not
+// possible here.
+type frozen struct{ size int }
+
+// freeze returns nil: putting an image over the snapshot is as fast as it gets.
+func freeze([]byte, *image) (*frozen, error) { return nil, nil } //nolint:nilnil // says so
+
+func (*frozen) restore(*memory) error { return nil }
+
 // restore puts the snapshot at the start of fresh memory.
 func (b *base) restore(m *memory) error {
 	copy(m.bytes, b.bytes)

@@ -206,12 +206,9 @@ func (i *instance) findCounter() error {
 	return nil
 }
 
-// spawn makes an instance whose memory is that of the snapshot.
-func (e *Engine) spawn(ctx context.Context, limit int64, hot *image) (*instance, error) {
-	size := uint64(len(e.snapshot.bytes))
-	if hot != nil {
-		size = hot.size
-	}
+// spawn makes an instance.
+func (e *Engine) spawn(ctx context.Context, limit int64, from origin) (*instance, error) {
+	size := e.size(from)
 	if uint64(limit) < size {
 		return nil, errOutOfMemory
 	}
@@ -219,25 +216,22 @@ func (e *Engine) spawn(ctx context.Context, limit int64, hot *image) (*instance,
 	if err != nil {
 		return nil, err
 	}
-	if err := i.adopt(e, size, limit, hot); err != nil {
+	if err := i.adopt(e, size, limit, from); err != nil {
 		i.close(ctx)
 		return nil, err
 	}
 	return i, nil
 }
 
-func (i *instance) adopt(e *Engine, size uint64, limit int64, hot *image) (err error) {
+func (i *instance) adopt(e *Engine, size uint64, limit int64, from origin) (err error) {
 	defer guard(&err)
 	if have := i.memory.size; size > have {
 		if _, ok := i.module.Memory().Grow(uint32((size - have) / wasmPage)); !ok {
 			return errOutOfMemory
 		}
 	}
-	if err := e.snapshot.restore(i.memory); err != nil {
+	if err := e.fill(i.memory, from); err != nil {
 		return err
-	}
-	if hot != nil {
-		hot.restore(i.memory)
 	}
 	i.roots = e.roots
 	stack, ok := i.module.ExportedGlobal("__stack_pointer").(api.MutableGlobal)
