@@ -36,6 +36,9 @@ func Main(ctx context.Context, log *slog.Logger) error {
 		if err != nil {
 			return nil, fmt.Errorf("making the sandbox: %w", err)
 		}
-		return engine, nil
+		if s.Interruptible {
+			return engine, nil // nothing holds the collector up for long
+		}
+		return collect(ctx, engine), nil
 	})
 }

@@ -176,6 +176,21 @@ func (e *Engine) Close() error {
 // process should end soon.
 func (e *Engine) Stuck() <-chan struct{} { return e.stuck }
 
+// Asking says that all programs that compute have lately asked whether to go on:
+// after the last such moment none has computed for longer than that. Others are in
+// the middle of something that Go's collector of garbage has to wait for, and with
+// it the process.
+func (e *Engine) Asking(lately time.Duration) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for w := range e.live {
+		if !w.asking(lately) {
+			return false
+		}
+	}
+	return true
+}
+
 func (e *Engine) isStuck() bool {
 	select {
 	case <-e.stuck:

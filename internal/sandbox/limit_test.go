@@ -94,7 +94,17 @@ func TestCPULimitIsPerStretch(t *testing.T) {
 		w.pause()
 	}
 	w.resume()
-	w.outside(func() { w.check(0) })
+	w.outside(func() {
+		w.check(0)
+		if !w.asking(0) {
+			t.Error("outside of the module it does not look as if it asked")
+		}
+	})
+	ago(time.Minute)
+	if w.asking(time.Minute) || !w.asking(2*time.Minute) {
+		t.Error("it last asked a minute ago")
+	}
+	w.resume()
 	w.pause()
 	if got := w.total(); w.reason() != 0 || got < 150*time.Minute || got > 151*time.Minute {
 		t.Errorf("computed for %v, stopped: %d", got, w.reason())
@@ -355,7 +365,23 @@ func TestStuck(t *testing.T) {
 	e.stuckAfter = 100 * time.Millisecond
 	runtime.GC()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	_, err = runBody(t, e, nil, Limits{CPU: 300 * time.Millisecond}, fmt.Sprintf(nativeLoop, 60_000_000))
+	if !e.Asking(0) {
+		t.Error("a program does not ask, and there is none")
+	}
+	began := make(chan struct{})
+	var silent bool
+	watching := make(chan struct{})
+	go func() {
+		defer close(watching)
+		for <-began; !silent && !e.isStuck(); runtime.Gosched() {
+			silent = !e.Asking(50 * time.Millisecond)
+		}
+	}()
+	h := &fakeHost{call: func(context.Context, Call) (Reply, error) { close(began); return Reply{}, nil }}
+	_, err = runBody(t, e, h, Limits{CPU: 300 * time.Millisecond}, `await host.call("begin");`+fmt.Sprintf(nativeLoop, 60_000_000))
+	if <-watching; !silent {
+		t.Error("a program that does not ask looks as if it did")
+	}
 	if got := limitOf(err); got != LimitStuck {
 		t.Fatalf("got %v", got)
 	}

@@ -175,6 +175,17 @@ func (w *watched) spent() (slice, total time.Duration, ok bool) {
 	return slice, total, ok && w.stretch.Load() == s
 }
 
+// asking says that the run did not compute for longer than that since it last
+// asked whether to go on.
+func (w *watched) asking(lately time.Duration) bool {
+	s := w.stretch.Load()
+	if s == nil {
+		return true
+	}
+	length, ok := s.length(w.started)
+	return !ok || length <= lately || w.stretch.Load() != s
+}
+
 // check is for runs that don't poll. It says whether the run has become stuck.
 func (w *watched) check(patience time.Duration) bool {
 	if !w.busy.Load() || w.abandoned.Load() {
