@@ -318,18 +318,22 @@ func (d *deployment) printResult(plan deployPlan) {
 	for _, f := range d.report.Functions {
 		versions[f.Type+" "+functionName(f.Integration, f.Name)] = f.Version
 	}
+	changed := slices.DeleteFunc(slices.Clone(plan.Functions), func(f planned) bool { return f.Change == changeNone })
+	shown := changed[:min(len(changed), maxShown)]
 	width := 0
-	for _, f := range plan.Functions {
+	for _, f := range shown {
 		width = max(width, widest(functionName(f.Integration, f.Name)))
 	}
 	t.println(t.paint(styleGreen, "✓"), " Deployed to ", t.paint(styleBold, d.remote.name))
-	for _, f := range plan.Functions {
+	for _, f := range shown {
 		name := functionName(f.Integration, f.Name)
-		switch version := versions[string(f.Type)+" "+name]; f.Change {
-		case changeAdd, changeUpdate:
-			t.println("  ", column(string(f.Type), 8), "  ", column(printable(name), width), "  ", t.paint(styleCyan, "version "+printable(version)))
-		case changeRemove:
-			t.println("  ", column(string(f.Type), 8), "  ", column(printable(name), width), "  ", t.paint(styleDim, "removed"))
+		what := t.paint(styleDim, "removed")
+		if f.Change != changeRemove {
+			what = t.paint(styleCyan, "version "+printable(versions[string(f.Type)+" "+name]))
 		}
+		t.println("  ", column(string(f.Type), 8), "  ", column(printable(name), width), "  ", what)
+	}
+	if n := len(changed) - len(shown); n > 0 {
+		t.println("  ", t.paint(styleDim, fmt.Sprintf("and %d more; linkspan functions list %s lists all", n, d.remote.name)))
 	}
 }

@@ -165,6 +165,18 @@ func someChanges() api.DeployConfirmation {
 	}
 }
 
+// manyChanges is a plan that nobody wants to read in full.
+func manyChanges() api.DeployConfirmation {
+	var c api.DeployConfirmation
+	for i := range 60 {
+		c.NewActions = append(c.NewActions, api.DeployAction{Name: fmt.Sprintf("new-%02d", i), ProviderConfigKey: "github"})
+		c.UpdatedActions = append(c.UpdatedActions, api.DeployAction{Name: fmt.Sprintf("old-%02d", i), ProviderConfigKey: "github"})
+		c.DeletedActions = append(c.DeletedActions, api.DeployAction{Name: fmt.Sprintf("out-%02d", i), ProviderConfigKey: "github"})
+	}
+	c.UpdatedActions = append(c.UpdatedActions, api.DeployAction{Name: "one", ProviderConfigKey: "slack"})
+	return c
+}
+
 // oneAddition is a plan that loses nothing.
 func oneAddition() api.DeployConfirmation {
 	return api.DeployConfirmation{NewActions: []api.DeployAction{{Name: "create-issue", ProviderConfigKey: "github"}}}
@@ -199,6 +211,7 @@ func TestDeploy(t *testing.T) {
 		{name: "nobody to ask about losses", code: 11, server: &deployServer{integrations: both, confirmation: someChanges()}},
 		{name: "losses half confirmed", args: []string{"--auto-confirm"}, code: 11, server: &deployServer{integrations: both, confirmation: someChanges()}},
 		{name: "losses confirmed", args: []string{"--auto-confirm", "--allow-destructive"}, server: &deployServer{integrations: both, confirmation: someChanges()}},
+		{name: "many changes", args: []string{"--auto-confirm", "--allow-destructive"}, server: &deployServer{integrations: both, confirmation: manyChanges()}},
 		{name: "nothing to do", terminal: true, server: &deployServer{integrations: both}},
 		{name: "dry run", args: []string{"--dry-run"}, server: &deployServer{integrations: both, confirmation: someChanges()}},
 		{name: "json", args: []string{"--json"}, server: &deployServer{integrations: both, confirmation: oneAddition()}},

@@ -73,6 +73,11 @@ func kindOrder(k linkspan.FunctionKind) int {
 	return slices.Index([]linkspan.FunctionKind{linkspan.FunctionSync, linkspan.FunctionAction, linkspan.FunctionOnEvent}, k)
 }
 
+// maxShown is how many functions that are added or changed are shown, of each
+// integration in the plan and of all in the result. Those that are removed are
+// shown in any case.
+const maxShown = 50
+
 // printPlan writes what a deploy does, by integration.
 func printPlan(t *terminal, p deployPlan) {
 	width := 0
@@ -81,22 +86,50 @@ func printPlan(t *terminal, p deployPlan) {
 			width = max(width, widest(f.Name))
 		}
 	}
-	for i, f := range p.Functions {
-		if i == 0 || p.Functions[i-1].Integration != f.Integration {
-			t.println()
-			t.println("  ", t.paint(styleBold, printable(f.Integration)))
+	for all := p.Functions; len(all) > 0; {
+		n := slices.IndexFunc(all, func(f planned) bool { return f.Integration != all[0].Integration })
+		if n < 0 {
+			n = len(all)
 		}
-		if f.Change != changeNone {
-			t.println("    ", changeLine(t, f, width))
-		}
-		if i == len(p.Functions)-1 || p.Functions[i+1].Integration != f.Integration {
-			printUnchanged(t, p.Functions, f.Integration)
-		}
+		printIntegration(t, all[:n], width)
+		all = all[n:]
 	}
 	t.println()
 	t.println("  ", summaryLine(t, p))
 	printLosses(t, p)
 	t.println()
+}
+
+// printIntegration writes what a deploy does to the functions of one integration.
+func printIntegration(t *terminal, functions []planned, width int) {
+	t.println()
+	t.println("  ", t.paint(styleBold, printable(functions[0].Integration)))
+	shown, unchanged := 0, 0
+	more := map[string]int{}
+	for _, f := range functions {
+		switch {
+		case f.Change == changeNone:
+			unchanged++
+			continue
+		case f.Change == changeRemove:
+		case shown == maxShown:
+			more[f.Change]++
+			continue
+		default:
+			shown++
+		}
+		t.println("    ", changeLine(t, f, width))
+	}
+	for _, of := range []struct{ change, style, sign, text string }{
+		{changeAdd, styleGreen, "+", "to add"}, {changeUpdate, styleYellow, "~", "to change"},
+	} {
+		if n := more[of.change]; n > 0 {
+			t.println("    ", t.paint(of.style, fmt.Sprintf("%s %d more %s", of.sign, n, of.text)))
+		}
+	}
+	if unchanged > 0 {
+		t.println("    ", t.paint(styleDim, fmt.Sprintf("= %d unchanged", unchanged)))
+	}
 }
 
 // changeLine is one function of the plan.
@@ -113,19 +146,6 @@ func changeLine(t *terminal, f planned, width int) string {
 		return line + printable(f.Name)
 	}
 	return line + column(printable(f.Name), width) + "  " + t.paint(styleDim, printable(f.detail))
-}
-
-// printUnchanged tells how many functions of an integration stay as they are.
-func printUnchanged(t *terminal, functions []planned, integration string) {
-	n := 0
-	for _, f := range functions {
-		if f.Integration == integration && f.Change == changeNone {
-			n++
-		}
-	}
-	if n > 0 {
-		t.println("    ", t.paint(styleDim, fmt.Sprintf("= %d unchanged", n)))
-	}
 }
 
 func summaryLine(t *terminal, p deployPlan) string {
