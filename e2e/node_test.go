@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,6 +43,7 @@ func TestNodeClient(t *testing.T) {
 			db := open(t)
 			world := apptest.NewWorld(t)
 			i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
+			deployForNode(t, i)
 			tokens := world.Authority.Issue()
 			cmd := exec.CommandContext(t.Context(), node, append([]string{"--test", "--test-reporter=tap"}, files...)...)
 			cmd.Env = append(os.Environ(),
@@ -57,4 +59,44 @@ func TestNodeClient(t *testing.T) {
 			}
 		})
 	}
+}
+
+// deployForNode deploys the actions that actions.test.mjs runs.
+func deployForNode(t *testing.T, i *apptest.Instance) {
+	t.Helper()
+	i.Dev(t).Do(t, http.MethodPost, "/integrations", map[string]any{"provider": apptest.ProviderKey, "unique_key": "node-actions"}).Want(t, http.StatusOK)
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{
+		"index.ts": "import './node-actions/actions/echo';\nimport './node-actions/actions/nothing';\nimport './node-actions/actions/strict';\n" +
+			"import './node-actions/actions/fail';\nimport './node-actions/actions/long';\n",
+		"node-actions/actions/echo.ts":    "export default async function run(nango: any) { return nango.input; }\n",
+		"node-actions/actions/nothing.ts": "export default async function run(nango: any) {}\n",
+		"node-actions/actions/long.ts":    "export default async function run(nango: any) { return 'x'.repeat(nango.input); }\n",
+		"node-actions/actions/strict.ts": `import { createAction } from "nango";
+import * as z from "zod";
+export default createAction({
+	description: "Doubles a number, except thirteen",
+	version: "1.0.0",
+	endpoint: { method: "POST", path: "/double" },
+	input: z.object({ n: z.number() }),
+	output: z.object({ doubled: z.number() }),
+	exec: async (nango, input) => ({ doubled: input.n === 13 ? ("unlucky" as any) : 2 * input.n }),
+});
+`,
+		"node-actions/actions/fail.ts": `export default async function run(nango: any) {
+	switch (nango.input) {
+		case "action":
+			throw new nango.ActionError({ why: "because" });
+		case "scalar":
+			throw new nango.ActionError("just text");
+		case "http":
+			return nango.get({ endpoint: "/status/422" });
+		case "network":
+			return nango.get({ endpoint: "/", baseUrlOverride: "http://no-such-host.invalid", retries: 0 });
+	}
+	throw new TypeError("no such member");
+}
+`,
+	})
+	mustLinkspan(t, i, "deploy", "dev", "--dir", dir)
 }

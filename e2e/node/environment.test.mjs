@@ -21,7 +21,3 @@ test('environment variables are empty, then what the operator sets', async () =>
         variables
     );
 });
-
-test('there are no functions yet, and the client can tell', async () => {
-    assert.deepEqual(await nango.getScriptsConfig(), []);
-});
