@@ -44,6 +44,7 @@ type child struct {
 	own     bool          // of one function, in quarantine
 	idle    time.Duration // to end after
 	heard   atomic.Int64  // when something came from it, UnixNano
+	woke    atomic.Int64  // when something came after a silence, UnixNano
 	kick    chan struct{}
 	doomed  chan struct{} // closed when condemned
 	ended   chan struct{} // closed when it is to end
@@ -172,7 +173,10 @@ func (c *child) read(up func()) error {
 		if err != nil {
 			return fmt.Errorf("reading frames of a runner: %w", err)
 		}
-		c.heard.Store(time.Now().UnixNano())
+		now := time.Now()
+		if before := c.heard.Swap(now.UnixNano()); now.Sub(time.Unix(0, before)) > silentAfter {
+			c.woke.Store(now.UnixNano())
+		}
 		if err := c.handle(m); err != nil {
 			return err
 		}

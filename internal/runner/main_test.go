@@ -130,6 +130,17 @@ func (s script) Run(ctx context.Context, r sandbox.Request) (sandbox.Result, err
 			return sandbox.Result{}, err
 		}
 		<-ctx.Done()
+	case "doze", "late":
+		d, err := time.ParseDuration(rest)
+		if err != nil {
+			return sandbox.Result{}, err
+		}
+		if verb == "late" {
+			<-time.After(d)
+			return sandbox.Result{}, &sandbox.LimitError{Limit: sandbox.LimitWall}
+		}
+		s.pipe.dozes.Store(time.Now().Add(d).UnixNano())
+		<-ctx.Done()
 	case "die":
 		s.pipe.Kill()
 	case "facts":

@@ -22,6 +22,7 @@ import (
 type pipeProcess struct {
 	conn   net.Conn
 	frozen chan struct{} // closed when nothing comes out any more
+	dozes  atomic.Int64  // until when nothing comes out, UnixNano
 	killed chan struct{}
 	ended  chan struct{}
 	once   [2]sync.Once
@@ -69,7 +70,7 @@ func (f *freezing) Write(b []byte) (int, error) {
 	case <-f.p.frozen:
 		<-f.p.killed
 		return 0, io.ErrClosedPipe
-	default:
+	case <-time.After(time.Until(time.Unix(0, f.p.dozes.Load()))):
 		return f.Conn.Write(b)
 	}
 }
@@ -159,6 +160,34 @@ func TestRunsAvoidSilentChildren(t *testing.T) {
 		}
 		cancel()
 		wg.Wait()
+	})
+}
+
+// A process that was held up gets time to end what should have ended meanwhile:
+// it is not the fault of those runs.
+func TestHeldUpProcessesCatchUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, end := pipePool(t, Config{Runners: 1})
+		defer end()
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := p.Run(ctx, program("doze 3500ms")); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		r := program("late 4500ms")
+		r.Limits.Wall = 100 * time.Millisecond
+		if _, err := p.Run(t.Context(), r); !isLimit(err, sandbox.LimitWall) {
+			t.Error(err)
+		}
+		cancel()
+		wg.Wait()
+		if s := p.Stats(); s.Killed != 0 || s.Quarantined != 0 {
+			t.Errorf("%+v", s)
+		}
 	})
 }
 

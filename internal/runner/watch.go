@@ -73,6 +73,7 @@ func (c *child) watchRuns() bool {
 		now := time.Now()
 		if now.Sub(last) > silentAfter { // this process was held up, or the machine slept
 			c.heard.Store(now.UnixNano())
+			c.woke.Store(now.UnixNano())
 		}
 		last = now
 		c.check(now)
@@ -107,6 +108,9 @@ func (c *child) check(now time.Time) {
 			c.silenced(now)
 		}
 		return // its clock stood still, too
+	}
+	if now.Sub(time.Unix(0, c.woke.Load())) <= graceEnd {
+		return // what should have ended while it was held up ends now
 	}
 	for _, r := range c.all() {
 		if r.overdue(now) {
