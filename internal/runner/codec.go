@@ -176,11 +176,12 @@ type settings struct {
 	CacheDir      string        `json:"cache_dir"`
 	HotImages     int64         `json:"hot_images"`
 	Interruptible bool          `json:"interruptible"`
-	Memory        int64         `json:"memory"`   // soft limit of the Go heap
-	Programs      int64         `json:"programs"` // bytes of sources to keep
+	Memory        int64         `json:"memory"`    // soft limit of the Go heap
+	Sandboxes     int64         `json:"sandboxes"` // memory of all of them
+	Programs      int64         `json:"programs"`  // bytes of sources to keep
 	Beat          time.Duration `json:"beat"`
 }
 
 // protocol is the version of what this package speaks: a binary that was replaced
 // under a running server must not be taken for the same.
-const protocol = 1
+const protocol = 2

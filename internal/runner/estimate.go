@@ -10,6 +10,7 @@ import (
 const (
 	unknownRun   = 4 << 20 // bytes that a function takes of which nothing is known
 	leastRun     = 1 << 20 // and that any run takes beside its memory
+	mostShared   = 8 << 20 // and that is shared with others: a function that is alone may need all of its peak
 	maxEstimates = 20_000  // functions that are remembered
 )
 
@@ -30,7 +31,7 @@ func (e *estimates) of(function string, l sandbox.Limits) int64 {
 	defer e.mu.Unlock()
 	n := int64(unknownRun)
 	if peak, ok := e.peaks[function]; ok {
-		n = peak - e.snapshot + leastRun
+		n = peak - min(e.snapshot, mostShared, peak) + leastRun
 	}
 	return min(n, mostMemory(l)+leastRun)
 }

@@ -31,7 +31,7 @@ func Main(ctx context.Context, log *slog.Logger) error {
 		}
 		engine, err := sandbox.New(ctx, sandbox.Options{
 			Prelude: functions.Prelude(), Sync: platform.Serve, Pure: platform.Pure, CacheDir: s.CacheDir,
-			Interruptible: s.Interruptible, HotImages: s.HotImages, Log: log,
+			Interruptible: s.Interruptible, HotImages: s.HotImages, Memory: s.Sandboxes, Log: log,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("making the sandbox: %w", err)

@@ -108,6 +108,8 @@ func (s script) Run(ctx context.Context, r sandbox.Request) (sandbox.Result, err
 		return sandbox.Result{}, ctx.Err()
 	case "limit":
 		return sandbox.Result{}, &sandbox.LimitError{Limit: rest, Usage: sandbox.Usage{Memory: 1}}
+	case "pressure":
+		return sandbox.Result{}, &sandbox.LimitError{Limit: sandbox.LimitPressure, Usage: sandbox.Usage{Memory: 60 << 20}}
 	case "syntax":
 		return sandbox.Result{}, &sandbox.SyntaxError{Name: "a.js", Message: "no", Line: 3, Column: 4}
 	case "error":

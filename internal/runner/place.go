@@ -238,7 +238,7 @@ func (p *Pool) newChild(g *group) (*child, error) {
 	}
 	s := settings{
 		Protocol: protocol, CacheDir: p.cfg.CacheDir, HotImages: p.cfg.HotImages, Interruptible: g.function != "",
-		Memory: max(leastHeap, p.cfg.Memory/int64(p.cfg.Runners)), Programs: p.sources, Beat: beatEvery,
+		Sandboxes: p.cfg.Memory, Memory: max(leastHeap, p.cfg.Memory/int64(p.cfg.Runners)), Programs: p.sources, Beat: beatEvery,
 	}
 	c, err := newChild(proc, s, p.cfg.Log, events{
 		trouble: p.quarantine.hold,

@@ -141,16 +141,8 @@ func (p *Pool) Run(ctx context.Context, r Request) (sandbox.Result, error) {
 	if r.Function == "" {
 		r.Function = hex.EncodeToString(id[:])
 	}
-	estimate := p.estimates.of(r.Function, r.Limits)
-	if err := p.queue.enter(ctx, r.Environment, estimate, r.Nested); err != nil {
-		if errors.Is(err, ErrBusy) {
-			p.refused.Add(1)
-		}
-		return sandbox.Result{}, err
-	}
-	defer p.queue.leave(r.Environment, estimate)
 	for attempt := 1; ; attempt++ {
-		res, err := p.attempt(ctx, &r, id, estimate)
+		res, err := p.attempt(ctx, &r, id)
 		l, lost := errors.AsType[*LostError](err)
 		if !lost {
 			return res, err
@@ -177,8 +169,16 @@ func (p *Pool) enter() error {
 	return nil
 }
 
-// attempt executes a run on one child.
-func (p *Pool) attempt(ctx context.Context, r *Request, id programID, estimate int64) (sandbox.Result, error) {
+// attempt executes a run on one child, when it is its turn.
+func (p *Pool) attempt(ctx context.Context, r *Request, id programID) (sandbox.Result, error) {
+	estimate := p.estimates.of(r.Function, r.Limits)
+	if err := p.queue.enter(ctx, r.Environment, estimate, r.Nested); err != nil {
+		if errors.Is(err, ErrBusy) {
+			p.refused.Add(1)
+		}
+		return sandbox.Result{}, err
+	}
+	defer p.queue.leave(r.Environment, estimate)
 	held := p.quarantine.holds(r.Function)
 	group := ""
 	if held {
@@ -190,6 +190,10 @@ func (p *Pool) attempt(ctx context.Context, r *Request, id programID, estimate i
 	}
 	res, err := c.execute(ctx, run, id)
 	p.judge(r, held, res, err)
+	if e, ok := errors.AsType[*sandbox.LimitError](err); ok && e.Limit == sandbox.LimitPressure {
+		// Now that it is known how much it needs, it gets a place when there is as much.
+		return res, &LostError{Memory: true, Started: run.started}
+	}
 	return res, err
 }
 

@@ -602,3 +602,39 @@ func TestIdentitiesAreBounded(t *testing.T) {
 		t.Error("another program has the same identity")
 	}
 }
+
+// A run that had to go because all together took too much memory is tried again
+// when there is as much as it needs.
+func TestPressure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, end := pipePool(t, Config{Memory: 100 << 20})
+		defer end()
+		r := program("pressure")
+		_, err := p.Run(t.Context(), r)
+		if lost, ok := errors.AsType[*LostError](err); !ok || lost.Started || !lost.Memory {
+			t.Errorf("got %v", err)
+		}
+		if got := p.estimates.of(r.Function, sandbox.Limits{}); got < 50<<20 {
+			t.Errorf("it is expected to need %d bytes", got)
+		}
+		if s := p.Stats(); s.Retried != maxAttempts-1 || s.Killed != 0 || s.Quarantined != 0 || s.Memory != 0 {
+			t.Errorf("%+v", s)
+		}
+		// Another attempt waits until somebody else has ended.
+		ctx, cancel := context.WithCancel(t.Context())
+		other := program("wait")
+		p.estimates.learn(other.Function, 90<<20)
+		other.Environment = 2
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = p.Run(ctx, other) })
+		synctest.Wait()
+		wg.Go(func() { _, _ = p.Run(t.Context(), r) })
+		synctest.Wait()
+		if s := p.Stats(); s.Waiting != 1 {
+			t.Errorf("%+v", s)
+		}
+		cancel()
+		wg.Wait()
+	})
+}

@@ -34,9 +34,12 @@ type Executor interface {
 	Run(ctx context.Context, r Request) (sandbox.Result, error)
 }
 
-// LostError says that the process that executed a run is gone: it died, or was
-// killed because another run could not be stopped.
+// LostError says that a run ended for no fault of its own. The process that
+// executed it is gone: it died, or was killed because another run could not be
+// stopped. Or all runs of the process took too much memory and this one the most.
 type LostError struct {
+	// Memory says that it was for memory.
+	Memory bool
 	// Started says that the run had reached its host: running it again might repeat
 	// what it did.
 	Started bool
@@ -44,6 +47,9 @@ type LostError struct {
 
 // Error implements error.
 func (e *LostError) Error() string {
+	if e.Memory {
+		return "the function was stopped because the functions beside it left it no memory"
+	}
 	if e.Started {
 		return "the process that executed the function ended before the function did"
 	}

@@ -32,6 +32,9 @@ type Settings struct {
 	Interruptible bool
 	// Memory is the soft limit of the Go heap. Zero: none.
 	Memory int64
+	// Sandboxes is how many bytes all sandboxes together may have. Zero: as many as
+	// they like.
+	Sandboxes int64
 }
 
 const (
@@ -60,7 +63,7 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, open func(context.Conte
 		return err
 	}
 	engine, err := open(ctx, Settings{
-		CacheDir: hello.CacheDir, HotImages: hello.HotImages, Interruptible: hello.Interruptible, Memory: hello.Memory,
+		CacheDir: hello.CacheDir, HotImages: hello.HotImages, Interruptible: hello.Interruptible, Memory: hello.Memory, Sandboxes: hello.Sandboxes,
 	})
 	if err != nil {
 		_ = conn.Close() // the engine's error says more

@@ -30,6 +30,10 @@ type Options struct {
 	CacheDir string
 	// Interruptible makes everything stoppable, at several times the cost.
 	Interruptible bool
+	// Memory is how many bytes all sandboxes together may have beside the snapshot;
+	// 0: as many as their limits allow. When they have more, the largest of several
+	// is stopped.
+	Memory int64
 	// HotImages is how many bytes of hot images to keep; 0: none.
 	HotImages int64
 	// Log is told what is no error of a run; nil: nobody.
@@ -262,5 +266,34 @@ func (e *Engine) checkRuns() {
 			close(e.stuck)
 		}
 		e.settleIdle()
+	}
+	e.relieve()
+}
+
+// relieve stops the largest runs while all together have too much memory. Which
+// ones those are shows only after they have taken it: that is seldom, and waiting
+// for memory could hold up all of them. The lock is held.
+func (e *Engine) relieve() {
+	if e.options.Memory == 0 {
+		return
+	}
+	var all int64
+	sizes := make(map[*watched]int64, len(e.live))
+	for w := range e.live {
+		if i := w.instance.Load(); i != nil && w.reason() == 0 {
+			sizes[w] = max(0, i.memory.held.Load()-int64(len(e.snapshot.bytes)))
+			all += sizes[w]
+		}
+	}
+	for all > e.options.Memory && len(sizes) > 1 {
+		var largest *watched
+		for w, n := range sizes {
+			if largest == nil || n > sizes[largest] {
+				largest = w
+			}
+		}
+		largest.stop(stopPressure)
+		all -= sizes[largest]
+		delete(sizes, largest)
 	}
 }

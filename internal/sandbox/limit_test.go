@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -438,4 +439,34 @@ func TestTimersTakeTheirTime(t *testing.T) {
 			t.Errorf("got %+v", err)
 		}
 	})
+}
+
+// When all together have too much memory the largest is stopped, and nobody else;
+// one alone may have what its limit allows.
+func TestPressure(t *testing.T) {
+	t.Parallel()
+	e := newEngine(t, Options{Memory: 16 << 20})
+	check := func(context.Context, Call) (Reply, error) { e.checkRuns(); return Reply{}, nil }
+	const large = `const a = new Uint8Array(30_000_000).fill(1); await host.call("x"); return a.at(-1)`
+	if r, err := runBody(t, e, &fakeHost{call: check}, Limits{}, large); err != nil || string(r.JSON) != "1" {
+		t.Fatalf("alone: got %s, %v", r.JSON, err)
+	}
+	release, waiting := make(chan struct{}), make(chan struct{}, 3)
+	wait := &fakeHost{call: func(context.Context, Call) (Reply, error) { waiting <- struct{}{}; <-release; return Reply{}, nil }}
+	var wg sync.WaitGroup
+	for _, body := range []string{`return 1`, `const a = new Uint8Array(4_000_000).fill(1); await host.call("x"); return a.at(-1)`} {
+		wg.Go(func() {
+			if r, err := runBody(t, e, wait, Limits{}, `await host.call("x");`+body); err != nil || string(r.JSON) != "1" {
+				t.Errorf("small: got %s, %v", r.JSON, err)
+			}
+		})
+		<-waiting
+	}
+	_, err := runBody(t, e, &fakeHost{call: check}, Limits{}, large)
+	if l, ok := errors.AsType[*LimitError](err); !ok || l.Limit != LimitPressure || l.Usage.Memory < 30_000_000 {
+		t.Errorf("the largest: got %v", err)
+	}
+	e.checkRuns()
+	close(release)
+	wg.Wait()
 }

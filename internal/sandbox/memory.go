@@ -17,8 +17,9 @@ const (
 type memory struct {
 	bytes   []byte // what there is of it; where memory can't move: all of it
 	limit   uint64
-	size    uint64 // bytes in use
-	refused bool   // growing was refused: the program is out of memory
+	size    uint64       // bytes in use
+	held    atomic.Int64 // the same as size, for others than the owner
+	refused bool         // growing was refused: the program is out of memory
 
 	// mu guards replacing bytes, because others than the owner store words.
 	mu sync.Mutex
@@ -37,6 +38,7 @@ func (m *memory) Reallocate(size uint64) []byte {
 		return nil
 	}
 	m.size = size
+	m.held.Store(int64(size))
 	return m.bytes[:size:len(m.bytes)]
 }
 
@@ -47,6 +49,7 @@ func (m *memory) Free() {
 	if m.bytes != nil {
 		m.release()
 		m.bytes = nil
+		m.held.Store(0)
 	}
 }
 

@@ -302,6 +302,8 @@ func (r *run) finish(ctx context.Context, i *instance, err error) error {
 		return limit(LimitCPU)
 	case stopped == stopWall:
 		return limit(LimitWall)
+	case stopped == stopPressure:
+		return limit(LimitPressure)
 	case errors.Is(err, errStalled):
 		return limit(LimitStalled)
 	case threw && t.outOfMemory():

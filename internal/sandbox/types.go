@@ -112,12 +112,13 @@ func (e *Failure) Error() string {
 
 // What a LimitError can say.
 const (
-	LimitMemory  = "memory"  // the sandbox needed more memory
-	LimitCPU     = "cpu"     // it computed too long without waiting
-	LimitWall    = "wall"    // it took too long
-	LimitOutput  = "output"  // its result is too large
-	LimitStalled = "stalled" // it waits for something that never comes
-	LimitStuck   = "stuck"   // it did not stop: its goroutine still runs, the process has to end
+	LimitMemory   = "memory"   // the sandbox needed more memory
+	LimitCPU      = "cpu"      // it computed too long without waiting
+	LimitWall     = "wall"     // it took too long
+	LimitOutput   = "output"   // its result is too large
+	LimitStalled  = "stalled"  // it waits for something that never comes
+	LimitPressure = "pressure" // all sandboxes together needed more memory than they may: it was the largest
+	LimitStuck    = "stuck"    // it did not stop: its goroutine still runs, the process has to end
 )
 
 // LimitError says that a run was stopped.
@@ -131,6 +132,8 @@ func (e *LimitError) Error() string {
 	switch e.Limit {
 	case LimitStalled:
 		return "the program waits for something that never happens"
+	case LimitPressure:
+		return "the program was stopped because all of them together needed too much memory"
 	case LimitStuck:
 		return "the program could not be stopped"
 	default:

@@ -12,6 +12,7 @@ const (
 	stopWall
 	stopCanceled
 	stopClosed
+	stopPressure
 )
 
 const (
