@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/linkspan/linkspan/sdk/functions"
@@ -68,6 +69,19 @@ exports.default = (input) => ({ count: input.count + 1 });
 func BenchmarkRunSmall(b *testing.B) {
 	e := newEngine(b, Options{Prelude: zodPrelude(b), HotImages: 64 << 20})
 	request := Request{Program: Program{Name: "a.js", Source: smallAction}, Start: zodStart, Host: &fakeHost{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := e.Run(b.Context(), request); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// A bundle with packages in it: what the engine does with its text for each run.
+func BenchmarkRunLarge(b *testing.B) {
+	e := newEngine(b, Options{Prelude: zodPrelude(b), HotImages: 64 << 20})
+	large := "/* " + strings.Repeat("x", 500_000) + " */" + smallAction
+	request := Request{Program: Program{Name: "a.js", Source: large}, Start: zodStart, Host: &fakeHost{}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := e.Run(b.Context(), request); err != nil {

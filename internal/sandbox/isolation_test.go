@@ -199,6 +199,27 @@ func TestProgramsAreCompiledOnce(t *testing.T) {
 	}
 }
 
+func TestLongProgramsAreKnown(t *testing.T) {
+	t.Parallel()
+	d := &newPrograms(0).known
+	d.most = 4 * 64 << 10
+	all := strings.Repeat("x", 64<<10)
+	long := []Program{{"a", all}, {"b", all}, {"a", all[:leastKnown]}, {"a", all[1:]}, {"a", strings.Clone(all[:leastKnown-1])}, {"a", all + "y"}}
+	for range 2 {
+		for _, p := range long {
+			if d.key(p) != p.key() {
+				t.Errorf("%q with %d bytes has another key", p.Name, len(p.Source))
+			}
+			if d.bytes > d.most || len(d.keys) > 5 {
+				t.Errorf("%d programs of %d bytes are kept", len(d.keys), d.bytes)
+			}
+		}
+	}
+	if len(d.keys) == 0 {
+		t.Error("nothing is kept")
+	}
+}
+
 func TestSnapshotIsKept(t *testing.T) {
 	t.Parallel()
 	p, err := testPrelude()

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 const (
@@ -98,6 +99,7 @@ type programs struct {
 	code   *recent[*compiled]
 	images *recent[*image]
 	frozen *recent[*frozen] // of the images that are used most
+	known  identities
 }
 
 // newPrograms divides the bytes for images: half of them is for pages, of which
@@ -105,7 +107,51 @@ type programs struct {
 func newPrograms(images int64) *programs {
 	return &programs{
 		code: newRecent[*compiled](maxBytecode), images: newRecent[*image](images - images/2), frozen: newRecent[*frozen](images / 2),
+		known: identities{most: mostKnown, keys: map[text][sha256.Size]byte{}},
 	}
+}
+
+// identities remember the keys of long programs: hashing one can take longer than
+// running it, and who runs it again has the very same text.
+type identities struct {
+	most  int // bytes of the programs that are kept
+	mu    sync.Mutex
+	bytes int
+	keys  map[text][sha256.Size]byte
+}
+
+// text is a program by where it is in memory, which this keeps there.
+type text struct {
+	name   string
+	source *byte
+	length int
+}
+
+const (
+	leastKnown = 4 << 10  // bytes of a program that are worth it
+	mostKnown  = 64 << 20 // bytes of all that are remembered
+)
+
+func (d *identities) key(p Program) [sha256.Size]byte {
+	if len(p.Source) < leastKnown {
+		return p.key()
+	}
+	t := text{p.Name, unsafe.StringData(p.Source), len(p.Source)} //nolint:gosec // strings don't change
+	d.mu.Lock()
+	key, ok := d.keys[t]
+	d.mu.Unlock()
+	if ok {
+		return key
+	}
+	key = p.key()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.bytes += len(p.Source); d.bytes > d.most {
+		clear(d.keys)
+		d.bytes = len(p.Source)
+	}
+	d.keys[t] = key
+	return key
 }
 
 func (p Program) key() [sha256.Size]byte {
@@ -117,7 +163,7 @@ func (p Program) key() [sha256.Size]byte {
 // compiled returns the program as bytecode. Errors are *SyntaxError, *thrown when
 // there was no memory for it, and *LimitError.
 func (e *Engine) compiled(ctx context.Context, p Program, w *watched) (*compiled, error) {
-	key := p.key()
+	key := e.programs.known.key(p)
 	if c, ok := e.programs.code.find(key); ok {
 		return c, nil
 	}
