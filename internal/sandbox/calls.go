@@ -2,10 +2,11 @@ package sandbox
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"math"
 	"runtime/debug"
 	"time"
@@ -143,7 +144,11 @@ func (i *instance) hostSync(name, params, body uint64) uint64 {
 	}
 	if c.Name == syncSeed {
 		i.sees.random = true
-		return i.handed(i.newBuffer(randomNumbers(seeds)))
+		numbers, err := randomNumbers(i.engine.options.Random, seeds)
+		if err != nil {
+			return i.throw("there are no random numbers")
+		}
+		return i.handed(i.newBuffer(numbers))
 	}
 	o := i.engine.options
 	if o.Pure == nil || !o.Pure(c.Name) {
@@ -202,15 +207,16 @@ func (i *instance) hostDone(ok, result, body uint64) uint64 {
 }
 
 // randomNumbers returns n numbers from 0 to 1 as float64, little endian.
-func randomNumbers(n int) []byte {
+func randomNumbers(from io.Reader, n int) ([]byte, error) {
 	b := make([]byte, 8*n)
-	// It never fails.
-	_, _ = rand.Read(b)
+	if _, err := io.ReadFull(from, b); err != nil {
+		return nil, fmt.Errorf("reading random numbers: %w", err)
+	}
 	for o := 0; o < len(b); o += 8 {
 		f := float64(binary.LittleEndian.Uint64(b[o:])>>11) / (1 << 53)
 		binary.LittleEndian.PutUint64(b[o:], math.Float64bits(f))
 	}
-	return b
+	return b, nil
 }
 
 // clock serves clock_time_get.
@@ -223,8 +229,9 @@ func (i *instance) clock(at uint64) uint64 {
 // random serves random_get.
 func (i *instance) random(at, n uint64) uint64 {
 	i.sees.random = true
-	// It never fails.
-	_, _ = rand.Read(i.read(at, n))
+	if _, err := io.ReadFull(i.engine.options.Random, i.read(at, n)); err != nil {
+		panic(trap{fmt.Errorf("reading random numbers: %w", err)})
+	}
 	return 0
 }
 

@@ -2,8 +2,10 @@ package sandbox
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -40,6 +42,10 @@ type Options struct {
 	Log *slog.Logger
 	// Now is the time that programs see; nil: the time.
 	Now func() time.Time
+	// Random is where the random numbers that programs see come from; nil: from the
+	// system. It is used by several goroutines. With it, Now and the answers of the
+	// host, a run is the same again.
+	Random io.Reader
 }
 
 // Engine runs programs. It may be used by several goroutines.
@@ -79,6 +85,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
 	}
 	e := &Engine{
 		options: o, programs: newPrograms(o.HotImages), live: map[*watched]struct{}{},

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -92,7 +91,7 @@ func (e *Engine) newInstance(ctx context.Context, limit int64) (*instance, error
 	allocator := experimental.MemoryAllocatorFunc(func(_, _ uint64) experimental.LinearMemory { return i.memory })
 	m, err := e.runtime.InstantiateModule( //nolint:contextcheck // it is derived of ctx
 		experimental.WithMemoryAllocator(i.ctx, allocator), e.module,
-		wazero.NewModuleConfig().WithName("").WithStartFunctions().WithRandSource(rand.Reader))
+		wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
 		i.memory.Free()
 		return nil, fmt.Errorf("making an instance: %w", err)
@@ -317,8 +316,13 @@ func (i *instance) compile(name, source string, flags uint64) ([]byte, *thrown) 
 		return nil, &thrown{Name: "InternalError", Message: "out of memory"}
 	}
 	at := i.call("qjs_compile", text, uint64(len(source)), file, 0, flags, length)
+	for _, used := range []uint64{text, file} {
+		i.free(used)
+	}
+	defer i.free(length)
 	if at == 0 {
 		return nil, i.exception()
 	}
+	defer i.free(at)
 	return append([]byte(nil), i.read(at, i.word(length))...), nil
 }

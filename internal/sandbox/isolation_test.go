@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -307,5 +308,32 @@ func TestBadPreludes(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v", prelude, err)
 		}
+	}
+}
+
+// With the same clock, random numbers and answers a run is the same again.
+func TestRunsCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	run := func(seed byte) string {
+		var clock atomic.Int64
+		e := newEngine(t, Options{Random: rand.NewChaCha8([32]byte{seed}), Now: func() time.Time { return time.UnixMilli(clock.Add(7)) }})
+		got, _ := times(t, e, 1, source(`exports.default = async () => {
+			const out = [Math.random(), Date.now(), performance.now()];
+			await new Promise((r) => setTimeout(r, 1));
+			for (let i = 0; i < 300; i++) out.push(Math.random());
+			return [...out, new Date()];
+		}`))
+		return got[0]
+	}
+	first := run(1)
+	if again := run(1); again != first {
+		t.Errorf("got %s and %s", first, again)
+	}
+	if other := run(2); other == first {
+		t.Error("other random numbers make no difference")
+	}
+	e := newEngine(t, Options{Random: strings.NewReader("")})
+	if got := value(t, e, `try { Math.random() } catch (e) { return e.message }`); !strings.Contains(got, "no random numbers") {
+		t.Errorf("got %s", got)
 	}
 }
