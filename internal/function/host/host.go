@@ -94,7 +94,14 @@ type Service struct {
 
 	mu     sync.Mutex
 	levels map[linkspan.EnvironmentID]knownLevel
+
+	// mapping bounds how many source maps are read at once: failing runs are as
+	// many as somebody likes, and one map takes tens of megabytes.
+	mapping chan struct{}
 }
+
+// maxMapping is how many source maps are read at once.
+const maxMapping = 4
 
 type knownLevel struct {
 	level string
@@ -115,7 +122,7 @@ func New(c Config) *Service {
 	client.Transport = checkedRedirects{client.Transport}
 	return &Service{
 		c: c, urls: catalog.PublicURLs{Base: c.PublicURL}, fetch: client,
-		levels: make(map[linkspan.EnvironmentID]knownLevel),
+		levels: make(map[linkspan.EnvironmentID]knownLevel), mapping: make(chan struct{}, maxMapping),
 	}
 }
 

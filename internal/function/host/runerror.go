@@ -87,6 +87,8 @@ func (s *Service) RunError(bundle string, err error) *linkspan.RunError {
 		return e
 	}
 	if e, ok := errors.AsType[*sandbox.Failure](err); ok {
+		s.mapping <- struct{}{}
+		defer func() { <-s.mapping }()
 		return failedRun(bundle, e.JSON)
 	}
 	if e, ok := errors.AsType[*sandbox.LimitError](err); ok {

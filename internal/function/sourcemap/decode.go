@@ -19,7 +19,7 @@ var (
 
 // maxSegments is more than bundles have, and little enough for memory: bundles
 // come from outside.
-const maxSegments = 4 << 20
+const maxSegments = 2 << 20
 
 // decode reads the mappings: lines are separated by semicolons, segments by
 // commas. Each segment is a list of base64 VLQ numbers that count from the

@@ -18,6 +18,9 @@ import (
 // marker introduces the map in the last lines of a bundle.
 const marker = "//# sourceMappingURL="
 
+// maxText bounds a map in bytes, as it is written in the bundle.
+const maxText = 24 << 20
+
 // A Map maps the positions of one bundle. The nil Map and the zero Map map
 // nothing. It is immutable and safe for concurrent use.
 type Map struct {
@@ -99,6 +102,9 @@ func inline(bundle string) ([]byte, error) {
 	head, data, found := strings.Cut(strings.TrimSpace(uri), ",")
 	if !found || !strings.HasPrefix(head, "data:") {
 		return nil, nil
+	}
+	if len(data) > maxText {
+		return nil, fmt.Errorf("an inline source map has %d bytes, %d are the most", len(data), maxText)
 	}
 	if strings.HasSuffix(head, ";base64") {
 		text, err := base64.StdEncoding.DecodeString(data)

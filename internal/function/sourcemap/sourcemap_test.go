@@ -119,9 +119,13 @@ func TestNewRefuses(t *testing.T) {
 			}
 		})
 	}
-	many := `{"version":3,"sources":[],"mappings":"` + strings.Repeat("A,", 4<<20+1) + `"}`
+	many := `{"version":3,"sources":[],"mappings":"` + strings.Repeat("A,", 2<<20+1) + `"}`
 	if _, err := sourcemap.New(comment(many)); err == nil || !strings.Contains(err.Error(), "too many") {
 		t.Errorf("a map without end: %v", err)
+	}
+	large := comment(`{"version":3,"sources":["a"],"sourcesContent":["` + strings.Repeat("x", 20<<20) + `"],"mappings":""}`)
+	if _, err := sourcemap.New(large); err == nil || !strings.Contains(err.Error(), "are the most") {
+		t.Errorf("a large map: %v", err)
 	}
 	if _, err := sourcemap.New("//# sourceMappingURL=data:application/json;base64,!!"); err == nil {
 		t.Error("bad base64 was accepted")
