@@ -72,6 +72,33 @@ func TestEngineInChild(t *testing.T) {
 	}
 }
 
+// A run ends although calls of it are under way that the host does not answer,
+// and leaves its child to others.
+func TestRunsEndBeforeTheirCalls(t *testing.T) {
+	t.Parallel()
+	p := realPool(t, Config{Runners: 1})
+	for body, limit := range map[string]string{
+		hostCall:                             sandbox.LimitWall,
+		`void ` + hostCall[6:] + `return 1;`: "",
+	} {
+		r := action("waits", body)
+		r.Limits.Wall = 200 * time.Millisecond
+		if limit == "" {
+			r.Limits.Wall = time.Hour
+		}
+		r.Host = &testHost{call: func(ctx context.Context, _ sandbox.Call) (sandbox.Reply, error) {
+			<-ctx.Done()
+			return sandbox.Reply{}, ctx.Err()
+		}}
+		if _, err := p.Run(t.Context(), r); limit == "" && err != nil || limit != "" && !isLimit(err, limit) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	if s := p.Stats(); s.Started != 1 || s.Killed != 0 || s.Quarantined != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // Loops that no interrupt stops, beside runs that wait for their host and make
 // the garbage whose collection they hold up. All of those end well, some after
 // another try; the loops are stopped, from the second time on within their child.

@@ -350,6 +350,7 @@ func (h *hosted) Call(ctx context.Context, c sandbox.Call) (sandbox.Reply, error
 	select {
 	case m := <-answer:
 		h.giveBack(m)
+	case <-sandbox.Ended(ctx):
 	case <-h.ctx.Done():
 	}
 	return sandbox.Reply{}, ctx.Err()

@@ -54,6 +54,7 @@ func (e *Engine) Run(ctx context.Context, r Request) (Result, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	ctx = context.WithValue(ctx, endedKey{}, ctx.Done())
 	x := &run{
 		engine: e, name: r.Program.Name, host: r.Host, limits: r.Limits.withDefaults(), started: time.Now(), ctx: ctx,
 		pending: map[int64]pending{}, timers: map[int64]*time.Timer{},
@@ -66,6 +67,16 @@ func (e *Engine) Run(ctx context.Context, r Request) (Result, error) {
 		x.goroutines.Wait()
 	}
 	return result, err
+}
+
+type endedKey struct{}
+
+// Ended returns what is closed when the run ends to which the context of a call
+// belongs; calls end earlier when the program forgets them. Nil: it belongs to
+// none.
+func Ended(ctx context.Context) <-chan struct{} {
+	ended, _ := ctx.Value(endedKey{}).(<-chan struct{})
+	return ended
 }
 
 // supervise calls work on a goroutine of its own, which owns a sandbox, and waits
