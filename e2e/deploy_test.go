@@ -38,6 +38,31 @@ const sharedText = `export function title(text: string): string {
 }
 `
 
+// richSync says all that a sync can say of itself, and bareSync as little as one
+// can.
+const (
+	richSync = `import { createSync } from 'nango';
+import * as z from 'zod';
+
+const Node = z.object({ id: z.string(), when: z.date().optional(), get children() { return z.array(Node); } });
+
+export default createSync({
+    description: 'All of it', version: '2.0.0', frequency: 'every 2 days', syncType: 'full', trackDeletes: true, autoStart: true,
+    scopes: ['a', 'b'], webhookSubscriptions: ['x.*'], endpoints: [{ method: 'GET', path: '/nodes', group: 'Nodes' }],
+    models: { Node }, metadata: z.object({ a: z.string().default('b') }), checkpoint: z.object({ cursor: z.string() }),
+    exec: async (nango) => { await nango.saveCheckpoint({ cursor: 'x' }); },
+    onWebhook: async () => {}
+});
+`
+	bareSync = `import { createSync } from 'nango';
+import * as z from 'zod';
+
+export default createSync({
+    description: '', frequency: 'every hour', models: { Bare: z.object({ id: z.string() }) }, exec: async () => {}
+});
+`
+)
+
 // deployWorld is an instance with the integration github and one connection in
 // both environments, and a folder that the published CLI laid out.
 type deployWorld struct {
@@ -47,11 +72,11 @@ type deployWorld struct {
 	dir       string
 }
 
-func newDeployWorld(t *testing.T, db apptest.Database) deployWorld {
+func newDeployWorld(t *testing.T) deployWorld {
 	t.Helper()
 	published := newPublishedCLI(t)
 	world := apptest.NewWorld(t)
-	i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
+	i := apptest.Start(t, apptest.Options{Database: apptest.NewSQLite(t), ProvidersDir: world.ProvidersDir})
 	for _, c := range []apptest.Client{i.Dev(t), i.Prod(t)} {
 		world.Integrate(t, c, apptest.ProviderNone, "github")
 		apptest.Import(t, c, "github", "octo", map[string]any{"type": "NONE"})
@@ -59,7 +84,8 @@ func newDeployWorld(t *testing.T, db apptest.Database) deployWorld {
 	w := deployWorld{Instance: i, published: published, saas: world.SaaS, dir: published.project(t, i)}
 	writeFiles(t, w.dir, map[string]string{
 		"github/actions/echo.ts": echoAction, "shared/text.ts": sharedText,
-		"index.ts": readFile(t, w.dir, "index.ts") + "import './github/actions/echo.js';\n",
+		"github/syncs/rich.ts": richSync, "github/syncs/bare.ts": bareSync,
+		"index.ts": readFile(t, w.dir, "index.ts") + "import './github/actions/echo.js';\nimport './github/syncs/rich.js';\nimport './github/syncs/bare.js';\n",
 	})
 	return w
 }
@@ -103,35 +129,34 @@ const (
 // the other. Both environments are then the same.
 func TestDeployOfBothCLIs(t *testing.T) {
 	t.Parallel()
-	for name, open := range apptest.Databases() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newDeployWorld(t, open(t))
-			w.published.must(t, w.dir, w.Instance, "deploy", "dev", "--auto-confirm")
-			mustLinkspan(t, w.Instance, "deploy", "prod", "--auto-confirm", "--dir", w.dir)
+	w := newDeployWorld(t)
+	w.published.must(t, w.dir, w.Instance, "deploy", "dev", "--auto-confirm")
+	mustLinkspan(t, w.Instance, "deploy", "prod", "--auto-confirm", "--dir", w.dir)
 
-			theirs, ours := scriptsConfig(t, w.Dev(t)), scriptsConfig(t, w.Prod(t))
-			if diff := cmp.Diff(theirs, ours); diff != "" {
-				t.Errorf("the definitions differ (-published +linkspan)\n%s", diff)
-			}
-			if text, _ := json.Marshal(theirs); !strings.Contains(string(text), `"createIssue"`) || !strings.Contains(string(text), `"every hour"`) {
-				t.Errorf("too little is deployed: %s", text)
-			}
-			sameResults(t, w)
-			if name == "sqlite" {
-				pulled(t, w) // each takes the published CLI seconds
-			}
-
-			// Again, from either tool: nothing changes.
-			before := deployed(t, w.Dev(t))
-			stdout := mustLinkspan(t, w.Instance, "deploy", "prod", "--dir", w.dir)
-			if !strings.Contains(stdout, "prod is up to date") {
-				t.Errorf("a second deploy found changes:\n%s", stdout)
-			}
-			w.published.must(t, w.dir, w.Instance, "deploy", "dev", "--auto-confirm")
-			wantDeployed(t, w.Dev(t), before...)
-		})
+	theirs, ours := scriptsConfig(t, w.Dev(t)), scriptsConfig(t, w.Prod(t))
+	if diff := cmp.Diff(theirs, ours); diff != "" {
+		t.Errorf("the definitions differ (-published +linkspan)\n%s", diff)
 	}
+	text, err := json.Marshal(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"createIssue"`, `"every hour"`, `"rich"`, `"#/definitions/Node"`, `"checkpoints"`, `"date-time"`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("too little is deployed, there is no %s: %s", want, text)
+		}
+	}
+	sameResults(t, w)
+	pulled(t, w)
+
+	// Again, from either tool: nothing changes.
+	before := deployed(t, w.Dev(t))
+	stdout := mustLinkspan(t, w.Instance, "deploy", "prod", "--dir", w.dir)
+	if !strings.Contains(stdout, "prod is up to date") {
+		t.Errorf("a second deploy found changes:\n%s", stdout)
+	}
+	w.published.must(t, w.dir, w.Instance, "deploy", "dev", "--auto-confirm")
+	wantDeployed(t, w.Dev(t), before...)
 }
 
 // scriptsConfig is GET /scripts/config without what differs between two deploys
@@ -215,7 +240,6 @@ func pulled(t *testing.T, w deployWorld) {
 	dir := w.published.project(t, w.Instance)
 	for _, f := range []struct{ name, file, flag, environment string }{
 		{"echo", "github/actions/echo.ts", "--action", "dev"},
-		{"echo", "github/actions/echo.ts", "--action", "prod"},
 		{"fetchIssues", "github/syncs/fetchIssues.ts", "--sync", "prod"},
 		{"pre-connection-deletion", "github/on-events/pre-connection-deletion.ts", "--on-event", "prod"},
 	} {
@@ -231,55 +255,55 @@ func pulled(t *testing.T, w deployWorld) {
 	}
 }
 
-// The narrower deploys of the published CLI, and what it removes.
+// The narrower deploys of the published CLI, and what it removes. Each takes it
+// seconds, so that one shows several things.
 func TestPublishedCLIChanges(t *testing.T) {
 	t.Parallel()
-	w := newDeployWorld(t, apptest.NewSQLite(t))
+	w := newDeployWorld(t)
 	dev := w.Dev(t)
 	deploy := func(args ...string) {
 		t.Helper()
 		w.published.must(t, w.dir, w.Instance, append([]string{"deploy", "dev", "--auto-confirm"}, args...)...)
 	}
-	onEvent := "on-event pre-connection-deletion@1"
-	deploy()
-	wantDeployed(t, dev, issueFunction, echoFunction, onEvent, issuesFunction)
+	onEvent, bare, rich := "on-event pre-connection-deletion@1", "sync bare@1", "sync rich@2.0.0"
+	mustLinkspan(t, w.Instance, "deploy", "dev", "--dir", w.dir)
+	wantDeployed(t, dev, issueFunction, echoFunction, onEvent, bare, issuesFunction, rich)
 
-	// One function: the others stay as they are, those gone from index.ts too.
+	// One function, with a label: the others stay as they are, those gone from
+	// index.ts too.
 	index := readFile(t, w.dir, "index.ts")
 	writeFiles(t, w.dir, map[string]string{
-		"github/actions/echo.ts": strings.Replace(echoAction, "1.2.3", "1.2.4", 1),
+		"github/actions/echo.ts": strings.Replace(echoAction, "Says what", "Tells what", 1),
 		"index.ts":               strings.Replace(index, "import './github/actions/createIssue.js';\n", "", 1),
 	})
-	deploy("--action", "echo")
-	wantDeployed(t, dev, issueFunction, "action echo@1.2.4", onEvent, issuesFunction)
+	deploy("--action", "echo", "--version", "9.9.9")
+	echo := "action echo@9.9.9"
+	wantDeployed(t, dev, issueFunction, echo, onEvent, bare, issuesFunction, rich)
 
-	// One integration: what is gone from it goes.
+	// One integration: what is gone from it goes. Its own label counts again.
+	// What two tools make of a function differs, and is a new version.
 	deploy("--integration", "github")
-	wantDeployed(t, dev, "action echo@1.2.4", onEvent, issuesFunction)
+	onEvent, bare = "on-event pre-connection-deletion@2", "sync bare@2"
+	wantDeployed(t, dev, echoFunction, onEvent, bare, issuesFunction, rich)
 
 	// A sync with connections goes only when that is allowed.
 	writeFiles(t, w.dir, map[string]string{"index.ts": "import './github/actions/echo.js';\n"})
 	if out, code := w.published.run(t, w.dir, w.Instance, "deploy", "dev", "--auto-confirm"); code == 0 {
 		t.Errorf("a destructive deploy went through unconfirmed:\n%s", out)
 	}
-	wantDeployed(t, dev, "action echo@1.2.4", onEvent, issuesFunction)
-	deploy("--allow-destructive")
-	wantDeployed(t, dev, "action echo@1.2.4")
+	wantDeployed(t, dev, echoFunction, onEvent, bare, issuesFunction, rich)
 
-	// A label for all, and an integration that is not there.
-	deploy("--version", "9.9.9")
-	wantDeployed(t, dev, "action echo@9.9.9")
+	// An integration that is not there: nothing is deployed, and nothing removed.
 	writeFiles(t, w.dir, map[string]string{
-		"nowhere/actions/echo.ts": echoAction, "index.ts": "import './github/actions/echo.js';\nimport './nowhere/actions/echo.js';\n",
+		"nowhere/actions/echo.ts": echoAction, "index.ts": "import './nowhere/actions/echo.js';\n",
 	})
-	out, code := w.published.run(t, w.dir, w.Instance, "deploy", "dev", "--auto-confirm")
+	out, code := w.published.run(t, w.dir, w.Instance, "deploy", "dev", "--auto-confirm", "--allow-destructive")
 	if code != 11 || !strings.Contains(out, "unknown_provider_config") {
 		t.Errorf("a deploy to an integration that is not there ended with %d:\n%s", code, out)
 	}
-	wantDeployed(t, dev, "action echo@9.9.9")
+	wantDeployed(t, dev, echoFunction, onEvent, bare, issuesFunction, rich)
 
 	// An integration that the folder has nothing of any more is emptied.
-	writeFiles(t, w.dir, map[string]string{"index.ts": "import './nowhere/actions/echo.js';\n"})
 	deploy("--integration", "github", "--allow-destructive")
 	wantDeployed(t, dev)
 
