@@ -126,6 +126,52 @@ func TestWhatADeployRemoves(t *testing.T) {
 	}
 }
 
+// A label alone is a change; none is not.
+func TestLabels(t *testing.T) {
+	t.Parallel()
+	w := newSQLite(t)
+	f := action("github", "a", "1")
+	for _, c := range []struct {
+		version, label string
+		number         int64
+	}{{"", "1", 1}, {"1", "1", 1}, {"1.5.0", "1.5.0", 2}, {"", "1.5.0", 2}, {"1", "1", 3}} {
+		f.Version = c.version
+		if v := w.deploy(f).Functions[0].Version; v.Label != c.label || v.Number != c.number {
+			t.Errorf("deployed as %q it is version %d with the label %q, want %d with %q", c.version, v.Number, v.Label, c.number, c.label)
+		}
+	}
+}
+
+// A model's records are lost only when no sync of the integration has it any
+// more, deployed now or before.
+func TestDeletedModels(t *testing.T) {
+	t.Parallel()
+	w := newSQLite(t)
+	w.deploy(syncing("github", "stays", "1", "Shared"), syncing("github", "changes", "1", "Shared", "Own"), syncing("slack", "other", "1", "Own"))
+	for name, c := range map[string]struct {
+		mode Mode
+		list []Deployable
+		want []string
+	}{
+		"another sync stays as it is":   {ModeSingle, []Deployable{syncing("github", "changes", "2", "New")}, []string{"Own"}},
+		"another sync is deployed":      {ModeAll, []Deployable{syncing("github", "stays", "1", "Shared", "Own"), syncing("slack", "other", "1", "Own")}, []string{}},
+		"another integration has it":    {ModeIntegration, []Deployable{syncing("github", "stays", "1", "Shared")}, []string{"Own"}},
+		"nothing is left":               {ModeAll, nil, []string{"Own", "Shared"}},
+		"an action is named like it":    {ModeIntegration, []Deployable{syncing("github", "stays", "1", "Shared"), action("github", "Own", "1")}, []string{"Own"}},
+		"everything is as it was":       {ModeSingle, []Deployable{syncing("github", "changes", "1", "Shared", "Own")}, []string{}},
+		"the models change their place": {ModeAll, []Deployable{syncing("github", "new", "1", "Shared", "Own"), syncing("slack", "other", "1", "Own")}, []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			plan, err := w.service.Plan(t.Context(), w.env, &Deployment{Functions: c.list, Mode: c.mode, Reconcile: true})
+			must(t, err)
+			if diff := cmp.Diff(c.want, plan.DeletedModels); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 func newSQLite(t *testing.T) *world {
 	t.Helper()
 	return newWorld(t, sqlite(t), ring())
