@@ -97,6 +97,11 @@ func (d *doomed) ReleaseRun(ctx context.Context, tx linkspan.Tx, r *linkspan.Run
 	return d.stored.ReleaseRun(ctx, tx, r)
 }
 
+func (d *doomed) ReleaseClaims(ctx context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string) error {
+	d.step()
+	return d.stored.ReleaseClaims(ctx, tx, ids, holder)
+}
+
 func (d *doomed) WaitingRuns(ctx context.Context, tx linkspan.Tx, limit int) (int, error) {
 	return d.stored.WaitingRuns(ctx, tx, limit)
 }

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -61,6 +62,9 @@ type dispatcher struct {
 	// more means that the last turn saw what it could not take, or did not see
 	// everything.
 	more bool
+	// doubtful are runs that may be claimed without this process knowing: the call
+	// which claimed them failed, maybe after it was done.
+	doubtful []linkspan.RunID
 	// failing means that the last call of the store failed, which was logged.
 	failing bool
 }
@@ -133,6 +137,9 @@ func (d *dispatcher) land(o outcome) {
 // work stores what has ended and starts what is due.
 func (d *dispatcher) work(ctx context.Context, look bool) {
 	err := d.save(ctx)
+	if err == nil {
+		err = d.settleDoubts(ctx)
+	}
 	switch {
 	case err != nil || !look:
 	case len(d.flights) >= d.limits.Background:
@@ -284,10 +291,13 @@ func (d *dispatcher) claim(ctx context.Context, chosen []linkspan.Run) error {
 	for i := range chosen {
 		ids[i] = chosen[i].ID
 	}
-	storeCtx, cancel := context.WithTimeout(ctx, callTimeout)
+	// The end of ctx must not come between a claim and its execution: an attempt
+	// would be spent on nothing.
+	storeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	claimed, err := d.store.ClaimRuns(storeCtx, nil, ids, d.holder, ttl)
 	if err != nil {
+		d.doubtful = ids
 		return fmt.Errorf("claiming runs: %w", err)
 	}
 	d.remember(chosen)
@@ -296,6 +306,20 @@ func (d *dispatcher) claim(ctx context.Context, chosen []linkspan.Run) error {
 	for i := range claimed {
 		d.start(claimed[i]) //nolint:contextcheck // runs outlive Run's context by the time of draining
 	}
+	return nil
+}
+
+// settleDoubts gives back what a claim that failed has claimed all the same.
+func (d *dispatcher) settleDoubts(ctx context.Context) error {
+	if len(d.doubtful) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	if err := d.store.ReleaseClaims(ctx, nil, d.doubtful, d.holder); err != nil {
+		return fmt.Errorf("giving back runs whose claim failed: %w", err)
+	}
+	d.doubtful = nil
 	return nil
 }
 
@@ -340,9 +364,10 @@ func (d *dispatcher) save(ctx context.Context) error {
 	return nil
 }
 
-// saveBatch stores results, together with the webhooks that tell of them.
+// saveBatch stores results, together with the webhooks that tell of them. It
+// outlives the end of ctx, which would leave open whether they are stored.
 func (d *dispatcher) saveBatch(ctx context.Context, batch []outcome) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	err := d.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 		for i := range batch {
@@ -418,7 +443,7 @@ func (d *dispatcher) drain(ctx context.Context, stop context.CancelFunc) {
 		}
 	}
 	d.working.Wait()
-	if err := d.save(ctx); err != nil {
+	if err := errors.Join(d.save(ctx), d.settleDoubts(ctx)); err != nil {
 		// They lapse, and others take them over.
 		d.log.WarnContext(ctx, "storing the last results of runs failed", "error", err)
 	}

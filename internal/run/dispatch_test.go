@@ -362,6 +362,58 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestStopInTheMiddleOfAClaim stops a process while it claims: no attempt is spent
+// on nothing.
+func TestStopInTheMiddleOfAClaim(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		s := w.service("me")
+		r := w.async(t, s, 1, 0)
+		ctx, cancel := context.WithCancel(t.Context())
+		w.claiming = cancel
+		must(t, s.Run(ctx))
+		if got := w.row(r.ID); got.State != linkspan.RunSucceeded || got.Attempts != 1 {
+			t.Errorf("left as %+v", got)
+		}
+	})
+}
+
+// TestClaimWithoutAnAnswer has claims come to pass without the process hearing of
+// it: they are given back, and don't count.
+func TestClaimWithoutAnAnswer(t *testing.T) {
+	t.Parallel()
+	for name, stopped := range map[string]bool{"and it goes on": false, "and it stops": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				s := w.service("me")
+				r := w.async(t, s, 1, 0)
+				w.mislays = 2
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if stopped {
+					w.claiming = cancel
+				}
+				ended := make(chan error, 1)
+				go func() { ended <- s.Run(ctx) }()
+				wait(4 * pollEvery)
+				if stopped {
+					w.claiming = nil
+					if got := w.row(r.ID); got.State != linkspan.RunWaiting || got.Attempts != 0 {
+						t.Errorf("left as %+v", got)
+					}
+				} else if got := w.row(r.ID); got.State != linkspan.RunSucceeded || got.Attempts != 1 {
+					t.Errorf("it ended as %+v", got)
+				}
+				cancel()
+				must(t, <-ended)
+			})
+		})
+	}
+}
+
 // TestOutage takes the database away while a run goes on and after it ended.
 func TestOutage(t *testing.T) {
 	t.Parallel()

@@ -55,6 +55,10 @@ type Store interface {
 	// did anything; it does not count. It reports whether the attempt was still the
 	// newest.
 	ReleaseRun(ctx context.Context, tx linkspan.Tx, r *linkspan.Run) (bool, error)
+	// ReleaseClaims gives back what the holder has claimed of the given runs, as if
+	// it had not. It is for a claim of which the holder does not know whether it
+	// came to pass.
+	ReleaseClaims(ctx context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string) error
 	// WaitingRuns counts the runs that are due or planned, up to limit.
 	WaitingRuns(ctx context.Context, tx linkspan.Tx, limit int) (int, error)
 	// PurgeRuns removes at most limit runs that ended before the given time, and

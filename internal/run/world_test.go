@@ -27,13 +27,17 @@ var errDown = errors.New("the database is down")
 // whose transactions are its lock, functions, connections, and an engine that
 // executes Go.
 type world struct {
-	mu     sync.Mutex
-	runs   map[linkspan.RunID]*linkspan.Run
-	down   bool
-	looks  int
-	events []webhook.AsyncActionEvent
-	ops    map[linkspan.OperationID]linkspan.Operation
-	msgs   []linkspan.Message
+	mu   sync.Mutex
+	runs map[linkspan.RunID]*linkspan.Run
+	down bool
+	// claiming, if set, is called in the middle of a claim; mislays is how many
+	// claims succeed without the caller hearing of it.
+	claiming func()
+	mislays  int
+	looks    int
+	events   []webhook.AsyncActionEvent
+	ops      map[linkspan.OperationID]linkspan.Operation
+	msgs     []linkspan.Message
 
 	envs        map[linkspan.EnvironmentID]linkspan.Environment
 	functions   map[string]linkspan.Function
@@ -368,10 +372,13 @@ func (w *world) DueRuns(_ context.Context, tx linkspan.Tx, after linkspan.Enviro
 }
 
 // ClaimRuns implements Store.
-func (w *world) ClaimRuns(_ context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string, ttl time.Duration) ([]linkspan.Run, error) {
+func (w *world) ClaimRuns(ctx context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string, ttl time.Duration) ([]linkspan.Run, error) {
 	defer w.lock(tx)()
 	if err := w.fault(); err != nil {
 		return nil, err
+	}
+	if w.claiming != nil {
+		w.claiming()
 	}
 	var claimed []linkspan.Run
 	for _, id := range ids {
@@ -386,7 +393,15 @@ func (w *world) ClaimRuns(_ context.Context, tx linkspan.Tx, ids []linkspan.RunI
 		c.Error = nil
 		claimed = append(claimed, c)
 	}
-	return claimed, nil
+	if w.mislays > 0 {
+		w.mislays--
+		return nil, missingAnswer()
+	}
+	return claimed, ctx.Err()
+}
+
+func missingAnswer() error {
+	return linkspan.E("world", linkspan.KindTimeout, "", errDown, "The database did not answer in time.")
 }
 
 // held returns the row if the attempt is still the newest.
@@ -441,6 +456,21 @@ func (w *world) ReleaseRun(_ context.Context, tx linkspan.Tx, run *linkspan.Run)
 	r.State, r.Holder, r.LeaseUntil, r.NextAt = linkspan.RunWaiting, "", time.Time{}, time.Now()
 	r.Attempts--
 	return true, w.fault()
+}
+
+// ReleaseClaims implements Store.
+func (w *world) ReleaseClaims(_ context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string) error {
+	defer w.lock(tx)()
+	if err := w.fault(); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if r := w.runs[id]; r.Holder == holder && !r.LeaseUntil.IsZero() {
+			r.State, r.Holder, r.LeaseUntil, r.NextAt = linkspan.RunWaiting, "", time.Time{}, time.Now()
+			r.Attempts--
+		}
+	}
+	return nil
 }
 
 // WaitingRuns implements Store.

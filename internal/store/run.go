@@ -259,6 +259,24 @@ func (s *Store) ReleaseRun(ctx context.Context, tx linkspan.Tx, r *linkspan.Run)
 	return n > 0, wrap("ReleaseRun", err)
 }
 
+// ReleaseClaims gives back those of the runs that the holder has claimed, as if it
+// had not: they are due at once, and the attempts don't count.
+func (s *Store) ReleaseClaims(ctx context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string) error {
+	text, err := jsonText(ids)
+	if err != nil {
+		return wrap("ReleaseClaims", err)
+	}
+	err = s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		n, err := t.exec(ctx, "update runs set state = 'waiting', attempts = attempts - 1, next_at = "+s.dialect.now+
+			", lease_until = null, holder = '' where id in ("+s.dialect.ids("$1")+") and holder = $2 and lease_until is not null", text, holder)
+		if n > 0 {
+			t.changed(linkspan.ChangeRunsDue, 0, "")
+		}
+		return err
+	})
+	return wrap("ReleaseClaims", err)
+}
+
 // FinishRun stores what became of an attempt: State, Attempts, Output and Error.
 // A run that waits again is due in retryIn, by the database's clock. It reports
 // whether the attempt was still the newest.

@@ -179,6 +179,21 @@ func testRunFences(t *testing.T, w *world) {
 	if ok, err := w.FinishRun(ctx, nil, &live[0], 0); ok || err != nil {
 		t.Fatalf("what was released is finished: %t, %v", ok, err)
 	}
+
+	// A holder that does not know what it has claimed gives back what is its own.
+	mine := w.claimRuns(t, "me", time.Minute, r.ID)[0]
+	other := w.claimRuns(t, "you", time.Minute, w.newRun(t, w.env.ID, nil).ID)[0]
+	unclaimed := w.newRun(t, w.env.ID, nil)
+	must(t, w.ReleaseClaims(ctx, nil, []linkspan.RunID{mine.ID, other.ID, unclaimed.ID}, "me"))
+	if got := w.run(t, &mine); got.State != linkspan.RunWaiting || got.Attempts != 1 || got.NextAt.IsZero() || !got.LeaseUntil.IsZero() || got.Holder != "" {
+		t.Fatalf("given back: %+v", got)
+	}
+	if got := w.run(t, &other); got.Holder != "you" || got.Attempts != 1 {
+		t.Fatalf("another's claim: %+v", got)
+	}
+	if got := w.run(t, unclaimed); got.Attempts != 0 {
+		t.Fatalf("what nobody had claimed: %+v", got)
+	}
 }
 
 // testRunTurns looks at how far one environment's backlog reaches.
