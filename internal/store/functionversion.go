@@ -54,13 +54,18 @@ const codeBatch = 4 << 20
 // in several transactions.
 func (s *Store) StoreFunctionCode(ctx context.Context, env linkspan.EnvironmentID, texts map[string]string) error {
 	hashes := slices.Sorted(maps.Keys(texts)) // one order for all, so that two never wait for each other
+	// It takes over a megabyte: one is enough for all texts.
+	w, err := flate.NewWriter(io.Discard, flate.BestSpeed)
+	if err != nil {
+		return fmt.Errorf("compressing code: %w", err)
+	}
 	for len(hashes) > 0 {
 		var (
 			batch []any
 			size  int
 		)
 		for len(hashes) > 0 && size < codeBatch {
-			data, err := deflate(texts[hashes[0]])
+			data, err := deflate(w, texts[hashes[0]])
 			if err != nil {
 				return wrap("StoreFunctionCode", err)
 			}
@@ -100,13 +105,11 @@ func (s *Store) FunctionCode(ctx context.Context, tx linkspan.Tx, env linkspan.E
 	return text, wrap("FunctionCode", err)
 }
 
-func deflate(text string) ([]byte, error) {
+// deflate compresses a text with a writer that may have been used before.
+func deflate(w *flate.Writer, text string) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte(codeDeflate)
-	w, err := flate.NewWriter(&b, flate.BestSpeed)
-	if err != nil {
-		return nil, fmt.Errorf("compressing code: %w", err)
-	}
+	w.Reset(&b)
 	if _, err := io.WriteString(w, text); err != nil {
 		return nil, fmt.Errorf("compressing code: %w", err)
 	}
