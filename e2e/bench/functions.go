@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -388,9 +389,12 @@ func (b *bench) deploys(ctx context.Context, t io.Writer, program *process, proj
 // engine runs the Go benchmarks of the sandbox. They need the sources, so that
 // they are left out where those are not at hand.
 func (b *bench) engine(ctx context.Context, t io.Writer) error {
-	if _, err := os.Stat("internal/sandbox"); err != nil {
+	switch _, err := os.Stat("internal/sandbox"); {
+	case errors.Is(err, fs.ErrNotExist):
 		row(t, "sandbox", "not measured: the sources are not here")
 		return nil
+	case err != nil:
+		return fmt.Errorf("looking for the sandbox: %w", err)
 	}
 	cmd := exec.CommandContext(ctx, "go", "test", "-run=^$", "-bench=^(BenchmarkSpawn|BenchmarkRun|BenchmarkHostCall)$", "-benchtime=1s", "./internal/sandbox")
 	said, err := cmd.CombinedOutput()
