@@ -7147,8 +7147,8 @@ ${new Error().stack ?? ""}`]),
   function remove(timer) {
     if (!active.delete(timer.id)) return !1;
     if (heap.length > 64 && heap.length > 2 * active.size) {
-      let kept = heap.filter(isActive);
-      heap = [], kept.forEach(push);
+      let kept4 = heap.filter(isActive);
+      heap = [], kept4.forEach(push);
     }
     return !0;
   }
@@ -7283,7 +7283,7 @@ ${new Error().stack ?? ""}`]),
     if (strict2 ? Object.is(a, b) : a === b || a !== a && b !== b) return !0;
     let object2 = (v) => typeof v == "object" && v !== null;
     if (!object2(a) || !object2(b)) return !strict2 && !object2(a) && !object2(b) && typeof a != "function" && typeof b != "function" && a == b;
-    if (strict2 && Object.getPrototypeOf(a) !== Object.getPrototypeOf(b) || Object.prototype.toString.call(a) !== Object.prototype.toString.call(b) || Array.isArray(a) !== Array.isArray(b) || Array.isArray(a) && a.length !== b.length || a instanceof Date && !(b instanceof Date && Object.is(a.getTime(), b.getTime())) || a instanceof RegExp && !(b instanceof RegExp && String(a) === String(b) && a.lastIndex === b.lastIndex) || a instanceof Error && (a.message !== b.message || a.name !== b.name)) return !1;
+    if (strict2 && Object.getPrototypeOf(a) !== Object.getPrototypeOf(b) || Object.prototype.toString.call(a) !== Object.prototype.toString.call(b) || Array.isArray(a) !== Array.isArray(b) || Array.isArray(a) && a.length !== b.length || a instanceof Date && !(b instanceof Date && a.getTime() === b.getTime()) || a instanceof RegExp && !(b instanceof RegExp && String(a) === String(b) && a.lastIndex === b.lastIndex) || a instanceof Error && (a.message !== b.message || a.name !== b.name)) return !1;
     for (let Class2 of [Number, String, Boolean, BigInt, Symbol]) if (a instanceof Class2 && !(b instanceof Class2 && Object.is(a.valueOf(), b.valueOf()))) return !1;
     if (a instanceof WeakMap || a instanceof WeakSet || a instanceof Promise) return !1;
     if (ArrayBuffer.isView(a) || a instanceof ArrayBuffer) {
@@ -7350,7 +7350,7 @@ ${new Error().stack ?? ""}`]),
   }
   function install(globals2) {
     for (let [name, value] of Object.entries(globals2))
-      Object.defineProperty(globalThis, name, { value, writable: !0, enumerable: !1, configurable: !0 });
+      typeof value == "function" && value.name !== name && Object.defineProperty(value, "name", { value: name, configurable: !0 }), Object.defineProperty(globalThis, name, { value, writable: !0, enumerable: !1, configurable: !0 });
   }
 
   // src/platform/text.ts
@@ -7553,6 +7553,16 @@ ${new Error().stack ?? ""}`]),
     let n = Math.trunc(Number(value)) || 0;
     return n < 0 ? 0 : n > length ? length : n;
   }
+  function checked(name, value, high, otherwise) {
+    if (value === void 0) return otherwise;
+    if (typeof value != "number") throw wrongType(name, "of type number", value);
+    if (!Number.isInteger(value)) throw outOfRange(name, "an integer", value);
+    if (value < 0 || value > high) throw outOfRange(name, `>= 0 && <= ${high}`, value);
+    return value;
+  }
+  function truncated(name, value, high, otherwise) {
+    return checked(name, value === void 0 ? void 0 : Math.trunc(Number(value)) || 0, high, otherwise);
+  }
   function wrap(bytes2) {
     return new FastBuffer(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
   }
@@ -7576,13 +7586,13 @@ ${new Error().stack ?? ""}`]),
     }
     compare(other, start, end, from3, to) {
       if (!(other instanceof Uint8Array)) throw wrongType("target", "an instance of Buffer or Uint8Array", other);
-      let theirs = other.subarray(clamp(start, other.length, 0), clamp(end, other.length, other.length));
-      return compareBytes(this.subarray(clamp(from3, this.length, 0), clamp(to, this.length, this.length)), theirs);
+      let high = Number.MAX_SAFE_INTEGER, theirs = other.subarray(checked("targetStart", start, high, 0), checked("targetEnd", end, other.length, other.length));
+      return compareBytes(this.subarray(checked("sourceStart", from3, high, 0), checked("sourceEnd", to, this.length, this.length)), theirs);
     }
     copy(target, targetStart, start, end) {
       if (!(target instanceof Uint8Array)) throw wrongType("target", "an instance of Buffer or Uint8Array", target);
-      let at = clamp(targetStart, target.length, 0), part = Uint8Array.prototype.subarray.call(this, clamp(start, this.length, 0), clamp(end, this.length, this.length)), n = Math.min(part.length, target.length - at);
-      return target.set(Uint8Array.prototype.subarray.call(part, 0, n), at), n;
+      let high = Number.MAX_SAFE_INTEGER, at = truncated("targetStart", targetStart, high, 0), part = Uint8Array.prototype.subarray.call(this, truncated("sourceStart", start, this.length, 0), truncated("sourceEnd", end, high, this.length)), n = Math.min(part.length, target.length - at);
+      return n <= 0 ? 0 : (target.set(Uint8Array.prototype.subarray.call(part, 0, n), at), n);
     }
     slice(start, end) {
       return this.subarray(start, end);
@@ -7594,10 +7604,8 @@ ${new Error().stack ?? ""}`]),
     write(value, ...rest) {
       if (!text(value)) throw wrongType("argument", "of type string", value);
       let [offset, length, encoding] = rest;
-      text(offset) ? [offset, length, encoding] = [void 0, void 0, offset] : text(length) && ([length, encoding] = [void 0, length]);
-      let at = offset === void 0 ? 0 : Number(offset);
-      if (!Number.isInteger(at) || at < 0 || at > this.length) throw outOfRange("offset", `>= 0 && <= ${this.length}`, offset);
-      let kind = encodingOf(encoding), room = Math.min(clamp(length, this.length, this.length), this.length - at), bytes2 = encode4(value, kind);
+      text(offset) ? [offset, length, encoding] = [void 0, void 0, offset] : offset === void 0 ? [length, encoding] = [void 0, void 0] : text(length) && ([length, encoding] = [void 0, length]);
+      let at = checked("offset", offset, this.length, 0), room = Math.min(checked("length", length, this.length, this.length), this.length - at), kind = encodingOf(encoding), bytes2 = encode4(value, kind);
       if (bytes2.length > room) {
         let n = room;
         if (kind === "utf8") for (; n > 0 && (bytes2[n] & 192) === 128; ) n--;
@@ -7606,11 +7614,9 @@ ${new Error().stack ?? ""}`]),
       return this.set(bytes2, at), bytes2.length;
     }
     fill(value, offset, end, encoding) {
-      text(offset) ? [offset, encoding] = [void 0, offset] : text(end) && ([end, encoding] = [void 0, end]);
-      let from3 = offset === void 0 ? 0 : Number(offset), to = end === void 0 ? this.length : Number(end);
-      if (!(from3 >= 0 && from3 <= this.length)) throw outOfRange("offset", `>= 0 && <= ${this.length}`, offset);
-      if (!(to >= 0 && to <= this.length)) throw outOfRange("end", `>= 0 && <= ${this.length}`, end);
-      let pattern = text(value) ? encode4(value, encodingOf(encoding)) : value instanceof Uint8Array ? value : void 0;
+      text(value) && (offset === void 0 || text(offset) ? [offset, end, encoding] = [void 0, void 0, offset] : text(end) && ([end, encoding] = [void 0, end]));
+      let pattern = text(value) ? encode4(value, encodingOf(encoding)) : value instanceof Uint8Array ? value : void 0, from3 = checked("offset", offset, Number.MAX_SAFE_INTEGER, 0), to = offset === void 0 ? this.length : checked("end", end, this.length, this.length);
+      if (from3 >= to) return this;
       if (pattern === void 0)
         return Uint8Array.prototype.fill.call(this, Number(value) & 255, from3, to), this;
       if (pattern.length === 0) {
@@ -7658,13 +7664,14 @@ ${new Error().stack ?? ""}`]),
   function search(bytes2, value, offset, encoding, forward) {
     text(offset) && ([offset, encoding] = [void 0, offset]);
     let at = offset === void 0 ? NaN : Math.trunc(Number(offset));
-    if (Number.isNaN(at) && (at = forward ? 0 : bytes2.length), at < 0 && (at += bytes2.length), at < 0) {
-      if (!forward) return -1;
+    Number.isNaN(at) && (at = forward ? 0 : bytes2.length), at < 0 && (at += bytes2.length);
+    let wanted = text(value) ? encode4(value, encodingOf(encoding)) : value instanceof Uint8Array ? value : void 0;
+    if (at < 0) {
+      if (!forward && wanted?.length !== 0) return -1;
       at = 0;
     }
     if (typeof value == "number")
       return (forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf).call(bytes2, value & 255, Math.min(at, forward ? bytes2.length : bytes2.length - 1));
-    let wanted = text(value) ? encode4(value, encodingOf(encoding)) : value instanceof Uint8Array ? value : void 0;
     if (wanted === void 0) throw wrongType("value", "one of type number or string or an instance of Buffer or Uint8Array", value);
     let last = bytes2.length - wanted.length;
     if (wanted.length === 0) return Math.min(at, bytes2.length);
@@ -7734,7 +7741,7 @@ ${new Error().stack ?? ""}`]),
         for (let i = 0; i < size; i++) value = value * 256 + this[little ? at + size - 1 - i : at + i];
         return signed && value >= 2 ** (8 * size - 1) ? value - 2 ** (8 * size) : value;
       }, write2 = function(value, offset, length) {
-        let size = checkLength(length), rest = Number(value);
+        let size = checkLength(length), rest = Math.trunc(Number(value));
         signed ? checkInteger(rest, -(2 ** (8 * size - 1)), 2 ** (8 * size - 1) - 1) : checkInteger(rest, 0, 2 ** (8 * size) - 1);
         let at = checkOffset(this, offset, size);
         rest < 0 && (rest += 2 ** (8 * size));
@@ -7749,7 +7756,7 @@ ${new Error().stack ?? ""}`]),
     methods[`${kind}Slice`] = function(start, end) {
       return this.toString(kind, start, end);
     }, methods[`${kind}Write`] = function(value, offset, length) {
-      return this.write(value, offset, length, kind);
+      return this.write(value, offset ?? 0, length, kind);
     };
   for (let [name, value] of Object.entries(methods))
     Object.defineProperty(value, "name", { value: name, configurable: !0 }), Object.defineProperty(FastBuffer.prototype, name, { value, writable: !0, configurable: !0, enumerable: !1 });
@@ -7829,7 +7836,7 @@ ${new Error().stack ?? ""}`]),
     },
     concat(list2, length) {
       if (!Array.isArray(list2)) throw wrongType("list", "an instance of Array", list2);
-      let size = length === void 0 ? list2.reduce((n, part) => n + part.length, 0) : Math.trunc(length), whole2 = new FastBuffer(checkSize(size)), at = 0;
+      let size = checked("length", length, Number.MAX_SAFE_INTEGER, list2.reduce((n, part) => n + part.length, 0)), whole2 = new FastBuffer(checkSize(size)), at = 0;
       for (let part of list2) {
         if (!(part instanceof Uint8Array)) throw wrongType("list[0]", "an instance of Buffer or Uint8Array", part);
         if (at + part.length > size) {
@@ -7868,7 +7875,7 @@ ${new Error().stack ?? ""}`]),
     let escaped2 = text2.replace(new RegExp(controls.source, "g"), (c) => {
       if (c === "'") return mark === "'" ? "\\'" : c;
       let code = c.charCodeAt(0);
-      return escapes[c] ?? (code < 256 ? `\\x${code.toString(16).toUpperCase().padStart(2, "0")}` : `\\u${code.toString(16).toUpperCase()}`);
+      return escapes[c] ?? (code < 256 ? `\\x${code.toString(16).toUpperCase().padStart(2, "0")}` : `\\u${code.toString(16)}`);
     });
     return mark + escaped2 + mark;
   }
@@ -7989,7 +7996,7 @@ ${" ".repeat(ctx.indentation)}`);
   }
   var isIndex = (key2) => typeof key2 == "string" && /^(?:0|[1-9]\d*)$/.test(key2) && Number(key2) < 2 ** 32 - 1, typedArrayTag = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
   function shapeOf(ctx, value, name, tag3, keys) {
-    let plain7 = (base) => ({ base, braces: ["{", "}"], items: [], array: !1 }), drop = (which) => {
+    let plain4 = (base) => ({ base, braces: ["{", "}"], items: [], array: !1 }), drop = (which) => {
       for (let i = keys.length - 1; i >= 0; i--) which(keys[i]) && keys.splice(i, 1);
     };
     if (Array.isArray(value))
@@ -8008,10 +8015,10 @@ ${" ".repeat(ctx.indentation)}`);
       for (let i = 0; i < list2.length && i < ctx.maxArrayLength; i++) items.push(typeof list2[i] == "bigint" ? `${list2[i]}n` : number4(list2[i]));
       return list2.length > items.length && items.push(more(list2.length - items.length)), { base: "", braces: [`${prefix(name, tag3 === kind ? "" : tag3, kind, `(${list2.length})`)}[`, "]"], items, array: !0 };
     }
-    if (typeof value == "function") return plain7(functionBase(value, name, tag3));
-    if (value instanceof RegExp) return plain7(RegExp.prototype.toString.call(value));
-    if (value instanceof Date) return plain7(Number.isNaN(value.getTime()) ? "Invalid Date" : Date.prototype.toISOString.call(value));
-    if (value instanceof Error) return plain7(errorBase(ctx, value, keys));
+    if (typeof value == "function") return plain4(functionBase(value, name, tag3));
+    if (value instanceof RegExp) return plain4(RegExp.prototype.toString.call(value));
+    if (value instanceof Date) return plain4(Number.isNaN(value.getTime()) ? "Invalid Date" : Date.prototype.toISOString.call(value));
+    if (value instanceof Error) return plain4(errorBase(ctx, value, keys));
     if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
       let bytes2 = new Uint8Array(value), hex3 = Array.from(bytes2.subarray(0, Math.min(50, ctx.maxArrayLength)), (b) => b.toString(16).padStart(2, "0")).join(" "), rest = bytes2.length > 50 ? ` ... ${bytes2.length - 50} more byte${bytes2.length > 51 ? "s" : ""}` : "";
       return { base: "", braces: [`${prefix(name, tag3, "ArrayBuffer")}{`, "}"], items: [`[Uint8Contents]: <${hex3}${rest}>`, `byteLength: ${bytes2.length}`], array: !1 };
@@ -8025,7 +8032,7 @@ ${" ".repeat(ctx.indentation)}`);
       if (!(value instanceof Class2)) continue;
       kind === "String" && drop((key2) => isIndex(key2) || key2 === "length");
       let label2 = name === kind || name === null ? kind : `${kind} (${name})`;
-      return plain7(`[${label2}: ${primitive({ ...ctx, level: 0 }, value.valueOf())}]`);
+      return plain4(`[${label2}: ${primitive({ ...ctx, level: 0 }, value.valueOf())}]`);
     }
     return Object.prototype.toString.call(value) === "[object Arguments]" ? { base: "", braces: ["[Arguments] [", "]"], items: arrayItems(ctx, Array.from(value)), array: !0 } : { base: "", braces: [`${name === "Object" && tag3 === "" ? "" : prefix(name, tag3, "Object")}{`, "}"], items: [], array: !1 };
   }
@@ -8042,14 +8049,16 @@ ${" ".repeat(ctx.indentation)}`) : show(ctx, result);
     }
     return ctx.seen.includes(value) ? (ctx.circular.has(value) || ctx.circular.set(value, ctx.circular.size + 1), `[Circular *${ctx.circular.get(value)}]`) : showObject(ctx, value);
   }
+  function isShort(value, keys) {
+    return value instanceof RegExp ? !0 : value instanceof ArrayBuffer || value instanceof DataView || value instanceof WeakSet || value instanceof WeakMap ? !1 : value instanceof Set || value instanceof Map ? value.size === 0 && keys.length === 0 : keys.length === 0 && !(Array.isArray(value) && value.length > 0);
+  }
   function showObject(ctx, value) {
     if (Buffer2.isBuffer(value)) return showBuffer(value);
-    let name = constructorName(value), tag3 = tagOf(value, name);
-    if (ctx.level > ctx.depth) {
+    let name = constructorName(value), tag3 = tagOf(value, name), keys = keysOf(ctx, value);
+    if (ctx.level > ctx.depth && !isShort(value, keys)) {
       let label = prefix(name, tag3, Array.isArray(value) ? "Array" : "Object").trimEnd();
       return `[${Array.isArray(value) && name === "Array" ? "Array" : label}]`;
     }
-    let keys = keysOf(ctx, value);
     ctx.seen.push(value), ctx.last = ctx.level++;
     let shape = shapeOf(ctx, value, name, tag3, keys), output2 = shape.items;
     for (let key2 of keys) output2.push(property(ctx, value, key2, shape.array ? "extra" : "object"));
@@ -8059,7 +8068,7 @@ ${" ".repeat(ctx.indentation)}`) : show(ctx, result);
   }
   function showBuffer(value) {
     let hex3 = Array.from(value.subarray(0, 50), (b) => b.toString(16).padStart(2, "0")).join(" "), rest = value.length > 50 ? ` ... ${value.length - 50} more byte${value.length > 51 ? "s" : ""}` : "";
-    return `<Buffer${hex3 === "" ? "" : ` ${hex3}`}${rest}>`;
+    return `<Buffer ${hex3}${rest}>`;
   }
   function reduce(ctx, items, base, braces, array2, value) {
     let output2 = items, start = base === "" ? "" : `${base} `;
@@ -8125,7 +8134,7 @@ ${" ".repeat(ctx.indentation)}`;
     if (typeof arg == "bigint") return `${arg}n`;
     if (typeof arg != "object" || arg === null) return String(arg);
     let own = arg.toString;
-    return typeof own == "function" && own !== Object.prototype.toString && own !== Error.prototype.toString && !Array.isArray(arg) && !(arg instanceof Date) || arg instanceof Date || arg instanceof Error ? String(arg) : inspect(arg, { depth: 0, compact: 3 });
+    return typeof own == "function" && own !== Object.prototype.toString && own !== Error.prototype.toString && !Array.isArray(arg) && !(arg instanceof Date) || arg instanceof Error ? String(arg) : inspect(arg, { depth: 0, compact: 3 });
   }
   function formatNumber(arg, parse7) {
     return typeof arg == "bigint" ? `${arg}n` : typeof arg == "symbol" ? "NaN" : number4(parse7(arg));
@@ -8140,9 +8149,9 @@ ${" ".repeat(ctx.indentation)}`;
         case "%s":
           return formatText(arg);
         case "%d":
-          return typeof arg == "object" && arg !== null ? "NaN" : formatNumber(arg, Number);
+          return formatNumber(arg, Number);
         case "%i":
-          return typeof arg == "object" && arg !== null ? "NaN" : formatNumber(arg, (t) => Number.parseInt(t, 10));
+          return formatNumber(arg, (t) => Number.parseInt(t, 10));
         case "%f":
           return typeof arg == "symbol" ? "NaN" : number4(Number.parseFloat(arg));
         case "%j":
@@ -8631,7 +8640,7 @@ ${inspect(text2)}
     if (value instanceof File2) return keep(new File2([value], value.name, { type: value.type, lastModified: value.lastModified }));
     if (value instanceof Blob) return keep(value.slice(0, value.size, value.type));
     for (let Class2 of [Boolean, Number, String, BigInt]) if (value instanceof Class2) return keep(Object(value.valueOf()));
-    (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef || typeof value.valueOf() == "symbol") && refuse(value);
+    (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef || value instanceof Symbol) && refuse(value);
     let made = keep(Array.isArray(value) ? new Array(value.length) : {});
     for (let name of Object.keys(value))
       Object.defineProperty(made, name, { value: clone2(value[name]), writable: !0, enumerable: !0, configurable: !0 });
@@ -8648,7 +8657,11 @@ ${inspect(text2)}
   // src/platform/keys.ts
   var secret = /* @__PURE__ */ Symbol("secret"), keyOf = /* @__PURE__ */ Symbol("KeyObject"), raw = /* @__PURE__ */ Symbol("bytes");
   function data(value, argument, encoding) {
-    if (typeof value == "string") return encoding === void 0 || encoding === "utf8" || encoding === "buffer" ? encodeUTF8(value) : Buffer2.from(value, encoding);
+    if (typeof value == "string") {
+      if (encoding === void 0 || encoding === "utf8" || encoding === "buffer") return encodeUTF8(value);
+      if (encoding === "hex" && value.length % 2 !== 0) throw coded("TypeError", "ERR_INVALID_ARG_VALUE", `The argument 'encoding' is invalid for data of length ${value.length}. Received 'hex'`);
+      return Buffer2.from(value, encoding);
+    }
     let bytes2 = bytesOf(value);
     if (bytes2 === void 0) throw wrongType(argument, "of type string or an instance of ArrayBuffer, Buffer, TypedArray, or DataView", value);
     return bytes2;
@@ -9139,64 +9152,87 @@ ${inspect(text2)}
     if (typeof callback != "function") return run();
     later(run, callback);
   }
-  var Cipher = class {
+  var blockBytes = 16, Cipher = class {
     #decrypt;
     #algorithm;
     #key;
-    #nonce;
     #mode;
-    #pieces = new Pieces();
     #tagLength;
+    /** Of CBC: the block before. */
+    #nonce;
+    /** All of it, where the tag is to be known at the end. */
+    #pieces = new Pieces();
+    /** What does not fill a block yet, or may hold the padding. */
+    #rest = empty2;
+    /** How many bytes are done. */
+    #sent = 0;
     #extra = empty2;
     #tag;
     #padding = !0;
     #done = !1;
-    #sent = 0;
     constructor(decrypt, algorithm, key2, nonce, options) {
       if (typeof algorithm != "string") throw wrongType("cipher", "of type string", algorithm);
       let info = pure("crypto.cipherInfo", algorithm);
-      if (this.#decrypt = decrypt, this.#algorithm = algorithm, this.#key = symmetric(key2).slice(), this.#nonce = nonce === null ? empty2 : data(nonce, "iv").slice(), this.#mode = info.mode, this.#tagLength = options?.authTagLength ?? 16, this.#key.length !== info.keyLength) throw coded("RangeError", "ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length");
+      if (this.#decrypt = decrypt, this.#algorithm = algorithm, this.#key = symmetric(key2).slice(), this.#nonce = nonce === null ? empty2 : data(nonce, "iv").slice(), this.#mode = info.mode, this.#tagLength = options?.authTagLength, this.#key.length !== info.keyLength) throw coded("RangeError", "ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length");
       if (this.#mode === "gcm" ? this.#nonce.length === 0 : this.#nonce.length !== info.ivLength) throw coded("TypeError", "ERR_CRYPTO_INVALID_IV", "Invalid initialization vector");
     }
-    /** Nothing is known to be right before the end, so that it comes then. A counter's text can come at once. */
     update(value, encoding, outputEncoding) {
       if (this.#done) throw coded("Error", "ERR_CRYPTO_INVALID_STATE", "Invalid state for operation update");
-      this.#pieces.add(value, encoding);
-      let all = this.#pieces.all(), until = 0;
-      if (this.#mode === "ctr" || this.#mode === "gcm" && !this.#decrypt || this.#mode === "gcm" ? until = all.length : until = Math.max(0, all.length - (this.#decrypt && this.#padding ? (all.length - 1) % 16 + 1 : all.length % 16)), until <= this.#sent) return output(empty2, outputEncoding);
-      let part = this.#run(all.subarray(0, until), !1).subarray(this.#sent, until);
-      return this.#sent = until, output(part, outputEncoding);
+      let bytes2 = data(value, "data", encoding);
+      return output(this.#mode === "ctr" || this.#mode === "gcm" ? this.#stream(bytes2) : this.#blocks(bytes2), outputEncoding);
+    }
+    /** Counters give what belongs to any part of a text. */
+    #stream(bytes2) {
+      this.#mode === "gcm" && this.#pieces.add(bytes2);
+      let part = pureBytes("crypto.stream", { algorithm: this.#algorithm, skip: this.#sent }, this.#key, this.#nonce, bytes2);
+      return this.#sent += bytes2.length, part;
+    }
+    /** Blocks are done when they are whole. Where padding is to be removed, the last of them waits for the end. */
+    #blocks(bytes2) {
+      let all = this.#rest.length === 0 ? bytes2 : Buffer2.concat([this.#rest, bytes2]), held = this.#decrypt && this.#padding && all.length > 0 ? (all.length - 1) % blockBytes + 1 : all.length % blockBytes, whole2 = all.subarray(0, all.length - held);
+      if (this.#rest = all.slice(whole2.length), whole2.length === 0) return empty2;
+      let part = this.#run(whole2, !1);
+      return this.#mode === "cbc" && (this.#nonce = (this.#decrypt ? whole2 : part).slice(-blockBytes)), part;
     }
     final(outputEncoding) {
       if (this.#done) throw coded("Error", "ERR_CRYPTO_INVALID_STATE", "Invalid state for operation final");
-      this.#done = !0;
+      switch (this.#done = !0, this.#mode) {
+        case "ctr":
+          return output(empty2, outputEncoding);
+        case "gcm":
+          return this.#finalTag(), output(empty2, outputEncoding);
+      }
+      return output(this.#run(this.#rest, this.#padding), outputEncoding);
+    }
+    #finalTag() {
       let all = this.#pieces.all();
-      if (this.#mode !== "gcm") return output(this.#run(all, this.#padding).slice(this.#sent), outputEncoding);
-      if (this.#decrypt) {
-        if (this.#tag === void 0) throw coded("Error", void 0, "Unsupported state or unable to authenticate data");
-        this.#gcm("crypto.decipher", all, this.#tag);
-      } else
+      if (!this.#decrypt) {
         this.#tag = this.#gcm("crypto.cipher", all, empty2).slice(all.length);
-      return output(empty2, outputEncoding);
+        return;
+      }
+      if (this.#tag === void 0) throw coded("Error", void 0, "Unsupported state or unable to authenticate data");
+      this.#gcm("crypto.decipher", all, this.#tag);
     }
     #gcm(name, bytes2, tag3) {
-      return pureBytes(name, { algorithm: this.#algorithm, tag: this.#tagLength }, this.#key, this.#nonce, bytes2, this.#extra, tag3);
+      return pureBytes(name, { algorithm: this.#algorithm, tag: this.#tagLength ?? 16 }, this.#key, this.#nonce, bytes2, this.#extra, tag3);
     }
     #run(bytes2, padding) {
-      return this.#mode === "gcm" ? this.#gcm("crypto.cipher", bytes2, empty2).subarray(0, bytes2.length) : pureBytes(this.#decrypt ? "crypto.decipher" : "crypto.cipher", { algorithm: this.#algorithm, padding }, this.#key, this.#nonce, bytes2, empty2, empty2);
+      return pureBytes(this.#decrypt ? "crypto.decipher" : "crypto.cipher", { algorithm: this.#algorithm, padding }, this.#key, this.#nonce, bytes2, empty2, empty2);
     }
     setAutoPadding(on = !0) {
       return this.#padding = !!on, this;
     }
     setAAD(extra) {
-      return this.#extra = data(extra, "buffer").slice(), this;
+      return this.#extra = Buffer2.concat([this.#extra, data(extra, "buffer")]), this;
     }
     getAuthTag() {
       if (this.#decrypt || this.#tag === void 0) throw coded("Error", "ERR_CRYPTO_INVALID_STATE", "Invalid state for operation getAuthTag");
       return Buffer2.from(this.#tag);
     }
     setAuthTag(tag3, encoding) {
-      return this.#tag = data(tag3, "buffer", encoding).slice(), this;
+      let given = data(tag3, "buffer", encoding).slice();
+      if (!(this.#tagLength === void 0 ? [4, 8, 12, 13, 14, 15, 16].includes(given.length) : given.length === this.#tagLength)) throw coded("TypeError", "ERR_CRYPTO_INVALID_AUTH_TAG", `Invalid authentication tag length: ${given.length}`);
+      return this.#tag = given, this;
     }
   };
   function bytesOfLength(size) {
@@ -9420,6 +9456,31 @@ ${inspect(text2)}
     let key2 = name + JSON.stringify(params), plan = plans.get(key2);
     return plan === void 0 && (plan = pure(name, params), plans.size < 64 && plans.set(key2, plan)), plan;
   }
+  var planTexts = /* @__PURE__ */ new WeakMap();
+  function textOfPlan(plan) {
+    let text2 = planTexts.get(plan);
+    return text2 === void 0 && planTexts.set(plan, text2 = JSON.stringify(plan)), text2;
+  }
+  function keyOf2(options) {
+    if (options === void 0) return "";
+    if (options === null || typeof options != "object") return;
+    let key2 = "";
+    for (let name in options) {
+      let descriptor = Object.getOwnPropertyDescriptor(options, name), value = descriptor?.value;
+      if (descriptor === void 0 || typeof value != "string" && typeof value != "number" && typeof value != "boolean") return;
+      key2 += ` ${name}=${value}`;
+    }
+    return Object.getPrototypeOf(options) === Object.prototype || Object.getPrototypeOf(options) === null ? key2 : void 0;
+  }
+  var Kept = class {
+    #made = /* @__PURE__ */ new Map();
+    get(kind, locales, options, make2) {
+      let key2 = locales === void 0 || typeof locales == "string" ? keyOf2(options) : void 0;
+      if (key2 === void 0) return make2();
+      let name = `${kind}|${locales ?? ""}|${key2}`, made = this.#made.get(name);
+      return made === void 0 && (made = make2(), this.#made.size >= 64 && this.#made.clear(), this.#made.set(name, made)), made;
+    }
+  };
   function canonical(locales) {
     if (locales === void 0) return [];
     if (locales === null) throw new TypeError("Cannot convert undefined or null to object");
@@ -9550,6 +9611,8 @@ ${inspect(text2)}
     #match;
     #shown;
     #plan;
+    /** The plan as the host takes it. */
+    #planText;
     #bound;
     static supportedLocalesOf(locales) {
       return supportedLocalesOf(locales);
@@ -9574,14 +9637,13 @@ ${inspect(text2)}
       } else
         [...required2 !== "time" ? dateFields : [], ...required2 !== "date" ? timeFields : []].some((name) => style[name] !== void 0) || (defaults2 !== "time" && (style.year = style.month = style.day = "numeric"), defaults2 !== "date" && (style.hour = style.minute = style.second = "numeric"));
       let hour12 = o.hour12 === void 0 ? void 0 : !!o.hour12, hourCycle = choice(o, "hourCycle", ["h11", "h12", "h23", "h24"], void 0) ?? m.keys.hc, numberingSystem = choice(o, "numberingSystem", void 0, void 0) ?? m.keys.nu, timeZone = o.timeZone === void 0 ? "UTC" : String(o.timeZone);
-      this.#match = m, this.#shown = style, this.#plan = planOf("intl.datePlan", { ...style, data: m.data, hour12, hourCycle, timeZone, numberingSystem });
+      this.#match = m, this.#shown = style, this.#plan = planOf("intl.datePlan", { ...style, data: m.data, hour12, hourCycle, timeZone, numberingSystem }), this.#planText = textOfPlan(this.#plan);
     }
-    // As in Node the text has plain spaces where the parts have narrow ones.
     #text(value) {
-      return this.#parts(value).map((part) => part[1]).join("").replaceAll(" ", " ");
+      return pure("intl.dateText", instant(value), this.#planText);
     }
     #parts(value) {
-      return pure("intl.date", { plan: this.#plan, ms: instant(value) });
+      return pure("intl.date", instant(value), this.#planText);
     }
     get format() {
       return this.#bound ??= (value) => this.#text(value);
@@ -9608,12 +9670,9 @@ ${inspect(text2)}
     get [Symbol.toStringTag]() {
       return "Intl.DateTimeFormat";
     }
-  }, plain = /* @__PURE__ */ new Map();
+  }, kept = new Kept();
   function dateToLocaleString(date5, locales, options, required2, defaults2) {
-    if (Number.isNaN(date5.getTime())) return "Invalid Date";
-    if (options !== void 0 || locales !== void 0 && typeof locales != "string") return new DateTimeFormat(locales, options, required2, defaults2).format(date5);
-    let key2 = `${locales ?? ""} ${required2} ${defaults2}`, format3 = plain.get(key2);
-    return format3 === void 0 && (format3 = new DateTimeFormat(locales, void 0, required2, defaults2), plain.size < 64 && plain.set(key2, format3)), format3.format(date5);
+    return Number.isNaN(date5.getTime()) ? "Invalid Date" : kept.get(`${required2} ${defaults2}`, locales, options, () => new DateTimeFormat(locales, options, required2, defaults2)).format(date5);
   }
 
   // src/platform/intl/number.ts
@@ -9671,6 +9730,8 @@ ${inspect(text2)}
     #options;
     #digits;
     #plan;
+    /** The whole format as the host takes it. */
+    #text;
     #bound;
     static supportedLocalesOf(locales) {
       return supportedLocalesOf(locales);
@@ -9684,15 +9745,16 @@ ${inspect(text2)}
       if (style === "unit" && unit === void 0) throw new TypeError("Required unit argument for Intl.NumberFormat()");
       let currencyDisplay = choice(o, "currencyDisplay", ["code", "symbol", "narrowSymbol", "name"], "symbol"), currencySign = choice(o, "currencySign", ["standard", "accounting"], "standard"), unitDisplay = choice(o, "unitDisplay", ["short", "narrow", "long"], "short"), notation = choice(o, "notation", ["standard", "scientific", "engineering", "compact"], "standard"), compactDisplay = choice(o, "compactDisplay", ["short", "long"], "short"), numberingSystem = choice(o, "numberingSystem", void 0, void 0) ?? m.keys.nu;
       this.#match = m, this.#plan = planOf("intl.numberPlan", { locale: m.locale, data: m.data, style, currency: currency?.toUpperCase(), currencyDisplay, currencySign, unit, unitDisplay, notation, compactDisplay, numberingSystem });
-      let places2 = style === "currency" && notation === "standard" ? this.#plan.currencyDigits : 0, most = style === "currency" && notation === "standard" ? places2 : style === "percent" ? 0 : 3;
+      let places2 = style === "currency" && notation !== "compact" ? this.#plan.currencyDigits : 0, most = style === "currency" && notation !== "compact" ? places2 : style === "percent" ? 0 : 3;
       this.#digits = digits(o, places2, most, notation === "compact"), this.#options = { numberingSystem: this.#plan.system, style }, style === "currency" && Object.assign(this.#options, { currency: currency.toUpperCase(), currencyDisplay, currencySign }), style === "unit" && Object.assign(this.#options, { unit, unitDisplay }), this.#options.useGrouping = grouping(o, notation === "compact"), this.#options.notation = notation, notation === "compact" && (this.#options.compactDisplay = compactDisplay), this.#options.signDisplay = choice(o, "signDisplay", ["auto", "never", "always", "exceptZero", "negative"], "auto");
+      let { signDisplay, useGrouping } = this.#options;
+      this.#text = JSON.stringify({ plan: this.#plan, style, notation, signDisplay, useGrouping, ...this.#digits });
     }
     #parts(value) {
-      let { style, notation, signDisplay, useGrouping } = this.#options;
-      return pure("intl.number", { plan: this.#plan, value: decimal(value), style, notation, signDisplay, useGrouping, ...this.#digits });
+      return pure("intl.number", decimal(value), this.#text);
     }
     get format() {
-      return this.#bound ??= (value) => this.#parts(value).map((part) => part[1]).join("");
+      return this.#bound ??= (value) => pure("intl.numberText", decimal(value), this.#text);
     }
     formatToParts(value) {
       return this.#parts(value).map(([type, text2]) => ({ type, value: text2 }));
@@ -9723,9 +9785,9 @@ ${inspect(text2)}
     get [Symbol.toStringTag]() {
       return "Intl.NumberFormat";
     }
-  }, plain2;
+  }, kept2 = new Kept();
   function numberToLocaleString(value, locales, options) {
-    return options === void 0 && match(locales) === usual ? (plain2 ??= new NumberFormat()).format(value) : new NumberFormat(locales, options).format(value);
+    return kept2.get("", locales, options, () => new NumberFormat(locales, options)).format(value);
   }
   var PluralRules = class {
     #match;
@@ -9791,10 +9853,12 @@ ${inspect(text2)}
       cases === 0 && cx !== cy && (cases = cx > cy ? -1 : 1);
     }
   }
-  var Collator = class {
+  var keyRoom = 2 << 20, Collator = class {
     #match;
     #options;
     #ascii;
+    #keys = /* @__PURE__ */ new Map();
+    #room = keyRoom;
     #bound;
     static supportedLocalesOf(locales) {
       return supportedLocalesOf(locales);
@@ -9812,8 +9876,17 @@ ${inspect(text2)}
         let result2 = compareASCII(x, y, sensitivity === "base" || sensitivity === "accent");
         if (result2 !== void 0) return result2;
       }
-      let result = pure("intl.compare", { locale: this.#match.locale, sensitivity, numeric, a: x, b: y });
+      let [p, q] = [this.#key(x), this.#key(y)], result = p < q ? -1 : p > q ? 1 : 0;
       return this.#options.caseFirst === "upper" && result !== 0 && x.toLowerCase() === y.toLowerCase() ? -result : result;
+    }
+    /** What the host sorts a string by. Those who sort ask for the same ones many times. */
+    #key(text2) {
+      let key2 = this.#keys.get(text2);
+      if (key2 === void 0) {
+        let { sensitivity, numeric } = this.#options;
+        key2 = pure("intl.key", { locale: this.#match.locale, sensitivity, numeric }, text2), this.#room -= text2.length + key2.length, this.#room < 0 && (this.#keys.clear(), this.#room = keyRoom), this.#keys.set(text2, key2);
+      }
+      return key2;
     }
     get compare() {
       return this.#bound ??= (a, b) => this.#compare(String(a), String(b));
@@ -9824,9 +9897,9 @@ ${inspect(text2)}
     get [Symbol.toStringTag]() {
       return "Intl.Collator";
     }
-  }, plain3;
+  }, kept3 = new Kept();
   function localeCompare(a, b, locales, options) {
-    return options === void 0 && match(locales) === usual ? (plain3 ??= new Collator()).compare(a, b) : new Collator(locales, options).compare(a, b);
+    return kept3.get("", locales, options, () => new Collator(locales, options)).compare(a, b);
   }
   var ListFormat = class {
     #match;
@@ -9978,9 +10051,9 @@ ${inspect(text2)}
   function usv(value) {
     return String(value).toWellFormed();
   }
-  var plain4 = /^[A-Za-z0-9*\-._]*$/;
+  var plain = /^[A-Za-z0-9*\-._]*$/;
   function encodeForm(text2) {
-    return plain4.test(text2) ? text2 : encodeURIComponent(text2).replace(/%20|[!'()~]/g, (c) => c === "%20" ? "+" : `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+    return plain.test(text2) ? text2 : encodeURIComponent(text2).replace(/%20|[!'()~]/g, (c) => c === "%20" ? "+" : `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
   }
   function decodeForm(text2) {
     let spaced = text2.replaceAll("+", " ");
@@ -10115,6 +10188,7 @@ ${inspect(text2)}
       return "URLSearchParams";
     }
     [/* @__PURE__ */ Symbol.for("nodejs.util.inspect.custom")](depth, options, inspect2) {
+      if (depth < 0) return "[Object]";
       let items = this.#pairs.map(([name, value]) => `${inspect2(name, options)} => ${inspect2(value, options)}`);
       return items.length === 0 ? "URLSearchParams {}" : `URLSearchParams { ${items.join(", ")} }`;
     }
@@ -10230,6 +10304,7 @@ ${inspect(text2)}
       return "URL";
     }
     [/* @__PURE__ */ Symbol.for("nodejs.util.inspect.custom")](depth, options, inspect2) {
+      if (depth < 0) return this;
       let { href, origin: origin2, protocol, username, password, host, hostname: hostname3, port, pathname, search: search2, searchParams, hash: hash2 } = this;
       return `URL ${inspect2({ href, origin: origin2, protocol, username, password, host, hostname: hostname3, port, pathname, search: search2, searchParams, hash: hash2 }, options)}`;
     }
@@ -10246,8 +10321,8 @@ ${inspect(text2)}
 
   // src/platform/querystring.ts
   function escape(text2) {
-    let plain7 = typeof text2 == "string" ? text2 : typeof text2 == "object" ? String(text2) : `${text2}`;
-    return encodeURIComponent(plain7);
+    let plain4 = typeof text2 == "string" ? text2 : typeof text2 == "object" ? String(text2) : `${text2}`;
+    return encodeURIComponent(plain4);
   }
   function unescape(text2) {
     try {
@@ -10816,12 +10891,12 @@ ${inspect(text2)}
         out.push([name, JSON.stringify(member2)]);
       else if (path2.length === 0 && Array.isArray(member2) && (name.endsWith("[]") || !member2.some(isVisitable)))
         for (let element of member2)
-          element != null && out.push([`${unbracketed(name)}[]`, plain5(element)]);
-      else isVisitable(member2) ? visit(member2, [...path2, name]) : out.push([nameOf2(path2, name), plain5(member2)]);
+          element != null && out.push([`${unbracketed(name)}[]`, plain2(element)]);
+      else isVisitable(member2) ? visit(member2, [...path2, name]) : out.push([nameOf2(path2, name), plain2(member2)]);
     };
     return visit(object2, []), out;
   }
-  function plain5(value) {
+  function plain2(value) {
     return value instanceof Date ? value.toISOString() : value;
   }
   function encodeQuery(value) {
@@ -11141,7 +11216,7 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
       let rest = [...args], level = "info", asked = rest.length > 1 ? optionsIn(rest[rest.length - 1]) : void 0;
       if (asked !== void 0 && (level = asked, rest.pop()), order2[level] < order2[this.#level] || level === "off") return;
       let [message, ...payload] = rest, text2 = typeof message == "string" ? message : show2(message);
-      text2.length > maxText2 && (text2 = `${text2.slice(0, maxText2)}…`), note("log", { level, text: text2, payload: payload.length === 0 ? void 0 : plain6(payload.length === 1 ? payload[0] : payload) });
+      text2.length > maxText2 && (text2 = `${text2.slice(0, maxText2)}…`), note("log", { level, text: text2, payload: payload.length === 0 ? void 0 : plain3(payload.length === 1 ? payload[0] : payload) });
     }
   };
   function optionsIn(last) {
@@ -11150,10 +11225,10 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
   }
   function show2(value) {
     if (value instanceof Error) return `${value.name}: ${value.message}`;
-    let json2 = plain6(value);
+    let json2 = plain3(value);
     return typeof json2 == "string" ? json2 : JSON.stringify(json2) ?? String(value);
   }
-  function plain6(value) {
+  function plain3(value) {
     if (value instanceof Error) return { name: value.name, message: value.message, stack: value.stack };
     let above = [];
     try {

@@ -1,9 +1,11 @@
 package platform
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/subtle"
+	"encoding/binary"
 	"strconv"
 	"strings"
 )
@@ -96,6 +98,81 @@ func cryptoCipher(r request, decrypt bool) (answer, error) {
 		return decryptBlocks(block, nonce, data, p.Padding)
 	}
 	return encryptBlocks(block, nonce, data, p.Padding)
+}
+
+// cryptoStream encrypts or decrypts, which is the same, a part of a text with a
+// counter; the parts are key, nonce and the data that begin after skip bytes.
+func cryptoStream(r request) (answer, error) {
+	p, parts, err := input[struct {
+		Algorithm string `json:"algorithm"`
+		Skip      uint64 `json:"skip"`
+	}](r, 3)
+	if err != nil {
+		return nil, err
+	}
+	keyBytes, mode, err := aesMode(p.Algorithm)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(parts[0])
+	if err != nil || len(parts[0]) != keyBytes {
+		return nil, rangeFault("ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length")
+	}
+	counter := bytes.Clone(parts[1])
+	switch mode {
+	case "ctr":
+	case "gcm":
+		if counter, err = gcmCounter(block, parts[1]); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, errUnknown
+	}
+	if len(counter) != aes.BlockSize {
+		return nil, typeFault("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector")
+	}
+	return keyed(block, counter, mode == "gcm", p.Skip, parts[2]), nil
+}
+
+// gcmCounter returns the counter of a text's first block (NIST SP 800-38D,
+// section 7.1). For nonces that are not of 12 bytes it is a hash; encrypting
+// zeros and decrypting one block gives it.
+func gcmCounter(block cipher.Block, nonce []byte) ([]byte, error) {
+	if len(nonce) == 0 || len(nonce) > maxNonce {
+		return nil, typeFault("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector")
+	}
+	aead, err := cipher.NewGCMWithNonceSize(block, len(nonce))
+	if err != nil {
+		return nil, typeFault("ERR_CRYPTO_INVALID_IV", "Invalid initialization vector")
+	}
+	counter := aead.Seal(nil, nonce, make([]byte, aes.BlockSize), nil)[:aes.BlockSize]
+	block.Decrypt(counter, counter)
+	return counter, nil
+}
+
+// keyed combines data with the key stream from the given byte on. The counter has
+// 128 bits, or 32 that wrap.
+func keyed(block cipher.Block, counter []byte, wraps bool, skip uint64, data []byte) []byte {
+	steps, within := skip/aes.BlockSize, int(skip%aes.BlockSize)
+	out := make([]byte, within+len(data))
+	copy(out[within:], data)
+	if !wraps {
+		low := binary.BigEndian.Uint64(counter[8:])
+		if low+steps < low {
+			binary.BigEndian.PutUint64(counter, binary.BigEndian.Uint64(counter)+1)
+		}
+		binary.BigEndian.PutUint64(counter[8:], low+steps)
+		cipher.NewCTR(block, counter).XORKeyStream(out, out)
+		return out[within:]
+	}
+	at := binary.BigEndian.Uint32(counter[12:]) + uint32(steps) //nolint:gosec // it wraps, as the counter does
+	for rest := out; len(rest) > 0; at = 0 {
+		binary.BigEndian.PutUint32(counter[12:], at)
+		n := int(min(uint64(len(rest)), (1<<32-uint64(at))*aes.BlockSize)) //nolint:gosec // at most the length
+		cipher.NewCTR(block, counter).XORKeyStream(rest[:n], rest[:n])
+		rest = rest[n:]
+	}
+	return out[within:]
 }
 
 // chain runs CBC, or ECB without a nonce, over whole blocks.

@@ -21,6 +21,8 @@ func cryptoCall(r request) (answer, error) {
 		return cryptoCipher(r, false)
 	case "crypto.decipher":
 		return cryptoCipher(r, true)
+	case "crypto.stream":
+		return cryptoStream(r)
 	case "crypto.key":
 		return cryptoKey(r)
 	case "crypto.export":

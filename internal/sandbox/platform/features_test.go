@@ -1,7 +1,6 @@
 package platform_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -197,9 +196,9 @@ func inNode(t *testing.T, rows []feature) map[string]string {
 		out = rest
 	}
 	results := map[string]string{}
-	for s := bufio.NewScanner(bytes.NewReader(out)); s.Scan(); {
+	for line := range bytes.Lines(out) {
 		var pair [2]string
-		if err := json.Unmarshal(s.Bytes(), &pair); err != nil {
+		if err := json.Unmarshal(line, &pair); err != nil {
 			t.Fatal(err)
 		}
 		results[pair[0]] = pair[1]

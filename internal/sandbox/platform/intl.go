@@ -2,10 +2,13 @@ package platform
 
 import (
 	"embed"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/collate"
@@ -28,8 +31,8 @@ func intlCall(r request) (answer, error) {
 		return intlMatch(r)
 	case "intl.case":
 		return intlCase(r)
-	case "intl.compare":
-		return intlCompare(r)
+	case "intl.key":
+		return intlKey(r)
 	case "intl.plural":
 		return intlPlural(r)
 	case "intl.values":
@@ -42,14 +45,34 @@ func intlCall(r request) (answer, error) {
 		return intlNumberPlan(r)
 	case "intl.number":
 		return intlNumber(r)
+	case "intl.numberText":
+		return textOf(intlNumber(r))
 	case "intl.datePlan":
 		return intlDatePlan(r)
 	case "intl.date":
 		return intlDate(r)
+	case "intl.dateText":
+		// As in Node the text has plain spaces where the parts have narrow ones.
+		text, err := textOf(intlDate(r))
+		return strings.ReplaceAll(text, "\u202f", " "), err
 	default:
 		return nil, errUnknown
 	}
 }
+
+// The embedded files, parsed when they are first needed; and what else costs more
+// to make than to keep.
+var (
+	knownLocales = sync.OnceValues(func() ([]string, error) { return readData[[]string]("index") })
+	english      = sync.OnceValues(func() (englishData, error) { return readData[englishData]("english") })
+	zones        = sync.OnceValues(func() (zoneData, error) { return readData[zoneData]("zones") })
+
+	localeFiles   cache[localeData]
+	collators     cache[*sync.Pool]
+	locations     cache[*time.Location]
+	numberFormats cache[numberFormat]
+	datePlans     cache[datePlan]
+)
 
 // readData parses one of the embedded files.
 func readData[T any](name string) (T, error) {
@@ -62,6 +85,15 @@ func readData[T any](name string) (T, error) {
 		return v, fmt.Errorf("parsing the data %q: %w", name, err)
 	}
 	return v, nil
+}
+
+// textOf joins parts.
+func textOf(parts []part, err error) (string, error) {
+	var b strings.Builder
+	for _, p := range parts {
+		b.WriteString(p[1])
+	}
+	return b.String(), err
 }
 
 // parseTag reads a language tag of BCP 47.
@@ -111,7 +143,7 @@ func intlMatch(r request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := readData[[]string]("index")
+	known, err := knownLocales()
 	if err != nil {
 		return nil, err
 	}
@@ -199,15 +231,36 @@ func intlCase(r request) (answer, error) {
 	return cases.Lower(tag).String(p.Text), nil
 }
 
-// intlCompare compares two strings, or sorts many: it returns -1, 0, 1.
-func intlCompare(r request) (answer, error) {
+// intlKey returns what a string is sorted by: keys in hexadecimal compare like the
+// strings. The string is the body.
+func intlKey(r request) (answer, error) {
+	pool, err := collators.get(r.json, collatorsOf)
+	if err != nil {
+		return nil, err
+	}
+	c, ok := pool.Get().(*collator)
+	if !ok { // cannot be: the pool makes nothing else
+		return nil, errUnknown
+	}
+	defer pool.Put(c)
+	defer c.buffer.Reset()
+	return hex.EncodeToString(c.Key(&c.buffer, r.body)), nil
+}
+
+// collator serves one call at a time.
+type collator struct {
+	*collate.Collator
+
+	buffer collate.Buffer
+}
+
+// collatorsOf returns a pool of collators for the parameters of intl.key.
+func collatorsOf(parameters string) (*sync.Pool, error) {
 	p, err := params[struct {
 		Locale      string `json:"locale"`
 		Sensitivity string `json:"sensitivity"`
 		Numeric     bool   `json:"numeric"`
-		A           string `json:"a"`
-		B           string `json:"b"`
-	}](r)
+	}](request{name: "intl.key", json: []byte(parameters)})
 	if err != nil {
 		return nil, err
 	}
@@ -227,7 +280,7 @@ func intlCompare(r request) (answer, error) {
 	if p.Numeric {
 		options = append(options, collate.Numeric)
 	}
-	return collate.New(tag, options...).CompareString(p.A, p.B), nil
+	return &sync.Pool{New: func() any { return &collator{Collator: collate.New(tag, options...)} }}, nil
 }
 
 // intlPlural returns the plural category of a formatted number.
@@ -280,7 +333,7 @@ func intlValues(r request) (answer, error) {
 	var out []string
 	switch key {
 	case "timeZone":
-		z, err := readData[zoneData]("zones")
+		z, err := zones()
 		if err != nil {
 			return nil, err
 		}
@@ -288,7 +341,7 @@ func intlValues(r request) (answer, error) {
 			out = append(out, name)
 		}
 	case "currency":
-		e, err := readData[englishData]("english")
+		e, err := english()
 		if err != nil {
 			return nil, err
 		}
@@ -296,7 +349,7 @@ func intlValues(r request) (answer, error) {
 			out = append(out, name)
 		}
 	case "unit":
-		e, err := readData[englishData]("english")
+		e, err := english()
 		if err != nil {
 			return nil, err
 		}
@@ -325,13 +378,14 @@ type localeData struct {
 
 // readLocale parses the file of a locale; names that are none are English.
 func readLocale(name string) (localeData, error) {
-	if name == "" || strings.ContainsAny(name, "/.\\") {
+	known, err := knownLocales()
+	if err != nil {
+		return localeData{}, err
+	}
+	if !slices.Contains(known, name) {
 		name = "en-US"
 	}
-	if _, err := locales.ReadFile("locales/" + name + ".json"); err != nil {
-		name = "en-US"
-	}
-	return readData[localeData](name)
+	return localeFiles.get([]byte(name), readData[localeData])
 }
 
 func intlList(r request) (answer, error) {
@@ -362,7 +416,7 @@ func intlRelative(r request) (answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := readData[englishData]("english")
+	e, err := english()
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -59,6 +60,10 @@ type datePlan struct {
 	Cycle  string `json:"cycle,omitempty"`
 	System string `json:"system"`
 	Range  string `json:"range"`
+
+	// tokens and location are what pattern and time zone mean.
+	tokens   []token
+	location *time.Location
 }
 
 func intlDatePlan(r request) (answer, error) {
@@ -196,6 +201,10 @@ func (s dateStyle) timePattern(d dateData, cycle string) string {
 		if at := d.Time[((clock*3+hour)*2+minute)*2+second]; at >= 0 {
 			pattern = d.Patterns[at]
 		}
+		// As asked for, where clocks have two digits unless told otherwise.
+		if s.Hour == "numeric" && s.Minute == "2-digit" && s.Second != "numeric" && s.Hour12 == nil && s.HourCycle == "" {
+			pattern = widen(pattern, "HH", "H")
+		}
 		if s.Fraction > 0 {
 			if s.Second != "" {
 				pattern = strings.Replace(widen(pattern, "s", "ss"), "ss", "ssS", 1)
@@ -300,30 +309,36 @@ func namesOf(pattern string, all map[string][]string) map[string][]string {
 	return used
 }
 
-func intlDate(r request) (answer, error) {
-	p, err := params[struct {
-		Plan datePlan `json:"plan"`
-		MS   float64  `json:"ms"`
-	}](r)
+// intlDate formats the milliseconds in its parameter; the body is the plan's JSON.
+func intlDate(r request) ([]part, error) {
+	ms, err := params[float64](r)
 	if err != nil {
 		return nil, err
 	}
-	if p.MS > 8.64e15 || p.MS < -8.64e15 || p.MS != p.MS {
+	if ms > 8.64e15 || ms < -8.64e15 || ms != ms {
 		return nil, rangeFault("", "Invalid time value")
 	}
-	l, err := location(p.Plan.TimeZone)
+	plan, err := datePlans.get(r.body, parseDatePlan)
 	if err != nil {
 		return nil, err
 	}
-	if len(p.Plan.Pattern) > 1024 {
-		return nil, typeFault("ERR_INVALID_ARG_TYPE", "The date format is malformed.")
+	return plan.format(time.UnixMilli(int64(ms)).In(plan.location)), nil
+}
+
+// parseDatePlan reads what intlDatePlan made.
+func parseDatePlan(text string) (datePlan, error) {
+	var p datePlan
+	if err := json.Unmarshal([]byte(text), &p); err != nil || len(p.Pattern) > 1024 {
+		return p, typeFault("ERR_INVALID_ARG_TYPE", "The date format is malformed.")
 	}
-	return p.Plan.format(time.UnixMilli(int64(p.MS)).In(l)), nil
+	l, err := location(p.TimeZone)
+	p.location, p.tokens = l, tokens(p.Pattern)
+	return p, err
 }
 
 func (p *datePlan) format(t time.Time) []part {
 	var out []part
-	for _, token := range tokens(p.Pattern) {
+	for _, token := range p.tokens {
 		kind, text := "literal", token.text
 		if token.letters != "" {
 			kind, text = p.field(token.letters, t)

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,11 +96,14 @@ func intlNumberPlan(r request) (answer, error) {
 }
 
 func (p *numberPlan) setCurrency(s numberStyle, n numberData) error {
-	english, err := readData[englishData]("english")
+	if s.Currency == "" {
+		return typeFault("", "Currency code is required with currency style.")
+	}
+	words, err := english()
 	if err != nil {
 		return err
 	}
-	info, known := english.Currencies[s.Currency]
+	info, known := words.Currencies[s.Currency]
 	if known {
 		p.CurrencyDigits = info.Digits
 	}
@@ -136,17 +140,17 @@ func (p *numberPlan) setCurrency(s numberStyle, n numberData) error {
 }
 
 func (p *numberPlan) setUnit(s numberStyle) error {
-	english, err := readData[englishData]("english")
+	words, err := english()
 	if err != nil {
 		return err
 	}
-	if shapes, ok := english.Special[s.Unit]; ok {
+	if shapes, ok := words.Special[s.Unit]; ok {
 		p.Shapes = shapes[s.UnitDisplay]
 		return nil
 	}
 	unit, per, compound := strings.Cut(s.Unit, "-per-")
-	shapes, ok := english.Units[unit]
-	suffix, known := english.Per[per]
+	shapes, ok := words.Units[unit]
+	suffix, known := words.Per[per]
 	if !ok || compound && !known {
 		return rangeFault("", "Invalid unit argument for Intl.NumberFormat() '%s'", s.Unit)
 	}
@@ -165,7 +169,6 @@ type part [2]string
 // numberFormat is what formatting one number needs.
 type numberFormat struct {
 	Plan             numberPlan `json:"plan"`
-	Value            string     `json:"value"`
 	Style            string     `json:"style"`
 	Notation         string     `json:"notation"`
 	SignDisplay      string     `json:"signDisplay"`
@@ -181,26 +184,25 @@ type numberFormat struct {
 	RoundingMultiple int        `json:"roundingIncrement"`
 }
 
-func intlNumber(r request) (answer, error) {
-	f, err := params[numberFormat](r)
+// intlNumber formats the decimal number in its parameter; the body is the format's
+// JSON.
+func intlNumber(r request) ([]part, error) {
+	value, err := params[string](r)
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range []int{f.MinInt, f.MinFraction, f.MaxFraction, f.MinSignificant, f.MaxSignificant} {
-		if n < 0 || n > 100 {
-			return nil, rangeFault("", "digits are out of range")
-		}
+	format, err := numberFormats.get(r.body, parseNumberFormat)
+	if err != nil {
+		return nil, err
 	}
-	if len(f.Plan.Patterns) != 2 || len(f.Plan.Digits) > 64 || len(f.Plan.Group) > 16 || len(f.Plan.Decimal) > 16 {
-		return nil, typeFault("ERR_INVALID_ARG_TYPE", "The number format is malformed.")
-	}
-	switch f.Value {
+	f := &format
+	switch value {
 	case "NaN":
 		return f.dress(decimal{}, []part{{"nan", "NaN"}}, "NaN"), nil
 	case "Infinity", "-Infinity":
-		return f.dress(decimal{negative: f.Value[0] == '-', digits: "1"}, []part{{"infinity", "∞"}}, "2"), nil
+		return f.dress(decimal{negative: value[0] == '-', digits: "1"}, []part{{"infinity", "∞"}}, "2"), nil
 	}
-	d, ok := parseDecimal(f.Value)
+	d, ok := parseDecimal(value)
 	if !ok {
 		return nil, rangeFault("", "The number can't be formatted.")
 	}
@@ -217,6 +219,24 @@ func intlNumber(r request) (answer, error) {
 		parts, text := f.number(d)
 		return f.dress(d, parts, text), nil
 	}
+}
+
+// parseNumberFormat reads a format and checks what could make it costly.
+func parseNumberFormat(text string) (numberFormat, error) {
+	malformed := typeFault("ERR_INVALID_ARG_TYPE", "The number format is malformed.")
+	var f numberFormat
+	if err := json.Unmarshal([]byte(text), &f); err != nil {
+		return f, malformed
+	}
+	for _, n := range []int{f.MinInt, f.MinFraction, f.MaxFraction, f.MinSignificant, f.MaxSignificant} {
+		if n < 0 || n > 100 {
+			return f, rangeFault("", "digits are out of range")
+		}
+	}
+	if len(f.Plan.Patterns) != 2 || len(f.Plan.Digits) > 64 || len(f.Plan.Group) > 16 || len(f.Plan.Decimal) > 16 {
+		return f, malformed
+	}
+	return f, nil
 }
 
 // rounded rounds as the options say.
@@ -330,7 +350,7 @@ func (f *numberFormat) compact(d decimal) []part {
 			pattern = row[1]
 		}
 		before, after, _ := strings.Cut(pattern, strings.Repeat("0", zeros))
-		return f.dress(rounded, slices.Concat(compactParts(before), parts, compactParts(after)), text)
+		return f.dress(rounded, slices.Concat(compactParts(before), parts, compactParts(after)), several)
 	}
 }
 
@@ -397,8 +417,14 @@ func (f *numberFormat) scientific(d decimal) []part {
 		e = -e
 	}
 	parts = append(parts, part{"exponentInteger", f.localized(strconv.Itoa(e))})
+	if e != 0 {
+		text = several
+	}
 	return f.dress(rounded, parts, text)
 }
+
+// several is a number of which there is more than one: "1K" and "1E3" are no one.
+const several = "2"
 
 // sign returns "-", "+" or "" for the number.
 func (f *numberFormat) sign(d decimal, nan bool) string {

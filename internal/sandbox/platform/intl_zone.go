@@ -26,7 +26,7 @@ func zone(name string) (canonical string, names []string, err error) {
 	if offset, ok := parseOffset(name); ok {
 		return offset, make([]string, 6), nil
 	}
-	z, err := readData[zoneData]("zones")
+	z, err := zones()
 	if err != nil {
 		return "", nil, err
 	}
@@ -64,9 +64,11 @@ func sameFold(z zoneData, name string) string {
 	return ""
 }
 
+var offsetPattern = regexp.MustCompile(`^([+-])([01]\d|2[0-3])(?::?([0-5]\d))?$`)
+
 // parseOffset reads a zone such as +05:30.
 func parseOffset(s string) (canonical string, ok bool) {
-	m := regexp.MustCompile(`^([+-])([01]\d|2[0-3])(?::?([0-5]\d))?$`).FindStringSubmatch(s)
+	m := offsetPattern.FindStringSubmatch(s)
 	if m == nil {
 		return "", false
 	}
@@ -97,7 +99,7 @@ func location(name string) (*time.Location, error) {
 	if name == "Local" || strings.ContainsAny(name, "\\") {
 		return nil, rangeFault("", "Invalid time zone specified: %s", name)
 	}
-	l, err := time.LoadLocation(name)
+	l, err := locations.get([]byte(name), time.LoadLocation)
 	if err != nil {
 		return nil, rangeFault("", "Invalid time zone specified: %s", name)
 	}

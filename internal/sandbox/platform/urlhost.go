@@ -3,6 +3,7 @@ package platform
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -52,7 +53,11 @@ func domainToASCII(domain string) (string, error) {
 	}
 	p := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false),
 		idna.CheckHyphens(false), idna.CheckJoiners(true), idna.BidiRule(), idna.VerifyDNSLength(false))
-	return p.ToASCII(domain)
+	ascii, err := p.ToASCII(domain)
+	if err == nil && slices.Contains(strings.Split(strings.ToLower(domain), "."), "xn--") {
+		return "", errHost // a label that says it is encoded, and is empty
+	}
+	return ascii, err
 }
 
 func domainToUnicode(domain string) string {

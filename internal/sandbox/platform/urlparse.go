@@ -69,7 +69,8 @@ func setAddress(u *address, input string, override urlState) {
 	c := *u
 	c.path = append([]string(nil), u.path...)
 	p := &urlParser{input: withoutBreaks(input), url: &c, state: override, override: override}
-	if p.run() == nil {
+	// A host is taken even when the port behind it is none.
+	if p.run() == nil || override == stateHost && p.state == statePort {
 		*u = c
 	}
 }
@@ -335,8 +336,11 @@ func (p *urlParser) hostname(c rune) error {
 		if p.buffer.Len() == 0 || p.override == stateHostname {
 			return errURL
 		}
+		if err := p.setHost(); err != nil {
+			return err
+		}
 		p.state = statePort
-		return p.setHost()
+		return nil
 	case p.endOfAuthority(c):
 		p.at--
 		if u.special() && p.buffer.Len() == 0 {

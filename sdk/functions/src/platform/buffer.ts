@@ -130,6 +130,20 @@ function clamp(value: unknown, length: number, otherwise: number): number {
 	return n < 0 ? 0 : n > length ? length : n;
 }
 
+/** Offsets of those methods that take none that are out of range. */
+function checked(name: string, value: unknown, high: number, otherwise: number): number {
+	if (value === undefined) return otherwise;
+	if (typeof value !== "number") throw wrongType(name, "of type number", value);
+	if (!Number.isInteger(value)) throw outOfRange(name, "an integer", value);
+	if (value < 0 || value > high) throw outOfRange(name, `>= 0 && <= ${high}`, value);
+	return value;
+}
+
+/** The same for copy, which makes integers of everything. */
+function truncated(name: string, value: unknown, high: number, otherwise: number): number {
+	return checked(name, value === undefined ? undefined : Math.trunc(Number(value)) || 0, high, otherwise);
+}
+
 function wrap(bytes: Uint8Array): BufferObject {
 	return new FastBuffer(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
 }
@@ -158,14 +172,17 @@ class FastBuffer extends Uint8Array {
 	}
 	compare(other: unknown, start?: number, end?: number, from?: number, to?: number): number {
 		if (!(other instanceof Uint8Array)) throw wrongType("target", "an instance of Buffer or Uint8Array", other);
-		const theirs = other.subarray(clamp(start, other.length, 0), clamp(end, other.length, other.length));
-		return compareBytes(this.subarray(clamp(from, this.length, 0), clamp(to, this.length, this.length)), theirs);
+		const high = Number.MAX_SAFE_INTEGER;
+		const theirs = other.subarray(checked("targetStart", start, high, 0), checked("targetEnd", end, other.length, other.length));
+		return compareBytes(this.subarray(checked("sourceStart", from, high, 0), checked("sourceEnd", to, this.length, this.length)), theirs);
 	}
 	copy(target: Uint8Array, targetStart?: number, start?: number, end?: number): number {
 		if (!(target instanceof Uint8Array)) throw wrongType("target", "an instance of Buffer or Uint8Array", target);
-		const at = clamp(targetStart, target.length, 0);
-		const part = Uint8Array.prototype.subarray.call(this, clamp(start, this.length, 0), clamp(end, this.length, this.length));
+		const high = Number.MAX_SAFE_INTEGER;
+		const at = truncated("targetStart", targetStart, high, 0);
+		const part = Uint8Array.prototype.subarray.call(this, truncated("sourceStart", start, this.length, 0), truncated("sourceEnd", end, high, this.length));
 		const n = Math.min(part.length, target.length - at);
+		if (n <= 0) return 0;
 		target.set(Uint8Array.prototype.subarray.call(part, 0, n), at);
 		return n;
 	}
@@ -180,11 +197,11 @@ class FastBuffer extends Uint8Array {
 		if (!text(value)) throw wrongType("argument", "of type string", value);
 		let [offset, length, encoding] = rest;
 		if (text(offset)) [offset, length, encoding] = [undefined, undefined, offset];
+		else if (offset === undefined) [length, encoding] = [undefined, undefined];
 		else if (text(length)) [length, encoding] = [undefined, length];
-		const at = offset === undefined ? 0 : Number(offset);
-		if (!Number.isInteger(at) || at < 0 || at > this.length) throw outOfRange("offset", `>= 0 && <= ${this.length}`, offset);
+		const at = checked("offset", offset, this.length, 0);
+		const room = Math.min(checked("length", length, this.length, this.length), this.length - at);
 		const kind = encodingOf(encoding);
-		const room = Math.min(clamp(length, this.length, this.length), this.length - at);
 		let bytes = encode(value, kind);
 		if (bytes.length > room) {
 			let n = room;
@@ -197,13 +214,14 @@ class FastBuffer extends Uint8Array {
 		return bytes.length;
 	}
 	override fill(value: any, offset?: any, end?: any, encoding?: unknown): this {
-		if (text(offset)) [offset, encoding] = [undefined, offset];
-		else if (text(end)) [end, encoding] = [undefined, end];
-		const from = offset === undefined ? 0 : Number(offset);
-		const to = end === undefined ? this.length : Number(end);
-		if (!(from >= 0 && from <= this.length)) throw outOfRange("offset", `>= 0 && <= ${this.length}`, offset);
-		if (!(to >= 0 && to <= this.length)) throw outOfRange("end", `>= 0 && <= ${this.length}`, end);
+		if (text(value)) {
+			if (offset === undefined || text(offset)) [offset, end, encoding] = [undefined, undefined, offset];
+			else if (text(end)) [end, encoding] = [undefined, end];
+		}
 		const pattern = text(value) ? encode(value, encodingOf(encoding)) : value instanceof Uint8Array ? value : undefined;
+		const from = checked("offset", offset, Number.MAX_SAFE_INTEGER, 0);
+		const to = offset === undefined ? this.length : checked("end", end, this.length, this.length);
+		if (from >= to) return this;
 		if (pattern === undefined) {
 			Uint8Array.prototype.fill.call(this, Number(value) & 255, from, to);
 			return this;
@@ -259,15 +277,15 @@ function search(bytes: Uint8Array, value: unknown, offset: unknown, encoding: un
 	let at = offset === undefined ? NaN : Math.trunc(Number(offset));
 	if (Number.isNaN(at)) at = forward ? 0 : bytes.length;
 	if (at < 0) at += bytes.length;
+	const wanted = text(value) ? encode(value, encodingOf(encoding)) : value instanceof Uint8Array ? value : undefined;
 	if (at < 0) {
-		if (!forward) return -1;
+		if (!forward && wanted?.length !== 0) return -1;
 		at = 0;
 	}
 	if (typeof value === "number") {
 		const find = forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf;
 		return find.call(bytes, value & 255, Math.min(at, forward ? bytes.length : bytes.length - 1));
 	}
-	const wanted = text(value) ? encode(value, encodingOf(encoding)) : value instanceof Uint8Array ? value : undefined;
 	if (wanted === undefined) throw wrongType("value", "one of type number or string or an instance of Buffer or Uint8Array", value);
 	const last = bytes.length - wanted.length;
 	if (wanted.length === 0) return Math.min(at, bytes.length);
@@ -363,7 +381,7 @@ for (const signed of [false, true]) {
 		};
 		const write = function (this: FastBuffer, value: unknown, offset: unknown, length: unknown) {
 			const size = checkLength(length);
-			let rest = Number(value);
+			let rest = Math.trunc(Number(value));
 			if (signed) checkInteger(rest, -(2 ** (8 * size - 1)), 2 ** (8 * size - 1) - 1);
 			else checkInteger(rest, 0, 2 ** (8 * size) - 1);
 			const at = checkOffset(this, offset, size);
@@ -386,7 +404,7 @@ for (const kind of ["utf8", "latin1", "ascii", "base64", "base64url", "hex", "uc
 		return this.toString(kind, start, end);
 	};
 	methods[`${kind}Write`] = function (value: unknown, offset?: unknown, length?: unknown) {
-		return this.write(value, offset, length, kind);
+		return this.write(value, offset ?? 0, length, kind);
 	};
 }
 
@@ -509,7 +527,7 @@ const statics = {
 	},
 	concat(list: readonly Uint8Array[], length?: number) {
 		if (!Array.isArray(list)) throw wrongType("list", "an instance of Array", list);
-		const size = length === undefined ? list.reduce((n, part) => n + part.length, 0) : Math.trunc(length);
+		const size = checked("length", length, Number.MAX_SAFE_INTEGER, list.reduce((n, part) => n + part.length, 0));
 		const whole = new FastBuffer(checkSize(size));
 		let at = 0;
 		for (const part of list) {

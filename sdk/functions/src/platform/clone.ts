@@ -58,7 +58,7 @@ function build(value: any, seen: Map<object, unknown>, moved: Set<unknown>): unk
 	if (value instanceof File) return keep(new File([value], value.name, { type: value.type, lastModified: value.lastModified }));
 	if (value instanceof Blob) return keep(value.slice(0, value.size, value.type));
 	for (const Class of [Boolean, Number, String, BigInt]) if (value instanceof Class) return keep(Object(value.valueOf()));
-	if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef || typeof value.valueOf() === "symbol") refuse(value);
+	if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet || value instanceof WeakRef || value instanceof Symbol) refuse(value);
 	const made: any = keep(Array.isArray(value) ? new Array(value.length) : {});
 	for (const name of Object.keys(value)) {
 		Object.defineProperty(made, name, { value: clone(value[name]), writable: true, enumerable: true, configurable: true });

@@ -198,19 +198,26 @@ interface CipherOptions {
 	authTagLength?: number;
 }
 
+const blockBytes = 16;
+
 class Cipher {
 	readonly #decrypt: boolean;
 	readonly #algorithm: string;
 	readonly #key: Uint8Array;
-	readonly #nonce: Uint8Array;
 	readonly #mode: string;
+	readonly #tagLength: number | undefined;
+	/** Of CBC: the block before. */
+	#nonce: Uint8Array;
+	/** All of it, where the tag is to be known at the end. */
 	readonly #pieces = new Pieces();
-	readonly #tagLength: number;
+	/** What does not fill a block yet, or may hold the padding. */
+	#rest: Uint8Array = empty;
+	/** How many bytes are done. */
+	#sent = 0;
 	#extra: Uint8Array = empty;
 	#tag: Uint8Array | undefined;
 	#padding = true;
 	#done = false;
-	#sent = 0;
 	constructor(decrypt: boolean, algorithm: string, key: unknown, nonce: unknown, options?: CipherOptions) {
 		if (typeof algorithm !== "string") throw wrongType("cipher", "of type string", algorithm);
 		const info = pure("crypto.cipherInfo", algorithm);
@@ -219,43 +226,58 @@ class Cipher {
 		this.#key = symmetric(key).slice();
 		this.#nonce = nonce === null ? empty : data(nonce, "iv").slice();
 		this.#mode = info.mode;
-		this.#tagLength = options?.authTagLength ?? 16;
+		this.#tagLength = options?.authTagLength;
 		if (this.#key.length !== info.keyLength) throw coded("RangeError", "ERR_CRYPTO_INVALID_KEYLEN", "Invalid key length");
 		if (this.#mode === "gcm" ? this.#nonce.length === 0 : this.#nonce.length !== info.ivLength) throw coded("TypeError", "ERR_CRYPTO_INVALID_IV", "Invalid initialization vector");
 	}
-	/** Nothing is known to be right before the end, so that it comes then. A counter's text can come at once. */
 	update(value: unknown, encoding?: unknown, outputEncoding?: unknown): Output {
 		if (this.#done) throw coded("Error", "ERR_CRYPTO_INVALID_STATE", "Invalid state for operation update");
-		this.#pieces.add(value, encoding);
-		const all = this.#pieces.all();
-		let until = 0;
-		if (this.#mode === "ctr" || (this.#mode === "gcm" && !this.#decrypt)) until = all.length;
-		else if (this.#mode === "gcm") until = all.length;
-		else until = Math.max(0, all.length - (this.#decrypt && this.#padding ? ((all.length - 1) % 16) + 1 : all.length % 16));
-		if (until <= this.#sent) return output(empty, outputEncoding);
-		const part = this.#run(all.subarray(0, until), false).subarray(this.#sent, until);
-		this.#sent = until;
-		return output(part, outputEncoding);
+		const bytes = data(value, "data", encoding);
+		return output(this.#mode === "ctr" || this.#mode === "gcm" ? this.#stream(bytes) : this.#blocks(bytes), outputEncoding);
+	}
+	/** Counters give what belongs to any part of a text. */
+	#stream(bytes: Uint8Array): Uint8Array {
+		if (this.#mode === "gcm") this.#pieces.add(bytes);
+		const part: Uint8Array = pureBytes("crypto.stream", { algorithm: this.#algorithm, skip: this.#sent }, this.#key, this.#nonce, bytes);
+		this.#sent += bytes.length;
+		return part;
+	}
+	/** Blocks are done when they are whole. Where padding is to be removed, the last of them waits for the end. */
+	#blocks(bytes: Uint8Array): Uint8Array {
+		const all = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
+		const held = this.#decrypt && this.#padding && all.length > 0 ? ((all.length - 1) % blockBytes) + 1 : all.length % blockBytes;
+		const whole = all.subarray(0, all.length - held);
+		this.#rest = all.slice(whole.length);
+		if (whole.length === 0) return empty;
+		const part = this.#run(whole, false);
+		if (this.#mode === "cbc") this.#nonce = (this.#decrypt ? whole : part).slice(-blockBytes);
+		return part;
 	}
 	final(outputEncoding?: unknown): Output {
 		if (this.#done) throw coded("Error", "ERR_CRYPTO_INVALID_STATE", "Invalid state for operation final");
 		this.#done = true;
-		const all = this.#pieces.all();
-		if (this.#mode !== "gcm") return output(this.#run(all, this.#padding).slice(this.#sent), outputEncoding);
-		if (this.#decrypt) {
-			if (this.#tag === undefined) throw coded("Error", undefined, "Unsupported state or unable to authenticate data");
-			this.#gcm("crypto.decipher", all, this.#tag);
-		} else {
-			this.#tag = this.#gcm("crypto.cipher", all, empty).slice(all.length);
+		switch (this.#mode) {
+			case "ctr":
+				return output(empty, outputEncoding);
+			case "gcm":
+				this.#finalTag();
+				return output(empty, outputEncoding);
 		}
-		return output(empty, outputEncoding);
+		return output(this.#run(this.#rest, this.#padding), outputEncoding);
+	}
+	#finalTag(): void {
+		const all = this.#pieces.all();
+		if (!this.#decrypt) {
+			this.#tag = this.#gcm("crypto.cipher", all, empty).slice(all.length);
+			return;
+		}
+		if (this.#tag === undefined) throw coded("Error", undefined, "Unsupported state or unable to authenticate data");
+		this.#gcm("crypto.decipher", all, this.#tag);
 	}
 	#gcm(name: string, bytes: Uint8Array, tag: Uint8Array): Uint8Array {
-		return pureBytes(name, { algorithm: this.#algorithm, tag: this.#tagLength }, this.#key, this.#nonce, bytes, this.#extra, tag);
+		return pureBytes(name, { algorithm: this.#algorithm, tag: this.#tagLength ?? 16 }, this.#key, this.#nonce, bytes, this.#extra, tag);
 	}
 	#run(bytes: Uint8Array, padding: boolean): Uint8Array {
-		// GCM is a counter: the text so far is got by running it over the bytes so far.
-		if (this.#mode === "gcm") return this.#gcm("crypto.cipher", bytes, empty).subarray(0, bytes.length);
 		return pureBytes(this.#decrypt ? "crypto.decipher" : "crypto.cipher", { algorithm: this.#algorithm, padding }, this.#key, this.#nonce, bytes, empty, empty);
 	}
 	setAutoPadding(on = true): this {
@@ -263,7 +285,7 @@ class Cipher {
 		return this;
 	}
 	setAAD(extra: unknown): this {
-		this.#extra = data(extra, "buffer").slice();
+		this.#extra = Buffer.concat([this.#extra, data(extra, "buffer")]);
 		return this;
 	}
 	getAuthTag(): BufferObject {
@@ -271,7 +293,10 @@ class Cipher {
 		return Buffer.from(this.#tag);
 	}
 	setAuthTag(tag: unknown, encoding?: unknown): this {
-		this.#tag = data(tag, "buffer", encoding).slice();
+		const given = data(tag, "buffer", encoding).slice();
+		const fits = this.#tagLength === undefined ? [4, 8, 12, 13, 14, 15, 16].includes(given.length) : given.length === this.#tagLength;
+		if (!fits) throw coded("TypeError", "ERR_CRYPTO_INVALID_AUTH_TAG", `Invalid authentication tag length: ${given.length}`);
+		this.#tag = given;
 		return this;
 	}
 }

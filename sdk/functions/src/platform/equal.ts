@@ -40,7 +40,7 @@ function compare(a: any, b: any, strict: boolean, pairs: [unknown, unknown][]): 
 	if (strict && Object.getPrototypeOf(a) !== Object.getPrototypeOf(b)) return false;
 	if (Object.prototype.toString.call(a) !== Object.prototype.toString.call(b)) return false;
 	if (Array.isArray(a) !== Array.isArray(b) || (Array.isArray(a) && a.length !== (b as unknown[]).length)) return false;
-	if (a instanceof Date && !(b instanceof Date && Object.is(a.getTime(), b.getTime()))) return false;
+	if (a instanceof Date && !(b instanceof Date && a.getTime() === b.getTime())) return false;
 	if (a instanceof RegExp && !(b instanceof RegExp && String(a) === String(b) && a.lastIndex === b.lastIndex)) return false;
 	if (a instanceof Error && (a.message !== b.message || a.name !== b.name)) return false;
 	for (const Class of [Number, String, Boolean, BigInt, Symbol]) if (a instanceof Class && !(b instanceof Class && Object.is(a.valueOf(), b.valueOf()))) return false;

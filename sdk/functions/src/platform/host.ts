@@ -71,6 +71,8 @@ export function pureBytes(name: string, params: object, ...parts: Uint8Array[]):
 /** Puts values into the global object as the language does with its own. */
 export function install(globals: Record<string, unknown>): void {
 	for (const [name, value] of Object.entries(globals)) {
+		// The bundler may have renamed classes that speak of themselves.
+		if (typeof value === "function" && value.name !== name) Object.defineProperty(value, "name", { value: name, configurable: true });
 		Object.defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
 	}
 }

@@ -48,7 +48,7 @@ export function quote(text: string): string {
 	const escaped = text.replace(new RegExp(controls.source, "g"), (c) => {
 		if (c === "'") return mark === "'" ? "\\'" : c;
 		const code = c.charCodeAt(0);
-		return escapes[c] ?? (code < 0x100 ? `\\x${code.toString(16).toUpperCase().padStart(2, "0")}` : `\\u${code.toString(16).toUpperCase()}`);
+		return escapes[c] ?? (code < 0x100 ? `\\x${code.toString(16).toUpperCase().padStart(2, "0")}` : `\\u${code.toString(16)}`);
 	});
 	return mark + escaped + mark;
 }
@@ -288,15 +288,23 @@ function show(ctx: Context, value: any): string {
 	return showObject(ctx, value);
 }
 
+/** What is shown whole however deep it is. */
+function isShort(value: any, keys: PropertyKey[]): boolean {
+	if (value instanceof RegExp) return true;
+	if (value instanceof ArrayBuffer || value instanceof DataView || value instanceof WeakSet || value instanceof WeakMap) return false;
+	if (value instanceof Set || value instanceof Map) return value.size === 0 && keys.length === 0;
+	return keys.length === 0 && !(Array.isArray(value) && value.length > 0);
+}
+
 function showObject(ctx: Context, value: any): string {
 	if (Buffer.isBuffer(value)) return showBuffer(value);
 	const name = constructorName(value);
 	const tag = tagOf(value, name);
-	if (ctx.level > ctx.depth) {
+	const keys = keysOf(ctx, value);
+	if (ctx.level > ctx.depth && !isShort(value, keys)) {
 		const label = prefix(name, tag, Array.isArray(value) ? "Array" : "Object").trimEnd();
 		return `[${Array.isArray(value) && name === "Array" ? "Array" : label}]`;
 	}
-	const keys = keysOf(ctx, value);
 	ctx.seen.push(value);
 	ctx.last = ctx.level++;
 	const shape = shapeOf(ctx, value, name, tag, keys);
@@ -319,7 +327,7 @@ function showObject(ctx: Context, value: any): string {
 function showBuffer(value: Uint8Array): string {
 	const hex = Array.from(value.subarray(0, 50), (b) => b.toString(16).padStart(2, "0")).join(" ");
 	const rest = value.length > 50 ? ` ... ${value.length - 50} more byte${value.length > 51 ? "s" : ""}` : "";
-	return `<Buffer${hex === "" ? "" : ` ${hex}`}${rest}>`;
+	return `<Buffer ${hex}${rest}>`;
 }
 
 /** Puts entries on one line when they fit, else on lines of their own. */
@@ -410,7 +418,7 @@ function formatText(arg: unknown): string {
 	// What has a toString of its own is shown by it.
 	const own = (arg as any).toString;
 	if (typeof own === "function" && own !== Object.prototype.toString && own !== Error.prototype.toString && !Array.isArray(arg) && !(arg instanceof Date)) return String(arg);
-	if (arg instanceof Date || arg instanceof Error) return String(arg);
+	if (arg instanceof Error) return String(arg);
 	return inspect(arg, { depth: 0, compact: 3 });
 }
 
@@ -435,9 +443,9 @@ export function formatWithOptions(options: InspectOptions, ...args: unknown[]): 
 				case "%s":
 					return formatText(arg);
 				case "%d":
-					return typeof arg === "object" && arg !== null ? "NaN" : formatNumber(arg, Number);
+					return formatNumber(arg, Number);
 				case "%i":
-					return typeof arg === "object" && arg !== null ? "NaN" : formatNumber(arg, (t) => Number.parseInt(t, 10));
+					return formatNumber(arg, (t) => Number.parseInt(t, 10));
 				case "%f":
 					return typeof arg === "symbol" ? "NaN" : number(Number.parseFloat(arg as string));
 				case "%j":

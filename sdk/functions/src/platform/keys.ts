@@ -21,7 +21,11 @@ export const raw: unique symbol = Symbol("bytes");
 
 /** Bytes of a string or of whatever holds some. */
 export function data(value: unknown, argument: string, encoding?: unknown): Uint8Array {
-	if (typeof value === "string") return encoding === undefined || encoding === "utf8" || encoding === "buffer" ? encodeUTF8(value) : Buffer.from(value, encoding);
+	if (typeof value === "string") {
+		if (encoding === undefined || encoding === "utf8" || encoding === "buffer") return encodeUTF8(value);
+		if (encoding === "hex" && value.length % 2 !== 0) throw coded("TypeError", "ERR_INVALID_ARG_VALUE", `The argument 'encoding' is invalid for data of length ${value.length}. Received 'hex'`);
+		return Buffer.from(value, encoding);
+	}
 	const bytes = bytesOf(value);
 	if (bytes === undefined) throw wrongType(argument, "of type string or an instance of ArrayBuffer, Buffer, TypedArray, or DataView", value);
 	return bytes;

@@ -184,6 +184,7 @@ export class URLSearchParams {
 		return "URLSearchParams";
 	}
 	[Symbol.for("nodejs.util.inspect.custom")](depth: number, options: any, inspect: any): string {
+		if (depth < 0) return "[Object]";
 		const items = this.#pairs.map(([name, value]) => `${inspect(name, options)} => ${inspect(value, options)}`);
 		return items.length === 0 ? "URLSearchParams {}" : `URLSearchParams { ${items.join(", ")} }`;
 	}
@@ -313,7 +314,8 @@ export class URL {
 	get [Symbol.toStringTag](): string {
 		return "URL";
 	}
-	[Symbol.for("nodejs.util.inspect.custom")](depth: number, options: any, inspect: any): string {
+	[Symbol.for("nodejs.util.inspect.custom")](depth: number, options: any, inspect: any): unknown {
+		if (depth < 0) return this;
 		const { href, origin, protocol, username, password, host, hostname, port, pathname, search, searchParams, hash } = this;
 		const shown = { href, origin, protocol, username, password, host, hostname, port, pathname, search, searchParams, hash };
 		return `URL ${inspect(shown, options)}`;

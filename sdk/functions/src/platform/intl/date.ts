@@ -1,6 +1,6 @@
 // Intl.DateTimeFormat. Calendars are Gregorian; names and patterns are the host's.
 import { pure } from "../host";
-import { choice, match, planOf, supportedLocalesOf, toOptions, whole, type Match } from "./options";
+import { choice, Kept, match, planOf, supportedLocalesOf, textOfPlan, toOptions, whole, type Match } from "./options";
 
 type Part = [type: string, value: string];
 
@@ -41,6 +41,8 @@ export class DateTimeFormat {
 	readonly #match: Match;
 	readonly #shown: Record<string, any>;
 	readonly #plan: any;
+	/** The plan as the host takes it. */
+	readonly #planText: string;
 	#bound: ((value?: unknown) => string) | undefined;
 
 	static supportedLocalesOf(locales: unknown): string[] {
@@ -81,13 +83,13 @@ export class DateTimeFormat {
 		this.#match = m;
 		this.#shown = style;
 		this.#plan = planOf("intl.datePlan", { ...style, data: m.data, hour12, hourCycle, timeZone, numberingSystem });
+		this.#planText = textOfPlan(this.#plan);
 	}
-	// As in Node the text has plain spaces where the parts have narrow ones.
 	#text(value: unknown): string {
-		return this.#parts(value).map((part) => part[1]).join("").replaceAll("\u202f", " ");
+		return pure("intl.dateText", instant(value), this.#planText);
 	}
 	#parts(value: unknown): Part[] {
-		return pure("intl.date", { plan: this.#plan, ms: instant(value) });
+		return pure("intl.date", instant(value), this.#planText);
 	}
 	get format(): (value?: unknown) => string {
 		return (this.#bound ??= (value) => this.#text(value));
@@ -123,17 +125,10 @@ export class DateTimeFormat {
 	}
 }
 
-const plain = new Map<string, DateTimeFormat>();
+const kept = new Kept<DateTimeFormat>();
 
 /** Date.prototype.toLocaleString and its relatives. */
 export function dateToLocaleString(date: Date, locales: unknown, options: unknown, required: Defaults, defaults: Defaults): string {
 	if (Number.isNaN(date.getTime())) return "Invalid Date";
-	if (options !== undefined || (locales !== undefined && typeof locales !== "string")) return new DateTimeFormat(locales, options, required, defaults).format(date);
-	const key = `${locales ?? ""} ${required} ${defaults}`;
-	let format = plain.get(key);
-	if (format === undefined) {
-		format = new DateTimeFormat(locales, undefined, required, defaults);
-		if (plain.size < 64) plain.set(key, format);
-	}
-	return format.format(date);
+	return kept.get(`${required} ${defaults}`, locales, options, () => new DateTimeFormat(locales, options, required, defaults)).format(date);
 }

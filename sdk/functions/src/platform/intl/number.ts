@@ -1,6 +1,6 @@
 // Intl.NumberFormat and Intl.PluralRules. Rounding and writing are the host's.
 import { pure } from "../host";
-import { choice, match, planOf, supportedLocalesOf, toOptions, usual, whole, type Match } from "./options";
+import { choice, Kept, match, planOf, supportedLocalesOf, toOptions, whole, type Match } from "./options";
 
 type Part = [type: string, value: string];
 
@@ -93,6 +93,8 @@ export class NumberFormat {
 	readonly #options: Record<string, any>;
 	readonly #digits: Digits;
 	readonly #plan: any;
+	/** The whole format as the host takes it. */
+	readonly #text: string;
 	#bound: ((value: unknown) => string) | undefined;
 
 	static supportedLocalesOf(locales: unknown): string[] {
@@ -116,8 +118,8 @@ export class NumberFormat {
 		const numberingSystem = choice(o, "numberingSystem", undefined, undefined) ?? m.keys.nu;
 		this.#match = m;
 		this.#plan = planOf("intl.numberPlan", { locale: m.locale, data: m.data, style, currency: currency?.toUpperCase(), currencyDisplay, currencySign, unit, unitDisplay, notation, compactDisplay, numberingSystem });
-		const places = style === "currency" && notation === "standard" ? this.#plan.currencyDigits : 0;
-		const most = style === "currency" && notation === "standard" ? places : style === "percent" ? 0 : 3;
+		const places = style === "currency" && notation !== "compact" ? this.#plan.currencyDigits : 0;
+		const most = style === "currency" && notation !== "compact" ? places : style === "percent" ? 0 : 3;
 		this.#digits = digits(o, places, most, notation === "compact");
 		this.#options = { numberingSystem: this.#plan.system, style };
 		if (style === "currency") Object.assign(this.#options, { currency: currency!.toUpperCase(), currencyDisplay, currencySign });
@@ -126,13 +128,14 @@ export class NumberFormat {
 		this.#options.notation = notation;
 		if (notation === "compact") this.#options.compactDisplay = compactDisplay;
 		this.#options.signDisplay = choice(o, "signDisplay", ["auto", "never", "always", "exceptZero", "negative"] as const, "auto");
+		const { signDisplay, useGrouping } = this.#options;
+		this.#text = JSON.stringify({ plan: this.#plan, style, notation, signDisplay, useGrouping, ...this.#digits });
 	}
 	#parts(value: unknown): Part[] {
-		const { style, notation, signDisplay, useGrouping } = this.#options;
-		return pure("intl.number", { plan: this.#plan, value: decimal(value), style, notation, signDisplay, useGrouping, ...this.#digits });
+		return pure("intl.number", decimal(value), this.#text);
 	}
 	get format(): (value: unknown) => string {
-		return (this.#bound ??= (value) => this.#parts(value).map((part) => part[1]).join(""));
+		return (this.#bound ??= (value) => pure("intl.numberText", decimal(value), this.#text));
 	}
 	formatToParts(value?: unknown): { type: string; value: string }[] {
 		return this.#parts(value).map(([type, text]) => ({ type, value: text }));
@@ -165,12 +168,11 @@ export class NumberFormat {
 	}
 }
 
-let plain: NumberFormat | undefined;
+const kept = new Kept<NumberFormat>();
 
 /** Number.prototype.toLocaleString. */
 export function numberToLocaleString(value: number | bigint, locales?: unknown, options?: unknown): string {
-	if (options === undefined && match(locales) === usual) return (plain ??= new NumberFormat()).format(value);
-	return new NumberFormat(locales, options).format(value);
+	return kept.get("", locales, options, () => new NumberFormat(locales, options)).format(value);
 }
 
 export class PluralRules {

@@ -31,6 +31,47 @@ export function planOf(name: string, params: Record<string, unknown>): any {
 	return plan;
 }
 
+const planTexts = new WeakMap<object, string>();
+
+/** The JSON of a plan. */
+export function textOfPlan(plan: object): string {
+	let text = planTexts.get(plan);
+	if (text === undefined) planTexts.set(plan, (text = JSON.stringify(plan)));
+	return text;
+}
+
+/** What the options are, if that can be told from their names and values alone. */
+function keyOf(options: unknown): string | undefined {
+	if (options === undefined) return "";
+	if (options === null || typeof options !== "object") return undefined;
+	let key = "";
+	for (const name in options) {
+		const descriptor = Object.getOwnPropertyDescriptor(options, name);
+		const value = descriptor?.value;
+		// Getters may answer anything, and what is inherited may change.
+		if (descriptor === undefined || (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean")) return undefined;
+		key += ` ${name}=${value}`;
+	}
+	return Object.getPrototypeOf(options) === Object.prototype || Object.getPrototypeOf(options) === null ? key : undefined;
+}
+
+/** Formats that were made for methods, which get locales and options each time. */
+export class Kept<T> {
+	#made = new Map<string, T>();
+	get(kind: string, locales: unknown, options: unknown, make: () => T): T {
+		const key = locales === undefined || typeof locales === "string" ? keyOf(options) : undefined;
+		if (key === undefined) return make();
+		const name = `${kind}|${(locales as string | undefined) ?? ""}|${key}`;
+		let made = this.#made.get(name);
+		if (made === undefined) {
+			made = make();
+			if (this.#made.size >= 64) this.#made.clear();
+			this.#made.set(name, made);
+		}
+		return made;
+	}
+}
+
 /** The list of locales that an argument names, canonical. */
 export function canonical(locales: unknown): string[] {
 	if (locales === undefined) return [];

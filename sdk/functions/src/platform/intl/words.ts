@@ -1,7 +1,7 @@
 // Intl.Collator, ListFormat and RelativeTimeFormat.
 import { pure } from "../host";
 import { NumberFormat, PluralRules } from "./number";
-import { choice, match, supportedLocalesOf, toOptions, usual, type Match } from "./options";
+import { choice, Kept, match, supportedLocalesOf, toOptions, type Match } from "./options";
 
 // The order of ASCII in most languages. Characters that are equal but for their
 // case share a place; those that are not listed do not count.
@@ -46,10 +46,15 @@ function compareASCII(a: string, b: string, caseless: boolean): number | undefin
 	}
 }
 
+/** How much a collator remembers, in characters of strings and of their keys. */
+const keyRoom = 2 << 20;
+
 export class Collator {
 	readonly #match: Match;
 	readonly #options: Record<string, any>;
 	readonly #ascii: boolean;
+	readonly #keys = new Map<string, string>();
+	#room = keyRoom;
 	#bound: ((a: unknown, b: unknown) => number) | undefined;
 	static supportedLocalesOf(locales: unknown): string[] {
 		return supportedLocalesOf(locales);
@@ -74,9 +79,25 @@ export class Collator {
 			const result = compareASCII(x, y, sensitivity === "base" || sensitivity === "accent");
 			if (result !== undefined) return result;
 		}
-		const result: number = pure("intl.compare", { locale: this.#match.locale, sensitivity, numeric, a: x, b: y });
+		const [p, q] = [this.#key(x), this.#key(y)];
+		const result = p < q ? -1 : p > q ? 1 : 0;
 		if (this.#options.caseFirst === "upper" && result !== 0 && x.toLowerCase() === y.toLowerCase()) return -result;
 		return result;
+	}
+	/** What the host sorts a string by. Those who sort ask for the same ones many times. */
+	#key(text: string): string {
+		let key = this.#keys.get(text);
+		if (key === undefined) {
+			const { sensitivity, numeric } = this.#options;
+			key = pure("intl.key", { locale: this.#match.locale, sensitivity, numeric }, text) as string;
+			this.#room -= text.length + key.length;
+			if (this.#room < 0) {
+				this.#keys.clear();
+				this.#room = keyRoom;
+			}
+			this.#keys.set(text, key);
+		}
+		return key;
 	}
 	get compare(): (a: unknown, b: unknown) => number {
 		return (this.#bound ??= (a, b) => this.#compare(String(a), String(b)));
@@ -89,12 +110,11 @@ export class Collator {
 	}
 }
 
-let plain: Collator | undefined;
+const kept = new Kept<Collator>();
 
 /** String.prototype.localeCompare. */
 export function localeCompare(a: string, b: string, locales?: unknown, options?: unknown): number {
-	if (options === undefined && match(locales) === usual) return (plain ??= new Collator()).compare(a, b);
-	return new Collator(locales, options).compare(a, b);
+	return kept.get("", locales, options, () => new Collator(locales, options)).compare(a, b);
 }
 
 type Words = [two: string, start: string, middle: string, end: string];
