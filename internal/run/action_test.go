@@ -245,6 +245,20 @@ func TestTriggerOfCallerWhoLeft(t *testing.T) {
 	})
 }
 
+// TestLostAfterCallerLeft does not begin again what nobody waits for.
+func TestLostAfterCallerLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	ctx, leave := context.WithCancel(t.Context())
+	w.execute = func(context.Context, *Execution) (Done, error) {
+		leave()
+		return Done{Lost: true}, &linkspan.RunError{Code: codeRuntime, Retryable: true}
+	}
+	if _, err := w.service("me").Trigger(ctx, w.trigger(1, "")); err == nil || len(w.began) != 1 {
+		t.Errorf("%d executions, %v", len(w.began), err)
+	}
+}
+
 // TestNesting has an action trigger itself for ever.
 func TestNesting(t *testing.T) {
 	t.Parallel()

@@ -34,10 +34,12 @@ type world struct {
 	// claims succeed without the caller hearing of it.
 	claiming func()
 	mislays  int
-	looks    int
-	events   []webhook.AsyncActionEvent
-	ops      map[linkspan.OperationID]linkspan.Operation
-	msgs     []linkspan.Message
+	// mute means that webhooks can't be written.
+	mute   bool
+	looks  int
+	events []webhook.AsyncActionEvent
+	ops    map[linkspan.OperationID]linkspan.Operation
+	msgs   []linkspan.Message
 
 	envs        map[linkspan.EnvironmentID]linkspan.Environment
 	functions   map[string]linkspan.Function
@@ -246,6 +248,9 @@ func (w *world) Fresh(ctx context.Context, env linkspan.EnvironmentID, key, name
 func (w *world) AddAsyncAction(_ context.Context, tx linkspan.Tx, e webhook.AsyncActionEvent) error {
 	if tx == nil {
 		return errors.New("a webhook outside of the transaction")
+	}
+	if w.mute {
+		return errDown
 	}
 	w.events = append(w.events, e)
 	return nil
