@@ -16,10 +16,14 @@
 // that dies, reports a run that can't be stopped, or falls silent for longer than
 // its runs may compute is replaced. Its other runs get a moment to end; those
 // that had not reached their host yet are tried again elsewhere, the rest are
-// lost, which the caller learns from a LostError. A child can fall silent because
+// lost, which the caller learns from a LostError.
+//
 // WebAssembly code can't be preempted: one endless native loop and a collection of
-// garbage stop the whole process, its watchdogs included, so that the parent's
-// clock is the one that counts.
+// garbage stop the whole process, its watchdogs included. That is why a child
+// collects when no program is in the middle of such a thing, and why the parent's
+// clock counts where that was in vain. Memory is shared out by what functions needed
+// lately. When that was too little, a child stops its largest run, and the pool tries
+// it again when there is room for it.
 //
 // A function that made a kill necessary is quarantined: for an hour it runs in a
 // child of its own, where everything can be stopped and computing is slower. When

@@ -17,9 +17,9 @@
 // don't ask. A run that ignores the interrupt for a second is reported as stuck
 // and its goroutine left behind; only ending the process stops it, or
 // Options.Interruptible, which makes everything stoppable and several times
-// slower. WebAssembly code is not preempted by Go's scheduler: a stuck run can
-// hold up the collector of garbage and with it the whole process, so that whoever
-// relies on the stop watches the process from outside.
+// slower. WebAssembly code is not preempted by Go's scheduler: a stuck run holds up
+// the collector of garbage, and that the whole process. Engine.Asking tells when to
+// collect, and whoever relies on the stop watches the process from outside as well.
 //
 // The package knows nothing of connections, HTTP or databases: a program talks to
 // the Host of its run, and to the functions of Options.Sync.
