@@ -70,6 +70,8 @@ type events struct {
 	again func() bool
 	// excess: the bytes in use beyond the estimates changed by so much.
 	excess func(delta int64)
+	// surplus asks whether there are enough others like it.
+	surplus func() bool
 	// changed: it takes no more runs, or has fewer.
 	changed func()
 }

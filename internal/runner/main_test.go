@@ -3,7 +3,6 @@
 package runner
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -95,14 +93,6 @@ func (s script) Run(ctx context.Context, r sandbox.Request) (sandbox.Result, err
 			r.Host.Note(sandbox.Call{Name: "n", JSON: []byte(itoa(i)), Body: make([]byte, 1000)})
 		}
 		return sandbox.Result{}, nil
-	case "litter":
-		rubbish := make([][]byte, 16)
-		for i := range rubbish {
-			rubbish[i] = bytes.Repeat([]byte{1}, 8<<20)
-		}
-		memory := resident()
-		runtime.KeepAlive(rubbish)
-		return sandbox.Result{JSON: []byte(itoa(int(memory)))}, nil
 	case "wait":
 		<-ctx.Done()
 		return sandbox.Result{}, ctx.Err()

@@ -13,11 +13,6 @@ func resident() int64 {
 	if err != nil {
 		return 0
 	}
-	return residentIn(b)
-}
-
-// residentIn reads the text of statm.
-func residentIn(b []byte) int64 {
 	fields := bytes.Fields(b)
 	if len(fields) < 3 {
 		return 0

@@ -244,6 +244,7 @@ func (p *Pool) newChild(g *group) (*child, error) {
 		trouble: p.quarantine.hold,
 		again:   p.again,
 		excess:  p.queue.adjust,
+		surplus: func() bool { return p.surplus(g) },
 		changed: p.announce,
 	})
 	if err != nil {
@@ -255,6 +256,14 @@ func (p *Pool) newChild(g *group) (*child, error) {
 		c.idle = min(c.idle, quarantinedIdle)
 	}
 	return c, nil
+}
+
+// surplus says whether a group has more children than it should: one that was held
+// up has been replaced, and has recovered.
+func (p *Pool) surplus(g *group) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(g.children) > g.most
 }
 
 // up takes a child in that is ready.

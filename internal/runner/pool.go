@@ -55,10 +55,11 @@ func (c Config) withDefaults() Config {
 }
 
 const (
-	maxAttempts      = 3           // of a run whose child is lost before it reached its host
-	quarantinedIdle  = time.Minute // that a child of a quarantined function stays
-	programBytes     = 64 << 20    // of sources that a child keeps
-	leastHeap        = 256 << 20   // soft limit of a child's Go heap
+	maxAttempts      = 3                // of a run whose child is lost before it reached its host
+	surplusIdle      = 10 * time.Second // that a child stays when there are enough others
+	quarantinedIdle  = 10 * time.Second // that a child of a quarantined function stays: it is one for each
+	programBytes     = 64 << 20         // of sources that a child keeps
+	leastHeap        = 256 << 20        // soft limit of a child's Go heap
 	backoffLeast     = 100 * time.Millisecond
 	backoffMost      = 10 * time.Second
 	shortLife        = 10 * time.Second // of a child that ends at once, as its successor may

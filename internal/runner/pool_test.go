@@ -163,6 +163,36 @@ func TestRunsAvoidSilentChildren(t *testing.T) {
 	})
 }
 
+// A child that was started because another one was held up does not stay.
+func TestSurplusChildrenEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, end := pipePool(t, Config{Runners: 1})
+		defer end()
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := p.Run(ctx, program("doze 3500ms")); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+		time.Sleep(2 * time.Second) // of the bubble
+		if _, err := p.Run(t.Context(), program("echo")); err != nil {
+			t.Error(err)
+		}
+		if s := p.Stats(); s.Children != 2 {
+			t.Errorf("%+v", s)
+		}
+		time.Sleep(3 * surplusIdle)
+		cancel()
+		wg.Wait()
+		time.Sleep(3 * surplusIdle)
+		if s := p.Stats(); s.Children != 1 || s.Killed != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // A process that was held up gets time to end what should have ended meanwhile:
 // it is not the fault of those runs.
 func TestHeldUpProcessesCatchUp(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -37,15 +36,8 @@ type Settings struct {
 	Sandboxes int64
 }
 
-const (
-	// ending is how long the runs of a child may take to end when it has to.
-	ending = time.Second
-	// After restAfter without runs a child gives back to the system what they left
-	// of memory, if that is as much as litter since it last did: the collector of an
-	// idle process does it only after minutes.
-	restAfter = time.Second
-	litter    = 8 << 20
-)
+// ending is how long the runs of a child may take to end when it has to.
+const ending = time.Second
 
 // errEnded is why a link is closed when its other side went away in order.
 var errEnded = errors.New("the other side has ended")
@@ -81,7 +73,6 @@ type server struct {
 	programs *programs
 	beat     time.Duration
 	busy     chan struct{} // capacity 1: there is a run
-	lean     int64         // bytes of memory after the last rest; beats uses it
 
 	mu   sync.Mutex
 	runs map[uint64]*hosted
@@ -234,35 +225,18 @@ func (s *server) beats() {
 		s.mu.Unlock()
 		if n == 0 {
 			ticker.Stop()
-			if !s.rest() {
+			select {
+			case <-s.busy:
+				ticker.Reset(s.beat)
+			case <-s.link.ended:
 				return
 			}
-			ticker.Reset(s.beat)
 		}
 		select {
 		case <-ticker.C:
 			s.link.post(report(kindBeat))
 		case <-s.link.ended:
 			return
-		}
-	}
-}
-
-// rest waits for a run; false: the link ended.
-func (s *server) rest() bool {
-	timer := time.NewTimer(restAfter)
-	defer timer.Stop()
-	for {
-		select {
-		case <-s.busy:
-			return true
-		case <-s.link.ended:
-			return false
-		case <-timer.C:
-			if resident() >= s.lean+litter {
-				debug.FreeOSMemory()
-				s.lean = resident()
-			}
 		}
 	}
 }

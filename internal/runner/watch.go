@@ -33,16 +33,22 @@ func (c *child) busy() bool {
 
 // watchIdle waits for a run. It says whether the child is to end.
 func (c *child) watchIdle() bool {
-	timer := time.NewTimer(c.idle)
+	timer := time.NewTimer(min(c.idle, surplusIdle))
 	defer timer.Stop()
-	select {
-	case <-c.kick:
-		return false
-	case <-c.doomed:
-		return c.spare()
-	case <-c.ended:
-		return true
-	case <-timer.C:
+	for waited := false; ; waited = true {
+		select {
+		case <-c.kick:
+			return false
+		case <-c.doomed:
+			return c.spare()
+		case <-c.ended:
+			return true
+		case <-timer.C:
+		}
+		if waited || c.idle <= surplusIdle || c.events.surplus() {
+			break
+		}
+		timer.Reset(c.idle - surplusIdle)
 	}
 	c.mu.Lock()
 	free := len(c.runs) == 0 && !c.ready.IsZero()
