@@ -80,6 +80,8 @@ func isEnvironmentName(s string) bool {
 // check makes sure that the key belongs to the environment that was named, as far
 // as the key may know.
 func (r *remote) check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, functionsTimeout)
+	defer cancel()
 	settings, err := r.client.EnvironmentSettings(ctx, api.CurrentEnvironment)
 	if refused, ok := client.AsError(err); ok && refused.Status == http.StatusForbidden {
 		return nil // it may deploy without the right to read settings

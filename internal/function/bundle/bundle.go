@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -24,6 +25,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
@@ -183,13 +185,16 @@ func (b *builder) all(ctx context.Context, entries []entry) ([]*Function, error)
 
 // one builds one function.
 func (b *builder) one(ctx context.Context, e entry) (*Function, []Problem, error) {
-	source, err := os.ReadFile(filepath.Join(b.dir, filepath.FromSlash(e.file)))
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the function: %w", err)
+	source, problem, err := b.source(e)
+	if err != nil || problem != nil {
+		return nil, problem, err
 	}
 	out, problems := b.compile(e)
 	if len(problems) > 0 {
 		return nil, problems, nil
+	}
+	if n := len(out.bundle); n > function.MaxCode {
+		return nil, []Problem{e.problem("With all that it imports the function has %d bytes, %d are the most: import less.", n, function.MaxCode)}, nil
 	}
 	f := &Function{Integration: e.integration, Kind: e.kind, Name: e.name, File: e.file}
 	f.Code = linkspan.FunctionCode{Bundle: out.bundle, Source: string(source)}
@@ -202,6 +207,29 @@ func (b *builder) one(ctx context.Context, e entry) (*Function, []Problem, error
 		f.Definition.Features = []string{"checkpoints"}
 	}
 	return f, e.claim(problems), nil
+}
+
+// source reads a function's own file. What is no file in the plain sense, such as
+// a pipe, would be waited for without end.
+func (b *builder) source(e entry) ([]byte, []Problem, error) {
+	name := filepath.Join(b.dir, filepath.FromSlash(e.file))
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("looking at the function: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, []Problem{e.problem("This is not a file: put a file with the function in its place.")}, nil
+	case info.Size() > function.MaxCode:
+		return nil, []Problem{e.problem("The file has %d bytes, %d are the most: put data elsewhere, and get it when the function runs.", info.Size(), function.MaxCode)}, nil
+	}
+	source, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, []Problem{e.problem("The file can't be read: permission denied.")}, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the function: %w", err)
+	}
+	return source, nil, nil
 }
 
 // project puts together what came out, in a stable order.
