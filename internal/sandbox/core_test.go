@@ -1,9 +1,11 @@
 package sandbox
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -160,4 +162,42 @@ func TestNoOtherWayOut(t *testing.T) {
 	if got != `[[],true,0,[]]` {
 		t.Errorf("got %s", got)
 	}
+}
+
+// A program that waits for long holds little beside its memory, and goes on as if
+// nothing had been.
+func TestLongWaitsHoldLittle(t *testing.T) {
+	t.Parallel()
+	p, err := testPrelude()
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		e := newEngine(t, Options{Prelude: p})
+		held := map[bool]int{}
+		h := &fakeHost{call: func(context.Context, Call) (Reply, error) {
+			for _, long := range []bool{false, true} {
+				if long {
+					<-time.After(2 * longWait)
+				}
+				synctest.Wait()
+				e.mu.Lock()
+				for w := range e.live {
+					held[long] = len(w.instance.Load().functions)
+				}
+				e.mu.Unlock()
+			}
+			return Reply{JSON: []byte(`{"value":1}`)}, nil
+		}}
+		r, err := runBody(t, e, h, Limits{}, `
+			let sum = 0;
+			for (let n = 0; n < 3; n++) sum += (await host.call("x")).value;
+			return sum`)
+		if err != nil || string(r.JSON) != "3" {
+			t.Errorf("got %s, %v", r.JSON, err)
+		}
+		if held[false] == 0 || held[true] != 0 {
+			t.Errorf("%d functions are held, and %d after a while", held[false], held[true])
+		}
+	})
 }

@@ -128,6 +128,10 @@ func (i *instance) callWide(name string, args []uint64) uint64 {
 	return stack[0]
 }
 
+// relax lets go of the functions, each of which has a stack of its own. The module
+// must not be in the middle of a call.
+func (i *instance) relax() { clear(i.functions) }
+
 // read returns n bytes of the memory, valid until the next call.
 func (i *instance) read(at, n uint64) []byte {
 	if at+n < at || at+n > i.memory.size {

@@ -26,6 +26,7 @@ type run struct {
 	goroutines sync.WaitGroup  // its host calls
 	pending    map[int64]pending
 	timers     map[int64]*time.Timer
+	long       *time.Timer // see longWait
 	queue      []waiting
 	held       int64 // bytes that queue holds
 	calling    int   // calls that the host is serving
@@ -210,7 +211,7 @@ func (r *run) wait(i *instance) error {
 		return errStalled
 	}
 	r.watch.pause()
-	a, err := r.receive()
+	a, err := r.receive(i)
 	i.resume()
 	if err != nil {
 		return err
@@ -235,9 +236,13 @@ func (r *run) wait(i *instance) error {
 	return err
 }
 
+// longWait is what a program waits until its instance lets go of what it can have
+// again: a third of a megabyte, of which many programs wait at the same time.
+const longWait = 10 * time.Millisecond
+
 // receive returns the answer that arrived first.
-func (r *run) receive() (answer, error) {
-	var deadline <-chan time.Time
+func (r *run) receive(i *instance) (answer, error) {
+	var deadline, long <-chan time.Time
 	for {
 		r.mu.Lock()
 		if len(r.inbox) > 0 {
@@ -253,8 +258,19 @@ func (r *run) receive() (answer, error) {
 			defer t.Stop()
 			deadline = t.C
 		}
+		if long == nil {
+			if r.long == nil {
+				r.long = time.NewTimer(longWait)
+			} else {
+				r.long.Reset(longWait)
+			}
+			defer r.long.Stop()
+			long = r.long.C
+		}
 		select {
 		case <-r.arrived:
+		case <-long:
+			i.relax()
 		case <-r.watch.halted:
 			return answer{}, errStopped
 		case <-deadline:
