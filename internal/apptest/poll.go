@@ -28,3 +28,15 @@ func Poll(t testing.TB, rounds int, what string, look func() bool) int {
 	t.Fatalf("waiting until %s: not in %d looks, %v apart", what, rounds, pollEvery)
 	return rounds
 }
+
+// Pause waits as long as Poll does between two looks.
+func Pause(t testing.TB) {
+	t.Helper()
+	timer := time.NewTimer(pollEvery)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.Context().Done():
+		t.Fatal("the test ended while it waited")
+	}
+}
