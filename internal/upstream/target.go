@@ -42,10 +42,14 @@ func (t *Target) prepared() *plan {
 // its integration.
 func (t *Target) Redactor() *oplog.Redactor {
 	t.redactorOnce.Do(func() {
-		secrets := append(t.Credentials.Secrets(), t.Integration.Secrets.ClientSecret, t.Integration.Secrets.PrivateKey)
-		t.redactor = oplog.NewRedactor(secrets...)
+		t.redactor = oplog.NewRedactor(t.Secrets()...)
 	})
 	return t.redactor
+}
+
+// Secrets returns those of the connection and of its integration that calls carry.
+func (t *Target) Secrets() []linkspan.Secret {
+	return append(t.Credentials.Secrets(), t.Integration.Secrets.ClientSecret, t.Integration.Secrets.PrivateKey)
 }
 
 // NeedsContent reports whether a request of this method can only be built from

@@ -49,21 +49,21 @@
       var NumberIsNaN = Number.isNaN || function(value) {
         return value !== value;
       };
-      function EventEmitter2() {
-        EventEmitter2.init.call(this);
+      function EventEmitter3() {
+        EventEmitter3.init.call(this);
       }
-      module.exports = EventEmitter2;
+      module.exports = EventEmitter3;
       module.exports.once = once;
-      EventEmitter2.EventEmitter = EventEmitter2;
-      EventEmitter2.prototype._events = void 0;
-      EventEmitter2.prototype._eventsCount = 0;
-      EventEmitter2.prototype._maxListeners = void 0;
+      EventEmitter3.EventEmitter = EventEmitter3;
+      EventEmitter3.prototype._events = void 0;
+      EventEmitter3.prototype._eventsCount = 0;
+      EventEmitter3.prototype._maxListeners = void 0;
       var defaultMaxListeners = 10;
       function checkListener(listener) {
         if (typeof listener != "function")
           throw new TypeError('The "listener" argument must be of type Function. Received type ' + typeof listener);
       }
-      Object.defineProperty(EventEmitter2, "defaultMaxListeners", {
+      Object.defineProperty(EventEmitter3, "defaultMaxListeners", {
         enumerable: !0,
         get: function() {
           return defaultMaxListeners;
@@ -74,21 +74,21 @@
           defaultMaxListeners = arg;
         }
       });
-      EventEmitter2.init = function() {
+      EventEmitter3.init = function() {
         (this._events === void 0 || this._events === Object.getPrototypeOf(this)._events) && (this._events = /* @__PURE__ */ Object.create(null), this._eventsCount = 0), this._maxListeners = this._maxListeners || void 0;
       };
-      EventEmitter2.prototype.setMaxListeners = function(n) {
+      EventEmitter3.prototype.setMaxListeners = function(n) {
         if (typeof n != "number" || n < 0 || NumberIsNaN(n))
           throw new RangeError('The value of "n" is out of range. It must be a non-negative number. Received ' + n + ".");
         return this._maxListeners = n, this;
       };
       function _getMaxListeners(that) {
-        return that._maxListeners === void 0 ? EventEmitter2.defaultMaxListeners : that._maxListeners;
+        return that._maxListeners === void 0 ? EventEmitter3.defaultMaxListeners : that._maxListeners;
       }
-      EventEmitter2.prototype.getMaxListeners = function() {
+      EventEmitter3.prototype.getMaxListeners = function() {
         return _getMaxListeners(this);
       };
-      EventEmitter2.prototype.emit = function(type) {
+      EventEmitter3.prototype.emit = function(type) {
         for (var args = [], i = 1; i < arguments.length; i++) args.push(arguments[i]);
         var doError = type === "error", events = this._events;
         if (events !== void 0)
@@ -127,11 +127,11 @@
         }
         return target;
       }
-      EventEmitter2.prototype.addListener = function(type, listener) {
+      EventEmitter3.prototype.addListener = function(type, listener) {
         return _addListener(this, type, listener, !1);
       };
-      EventEmitter2.prototype.on = EventEmitter2.prototype.addListener;
-      EventEmitter2.prototype.prependListener = function(type, listener) {
+      EventEmitter3.prototype.on = EventEmitter3.prototype.addListener;
+      EventEmitter3.prototype.prependListener = function(type, listener) {
         return _addListener(this, type, listener, !0);
       };
       function onceWrapper() {
@@ -142,13 +142,13 @@
         var state = { fired: !1, wrapFn: void 0, target, type, listener }, wrapped = onceWrapper.bind(state);
         return wrapped.listener = listener, state.wrapFn = wrapped, wrapped;
       }
-      EventEmitter2.prototype.once = function(type, listener) {
+      EventEmitter3.prototype.once = function(type, listener) {
         return checkListener(listener), this.on(type, _onceWrap(this, type, listener)), this;
       };
-      EventEmitter2.prototype.prependOnceListener = function(type, listener) {
+      EventEmitter3.prototype.prependOnceListener = function(type, listener) {
         return checkListener(listener), this.prependListener(type, _onceWrap(this, type, listener)), this;
       };
-      EventEmitter2.prototype.removeListener = function(type, listener) {
+      EventEmitter3.prototype.removeListener = function(type, listener) {
         var list2, events, position, i, originalListener;
         if (checkListener(listener), events = this._events, events === void 0)
           return this;
@@ -168,8 +168,8 @@
         }
         return this;
       };
-      EventEmitter2.prototype.off = EventEmitter2.prototype.removeListener;
-      EventEmitter2.prototype.removeAllListeners = function(type) {
+      EventEmitter3.prototype.off = EventEmitter3.prototype.removeListener;
+      EventEmitter3.prototype.removeAllListeners = function(type) {
         var listeners, events, i;
         if (events = this._events, events === void 0)
           return this;
@@ -195,16 +195,16 @@
         var evlistener = events[type];
         return evlistener === void 0 ? [] : typeof evlistener == "function" ? unwrap2 ? [evlistener.listener || evlistener] : [evlistener] : unwrap2 ? unwrapListeners(evlistener) : arrayClone(evlistener, evlistener.length);
       }
-      EventEmitter2.prototype.listeners = function(type) {
+      EventEmitter3.prototype.listeners = function(type) {
         return _listeners(this, type, !0);
       };
-      EventEmitter2.prototype.rawListeners = function(type) {
+      EventEmitter3.prototype.rawListeners = function(type) {
         return _listeners(this, type, !1);
       };
-      EventEmitter2.listenerCount = function(emitter, type) {
+      EventEmitter3.listenerCount = function(emitter, type) {
         return typeof emitter.listenerCount == "function" ? emitter.listenerCount(type) : listenerCount.call(emitter, type);
       };
-      EventEmitter2.prototype.listenerCount = listenerCount;
+      EventEmitter3.prototype.listenerCount = listenerCount;
       function listenerCount(type) {
         var events = this._events;
         if (events !== void 0) {
@@ -216,7 +216,7 @@
         }
         return 0;
       }
-      EventEmitter2.prototype.eventNames = function() {
+      EventEmitter3.prototype.eventNames = function() {
         return this._eventsCount > 0 ? ReflectOwnKeys(this._events) : [];
       };
       function arrayClone(arr, n) {
@@ -8308,13 +8308,13 @@ ${inspect(text2)}
     #type;
     constructor(parts2 = [], options = {}) {
       if (typeof parts2 != "object" || parts2 === null || typeof parts2[Symbol.iterator] != "function") throw wrongType("sources", "a sequence", parts2);
-      let pieces2 = [];
+      let pieces = [];
       for (let part of parts2)
-        part instanceof _Blob ? pieces2.push(part.#bytes) : pieces2.push(bytesOf(part) ?? encodeUTF8(options?.endings === "native" ? String(part).replace(/\r\n?/g, `
+        part instanceof _Blob ? pieces.push(part.#bytes) : pieces.push(bytesOf(part) ?? encodeUTF8(options?.endings === "native" ? String(part).replace(/\r\n?/g, `
 `) : String(part)));
-      this.#bytes = new Uint8Array(pieces2.reduce((n, piece) => n + piece.length, 0));
+      this.#bytes = new Uint8Array(pieces.reduce((n, piece) => n + piece.length, 0));
       let at = 0;
-      for (let piece of pieces2)
+      for (let piece of pieces)
         this.#bytes.set(piece, at), at += piece.length;
       let type = options?.type === void 0 ? "" : String(options.type);
       this.#type = /[^\x20-\x7e]/.test(type) ? "" : type.toLowerCase();
@@ -9042,8 +9042,8 @@ ${inspect(text2)}
     #length;
     #pieces;
     #done = !1;
-    constructor(algorithm, options, pieces2 = new Pieces()) {
-      checkHash(algorithm, "Digest method not supported"), this.#algorithm = algorithm, this.#length = options?.outputLength, this.#pieces = pieces2;
+    constructor(algorithm, options, pieces = new Pieces()) {
+      checkHash(algorithm, "Digest method not supported"), this.#algorithm = algorithm, this.#length = options?.outputLength, this.#pieces = pieces;
     }
     update(value, encoding) {
       if (this.#done) throw coded("Error", "ERR_CRYPTO_HASH_FINALIZED", "Digest already called");
@@ -10927,6 +10927,106 @@ ${inspect(text2)}
     }
   }
 
+  // src/sdk/stream.ts
+  var import_events2 = __toESM(require_events(), 1);
+  var pieceBytes = 65536, BodyStream = class extends import_events2.default {
+    #bytes;
+    #at = 0;
+    #decoder;
+    #flowing = !1;
+    #scheduled = !1;
+    #over = !1;
+    destroyed = !1;
+    readable = !0;
+    errored = null;
+    constructor(bytes2) {
+      super(), this.#bytes = new Uint8Array(bytes2);
+    }
+    get readableEnded() {
+      return this.#over;
+    }
+    setEncoding(encoding) {
+      return this.#decoder = new StringDecoder(encoding), this;
+    }
+    /** The next piece, null at the end. */
+    #next(most = pieceBytes) {
+      for (; this.#at < this.#bytes.length; ) {
+        let size = Math.min(most, this.#bytes.length - this.#at), piece = Buffer2.from(this.#bytes.buffer, this.#at, size);
+        if (this.#at += size, this.#decoder === void 0) return piece;
+        let text2 = this.#decoder.write(piece) + (this.#at === this.#bytes.length ? this.#decoder.end() : "");
+        if (text2 !== "") return text2;
+      }
+      return null;
+    }
+    read(size) {
+      let piece = this.destroyed ? null : this.#next(size);
+      return piece === null && this.#flow(), piece;
+    }
+    on(name, listener) {
+      return super.on(name, listener), name === "data" && this.resume(), name === "readable" && this.#later(() => this.emit("readable")), name === "end" && this.#flow(), this;
+    }
+    addListener(name, listener) {
+      return this.on(name, listener);
+    }
+    resume() {
+      return this.#flowing = !0, this.#flow(), this;
+    }
+    pause() {
+      return this.#flowing = !1, this;
+    }
+    isPaused() {
+      return !this.#flowing;
+    }
+    #later(run) {
+      globalThis.setImmediate(run);
+    }
+    /** Emits what there is, a piece each turn of the loop. */
+    #flow() {
+      this.#scheduled || this.#over || this.destroyed || (this.#scheduled = !0, this.#later(() => {
+        if (this.#scheduled = !1, this.destroyed || this.#over) return;
+        if (this.#at >= this.#bytes.length) return this.#finish();
+        if (!this.#flowing) return;
+        let piece = this.#next();
+        piece !== null && this.emit("data", piece), this.#flow();
+      }));
+    }
+    #finish() {
+      this.#over = !0, this.emit("end"), this.emit("close");
+    }
+    destroy(error2) {
+      return this.destroyed ? this : (this.destroyed = !0, this.errored = error2 ?? null, this.#later(() => {
+        error2 != null && this.emit("error", error2), this.emit("close");
+      }), this);
+    }
+    pipe(target, options) {
+      return this.on("data", (piece) => target.write(piece)), options?.end !== !1 && this.on("end", () => target.end()), target.emit?.("pipe", this), target;
+    }
+    unpipe() {
+      return this.removeAllListeners("data"), this.pause();
+    }
+    async *[Symbol.asyncIterator]() {
+      try {
+        for (let piece = this.#next(); piece !== null; piece = this.#next()) {
+          if (this.destroyed) throw this.errored ?? new Error("Premature close");
+          yield piece;
+        }
+        !this.#over && !this.destroyed && this.#finish();
+      } finally {
+        this.destroyed = !0;
+      }
+    }
+    /** What nobody has read yet. */
+    take() {
+      let rest = this.#bytes.slice(this.#at);
+      return this.#at = this.#bytes.length, rest.buffer;
+    }
+    async toArray() {
+      let all = [];
+      for await (let piece of this) all.push(piece);
+      return all;
+    }
+  };
+
   // src/sdk/body.ts
   async function encode5(data2, contentType) {
     if (data2 == null) return {};
@@ -10938,7 +11038,8 @@ ${inspect(text2)}
     if (data2 instanceof URLSearchParams)
       return { body: data2.toString(), contentType: "application/x-www-form-urlencoded;charset=utf-8" };
     if (typeof data2 == "object") {
-      if (isStream(data2)) throw new TypeError("Streams can't be sent: read the stream first and pass a Buffer or a string.");
+      if (data2 instanceof BodyStream) return { body: data2.take(), contentType: "application/x-www-form-urlencoded" };
+      if (isStream(data2)) throw new TypeError("Streams of your own can't be sent: read the stream first and pass a Buffer or a string.");
       return kind === "application/x-www-form-urlencoded" ? { body: form(data2) } : kind === "multipart/form-data" ? multipart(fields2(data2)) : { body: JSON.stringify(data2), contentType: "application/json" };
     }
     return isJSON ? { body: jsonText(data2) } : typeof data2 == "string" ? { body: data2, contentType: "application/x-www-form-urlencoded" } : { body: String(data2), contentType: "application/x-www-form-urlencoded" };
@@ -11043,7 +11144,7 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
       case "blob":
         return new Blob([bytes2]);
       case "stream":
-        return pieces(bytes2);
+        return new BodyStream(bytes2);
       case "text":
       case "document":
         return typeof body == "string" ? body : "";
@@ -11055,10 +11156,6 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     } catch {
       return text2;
     }
-  }
-  var pieceBytes = 65536;
-  async function* pieces(bytes2) {
-    for (let at = 0; at < bytes2.byteLength; at += pieceBytes) yield Buffer2.from(bytes2, at, Math.min(pieceBytes, bytes2.byteLength - at));
   }
   var binary = /* @__PURE__ */ new Set(["arraybuffer", "blob", "stream"]);
   function locate(endpoint, params) {
@@ -11475,8 +11572,6 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
           case "OAUTH2":
           case "APP":
             return credentials.access_token;
-          case "OAUTH2_CC":
-            return credentials.token;
           case "OAUTH1":
             return { oAuthToken: credentials.oauth_token, oAuthTokenSecret: credentials.oauth_token_secret };
         }

@@ -18,6 +18,8 @@ const (
 	maxFields     = 16
 	maxFieldName  = 255
 	maxFieldValue = 4000
+	// maxCheckpoint is what that may take in bytes, all characters escaped.
+	maxCheckpoint = maxFields * (maxFieldName + maxFieldValue + 2) * len(`\u0000`)
 )
 
 // Limits of locks (features SDK-18).
@@ -184,6 +186,9 @@ func flat(text json.RawMessage) (json.RawMessage, error) {
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, text); err != nil {
 		return refuse("it is not JSON.")
+	}
+	if compact.Len() > maxCheckpoint { // of fields that come twice only the last one was looked at
+		return refuse("its JSON is longer than %d bytes.", maxCheckpoint)
 	}
 	return compact.Bytes(), nil
 }

@@ -6,12 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/connect"
-	"github.com/linkspan/linkspan/internal/oplog"
 )
 
 // connectionParams is what the prelude asks of "connection".
@@ -105,6 +105,14 @@ func orNull(text string) *string {
 	return &text
 }
 
+const (
+	// maxMetadata bounds the metadata of a connection as functions write it, in
+	// bytes of its JSON.
+	maxMetadata = 1 << 20
+	// minRandom is from which length a value may look like a key.
+	minRandom = 16
+)
+
 // metadataParams is what the prelude asks of "metadata".
 type metadataParams struct {
 	Metadata map[string]any `json:"metadata"`
@@ -117,8 +125,17 @@ func (x *Session) writeMetadata(ctx context.Context, p metadataParams) (any, err
 	if p.Metadata == nil {
 		return nil, linkspan.E("host.metadata", linkspan.KindInvalid, "invalid_metadata", nil, "Metadata must be an object.")
 	}
+	x.writing.Lock()
+	defer x.writing.Unlock()
+	next, err := x.nextMetadata(ctx, p)
+	if err != nil {
+		return nil, err
+	}
 	if x.info.Pending { // nothing is written: it can be done again
-		return nil, x.keepMetadata(ctx, p)
+		x.mu.Lock()
+		x.metadata, x.metadataOK = next, true
+		x.mu.Unlock()
+		return nil, nil //nolint:nilnil // there is nothing to answer
 	}
 	x.effect()
 	write := x.s.c.Connections.SetMetadata
@@ -128,25 +145,32 @@ func (x *Session) writeMetadata(ctx context.Context, p metadataParams) (any, err
 	return nil, write(ctx, x.info.Environment.ID, x.info.IntegrationKey, []string{x.info.ConnectionName}, p.Metadata)
 }
 
-// keepMetadata keeps the metadata of a connection that is not stored yet.
-func (x *Session) keepMetadata(ctx context.Context, p metadataParams) error {
-	t, err := x.target(ctx, which{}, connect.FreshOptions{})
-	if err != nil {
-		return err
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	next := make(map[string]any)
-	if p.Merge {
-		before := t.Connection.Metadata
-		if x.metadataOK {
-			before = x.metadata
-		}
+// nextMetadata is what the metadata will be, within its limit. Of a connection that
+// is stored and can't be used now only what is written is known.
+func (x *Session) nextMetadata(ctx context.Context, p metadataParams) (map[string]any, error) {
+	next := make(map[string]any, len(p.Metadata))
+	if before, ok := x.Metadata(); p.Merge && ok {
 		maps.Copy(next, before)
+	} else if p.Merge {
+		t, err := x.target(ctx, which{}, connect.FreshOptions{})
+		switch {
+		case err == nil:
+			maps.Copy(next, t.Connection.Metadata)
+		case x.info.Pending:
+			return nil, err
+		}
 	}
 	maps.Copy(next, p.Metadata)
-	x.metadata, x.metadataOK = next, true
-	return nil
+	text, err := encode(next)
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxMetadata {
+		return nil, linkspan.E("host.metadata", linkspan.KindTooLarge, "metadata_too_large", nil,
+			"The metadata of the connection would have %d bytes; at most %d are kept.", len(text), maxMetadata).
+			WithHint("Metadata is for settings: keep data in your own database.")
+	}
+	return next, nil
 }
 
 // variable is one environment variable (wire contract §4.10).
@@ -165,16 +189,16 @@ func (x *Session) variables(ctx context.Context, _ none) (any, error) {
 	var secrets []linkspan.Secret
 	for i, v := range found {
 		list[i] = variable{v.Name, v.Value.Reveal()}
-		if soundsSecret(v.Name) {
+		if soundsSecret(v.Name) || looksSecret(v.Value.Reveal()) {
 			secrets = append(secrets, v.Value)
 		}
 	}
-	x.know("variables", oplog.NewRedactor(secrets...))
+	x.know(secrets...)
 	return list, nil
 }
 
-// soundsSecret reports whether a variable is kept out of logs: by its name, since
-// the values of others, such as "production", are ordinary words.
+// soundsSecret reports whether a variable is kept out of logs by its name. The
+// values of others, such as "production", are ordinary words.
 func soundsSecret(name string) bool {
 	name = strings.ToUpper(name)
 	for _, word := range []string{"KEY", "SECRET", "TOKEN", "PASS", "PWD", "PRIVATE", "CREDENTIAL", "AUTH", "SIGN", "DSN"} {
@@ -183,6 +207,36 @@ func soundsSecret(name string) bool {
 		}
 	}
 	return false
+}
+
+// looksSecret reports whether a variable is kept out of logs by its value: it is
+// long and made of letters and digits in no order that words have, or it is an
+// address with a password in it.
+func looksSecret(value string) bool {
+	if u, err := url.Parse(value); err == nil && u.Scheme != "" && u.Host != "" {
+		_, has := u.User.Password()
+		return has
+	}
+	if strings.HasPrefix(value, "-----BEGIN") {
+		return true
+	}
+	if len(value) < minRandom || strings.ContainsAny(value, " \t") {
+		return false
+	}
+	longest, run, digits := 0, 0, 0
+	for _, c := range value {
+		switch {
+		case c >= 'a' && c <= 'z':
+			run++
+		case c >= '0' && c <= '9':
+			digits++
+			run = 0
+		default:
+			run = 0
+		}
+		longest = max(longest, run)
+	}
+	return digits >= 2 && longest < minRandom/2
 }
 
 // actionParams is what the prelude asks of "action".

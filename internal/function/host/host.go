@@ -3,9 +3,12 @@ package host
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -174,15 +177,20 @@ type Session struct {
 	info Info
 
 	mu sync.Mutex
-	// redactors know the secrets that the function may have seen, by what they
-	// are of.
-	redactors map[any]*oplog.Redactor
-	effects   bool
-	locks     bool
-	calls     int
+	// redactors know the secrets that the function may have seen; the slice is
+	// never changed, only replaced. redacted says which ones they are.
+	redactors []*oplog.Redactor
+	redacted  map[[sha256.Size]byte]struct{}
+	// seen spares looking at a connection's secrets again, by its id.
+	seen    map[linkspan.ConnectionID]*upstream.Target
+	effects bool
+	locks   bool
+	calls   int
 	// metadata is that of a pending connection, once it was written.
 	metadata   map[string]any
 	metadataOK bool
+	// writing puts the calls in a row that change it.
+	writing sync.Mutex
 
 	// large holds a value for each large body that is being read.
 	large chan struct{}
@@ -198,7 +206,10 @@ var _ sandbox.Host = (*Session)(nil)
 
 // Open returns the session of a run. Close ends it.
 func (s *Service) Open(info Info) *Session {
-	return &Session{s: s, info: info, redactors: make(map[any]*oplog.Redactor), large: make(chan struct{}, largeBodies)}
+	return &Session{
+		s: s, info: info, large: make(chan struct{}, largeBodies),
+		redacted: make(map[[sha256.Size]byte]struct{}), seen: make(map[linkspan.ConnectionID]*upstream.Target),
+	}
 }
 
 // Close gives back what the run holds. It must be called when the run has ended.
@@ -238,19 +249,39 @@ func (x *Session) Metadata() (map[string]any, bool) {
 	return x.metadata, x.metadataOK
 }
 
-// know has secrets of what was given to the function taken out of what it says
-// from now on.
-func (x *Session) know(of any, r *oplog.Redactor) {
+// know has secrets that are given to the function taken out of what it says from
+// now on. The same ones cost nothing more, however often they are given.
+func (x *Session) know(secrets ...linkspan.Secret) {
+	sum := sha256.New()
+	for _, s := range secrets {
+		fmt.Fprintf(sum, "%d:%s", len(s.Reveal()), s.Reveal())
+	}
+	key := [sha256.Size]byte(sum.Sum(nil))
 	x.mu.Lock()
-	x.redactors[of] = r
+	defer x.mu.Unlock()
+	if _, ok := x.redacted[key]; !ok {
+		x.redacted[key] = struct{}{}
+		x.redactors = append(slices.Clip(x.redactors), oplog.NewRedactor(secrets...))
+	}
+}
+
+// knowTarget is know for a connection and its integration.
+func (x *Session) knowTarget(t *upstream.Target) {
+	x.mu.Lock()
+	same := x.seen[t.Connection.ID] == t
+	x.seen[t.Connection.ID] = t
 	x.mu.Unlock()
+	if !same {
+		x.know(t.Secrets()...)
+	}
 }
 
 // redact takes the secrets that the function knows out of a text.
 func (x *Session) redact(text string) string {
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, r := range x.redactors {
+	redactors := x.redactors
+	x.mu.Unlock()
+	for _, r := range redactors {
 		text = r.Text(text)
 	}
 	return text
@@ -263,7 +294,7 @@ func (x *Session) target(ctx context.Context, w which, o connect.FreshOptions) (
 	if err != nil {
 		return nil, err
 	}
-	x.know(t, t.Redactor())
+	x.knowTarget(t)
 	return t, nil
 }
 

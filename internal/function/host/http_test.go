@@ -3,6 +3,7 @@ package host_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -148,6 +149,12 @@ func TestAnswers(t *testing.T) {
 			h.Add("X-Many", "2")
 			rw.WriteHeader(http.StatusCreated)
 			_, _ = rw.Write([]byte("[]"))
+		case "many":
+			_, _ = rw.Write(make([]byte, 200_000))
+		case "umlauts":
+			_, _ = rw.Write([]byte(strings.Repeat("ü", 50_000)))
+		case "back":
+			_, _ = io.Copy(rw, r.Body)
 		case "large":
 			_, _ = rw.Write(make([]byte, 1<<20+1))
 		}
@@ -165,6 +172,36 @@ func TestAnswers(t *testing.T) {
 		"headers": {
 			`const r = await nango.get({endpoint: "headers"}); return [r.headers["set-cookie"], r.headers["x-many"], r.headers.get("X-Many"), r.headers.has("nope"), r.status, r.config.method, r.config.url, "get" in {...r.headers}]`,
 			`[["a=1","b=2"],"1, 2","1, 2",false,201,"get","headers",false]`,
+		},
+		"stream of events": {
+			`const {data} = await nango.get({endpoint: "many", responseType: "stream"}); let n = 0, pieces = 0;
+			return new Promise((resolve) => data.on("data", (c) => { n += c.length; pieces++ }).on("end", () => resolve([n, pieces, data.readableEnded])))`,
+			`[200000,4,true]`,
+		},
+		"stream with an encoding": {
+			`const {data} = await nango.get({endpoint: "umlauts", responseType: "stream"}); data.setEncoding("utf8"); let text = "";
+			for await (const c of data) text += c; return [text.length, text === "ü".repeat(50000)]`,
+			`[50000,true]`,
+		},
+		"stream into something": {
+			`const {data} = await nango.get({endpoint: "binary", responseType: "stream"}); const got = [];
+			return new Promise((resolve) => data.pipe({ write: (c) => got.push(c.toString("hex")), end: () => resolve(got) }))`,
+			`["00ff61"]`,
+		},
+		"stream that is paused and left": {
+			`const {data} = await nango.get({endpoint: "many", responseType: "stream"}); let n = 0;
+			await new Promise((resolve) => data.on("data", () => { if (++n === 2) { data.pause(); setTimeout(resolve, 5) } }));
+			const closed = new Promise((resolve) => data.on("close", resolve)); data.destroy(); await closed; return [n, data.destroyed]`,
+			`[2,true]`,
+		},
+		"stream is sent on": {
+			`const {data} = await nango.get({endpoint: "binary", responseType: "stream"});
+			return (await nango.post({endpoint: "back", data, headers: {"Content-Type": "application/octet-stream"}, responseType: "arraybuffer"})).data.toString("hex")`,
+			`"00ff61"`,
+		},
+		"stream is read": {
+			`const {data} = await nango.get({endpoint: "binary", responseType: "stream"}); return [data.read(2).toString("hex"), data.read().toString("hex"), data.read()]`,
+			`["00ff","61",null]`,
 		},
 		"too large": {`try { await nango.get({endpoint: "large"}) } catch (e) { return [e.code, e.status] }`, `["response_too_large",413]`},
 	} {

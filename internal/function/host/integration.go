@@ -8,7 +8,6 @@ import (
 	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/integration"
-	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/upstream"
 )
 
@@ -66,7 +65,7 @@ func (x *Session) integration(ctx context.Context, p integrationParams) (any, er
 	}
 	if slices.Contains(p.Include, "credentials") {
 		shown.Credentials = integrationCredentials(t)
-		x.know("integration", oplog.NewRedactor(i.Secrets.WebhookSecret))
+		x.know(i.Secrets.WebhookSecret)
 	}
 	return shown, nil
 }

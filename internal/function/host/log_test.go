@@ -1,13 +1,16 @@
 package host_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/sandbox"
+	"github.com/linkspan/linkspan/internal/upstream"
 )
 
 func TestLog(t *testing.T) {
@@ -106,6 +109,61 @@ func TestSecrets(t *testing.T) {
 	}
 	if last := messages[len(messages)-1].Text; last != "stage production" {
 		t.Errorf("an ordinary word is hidden: %q", last)
+	}
+}
+
+// TestVariables keeps what can only be a secret out of the log, whatever its name.
+func TestVariables(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, echo)
+	for value, secret := range map[string]bool{
+		"x9f2kq71mz40vbn8aa":                             true,
+		"sk_live_51Habc9Q2xYz":                           true,
+		"550e8400-e29b-41d4-a716-446655440000":           true,
+		"postgres://app:hunter2@db/prod":                 true,
+		"-----BEGIN RSA PRIVATE KEY-----\nMIIE":          true,
+		"production":                                     false,
+		"https://api.example.com/v1/accounts2024/list99": false,
+		"eu-central-1":                                   false,
+		"support team of the north":                      false,
+		"customer.success.dashboards":                    false,
+		"12":                                             false,
+	} {
+		must(t, w.store.ReplaceVariables(t.Context(), nil, w.env.ID, w.env.UUID, []linkspan.SecretPair{{Name: "STAGE", Value: linkspan.NewSecret(value)}}))
+		r := w.run(t, `const [v] = await nango.getEnvironmentVariables(); await nango.log("it is " + v.value, { level: "error" })`)
+		r.value(t)
+		messages := w.messages(t, r)
+		if hidden := !strings.Contains(messages[0].Text, value); hidden != secret {
+			t.Errorf("%q: %q", value, messages[0].Text)
+		}
+	}
+}
+
+// TestSecretsOfBefore keeps those out of the log that were renewed since.
+func TestSecretsOfBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, echo)
+	r := &trial{info: w.info("acme", "c1"), bundle: action(`
+		const one = (await nango.getConnection()).credentials.access_token;
+		for (let i = 0; i < 50; i++) await nango.setMetadata({ i });
+		const two = (await nango.getConnection()).credentials.access_token;
+		if (one === two) throw new Error("not renewed");
+		await nango.log(one + " " + two, { level: "error" });`)}
+	calls := 0
+	target := r.info.Target
+	r.info.Target = func(ctx context.Context, o connect.FreshOptions) (*upstream.Target, error) {
+		if calls++; calls == 2 {
+			w.connection(t, "acme", "c1", "at-very-secret-renewed")
+		}
+		return target(ctx, o)
+	}
+	w.execute(t, r)
+	r.value(t)
+	for _, m := range w.messages(t, r) {
+		leaks(t, "a message", m.Text)
+		if strings.Contains(m.Text, "renewed") {
+			t.Error(m.Text)
+		}
 	}
 }
 

@@ -11,8 +11,11 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
+	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/function/host"
 	"github.com/linkspan/linkspan/internal/sandbox"
+	"github.com/linkspan/linkspan/internal/upstream"
 )
 
 // TestMembers calls each member of the nango object.
@@ -145,6 +148,43 @@ func TestMetadata(t *testing.T) {
 }
 
 // TestPending runs a function for a connection that is not stored.
+func TestMetadataLimit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, echo)
+	body := `
+		const code = (p) => p.then(() => "ok", (e) => e.code);
+		const half = "x".repeat(600000);
+		return [await code(nango.setMetadata({ half })), await code(nango.updateMetadata({ other: half })), await code(nango.setMetadata({ a: half, b: half })), Object.keys(await nango.getMetadata())];`
+	want := `["ok","metadata_too_large","metadata_too_large",["half"]]`
+	for _, pending := range []bool{false, true} {
+		if got := w.run(t, body, func(r *trial) { r.info.Pending = pending }).text(t); got != want {
+			t.Errorf("pending %v: %s", pending, got)
+		}
+	}
+}
+
+// Only OAuth's tokens are handed out by themselves.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, echo)
+	if got := w.run(t, `return nango.getToken()`).text(t); got != shown(token) {
+		t.Errorf("of OAuth 2: %s", got)
+	}
+	keyed := func(r *trial) {
+		target := r.info.Target
+		r.info.Target = func(ctx context.Context, o connect.FreshOptions) (*upstream.Target, error) {
+			found, err := target(ctx, o)
+			if err != nil {
+				return nil, err
+			}
+			return &upstream.Target{Provider: found.Provider, Integration: found.Integration, Connection: found.Connection, Credentials: credential.NewAPIKey("key")}, nil
+		}
+	}
+	if got := w.run(t, `return nango.getToken()`, keyed).text(t); got != `{"apiKey":"key","type":"API_KEY"}` {
+		t.Errorf("of a key: %s", got)
+	}
+}
+
 func TestPending(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, echo)

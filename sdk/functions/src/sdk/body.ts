@@ -5,6 +5,7 @@ import { Blob, FormData } from "../platform/blob";
 import { TextEncoder } from "../platform/text";
 import { URLSearchParams } from "../platform/url";
 import { fields, form } from "./params";
+import { BodyStream } from "./stream";
 
 /** A body and what describes it. */
 export interface Encoded {
@@ -31,7 +32,8 @@ export async function encode(data: unknown, contentType: string): Promise<Encode
 		return { body: data.toString(), contentType: "application/x-www-form-urlencoded;charset=utf-8" };
 	}
 	if (typeof data === "object") {
-		if (isStream(data)) throw new TypeError("Streams can't be sent: read the stream first and pass a Buffer or a string.");
+		if (data instanceof BodyStream) return { body: data.take(), contentType: "application/x-www-form-urlencoded" };
+		if (isStream(data)) throw new TypeError("Streams of your own can't be sent: read the stream first and pass a Buffer or a string.");
 		if (kind === "application/x-www-form-urlencoded") return { body: form(data) };
 		if (kind === "multipart/form-data") return multipart(fields(data));
 		return { body: JSON.stringify(data), contentType: "application/json" };

@@ -1,11 +1,12 @@
 // HTTP through the provider's connection: nango.get, nango.proxy and the like.
 import { call, HostError, type Answer, type Body } from "../bridge";
 import { Blob } from "../platform/blob";
-import { Buffer, type BufferObject } from "../platform/buffer";
+import { Buffer } from "../platform/buffer";
 import { URL } from "../platform/url";
 import { encode } from "./body";
 import { from, HttpError, type HttpResponse, NangoError, refusal } from "./errors";
 import { type Params, query } from "./params";
+import { BodyStream } from "./stream";
 
 /** What an answer's data is to be. */
 export type ResponseType = "arraybuffer" | "blob" | "document" | "json" | "text" | "stream";
@@ -78,7 +79,7 @@ function dataOf(body: Body | undefined, type: ResponseType | undefined): unknown
 		case "blob":
 			return new Blob([bytes]);
 		case "stream":
-			return pieces(bytes);
+			return new BodyStream(bytes);
 		case "text":
 		case "document":
 			return typeof body === "string" ? body : "";
@@ -90,13 +91,6 @@ function dataOf(body: Body | undefined, type: ResponseType | undefined): unknown
 	} catch {
 		return text; // whatever the content type says
 	}
-}
-
-const pieceBytes = 64 << 10;
-
-/** The nearest to a stream: the whole answer, in pieces. */
-async function* pieces(bytes: ArrayBuffer): AsyncGenerator<BufferObject> {
-	for (let at = 0; at < bytes.byteLength; at += pieceBytes) yield Buffer.from(bytes, at, Math.min(pieceBytes, bytes.byteLength - at));
 }
 
 const binary = new Set<unknown>(["arraybuffer", "blob", "stream"]);

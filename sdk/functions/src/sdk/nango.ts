@@ -164,8 +164,6 @@ export function makeNango(start: Start): Record<string, any> {
 				case "OAUTH2":
 				case "APP":
 					return credentials.access_token;
-				case "OAUTH2_CC":
-					return credentials.token;
 				case "OAUTH1":
 					return { oAuthToken: credentials.oauth_token, oAuthTokenSecret: credentials.oauth_token_secret };
 			}
