@@ -2,6 +2,8 @@ package function
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -126,5 +128,23 @@ func TestSchemasWithExcessiveNumbersAreRefused(t *testing.T) {
 	_, err := w.service.Deploy(t.Context(), w.env, d)
 	if e := wantCode(t, err, linkspan.KindInvalid, "invalid_body"); len(e.Issues) != 1 || !strings.Contains(e.Issues[0].Message, "1e99999999") {
 		t.Errorf("the deploy is refused for %v", e.Issues)
+	}
+}
+
+// Schemas read no files and ask nobody.
+func TestSchemasThatReachOutside(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "secret.json")
+	must(t, os.WriteFile(file, []byte(`{"type":"string","const":"secret"}`), 0o600))
+	w := newSQLite(t)
+	for _, ref := range []string{"file://" + file, "http://127.0.0.1:1/x.json"} {
+		text := `{"definitions":{"in":{"$ref":"` + ref + `"}}}`
+		if _, err := CompileSchema([]byte(text), "in"); err == nil || !strings.Contains(err.Error(), "whole in themselves") {
+			t.Errorf("a schema that refers to %s: %v", ref, err)
+		}
+		d := all(action("github", "a", "1"))
+		schemaOf(text)(d)
+		_, err := w.service.Deploy(t.Context(), w.env, d)
+		wantCode(t, err, linkspan.KindInvalid, "invalid_body")
 	}
 }

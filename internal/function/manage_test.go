@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/change"
 	"github.com/linkspan/linkspan/internal/store"
 	"github.com/linkspan/linkspan/internal/vault"
 )
@@ -284,4 +285,17 @@ func TestCodeCacheKeepsToItsBytes(t *testing.T) {
 	}); err == nil {
 		t.Error("a caller that gave up waited on")
 	}
+}
+
+// A replica that does not hear of changes answers nothing rather than what is
+// outdated.
+func TestFindWithoutAFeed(t *testing.T) {
+	t.Parallel()
+	w := newSQLite(t)
+	w.deploy(action("github", "a", "1"))
+	deaf := New(Config{Store: w.Store, Tx: w.Store, Feed: change.NewFeed(w.Store, discard()), Log: discard()})
+	_, err := deaf.Find(t.Context(), w.env, "github", linkspan.FunctionAction, "a")
+	wantCode(t, err, linkspan.KindUnavailable, "unavailable")
+	_, err = deaf.ByEvent(t.Context(), w.env, "github", linkspan.EventValidateConnection)
+	wantCode(t, err, linkspan.KindUnavailable, "unavailable")
 }

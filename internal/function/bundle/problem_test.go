@@ -51,7 +51,7 @@ func broken() map[string]map[string]string {
 		"missing-file":       act("import { y } from './y';\nexport default async function run() { return y; }\n"),
 		"missing-package":    act("import y from 'left-pad';\nexport default async function run() { return y; }\n"),
 		"node-module":        act("import { readFileSync } from 'node:fs';\nimport net from 'net';\nexport default async function run() { return readFileSync('/etc/passwd') + net; }\n"),
-		"node-module-deep":   {"a/actions/x.ts": "import './y';\n" + plain, "a/actions/y.ts": "import 'outer';\n", "index.ts": "import './a/actions/x'", "node_modules/outer/package.json": `{"main":"lib/main.js"}`, "node_modules/outer/lib/main.js": "require('@scope/inner')", "node_modules/@scope/inner/index.js": "const a = 1;\n  const cp = require('child_process');\n"},
+		"node-module-deep":   {"a/actions/x.ts": "import './y';\n" + plain, "a/actions/y.ts": "import 'outer';\n", "index.ts": "import './a/actions/x'", "node_modules/outer/package.json": `{"main":"lib/main.js"}`, "node_modules/outer/lib/main.js": "require('@scope/inner')", "node_modules/@scope/inner/index.js": "const a = 1;\n  const cp = require('child_process');\n  const net = require('net');\n"},
 		"package-of-package": {"a/actions/x.ts": "import 'outer';\n" + plain, "node_modules/outer/index.js": "require('absent/lib/x')"},
 		"native":             {"a/actions/x.ts": "import 'native';\n" + plain, "node_modules/native/index.js": "module.exports = require('./build/native.node')", "node_modules/native/build/native.node": "\x7fELF"},
 		"file-type":          {"a/actions/x.ts": "import './logo.png';\n" + plain, "a/actions/logo.png": "x", "index.ts": "import './a/actions/x'"},
