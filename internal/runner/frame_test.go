@@ -102,6 +102,7 @@ func TestMalformed(t *testing.T) {
 		"no kind":                   change(4, 0),
 		"an unknown kind":           change(4, byte(kindEnd)),
 		"too long a frame":          change(3, 255),
+		"a large frame":             (&message{kind: kindCall, run: 1, parts: [3][]byte{nil, nil, make([]byte, maxFrame)}}).appendWhole(nil),
 		"too short for its lengths": head.appendHeader(nil, 3, 0),
 		"a part that is too long":   change(frameHeader, 200),
 		"a part that is too short":  change(frameHeader, 1),

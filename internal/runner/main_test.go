@@ -198,7 +198,12 @@ func facts() (sandbox.Result, error) {
 	if err := errors.Join(syscall.Getrlimit(syscall.RLIMIT_CORE, &core), syscall.Getrlimit(syscall.RLIMIT_NOFILE, &open)); err != nil {
 		return sandbox.Result{}, err
 	}
+	oom, err := os.ReadFile("/proc/self/oom_score_adj")
+	if err != nil {
+		return sandbox.Result{}, err
+	}
 	b, err := json.Marshal(map[string]any{
+		"sacrificed":  strings.TrimSpace(string(oom)),
 		"environment": os.Environ(), "dir": dir, "files": files, "core": core.Max, "open": open.Max,
 		"no_new_privs": strings.Contains(string(status), "NoNewPrivs:\t1"),
 	})

@@ -40,12 +40,13 @@ func TestChildHasNothing(t *testing.T) {
 		Environment, Files []string
 		Dir                string
 		Core, Open         uint64
+		Sacrificed         string
 		NoNewPrivs         bool `json:"no_new_privs"`
 	}
 	if err := json.Unmarshal(res.JSON, &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Environment) > 0 || got.Dir != "/" || got.Core != 0 || got.Open > maxFiles || !got.NoNewPrivs {
+	if len(got.Environment) > 0 || got.Dir != "/" || got.Core != 0 || got.Open > maxFiles || !got.NoNewPrivs || got.Sacrificed != "1000" {
 		t.Errorf("the child has %s", res.JSON)
 	}
 	sockets := 0
