@@ -47,5 +47,8 @@ for dir in e2e e2e/published internal/function/bundle/testdata/npm; do
 	[ "$dir/node_modules/.package-lock.json" -nt "$dir/package-lock.json" ] || (cd "$dir" && npm ci --no-audit --no-fund --ignore-scripts)
 done
 
+say "hostile functions" # memory can be judged only without the race detector
+CGO_ENABLED=0 go test -count=1 -run 'TestHostileFunctions' ./e2e
+
 say "tests"
 exec scripts/with-postgres.sh go test -race -shuffle=on "$@" ./...
