@@ -28,14 +28,14 @@ func cached(t *testing.T, dir string) (e *Engine, said string) {
 func TestCacheOfOthers(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range map[string]func(dir string) error{
-		"writable":           func(dir string) error { return os.Chmod(dir, 0o777) },               //nolint:gosec // that is the test
-		"writable for group": func(dir string) error { return os.Chmod(dir, 0o770) },               //nolint:gosec // that is the test
-		"replaceable":        func(dir string) error { return os.Chmod(filepath.Dir(dir), 0o777) }, //nolint:gosec // that is the test
+		"writable":           func(dir string) error { return os.Chmod(dir, 0o777) },
+		"writable for group": func(dir string) error { return os.Chmod(dir, 0o770) },
+		"replaceable":        func(dir string) error { return os.Chmod(filepath.Dir(dir), 0o777) },
 		"modules": func(dir string) error {
-			return errFirst(os.Mkdir(filepath.Join(dir, "modules"), 0o700), os.Chmod(filepath.Join(dir, "modules"), 0o777)) //nolint:gosec // that is the test
+			return errFirst(os.Mkdir(filepath.Join(dir, "modules"), 0o700), os.Chmod(filepath.Join(dir, "modules"), 0o777))
 		},
 		"snapshots": func(dir string) error {
-			return errFirst(os.Mkdir(filepath.Join(dir, "snapshots"), 0o700), os.Chmod(filepath.Join(dir, "snapshots"), 0o777)) //nolint:gosec // that is the test
+			return errFirst(os.Mkdir(filepath.Join(dir, "snapshots"), 0o700), os.Chmod(filepath.Join(dir, "snapshots"), 0o777))
 		},
 		"of another user": func(dir string) error { return os.Chown(dir, 12345, -1) },
 		"no folder":       func(dir string) error { return errFirst(os.Remove(dir), os.WriteFile(dir, nil, 0o600)) },
