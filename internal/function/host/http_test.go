@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -300,6 +301,27 @@ func TestPlainFetch(t *testing.T) {
 				t.Errorf("answer (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestFetchElsewhere follows a redirect to another origin, without what was meant for
+// the first one.
+func TestFetchElsewhere(t *testing.T) {
+	t.Parallel()
+	var got http.Header
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
+	t.Cleanup(other.Close)
+	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+		http.Redirect(rw, r, other.URL, http.StatusTemporaryRedirect)
+	})
+	w.run(t, `await nango.uncontrolledFetch({ url: `+shown(w.saas.URL)+`, headers: { authorization: "Bearer x", cookie: "a=b", "x-api-key": "k", "user-agent": "mine" } })`).value(t)
+	for _, name := range []string{"Authorization", "Cookie", "X-Api-Key", "Referer"} {
+		if got.Get(name) != "" {
+			t.Errorf("%s went along", name)
+		}
+	}
+	if got.Get("User-Agent") != "mine" {
+		t.Errorf("headers: %v", got)
 	}
 }
 

@@ -165,10 +165,10 @@ func keyed(block cipher.Block, counter []byte, wraps bool, skip uint64, data []b
 		cipher.NewCTR(block, counter).XORKeyStream(out, out)
 		return out[within:]
 	}
-	at := binary.BigEndian.Uint32(counter[12:]) + uint32(steps) //nolint:gosec // it wraps, as the counter does
+	at := binary.BigEndian.Uint32(counter[12:]) + uint32(steps) // it wraps, as the counter does
 	for rest := out; len(rest) > 0; at = 0 {
 		binary.BigEndian.PutUint32(counter[12:], at)
-		n := int(min(uint64(len(rest)), (1<<32-uint64(at))*aes.BlockSize)) //nolint:gosec // at most the length
+		n := int(min(uint64(len(rest)), (1<<32-uint64(at))*aes.BlockSize))
 		cipher.NewCTR(block, counter).XORKeyStream(rest[:n], rest[:n])
 		rest = rest[n:]
 	}

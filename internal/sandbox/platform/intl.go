@@ -62,6 +62,8 @@ func intlCall(r request) (answer, error) {
 
 // The embedded files, parsed when they are first needed; and what else costs more
 // to make than to keep.
+//
+//nolint:gochecknoglobals // caches of what follows from texts alone: they can't differ between users
 var (
 	knownLocales = sync.OnceValues(func() ([]string, error) { return readData[[]string]("index") })
 	english      = sync.OnceValues(func() (englishData, error) { return readData[englishData]("english") })
