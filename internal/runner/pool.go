@@ -179,7 +179,7 @@ func (p *Pool) attempt(ctx context.Context, r *Request, id programID) (sandbox.R
 		}
 		return sandbox.Result{}, err
 	}
-	defer p.queue.leave(r.Environment, estimate)
+	defer p.queue.leave(r.Environment, estimate, r.Nested)
 	held := p.quarantine.holds(r.Function)
 	group := ""
 	if held {

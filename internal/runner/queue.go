@@ -18,7 +18,8 @@ type queue struct {
 	wait   time.Duration // at most
 
 	mu      sync.Mutex
-	used    usage
+	used    usage // by runs that nobody's run waits for
+	nested  usage // by those that others asked for and wait for
 	excess  int64 // bytes in use beyond the estimates, as the children report
 	byEnv   map[int64]*lane
 	waiting []*lane // those with tickets, in turns
@@ -37,6 +38,7 @@ type usage struct {
 type lane struct {
 	env     int64
 	used    usage
+	nested  usage
 	tickets []*ticket // in the order they came
 }
 
@@ -51,8 +53,9 @@ func newQueue(runs int, memory int64, most int, wait time.Duration) *queue {
 	return &queue{runs: runs, memory: memory, most: most, wait: wait, byEnv: map[int64]*lane{}}
 }
 
-// enter waits for a place. Nested runs get one at once, or ErrBusy when even twice
-// the limits are used up: they must not wait for those that wait for them.
+// enter waits for a place. Nested runs get one at once or ErrBusy: they must not
+// wait for those that wait for them. They have as much room again for themselves,
+// so that however many a run asks for, nobody else waits longer.
 func (q *queue) enter(ctx context.Context, env, memory int64, nested bool) error {
 	q.mu.Lock()
 	if q.closed {
@@ -62,15 +65,15 @@ func (q *queue) enter(ctx context.Context, env, memory int64, nested bool) error
 	l := q.lane(env)
 	if nested {
 		defer q.mu.Unlock()
-		if q.used.runs >= 2*q.runs || q.used.memory+q.excess+memory > 2*q.memory {
+		if !q.room(q.nested, memory) || !q.share(l.nested, memory) {
 			q.tidy(l)
 			return ErrBusy
 		}
-		q.grant(l, memory)
+		grant(memory, &l.nested, &q.nested)
 		return nil
 	}
-	if q.tickets == 0 && q.fits(memory) && q.shares(l, memory) {
-		q.grant(l, memory)
+	if q.tickets == 0 && q.fits(memory) && q.share(l.used, memory) {
+		grant(memory, &l.used, &q.used)
 		q.mu.Unlock()
 		return nil
 	}
@@ -123,11 +126,15 @@ func (q *queue) await(ctx context.Context, l *lane, t *ticket) error {
 }
 
 // leave gives a place back.
-func (q *queue) leave(env, memory int64) {
+func (q *queue) leave(env, memory int64, nested bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.byEnv[env]
-	for _, u := range []*usage{&l.used, &q.used} {
+	held := []*usage{&l.used, &q.used}
+	if nested {
+		held = []*usage{&l.nested, &q.nested}
+	}
+	for _, u := range held {
 		u.runs--
 		u.memory -= memory
 	}
@@ -164,7 +171,7 @@ func (q *queue) close() {
 func (q *queue) counts() (running, waiting int, memory int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.used.runs, q.tickets, q.used.memory + q.excess
+	return q.used.runs + q.nested.runs, q.tickets, q.used.memory + q.nested.memory + q.excess
 }
 
 // The rest needs mu.
@@ -180,30 +187,28 @@ func (q *queue) lane(env int64) *lane {
 
 // tidy forgets a lane that is empty.
 func (q *queue) tidy(l *lane) {
-	if l.used.runs == 0 && len(l.tickets) == 0 {
+	if l.used.runs == 0 && l.nested.runs == 0 && len(l.tickets) == 0 {
 		delete(q.byEnv, l.env)
 	}
 }
 
-// fits says whether there is room for a run. Something may always run.
-func (q *queue) fits(memory int64) bool {
-	if q.used.runs == 0 {
-		return true
-	}
-	return q.used.runs < q.runs && q.used.memory+q.excess+memory <= q.memory
+// fits says whether there is room for a run that is not nested, with what all runs
+// take beyond what was expected.
+func (q *queue) fits(memory int64) bool { return q.room(q.used, memory+q.excess) }
+
+// room says whether a run fits beside what is used. Something may always run.
+func (q *queue) room(used usage, memory int64) bool {
+	return used.runs == 0 || used.runs < q.runs && used.memory+memory <= q.memory
 }
 
-// shares says whether a run leaves the others their share. Each environment
-// may always run something.
-func (q *queue) shares(l *lane, memory int64) bool {
-	if l.used.runs == 0 {
-		return true
-	}
-	return l.used.runs < q.runs-q.runs/8 && l.used.memory+memory <= q.memory-q.memory/8
+// share says whether a run beside what its environment uses leaves the others
+// their share. Each environment may always run something.
+func (q *queue) share(used usage, memory int64) bool {
+	return used.runs == 0 || used.runs < q.runs-q.runs/8 && used.memory+memory <= q.memory-q.memory/8
 }
 
-func (q *queue) grant(l *lane, memory int64) {
-	for _, u := range []*usage{&l.used, &q.used} {
+func grant(memory int64, to ...*usage) {
+	for _, u := range to {
 		u.runs++
 		u.memory += memory
 	}
@@ -218,12 +223,12 @@ func (q *queue) dispatch() {
 		if !q.fits(t.memory) {
 			return // whoever comes next waits as well, or large runs would wait for ever
 		}
-		if !q.shares(l, t.memory) {
+		if !q.share(l.used, t.memory) {
 			passed++
 			q.turn++
 			continue
 		}
-		q.grant(l, t.memory)
+		grant(t.memory, &l.used, &q.used)
 		l.tickets = l.tickets[1:]
 		q.tickets--
 		t.ok = true

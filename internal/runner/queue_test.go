@@ -49,7 +49,7 @@ func TestFairness(t *testing.T) {
 			if i >= len(order) {
 				t.Fatalf("only %d of the runs began", i)
 			}
-			q.leave(order[i], 1)
+			q.leave(order[i], 1, false)
 			synctest.Wait()
 		}
 		wg.Wait()
@@ -117,6 +117,40 @@ func TestQueueLimits(t *testing.T) {
 	})
 }
 
+// However many runs an environment's runs ask for, nobody else waits for them.
+func TestNestedRunsHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	q := newQueue(8, 800, 16, time.Nanosecond)
+	if err := q.enter(t.Context(), 1, 1, false); err != nil {
+		t.Fatal(err)
+	}
+	granted := 0
+	for q.enter(t.Context(), 1, 1, true) == nil {
+		granted++
+	}
+	if granted != 7 { // an eighth is left to others
+		t.Errorf("%d nested runs were let in", granted)
+	}
+	for range 7 {
+		if err := q.enter(t.Context(), 2, 1, false); err != nil {
+			t.Errorf("another environment's run: %v", err)
+		}
+	}
+	if err := q.enter(t.Context(), 2, 1, true); err != nil {
+		t.Errorf("another environment's nested run: %v", err)
+	}
+	if running, _, memory := q.counts(); running != 16 || memory != 16 {
+		t.Errorf("%d run and take %d", running, memory)
+	}
+	for range granted {
+		q.leave(1, 1, true)
+	}
+	q.leave(1, 1, false)
+	if _, known := q.byEnv[1]; known {
+		t.Error("an environment without runs is remembered")
+	}
+}
+
 // A run that needs much memory is not passed by small ones for ever.
 func TestLargeRunsGetTheirTurn(t *testing.T) {
 	t.Parallel()
@@ -137,14 +171,14 @@ func TestLargeRunsGetTheirTurn(t *testing.T) {
 			if large || small {
 				t.Fatal("somebody passed")
 			}
-			q.leave(1, 100)
+			q.leave(1, 100, false)
 			synctest.Wait()
 		}
 		if !large || small {
 			t.Error("it is the large one's turn")
 		}
 		q.adjust(50) // it takes even more than that
-		q.leave(1, 100)
+		q.leave(1, 100, false)
 		synctest.Wait()
 		if small {
 			t.Error("children report more than is there")
@@ -173,7 +207,7 @@ func TestQueueCloses(t *testing.T) {
 		synctest.Wait()
 		q.close()
 		wg.Wait()
-		q.leave(1, 1)
+		q.leave(1, 1, false)
 		if err := q.enter(t.Context(), 1, 1, true); !errors.Is(err, ErrClosed) {
 			t.Error(err)
 		}

@@ -167,7 +167,9 @@ func (e *Engine) compiled(ctx context.Context, p Program, w *watched) (*compiled
 	if c, ok := e.programs.code.find(key); ok {
 		return c, nil
 	}
+	mine := false
 	v, err, _ := e.compiles.Do(string(key[:]), func() (any, error) {
+		mine = true
 		code, err := e.compile(ctx, p, w)
 		if err != nil {
 			return nil, err
@@ -176,6 +178,9 @@ func (e *Engine) compiled(ctx context.Context, p Program, w *watched) (*compiled
 		e.programs.code.add(key, c, c.size())
 		return c, nil
 	})
+	if _, wrong := errors.AsType[*SyntaxError](err); err != nil && !mine && !wrong && ctx.Err() == nil && w.reason() == 0 {
+		return e.compiled(ctx, p, w) // what stopped somebody else's run need not stop this one
+	}
 	if err != nil {
 		return nil, err
 	}
