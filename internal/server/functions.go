@@ -62,12 +62,17 @@ func (s *Server) pathFunction(r *http.Request, kind *string) (linkspan.Environme
 	return i.EnvironmentID, function.Name{IntegrationKey: i.Key, Kind: linkspan.FunctionKind(deref(kind)), Name: path.Name}, err
 }
 
-func (s *Server) getFunction(w http.ResponseWriter, r *http.Request) error {
+// functionOf returns the function that path and query name.
+func (s *Server) functionOf(r *http.Request) (linkspan.EnvironmentID, function.Name, error) {
 	q, err := httpx.DecodeQuery[api.FunctionQuery](r)
 	if err != nil {
-		return err
+		return 0, function.Name{}, err
 	}
-	env, name, err := s.pathFunction(r, q.Type)
+	return s.pathFunction(r, q.Type)
+}
+
+func (s *Server) getFunction(w http.ResponseWriter, r *http.Request) error {
+	env, name, err := s.functionOf(r)
 	if err != nil {
 		return err
 	}
@@ -83,15 +88,11 @@ func writeFunction(w http.ResponseWriter, f *linkspan.Function) error {
 }
 
 func (s *Server) updateFunction(w http.ResponseWriter, r *http.Request) error {
-	q, err := httpx.DecodeQuery[api.FunctionQuery](r)
+	env, name, err := s.functionOf(r)
 	if err != nil {
 		return err
 	}
 	body, err := httpx.DecodeBody[api.UpdateFunction](r)
-	if err != nil {
-		return err
-	}
-	env, name, err := s.pathFunction(r, q.Type)
 	if err != nil {
 		return err
 	}
@@ -121,11 +122,7 @@ func (s *Server) deleteFunction(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) functionCode(w http.ResponseWriter, r *http.Request) error {
-	q, err := httpx.DecodeQuery[api.FunctionQuery](r)
-	if err != nil {
-		return err
-	}
-	env, name, err := s.pathFunction(r, q.Type)
+	env, name, err := s.functionOf(r)
 	if err != nil {
 		return err
 	}
@@ -159,15 +156,11 @@ func (s *Server) functionVersions(w http.ResponseWriter, r *http.Request) error 
 }
 
 func (s *Server) rollbackFunction(w http.ResponseWriter, r *http.Request) error {
-	q, err := httpx.DecodeQuery[api.FunctionQuery](r)
+	env, name, err := s.functionOf(r)
 	if err != nil {
 		return err
 	}
 	body, err := httpx.DecodeBody[api.RollbackFunction](r)
-	if err != nil {
-		return err
-	}
-	env, name, err := s.pathFunction(r, q.Type)
 	if err != nil {
 		return err
 	}

@@ -44,13 +44,9 @@ func (s *Service) AddAsyncAction(ctx context.Context, tx linkspan.Tx, e AsyncAct
 	if tx == nil {
 		return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error { return s.AddAsyncAction(ctx, tx, e) })
 	}
-	env, err := s.store.WebhookEnvironment(ctx, tx, e.EnvironmentID)
-	switch {
-	case err == nil:
-	case linkspan.KindOf(err) == linkspan.KindNotFound:
-		return nil // it was deleted with everything in it: nobody is left to tell
-	default:
-		return fmt.Errorf("reading where webhooks go: %w", err)
+	env, exists, err := s.environment(ctx, tx, e.EnvironmentID)
+	if err != nil || !exists {
+		return err
 	}
 	urls := targets(env.Settings.Webhooks, e.WebhookURLOverride)
 	if !env.Settings.Webhooks.OnAsyncActionCompletion || len(urls) == 0 {

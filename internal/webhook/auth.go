@@ -94,13 +94,9 @@ func (s *Service) AddAuth(ctx context.Context, tx linkspan.Tx, e AuthEvent) erro
 	if tx == nil {
 		return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error { return s.AddAuth(ctx, tx, e) })
 	}
-	env, err := s.store.WebhookEnvironment(ctx, tx, e.EnvironmentID)
-	switch {
-	case err == nil:
-	case linkspan.KindOf(err) == linkspan.KindNotFound:
-		return nil // it was deleted with everything in it: nobody is left to tell
-	default:
-		return fmt.Errorf("reading where webhooks go: %w", err)
+	env, exists, err := s.environment(ctx, tx, e.EnvironmentID)
+	if err != nil || !exists {
+		return err
 	}
 	wanted, err := e.wanted(env.Settings.Webhooks)
 	if err != nil {
@@ -186,4 +182,17 @@ func destination(raw string) string {
 		return "invalid"
 	}
 	return strings.ToLower(u.Scheme + "://" + u.Host)
+}
+
+// environment reads where an environment's webhooks go. One that was deleted, with
+// everything in it, has nobody left to tell: false.
+func (s *Service) environment(ctx context.Context, tx linkspan.Tx, id linkspan.EnvironmentID) (linkspan.Environment, bool, error) {
+	env, err := s.store.WebhookEnvironment(ctx, tx, id)
+	if linkspan.KindOf(err) == linkspan.KindNotFound {
+		return linkspan.Environment{}, false, nil
+	}
+	if err != nil {
+		return linkspan.Environment{}, false, fmt.Errorf("reading where webhooks go: %w", err)
+	}
+	return env, true, nil
 }
