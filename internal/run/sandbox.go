@@ -80,11 +80,13 @@ func (s *Sandbox) failure(ctx context.Context, x *Execution, session *host.Sessi
 		return linkspan.E("run.Execute", linkspan.KindUnavailable, "", err, "The server has no room for another function at the moment.").
 			WithHint("Try again in a few seconds.")
 	}
-	if _, ok := errors.AsType[*runner.LostError](err); ok {
+	if lost, ok := errors.AsType[*runner.LostError](err); ok {
 		done.Lost = true
-		return &linkspan.RunError{
-			Code: codeRuntime, Message: "The process that executed the function ended before the function did.", Retryable: !done.Effects,
+		e := &linkspan.RunError{Code: codeRuntime, Message: "The process that executed the function ended before the function did.", Retryable: !done.Effects}
+		if lost.Memory {
+			e.Message = "The function was stopped because all functions together needed more memory than the server gives them (--functions-memory)."
 		}
+		return e
 	}
 	if ctx.Err() == nil && !foreseen(err) {
 		s.c.Log.ErrorContext(ctx, "executing a function failed", "error", err, "function", x.Function.UUID, "version", x.Function.Version.UUID)

@@ -95,11 +95,13 @@ func TestSandboxErrors(t *testing.T) {
 		lost bool
 		// retryable is of RunErrors.
 		retryable bool
+		says      string
 	}{
 		"busy":            {err: runner.ErrBusy, kind: linkspan.KindUnavailable},
 		"closed":          {err: runner.ErrClosed, kind: linkspan.KindUnavailable},
 		"lost":            {err: &runner.LostError{}, code: "function_runtime_other", lost: true, retryable: true},
 		"lost and begun":  {err: &runner.LostError{Started: true}, code: "function_runtime_other", lost: true, retryable: true},
+		"sacrificed":      {err: &runner.LostError{Started: true, Memory: true}, code: "function_runtime_other", lost: true, retryable: true, says: "--functions-memory"},
 		"out of memory":   {err: &sandbox.LimitError{Limit: sandbox.LimitMemory}, code: "function_runtime_out_of_memory"},
 		"out of time":     {err: &sandbox.LimitError{Limit: sandbox.LimitWall}, code: "execution_timeout"},
 		"too much output": {err: &sandbox.LimitError{Limit: sandbox.LimitOutput}, code: "script_output_too_large"},
@@ -112,7 +114,7 @@ func TestSandboxErrors(t *testing.T) {
 			done, err := newSandbox(func(context.Context, runner.Request) (sandbox.Result, error) {
 				return sandbox.Result{JSON: []byte("1")}, test.err
 			}).Execute(t.Context(), execution())
-			if e, ok := errors.AsType[*linkspan.RunError](err); ok != (test.code != "") || ok && (e.Code != test.code || e.Retryable != test.retryable) {
+			if e, ok := errors.AsType[*linkspan.RunError](err); ok != (test.code != "") || ok && (e.Code != test.code || e.Retryable != test.retryable || !strings.Contains(e.Message, test.says)) {
 				t.Errorf("the error is %#v", err)
 			}
 			if test.kind != "" && linkspan.KindOf(err) != test.kind || done.Lost != test.lost || done.Output != nil {
