@@ -8986,9 +8986,10 @@ ${inspect(text2)}
     decrypt(algorithm, key2, value) {
       return crypt("decrypt", algorithm, key2, value);
     }
+    /** Without a length an agreement gives all its bits. */
     async deriveBits(algorithm, key2, length) {
       let a = algorithmOf(algorithm);
-      return use(key2, "deriveBits", a), operation(() => derive(a, key2, length / 8));
+      return use(key2, "deriveBits", a), operation(() => derive(a, key2, typeof length == "number" ? length / 8 : void 0));
     }
     async deriveKey(algorithm, key2, derived, extractable, usages) {
       let a = algorithmOf(algorithm);

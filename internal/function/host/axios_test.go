@@ -46,6 +46,7 @@ func oddities(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", answer[0])
 	w.Header()["Set-Cookie"] = []string{"a=1", "b=2"}
 	w.Header()["X-Twice"] = []string{"1", "2"}
+	w.Header()["X-Name"] = []string{"ü\xff"}
 	_, _ = io.WriteString(w, answer[1])
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/egress"
@@ -180,8 +181,21 @@ func pairs(h http.Header) [][2]string {
 	list := make([][2]string, 0, len(h))
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[name] {
-			list = append(list, [2]string{strings.ToLower(name), value})
+			list = append(list, [2]string{strings.ToLower(name), latin1(value)})
 		}
 	}
 	return list
+}
+
+// latin1 makes a character of each byte: HTTP says no more of values, and so does
+// Node, whatever the bytes are.
+func latin1(value string) string {
+	if !strings.ContainsFunc(value, func(c rune) bool { return c >= utf8.RuneSelf }) {
+		return value
+	}
+	out := make([]rune, len(value))
+	for i := range len(value) {
+		out[i] = rune(value[i])
+	}
+	return string(out)
 }

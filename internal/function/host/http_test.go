@@ -267,6 +267,8 @@ func TestPlainFetch(t *testing.T) {
 			rw.WriteHeader(http.StatusFound)
 		case "/metadata":
 			http.Redirect(rw, r, "http://169.254.169.254/", http.StatusFound)
+		case "/odd":
+			rw.Header()["X-Name"] = []string{"ü\xff"}
 		case "/gone":
 			rw.WriteHeader(http.StatusGone)
 		default:
@@ -282,6 +284,7 @@ func TestPlainFetch(t *testing.T) {
 		"redirect":           {`const r = await nango.uncontrolledFetch({url: base + "/there"}); return [r.redirected, r.url === base + "/echo", (await r.text()).length > 10, r.bodyUsed]`, `[true,true,true,true]`},
 		"error status":       {`const r = await nango.uncontrolledFetch({url: base + "/gone"}); return [r.ok, r.status, (await r.arrayBuffer()).byteLength]`, `[false,410,0]`},
 		"body twice":         {`const r = await nango.uncontrolledFetch({url: base + "/echo"}); await r.clone().text(); await r.text(); try { await r.text() } catch (e) { return e.name }`, `"TypeError"`},
+		"odd header":         {`const r = await nango.uncontrolledFetch({url: base + "/odd"}); return r.headers.get("x-name")`, `"Ã¼ÿ"`},
 		"too many redirects": {`try { await nango.uncontrolledFetch({url: base + "/loop"}) } catch (e) { return e.code }`, `"too_many_redirects"`},
 		"invalid redirect":   {`try { await nango.uncontrolledFetch({url: base + "/nowhere"}) } catch (e) { return e.code }`, `"invalid_redirect"`},
 		"redirect inside":    {`try { await nango.uncontrolledFetch({url: base + "/metadata"}) } catch (e) { return e.code }`, `"url_not_allowed"`},

@@ -58,6 +58,7 @@ type world struct {
 	conns *connect.Service
 	saas  *httptest.Server
 	proxy *proxy.Service
+	guard *egress.Guard
 
 	mu   sync.Mutex
 	msgs []linkspan.Message
@@ -119,6 +120,7 @@ func newWorldWith(t *testing.T, saas http.HandlerFunc, override proxy.OverridePo
 	w.store.OnLocalChange(feed.Local)
 	w.conns = connect.New(connect.Config{Store: w.store, Tx: w.store, Providers: newProviders(t), Feed: feed, Leases: lease.NewKeeper(w.store, rand.Text(), log), Log: log})
 	guard := egress.New(egress.Policy{AllowPrivateNetwork: true}, nil)
+	w.guard = guard
 	caller := upstream.New(upstream.Config{Guard: guard})
 	t.Cleanup(caller.CloseIdleConnections)
 	w.proxy = proxy.New(proxy.Config{Fresh: w.conns.Fresh, Upstream: caller, Ops: w.ops, Override: override, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})

@@ -3,8 +3,11 @@ package platform
 import (
 	"bytes"
 	"cmp"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -73,6 +76,21 @@ func TestCostsAreBounded(t *testing.T) {
 	} {
 		if !strings.Contains(got, "error") {
 			t.Errorf("%s: %.200s", name, got)
+		}
+	}
+}
+
+// Verifying with a key that has as many bits as a message has would take minutes.
+func TestLargeKeys(t *testing.T) {
+	t.Parallel()
+	for bits, fits := range map[uint]bool{maxRSABits: true, maxRSABits + 8: false} {
+		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
+		der, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 65537})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ask(t, "crypto.key", map[string]any{"format": "der", "want": "public"}, der); strings.Contains(got, "error") == fits {
+			t.Errorf("%d bits: %.100s", bits, got)
 		}
 	}
 }

@@ -36,7 +36,7 @@ const add = async (label, config, pick) => {
 for (const [label, config] of requests) await add(label, config, (r) => r.data);
 for (const path of answers)
 	for (const responseType of types)
-		await add("answer", { endpoint: "/" + path, responseType }, (r) => [typeof r.data, shown(r.data), r.status, r.statusText, r.headers["content-type"], r.headers["set-cookie"], r.headers["X-None"], r.headers.get("Content-Type"), r.headers.has("x-twice"), r.headers["x-twice"], typeof r.headers.toJSON(), r.config.method, typeof r.request, Object.keys(r).sort()]);
+		await add("answer", { endpoint: "/" + path, responseType }, (r) => [typeof r.data, shown(r.data), r.status, r.statusText, r.headers["content-type"], r.headers["set-cookie"], r.headers["X-None"], r.headers.get("Content-Type"), r.headers.has("x-twice"), r.headers["x-twice"], r.headers["x-name"], typeof r.headers.toJSON(), r.config.method, typeof r.request, Object.keys(r).sort()]);
 for (const status of [400, 401, 404, 409, 418, 422, 429, 500, 503])
 	for (const kind of ["json", "text", "none"]) await add("failure", { endpoint: `/status/${status}/${kind}` }, (r) => r.status);
 for (const status of [201, 202, 204, 304]) await add("status", { endpoint: `/status/${status}/json` }, (r) => [r.status, r.statusText, r.data]);

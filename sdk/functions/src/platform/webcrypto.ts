@@ -179,7 +179,7 @@ async function crypt(name: "encrypt" | "decrypt", algorithm: unknown, key: Crypt
 	return operation(() => exact(pureBytes(name === "encrypt" ? "random.encrypt" : "crypto.decrypt", { padding: "oaep", hash: key.algorithm.hash.name }, key[keyOf][raw](), input, label)));
 }
 
-function derive(a: Algorithm, key: CryptoKey, length: number): ArrayBuffer {
+function derive(a: Algorithm, key: CryptoKey, length: number | undefined): ArrayBuffer {
 	const secret = key[keyOf][raw]();
 	switch (a.name) {
 		case "PBKDF2":
@@ -279,10 +279,11 @@ class SubtleCrypto {
 	decrypt(algorithm: unknown, key: CryptoKey, value: unknown): Promise<ArrayBuffer> {
 		return crypt("decrypt", algorithm, key, value);
 	}
-	async deriveBits(algorithm: unknown, key: CryptoKey, length: number): Promise<ArrayBuffer> {
+	/** Without a length an agreement gives all its bits. */
+	async deriveBits(algorithm: unknown, key: CryptoKey, length?: number | null): Promise<ArrayBuffer> {
 		const a = algorithmOf(algorithm);
 		use(key, "deriveBits", a);
-		return operation(() => derive(a, key, length / 8));
+		return operation(() => derive(a, key, typeof length === "number" ? length / 8 : undefined));
 	}
 	async deriveKey(algorithm: unknown, key: CryptoKey, derived: unknown, extractable: boolean, usages: Usage[]): Promise<CryptoKey> {
 		const a = algorithmOf(algorithm);
