@@ -209,4 +209,11 @@ func TestLinksAtHome(t *testing.T) {
 	if got := w.run(t, `try { await nango.get({endpoint: "/x", baseUrlOverride: "https://elsewhere.example"}) } catch (e) { return e.code }`, links).text(t); got != `"base_url_override_disabled"` {
 		t.Errorf("an override: %s", got)
 	}
+	// Home is at /api: what only begins like it is elsewhere.
+	for _, endpoint := range []string{"/apix/y", "/api.evil/y", "/api@evil/y", "/", ""} {
+		got := w.run(t, `try { return (await nango.get({endpoint: `+shown(endpoint)+`, baseUrlOverride: `+shown(w.saas.URL)+`})).status } catch (e) { return e.code }`, links).text(t)
+		if got != `"base_url_override_disabled"` {
+			t.Errorf("an override beside home with %q: %s", endpoint, got)
+		}
+	}
 }
