@@ -57,6 +57,12 @@ export default async function run(nango: any) {
 	return { n, born: born.getTime(), dice, runs: (before?.runs ?? 0) + 1 };
 }
 `,
+		"desk/actions/at-once.ts": `export default async function run(nango: any) {
+	const calls = [];
+	for (let n = 0; n < 40; n++) calls.push(nango.get({ endpoint: "/me" }), nango.get({ endpoint: "/tickets/999999" }).catch(() => null));
+	return (await Promise.all(calls)).length;
+}
+`,
 		"desk/actions/missing.ts": `export default async function run(nango: any) {
 	return (await nango.get({ endpoint: "/tickets/999999" })).data;
 }
@@ -93,7 +99,7 @@ export default createOnEvent({
 `,
 	}
 	var index strings.Builder
-	for _, name := range []string{"actions/open", "actions/who", "actions/both", "actions/forever", "actions/count", "actions/missing", "on-events/check", "on-events/welcome", "on-events/goodbye"} {
+	for _, name := range []string{"actions/open", "actions/who", "actions/both", "actions/forever", "actions/count", "actions/at-once", "actions/missing", "on-events/check", "on-events/welcome", "on-events/goodbye"} {
 		index.WriteString("import \"./desk/" + name + "\";\n")
 	}
 	files["index.ts"] = index.String()
@@ -200,6 +206,28 @@ func TestActions(t *testing.T) {
 			}
 			wantNoSecretLogged(t, dev)
 		})
+	}
+}
+
+// A function's calls run side by side, and are not what the request that triggered
+// it is about: its line in the log tells of none of them.
+func TestCallsAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newFunctionDesk(t, apptest.NewSQLite(t))
+	if r := trigger(t, w.Dev(t), w.connected(t), "at-once", "").Want(t, http.StatusOK); string(r.Body) != "80" {
+		t.Errorf("the action returned %s", r.Body)
+	}
+	var line string
+	apptest.Poll(t, 200, "the line of the request in the log", func() bool {
+		for l := range strings.Lines(w.Logs()) {
+			if strings.Contains(l, "/action/trigger") {
+				line = l
+			}
+		}
+		return line != ""
+	})
+	if strings.Contains(line, "upstream_status") {
+		t.Errorf("the line of the request is about a call of the function: %s", line)
 	}
 }
 

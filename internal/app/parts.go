@@ -200,11 +200,15 @@ func (p *parts) note(m linkspan.Message) {
 	op.Publish()
 }
 
-// observe counts proxied calls and completes the log line of their requests.
+// observe counts proxied calls and completes the log line of their requests. Those
+// of a function are not what a request is about, and run side by side.
 func observe(m *obs.Metrics) func(context.Context, proxy.Outcome) {
 	return func(ctx context.Context, o proxy.Outcome) {
 		if o.Attempts > 0 {
 			m.ObserveCall(o.Provider, o.Status, o.Attempts-1, o.Took)
+		}
+		if o.Inner {
+			return
 		}
 		e := httpx.EventFrom(ctx)
 		e.Integration, e.Connection, e.Provider = o.Integration, o.Connection, o.Provider

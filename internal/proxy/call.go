@@ -41,6 +41,8 @@ type call struct {
 	// shared says that the operation is somebody else's who is still at work: the
 	// call is a message under it and does not end it.
 	shared bool
+	// inner means that the call is not itself the request that ctx belongs to.
+	inner bool
 	// quiet leaves out those that say that all went well.
 	quiet bool
 	// redact takes further secrets out of those messages; nil: none.

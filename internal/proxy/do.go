@@ -85,7 +85,7 @@ func (s *Service) Do(ctx context.Context, r Request) (*Response, error) {
 			decompress: r.Decompress, keepHeaders: r.KeepHeadersOnRedirect, header: r.Header,
 		},
 		get: r.Target, accept: r.Accept, content: r.Body, bodyType: r.ContentType,
-		op: r.Op, shared: r.Op != nil, quiet: r.Quiet, redact: r.Redact, begun: s.c.Now().UTC(),
+		op: r.Op, shared: r.Op != nil, inner: true, quiet: r.Quiet, redact: r.Redact, begun: s.c.Now().UTC(),
 	}
 	if !strings.HasPrefix(c.endpoint, "/") {
 		c.endpoint = "/" + c.endpoint

@@ -99,6 +99,9 @@ type Outcome struct {
 	// all to begin its answers.
 	Attempts int
 	Took     time.Duration
+	// Inner means that Do made the call: the request that ctx may belong to is
+	// another one, and makes more of them, perhaps at the same time.
+	Inner bool
 }
 
 // Service is the proxy. It is safe for concurrent use.

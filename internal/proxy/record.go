@@ -53,7 +53,7 @@ func (c *call) observe(ctx context.Context) {
 	}
 	o := Outcome{
 		Operation: c.op.ID(), Integration: c.params.integration, Connection: c.params.connection,
-		Status: c.status, Failure: c.failure, Attempts: c.sent, Took: c.took,
+		Status: c.status, Failure: c.failure, Attempts: c.sent, Took: c.took, Inner: c.inner,
 	}
 	if c.target != nil {
 		o.Provider = c.target.Provider.Name
