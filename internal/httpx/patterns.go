@@ -63,7 +63,7 @@ func patternNamed(name string) (pattern, bool) {
 // hasSDKVersion looks for three numbers followed by the kind of project. The
 // pattern of the contract has no anchors.
 func hasSDKVersion(s string) bool {
-	for from := 0; from < len(s); from++ {
+	for from := range len(s) {
 		rest, ok := s[from:], true
 		for part := 0; part < 3 && ok; part++ {
 			n := 0
