@@ -9036,7 +9036,7 @@ ${inspect(text2)}
   function checkHash(algorithm, message) {
     if (typeof algorithm != "string") throw wrongType("algorithm", "of type string", algorithm);
     let name = algorithm.toLowerCase();
-    if (!hashes.some((known2) => known2.toLowerCase() === name || known2.replace("sha", "sha-") === name)) throw coded("Error", message === "Invalid digest" ? "ERR_CRYPTO_INVALID_DIGEST" : "ERR_OSSL_EVP_UNSUPPORTED", `${message}: ${algorithm}`);
+    if (!hashes.some((known2) => known2.toLowerCase() === name || known2.replace("sha", "sha-") === name)) throw message === "Invalid digest" ? coded("Error", "ERR_CRYPTO_INVALID_DIGEST", `${message}: ${algorithm}`) : coded("Error", void 0, message);
   }
   var Hash = class _Hash {
     #algorithm;

@@ -38,7 +38,7 @@ const hashes = ["RSA-MD5", "RSA-SHA1", "RSA-SHA224", "RSA-SHA256", "RSA-SHA384",
 function checkHash(algorithm: unknown, message: string): void {
 	if (typeof algorithm !== "string") throw wrongType("algorithm", "of type string", algorithm);
 	const name = algorithm.toLowerCase();
-	if (!hashes.some((known) => known.toLowerCase() === name || known.replace("sha", "sha-") === name)) throw coded("Error", message === "Invalid digest" ? "ERR_CRYPTO_INVALID_DIGEST" : "ERR_OSSL_EVP_UNSUPPORTED", `${message}: ${algorithm}`);
+	if (!hashes.some((known) => known.toLowerCase() === name || known.replace("sha", "sha-") === name)) throw message === "Invalid digest" ? coded("Error", "ERR_CRYPTO_INVALID_DIGEST", `${message}: ${algorithm}`) : coded("Error", undefined, message);
 }
 
 export class Hash {
