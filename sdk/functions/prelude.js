@@ -3795,7 +3795,7 @@
     }
   }
 
-  // english:/work/main/sdk/functions/node_modules/zod/v4/locales/index.js
+  // node_modules/zod/v4/locales/index.js
   var locales_exports = {};
   __export(locales_exports, {
     en: () => en_default

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
 )
@@ -53,15 +51,11 @@ func run() error {
 // the prelude, and of the memory that every sandbox begins with.
 func englishOnly() api.Plugin {
 	return api.Plugin{Name: "english only", Setup: func(build api.PluginBuild) {
-		build.OnResolve(api.OnResolveOptions{Filter: `/locales/index\.js$`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
-			if !strings.Contains(filepath.ToSlash(args.Importer), "/node_modules/zod/") {
-				return api.OnResolveResult{}, nil
-			}
-			return api.OnResolveResult{Path: filepath.Join(args.ResolveDir, args.Path), Namespace: "english"}, nil
-		})
-		build.OnLoad(api.OnLoadOptions{Filter: `.`, Namespace: "english"}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+		// Under its own name, which esbuild writes relative to this folder: the prelude
+		// must not depend on where it was made.
+		build.OnLoad(api.OnLoadOptions{Filter: `[/\\]node_modules[/\\]zod[/\\].*[/\\]locales[/\\]index\.js$`}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
 			contents := `export { default as en } from "./en.js";`
-			return api.OnLoadResult{Contents: &contents, ResolveDir: filepath.Dir(args.Path), Loader: api.LoaderJS}, nil
+			return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJS}, nil
 		})
 	}}
 }
