@@ -242,8 +242,11 @@ func hostileRuns() int {
 // it no other reason to than that nothing happens.
 func (b *besieged) settled(t *testing.T, fine func(usage) bool) (u usage) {
 	t.Helper()
-	const quiet = 140 // looks; longer than a runner waits until it tidies up
-	for n := range 600 {
+	const (
+		quiet    = 140  // looks; longer than a runner waits until it tidies up
+		patience = 3600 // Go looks for garbage every two minutes in a process where nothing happens
+	)
+	for n := range patience {
 		u = b.usage(t)
 		if n >= quiet && fine(u) {
 			return u
