@@ -180,6 +180,7 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 			keyPath := func(environment string) string { return "/environments/" + environment + "/api-keys/" + key.UUID }
 			mine := deliveryOf(t, dev)
 			session := "?connect_session_token=" + sessionOf(t, prod)
+			action := actionOf(t, i)
 			before := db.State(t)
 
 			covered := map[string]bool{}
@@ -192,6 +193,15 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 				{"/integrations/{uniqueKey}", "PATCH", "/integrations/mine", map[string]any{"display_name": "x"}, 404},
 				{"/integrations/{uniqueKey}", "DELETE", "/integrations/mine", nil, 404},
 				{"/integrations/{uniqueKey}/functions", "GET", "/integrations/mine/functions", nil, 404},
+				{"/integrations/{uniqueKey}/functions/{name}", "GET", "/integrations/mine/functions/act", nil, 404},
+				{"/integrations/{uniqueKey}/functions/{name}", "GET", "/integrations/shared/functions/act", nil, 404},
+				{"/integrations/{uniqueKey}/functions/{name}", "PATCH", "/integrations/shared/functions/act", object{"enabled": false}, 404},
+				{"/integrations/{uniqueKey}/functions/{name}", "DELETE", "/integrations/shared/functions/act?type=action", nil, 404},
+				{"/integrations/{uniqueKey}/functions/{name}/code", "GET", "/integrations/shared/functions/act/code", nil, 404},
+				{"/integrations/{uniqueKey}/functions/{name}/versions", "GET", "/integrations/shared/functions/act/versions", nil, 404},
+				{"/integrations/{uniqueKey}/functions/{name}/rollback", "POST", "/integrations/shared/functions/act/rollback", object{"version": 1}, 404},
+				{"/action/{id}", "GET", "/action/" + action, nil, 404},
+				{"/v1/{path}", "POST", "/v1/act", object{}, 400},
 				{"/config/{providerConfigKey}", "GET", "/config/mine", nil, 400},
 				{"/connections/{connectionId}", "GET", "/connections/c?provider_config_key=shared", nil, 404},
 				{"/connections/{connectionId}", "GET", "/connections/c?provider_config_key=mine", nil, 400},
@@ -213,7 +223,7 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 				{"/auth/unauthenticated/{providerConfigKey}", "POST", "/auth/unauthenticated/mine" + session, nil, 404},
 			} {
 				covered[placeholder.ReplaceAllString(c.route, "{}")] = true
-				prod.Do(t, c.method, c.path, c.body).Want(t, c.status)
+				prod.Do(t, c.method, c.path, c.body, "Provider-Config-Key", "shared", "Connection-Id", "c").Want(t, c.status)
 			}
 			for _, r := range routes(t, i) {
 				name := placeholder.ReplaceAllString(r.path, "{}")
@@ -230,6 +240,8 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 			dev.Do(t, http.MethodPatch, environment+"/settings", map[string]any{"hmac_enabled": true}).Want(t, http.StatusNotFound)
 			dev.Do(t, http.MethodPut, environment+"/variables", map[string]any{"variables": []any{}}).Want(t, http.StatusNotFound)
 			apptest.Proxy(t, prod, http.MethodGet, "shared", "c", "/stolen", nil).Want(t, http.StatusBadRequest)
+			prod.Do(t, http.MethodPost, "/action/trigger", object{"action_name": "act"}, "Provider-Config-Key", "shared", "Connection-Id", "c").
+				WantError(t, http.StatusBadRequest, "unknown_connection")
 			apptest.Proxy(t, prod, http.MethodGet, "mine", "c", "/stolen", nil).Want(t, http.StatusNotFound)
 
 			var list struct{ Connections, Data []any }
@@ -262,6 +274,26 @@ func deliveryOf(t *testing.T, c apptest.Client) string {
 		return len(page.Data) > 0 && !slices.ContainsFunc(page.Data, func(d struct{ ID, State string }) bool { return d.State != "delivered" })
 	})
 	return page.Data[0].ID
+}
+
+// actionOf deploys an action to dev, runs it in the background, and returns the id
+// of its result.
+func actionOf(t *testing.T, i *apptest.Instance) string {
+	t.Helper()
+	dir := t.TempDir()
+	code := "export default async function run() { return 1 }\n"
+	writeFiles(t, dir, map[string]string{
+		"index.ts": "import './mine/actions/act';\nimport './shared/actions/act';\n", "mine/actions/act.ts": code, "shared/actions/act.ts": code,
+	})
+	mustLinkspan(t, i, "deploy", "dev", "--dir", dir)
+	var accepted struct{ ID string }
+	dev := i.Dev(t)
+	dev.Do(t, http.MethodPost, "/action/trigger", object{"action_name": "act"}, "Provider-Config-Key", "shared", "Connection-Id", "c", "X-Async", "true").
+		Want(t, http.StatusAccepted).Into(t, &accepted)
+	apptest.Poll(t, 400, "the action ends", func() bool {
+		return dev.Do(t, http.MethodGet, "/action/"+accepted.ID, nil).Status == http.StatusOK
+	})
+	return accepted.ID
 }
 
 // sessionOf makes a connect session and returns its token.
