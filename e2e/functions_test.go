@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -379,6 +380,14 @@ func TestKilledDuringAsyncAction(t *testing.T) {
 			t.Parallel()
 			desk, sink := apptest.NewDesk(t), apptest.NewSink(t)
 			o := apptest.Options{Database: open(t), ProvidersDir: desk.ProvidersDir}
+			var once sync.Once
+			var armed atomic.Bool
+			kill := make(chan func(), 1)
+			desk.Before = func(r *http.Request) {
+				if armed.Load() && r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/tickets") {
+					once.Do(func() { (<-kill)() }) // the id of the run has reached its caller by then
+				}
+			}
 			child := apptest.StartProcess(t, o)
 			desk.Open(t, &child.Instance)
 			deployDesk(t, &child.Instance)
@@ -387,20 +396,11 @@ func TestKilledDuringAsyncAction(t *testing.T) {
 			w := functionDesk{Instance: &child.Instance, desk: desk, sink: sink}
 			connection := w.connected(t)
 
-			var once sync.Once
-			accept := make(chan struct{})
-			desk.Before = func(r *http.Request) {
-				if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/tickets") {
-					once.Do(func() {
-						<-accept // the id has reached its caller
-						child.Kill()
-					})
-				}
-			}
+			armed.Store(true)
 			r := trigger(t, child.Dev(t), connection, "open", `{"title":"survivor"}`, "X-Async", "true", "X-Max-Retries", "3").Want(t, http.StatusAccepted)
 			var accepted struct{ ID, StatusURL string }
 			r.Into(t, &accepted)
-			close(accept)
+			kill <- child.Kill
 			child.Wait(t)
 
 			again := apptest.StartProcess(t, o)

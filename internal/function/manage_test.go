@@ -201,7 +201,7 @@ func TestFindFollowsChanges(t *testing.T) {
 		}
 		return names
 	}
-	for range 3 {
+	for range 10 {
 		f, err := find()
 		must(t, err)
 		code, err := s.VersionCode(ctx, w.env, f.Version)
@@ -212,7 +212,8 @@ func TestFindFollowsChanges(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	if n, k, c := db.named.Load(), db.kinds.Load(), db.code.Load(); n != 1 || k != 1 || c != 2 {
+	// Twice, when the news of the deploy overtakes the first answer: that one is not kept.
+	if n, k, c := db.named.Load(), db.kinds.Load(), db.code.Load(); n > 2 || k > 2 || c != 2 {
 		t.Errorf("the database was asked %d, %d and %d times", n, k, c)
 	}
 	if list, err := s.ByEvent(ctx, w.env, "slack", linkspan.EventValidateConnection); err != nil || len(list) != 0 {
