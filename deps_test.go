@@ -108,7 +108,7 @@ func arrows() map[string]string {
 		"internal/function":           ". internal/change internal/lease internal/oplog",
 		"internal/function/sourcemap": "",
 		"internal/function/bundle":    ". internal/function internal/function/sourcemap internal/sandbox",
-		"internal/function/host":      ". catalog internal/connect internal/egress internal/function/sourcemap internal/integration internal/oplog internal/proxy internal/sandbox internal/upstream",
+		"internal/function/host":      ". catalog internal/connect internal/egress internal/function/sourcemap internal/httpx internal/integration internal/oplog internal/proxy internal/sandbox internal/upstream",
 		"internal/run":                ". internal/change internal/connect internal/function internal/function/host internal/oplog internal/runner internal/sandbox internal/upstream internal/webhook",
 
 		// delivery

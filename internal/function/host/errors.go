@@ -9,6 +9,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/proxy"
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
@@ -69,7 +70,7 @@ func callError(e *linkspan.Error) error {
 		message = "The call was refused: " + cmp.Or(e.Code, string(e.Kind)) + "."
 	}
 	return encodeFailure(failure{
-		Code: cmp.Or(e.Code, string(e.Kind)), Message: message, Status: cmp.Or(e.Status, kindStatus(e.Kind)), Payload: e.Payload, Errors: e.Issues,
+		Code: cmp.Or(e.Code, string(e.Kind)), Message: message, Status: cmp.Or(e.Status, httpx.Status(e.Kind)), Payload: e.Payload, Errors: e.Issues,
 	})
 }
 
@@ -82,34 +83,6 @@ func encodeFailure(f failure) error {
 		}
 	}
 	return &sandbox.CallError{JSON: text}
-}
-
-// kindStatus is the HTTP status of a kind, as the public API answers it.
-func kindStatus(k linkspan.Kind) int {
-	switch k {
-	case linkspan.KindInvalid, linkspan.KindUpstream:
-		return http.StatusBadRequest
-	case linkspan.KindUnauthenticated:
-		return http.StatusUnauthorized
-	case linkspan.KindForbidden:
-		return http.StatusForbidden
-	case linkspan.KindNotFound:
-		return http.StatusNotFound
-	case linkspan.KindConflict:
-		return http.StatusConflict
-	case linkspan.KindTooLarge:
-		return http.StatusRequestEntityTooLarge
-	case linkspan.KindUnsupportedMedia:
-		return http.StatusUnsupportedMediaType
-	case linkspan.KindRateLimited:
-		return http.StatusTooManyRequests
-	case linkspan.KindTimeout:
-		return http.StatusGatewayTimeout
-	case linkspan.KindUnavailable:
-		return http.StatusServiceUnavailable
-	case linkspan.KindInternal:
-	}
-	return http.StatusInternalServerError
 }
 
 // statusOf is the HTTP status with which the public API answers a failed action.
