@@ -190,6 +190,9 @@ type Run struct {
 	EndedAt    time.Time // zero: not yet
 	// ExpiresAt is until when it may begin; later it fails.
 	ExpiresAt time.Time
+	Lane      RunLane
+	// Sync is nil unless it is the run of a sync.
+	Sync *RunSync
 }
 
 // RunError is why a run failed, in the words of the public API. The names in

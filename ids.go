@@ -38,6 +38,8 @@ type (
 	FunctionVersionID int64
 	// RunID identifies a run of a function.
 	RunID int64
+	// SyncID identifies a sync function at work for a connection.
+	SyncID int64
 )
 
 // NewUUID returns a random UUID, version 4 (RFC 9562 §5.4), in lower case.

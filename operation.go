@@ -23,6 +23,8 @@ const (
 	OperationActionRun OperationType = "action"
 	OperationEvents    OperationType = "events"
 	OperationDeploy    OperationType = "deploy"
+	// OperationSync is the run of a sync, and what people do to syncs.
+	OperationSync OperationType = "sync"
 
 	ActionCall             OperationAction = "call"
 	ActionCreateConnection OperationAction = "create_connection"
@@ -36,12 +38,22 @@ const (
 	ActionConnectionRefreshHook OperationAction = "connection_refresh"
 	ActionConnectionDeleteHook  OperationAction = "connection_delete"
 	ActionAsyncActionHook       OperationAction = "async_action"
+	ActionSyncHook              OperationAction = "sync"
 
 	ActionRun                    OperationAction = "run"
 	ActionPostConnectionCreation OperationAction = "post_connection_creation"
 	ActionPreConnectionDeletion  OperationAction = "pre_connection_deletion"
 	ActionValidateConnection     OperationAction = "validate_connection"
 	ActionDeployCustom           OperationAction = "custom"
+
+	// The actions of OperationSync besides ActionRun are those of features OBS-02.
+	ActionRequestRun     OperationAction = "request_run"
+	ActionRequestRunFull OperationAction = "request_run_full"
+	ActionPause          OperationAction = "pause"
+	ActionUnpause        OperationAction = "unpause"
+	ActionCancel         OperationAction = "cancel"
+	ActionCreateVariant  OperationAction = "create_variant"
+	ActionDeleteVariant  OperationAction = "delete_variant"
 )
 
 // OperationState is where an operation stands (features OBS-03).

@@ -49,6 +49,9 @@ const (
 	// ChangeRunsDue tells replicas that run functions in the background that
 	// there is something to do. It has no key.
 	ChangeRunsDue ChangeKind = "runs_due"
+	// ChangeRunCancelled tells the replica that works on a run to break it off. Its
+	// key is the run's UUID.
+	ChangeRunCancelled ChangeKind = "run_cancelled"
 	// ChangeLost means that changes were missed (too far behind, or the
 	// database was replaced): drop everything.
 	ChangeLost ChangeKind = "lost"
