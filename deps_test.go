@@ -100,6 +100,8 @@ func arrows() map[string]string {
 		"internal/oauth":              ". catalog internal/credential internal/egress internal/oplog",
 		"internal/hook":               ". catalog internal/credential internal/egress internal/upstream",
 		"internal/webhook":            ". internal/change internal/egress internal/oplog",
+		"internal/record":             ".",
+		"internal/schedule":           ". internal/change internal/function internal/oplog internal/record internal/webhook",
 		"internal/connect":            ". catalog internal/change internal/credential internal/job internal/lease internal/oauth internal/oplog internal/upstream internal/webhook",
 		"internal/authorize":          ". catalog internal/access internal/change internal/connect internal/credential internal/oauth internal/oplog",
 		"internal/demo":               "",
@@ -108,11 +110,11 @@ func arrows() map[string]string {
 		"internal/function":           ". internal/change internal/lease internal/oplog",
 		"internal/function/sourcemap": "",
 		"internal/function/bundle":    ". internal/function internal/function/sourcemap internal/sandbox",
-		"internal/function/host":      ". catalog internal/connect internal/egress internal/function/sourcemap internal/httpx internal/integration internal/oplog internal/proxy internal/sandbox internal/upstream",
-		"internal/run":                ". internal/change internal/connect internal/function internal/function/host internal/oplog internal/runner internal/sandbox internal/upstream internal/webhook",
+		"internal/function/host":      ". catalog internal/connect internal/egress internal/function/sourcemap internal/httpx internal/integration internal/oplog internal/proxy internal/record internal/sandbox internal/schedule internal/upstream",
+		"internal/run":                ". internal/change internal/connect internal/function internal/function/host internal/oplog internal/runner internal/sandbox internal/schedule internal/upstream internal/webhook",
 
 		// delivery
-		"internal/server":    ". api catalog internal/access internal/authorize internal/connect internal/credential internal/environment internal/function internal/httpx internal/integration internal/ratelimit internal/run internal/upstream",
+		"internal/server":    ". api catalog internal/access internal/authorize internal/connect internal/credential internal/environment internal/function internal/httpx internal/integration internal/ratelimit internal/record internal/run internal/schedule internal/upstream",
 		"internal/connectui": ". catalog internal/access internal/authorize internal/connect internal/credential internal/httpx",
 		"internal/cli":       ". api api/client internal/config internal/function/bundle internal/obs internal/sandbox internal/vault",
 		"internal/app":       "*",

@@ -237,3 +237,16 @@ type Checkpoint struct {
 	Version   int64
 	UpdatedAt time.Time
 }
+
+// CheckpointKey is under which key a function keeps its checkpoint with a
+// connection. The variant is that of a sync; empty means the base variant.
+func CheckpointKey(kind FunctionKind, function, variant string) string {
+	key := string(kind) + "/" + function
+	if kind == FunctionSync {
+		if variant == "" {
+			variant = BaseVariant
+		}
+		key += "/" + variant
+	}
+	return key
+}

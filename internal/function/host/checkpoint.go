@@ -28,21 +28,8 @@ const (
 	maxLockTime = 24 * time.Hour
 )
 
-// CheckpointKey is under which key a function keeps its checkpoint with a
-// connection.
-func CheckpointKey(kind linkspan.FunctionKind, function, variant string) string {
-	key := string(kind) + "/" + function
-	if kind == linkspan.FunctionSync {
-		if variant == "" {
-			variant = "base"
-		}
-		key += "/" + variant
-	}
-	return key
-}
-
 func (x *Session) checkpointKey() string {
-	return CheckpointKey(x.info.Kind, x.info.Function, x.info.Variant)
+	return linkspan.CheckpointKey(x.info.Kind, x.info.Function, x.info.Variant)
 }
 
 // stored returns the connection that the checkpoint is about.
