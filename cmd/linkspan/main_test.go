@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,6 +34,9 @@ func TestDemoLeavesNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			if c.hup && signal.Ignored(syscall.SIGHUP) {
+				t.Skip("run under nohup: the program, too, must stay when the terminal goes")
+			}
 			dir := t.TempDir()
 			cmd := exec.CommandContext(t.Context(), os.Args[0], c.args...)
 			cmd.Env = []string{"LINKSPAN_TEST_AS_PROGRAM=1", "TMPDIR=" + dir}
