@@ -73,6 +73,16 @@ type Config struct {
 	FunctionCPU time.Duration
 	// ActionTimeout bounds the run of an action.
 	ActionTimeout time.Duration
+	// SyncTimeout bounds the run of a sync, and SyncSlice how long it goes on
+	// without making room for others at a checkpoint.
+	SyncTimeout, SyncSlice time.Duration
+	// Syncs is how many syncs this replica runs at the same time; the others bound
+	// how many of them are of one environment, provider, function or connection.
+	Syncs, SyncsPerEnvironment, SyncsPerProvider, SyncsPerFunction, SyncsPerConnection int
+	// PruneRecordsAfter is after how long without a change the payload of a record
+	// is emptied, and DeleteRecordsAfter after how long without a run the records
+	// of a sync are removed. Zero: never.
+	PruneRecordsAfter, DeleteRecordsAfter time.Duration
 	// CacheDir holds what can be made again. Empty: a folder of the program's
 	// own choice.
 	CacheDir string

@@ -41,6 +41,7 @@ func TestLoad(t *testing.T) {
 		DataDir: "./linkspan-data", Listen: "127.0.0.1:3003", Role: config.RoleAll, LogFormat: "auto", LogLevel: "info",
 		BaseURLOverride: "anywhere", MaxBody: 75 << 20, MaxProxyBody: 75 << 20,
 		Runners: 2, FunctionMemory: 128 << 20, FunctionsMemory: 1 << 30, FunctionCPU: time.Minute, ActionTimeout: 15 * time.Minute,
+		SyncTimeout: 24 * time.Hour, SyncSlice: time.Hour, Syncs: 64, SyncsPerEnvironment: 32, SyncsPerProvider: 32, SyncsPerFunction: 16, SyncsPerConnection: 4,
 	}
 	with := func(change func(*config.Config)) config.Config {
 		c := defaults
@@ -89,6 +90,15 @@ function_memory: 64MB
 functions_memory: 2GB
 function_cpu: 5s
 action_timeout: 90s
+sync_timeout: 2d
+sync_slice: 10m
+syncs: 10
+syncs_per_environment: 5
+syncs_per_provider: 6
+syncs_per_function: 7
+syncs_per_connection: 2
+prune_records_after: 30d
+delete_records_after: Never
 cache: /var/cache/linkspan
 encryption_key: ` + key1 + `
 old_encryption_keys:
@@ -109,6 +119,9 @@ public_key_dev: ` + uuid + `
 				c.MaxBody, c.MaxProxyBody = 500<<10, 0
 				c.Runners, c.FunctionMemory, c.FunctionsMemory = 3, 64<<20, 2<<30
 				c.FunctionCPU, c.ActionTimeout = 5*time.Second, 90*time.Second
+				c.SyncTimeout, c.SyncSlice, c.Syncs, c.SyncsPerEnvironment = 48*time.Hour, 10*time.Minute, 10, 5
+				c.SyncsPerProvider, c.SyncsPerFunction, c.SyncsPerConnection = 6, 7, 2
+				c.PruneRecordsAfter, c.DeleteRecordsAfter = 30*24*time.Hour, 0
 				c.CacheDir = "/var/cache/linkspan"
 				c.AllowPrivateNetwork, c.ProvidersDir, c.LogFormat = true, "./providers", "json"
 				c.EncryptionKey, c.OldEncryptionKeys = secret(key1), []linkspan.Secret{secret(key2), secret(key1)}

@@ -151,6 +151,51 @@ func serverSettings() []Setting {
 			set:   duration(func(c *Config) *time.Duration { return &c.ActionTimeout }, time.Second, 24*time.Hour),
 		},
 		{
+			Name: "sync-timeout", Placeholder: "DURATION", Default: "24h",
+			Usage: "longest run of a sync",
+			set:   duration(func(c *Config) *time.Duration { return &c.SyncTimeout }, time.Second, 31*day),
+		},
+		{
+			Name: "sync-slice", Placeholder: "DURATION", Default: "1h",
+			Usage: "after how long a sync that saves checkpoints makes room for others and goes on in a run of its own",
+			set:   duration(func(c *Config) *time.Duration { return &c.SyncSlice }, time.Second, 31*day),
+		},
+		{
+			Name: "syncs", Placeholder: "N", Default: "64",
+			Usage: "most syncs that this replica runs at the same time",
+			set:   atLeastOne(func(c *Config) *int { return &c.Syncs }),
+		},
+		{
+			Name: "syncs-per-environment", Placeholder: "N", Default: "32",
+			Usage: "most of them for one environment",
+			set:   atLeastOne(func(c *Config) *int { return &c.SyncsPerEnvironment }),
+		},
+		{
+			Name: "syncs-per-provider", Placeholder: "N", Default: "32",
+			Usage: "most of them for one provider",
+			set:   atLeastOne(func(c *Config) *int { return &c.SyncsPerProvider }),
+		},
+		{
+			Name: "syncs-per-function", Placeholder: "N", Default: "16",
+			Usage: "most of them of one function",
+			set:   atLeastOne(func(c *Config) *int { return &c.SyncsPerFunction }),
+		},
+		{
+			Name: "syncs-per-connection", Placeholder: "N", Default: "4",
+			Usage: "most of them for one connection",
+			set:   atLeastOne(func(c *Config) *int { return &c.SyncsPerConnection }),
+		},
+		{
+			Name: "prune-records-after", Placeholder: "DURATION", Default: "never",
+			Usage: "empty the payload of records that were not changed for so long, such as 30d",
+			set:   orNever(duration(func(c *Config) *time.Duration { return &c.PruneRecordsAfter }, time.Minute, 3650*day), func(c *Config) *time.Duration { return &c.PruneRecordsAfter }),
+		},
+		{
+			Name: "delete-records-after", Placeholder: "DURATION", Default: "never",
+			Usage: "remove the records of syncs that did not run for so long, such as 60d",
+			set:   orNever(duration(func(c *Config) *time.Duration { return &c.DeleteRecordsAfter }, time.Minute, 3650*day), func(c *Config) *time.Duration { return &c.DeleteRecordsAfter }),
+		},
+		{
 			Name: "cache", Placeholder: "DIR",
 			Usage: "folder of what can be made again (default cache in --data, else in the user's cache folder)",
 			set:   text(func(c *Config) *string { return &c.CacheDir }),

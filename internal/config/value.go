@@ -73,18 +73,42 @@ func atLeastOne(field func(*Config) *int) setter {
 	}
 }
 
-// duration reads a span of time such as 90s or 15m.
+const day = 24 * time.Hour
+
+// duration reads a span of time such as 90s, 15m or 30d.
 func duration(field func(*Config) *time.Duration, least, most time.Duration) setter {
 	return func(c *Config, s string) error {
-		d, err := time.ParseDuration(strings.TrimSpace(s))
+		d, err := parseDuration(strings.TrimSpace(s))
 		if err != nil {
-			return fmt.Errorf("%q is not a duration such as 30s or 15m", s)
+			return fmt.Errorf("%q is not a duration such as 30s, 15m or 30d", s)
 		}
 		if d < least || d > most {
 			return fmt.Errorf("%q is not from %s to %s", s, least, most)
 		}
 		*field(c) = d
 		return nil
+	}
+}
+
+// parseDuration is time.ParseDuration that also knows whole days.
+func parseDuration(s string) (time.Duration, error) {
+	const most = 100_000 // more don't fit
+	if digits, ok := strings.CutSuffix(s, "d"); ok {
+		if n, err := strconv.ParseUint(digits, 10, 31); err == nil && n <= most {
+			return time.Duration(n) * day, nil
+		}
+	}
+	return time.ParseDuration(s) //nolint:wrapcheck // its caller says what was wrong
+}
+
+// orNever also takes the word "never", which is zero.
+func orNever(set setter, field func(*Config) *time.Duration) setter {
+	return func(c *Config, s string) error {
+		if strings.EqualFold(strings.TrimSpace(s), "never") {
+			*field(c) = 0
+			return nil
+		}
+		return set(c, s)
 	}
 }
 
