@@ -286,8 +286,11 @@ func (s *Service) record(o *outcome, k keys, header http.Header, a answer, began
 }
 
 func action(e *linkspan.WebhookEvent) linkspan.OperationAction {
-	if e.Type == typeAsyncAction {
+	switch e.Type {
+	case typeAsyncAction:
 		return linkspan.ActionAsyncActionHook
+	case typeSync:
+		return linkspan.ActionSyncHook
 	}
 	switch Operation(e.Operation) {
 	case Refresh:
