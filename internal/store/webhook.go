@@ -317,6 +317,24 @@ func (s *Store) ReleaseDeliveries(ctx context.Context, tx linkspan.Tx, held []li
 	return wrap("ReleaseDeliveries", err)
 }
 
+// ReleaseDeliveryClaims gives back those of the deliveries that the holder has
+// claimed, as if it had not: they are as due as they were.
+func (s *Store) ReleaseDeliveryClaims(ctx context.Context, tx linkspan.Tx, ids []linkspan.WebhookDeliveryID, holder string) error {
+	text, err := jsonText(ids)
+	if err != nil {
+		return wrap("ReleaseDeliveryClaims", err)
+	}
+	err = s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		n, err := t.exec(ctx, "update webhook_deliveries set lease_until = null, holder = '' where id in ("+s.dialect.ids("$1")+
+			") and holder = $2 and lease_until is not null", text, holder)
+		if n > 0 {
+			t.changed(linkspan.ChangeWebhooksDue, 0, "")
+		}
+		return err
+	})
+	return wrap("ReleaseDeliveryClaims", err)
+}
+
 // FinishDelivery stores what became of an attempt: State, Attempts, LastStatus
 // and LastError. A delivery that stays pending is due again in retryIn, by the
 // database's clock. It reports whether the attempt was still the newest.

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -75,10 +76,13 @@ type dispatcher struct {
 	*Service
 
 	// sending is the parent context of the attempts.
-	sending   context.Context //nolint:containedctx // it outlives Run's own by the time of draining
-	working   sync.WaitGroup
-	done      chan outcome
-	unsaved   []outcome
+	sending context.Context //nolint:containedctx // it outlives Run's own by the time of draining
+	working sync.WaitGroup
+	done    chan outcome
+	unsaved []outcome
+	// doubtful are deliveries whose claim failed, which may have happened all the
+	// same.
+	doubtful  []linkspan.WebhookDeliveryID
 	flights   map[linkspan.WebhookDeliveryID]*flight
 	receivers map[group]*receiver
 	poor      int // attempts under way to poor receivers
@@ -181,15 +185,33 @@ func (d *dispatcher) land(o outcome) {
 
 // work stores what has ended and starts what is due.
 func (d *dispatcher) work(ctx context.Context, look bool) {
+	err := d.settleDoubts(ctx)
 	switch {
+	case err != nil:
 	case !look:
-		d.report(ctx, d.step(ctx, nil))
+		err = d.step(ctx, nil)
 	case len(d.flights) >= inAll:
 		d.more = true // it is not known: look again when there is room
-		d.report(ctx, d.step(ctx, nil))
+		err = d.step(ctx, nil)
 	default:
-		d.report(ctx, d.goRound(ctx))
+		err = d.goRound(ctx)
 	}
+	d.report(ctx, err)
+}
+
+// settleDoubts gives back what a claim that failed has claimed all the same, or it
+// would wait until the claim lapses.
+func (d *dispatcher) settleDoubts(ctx context.Context) error {
+	if len(d.doubtful) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	if err := d.store.ReleaseDeliveryClaims(ctx, nil, d.doubtful, d.holder); err != nil {
+		return fmt.Errorf("giving back deliveries whose claim failed: %w", err)
+	}
+	d.doubtful = nil
+	return nil
 }
 
 // goRound looks through what is due, from where the last turn stopped, and
@@ -352,7 +374,8 @@ func (d *dispatcher) step(ctx context.Context, chosen []linkspan.WebhookDelivery
 		ids[i] = chosen[i].ID
 	}
 	var claimed []linkspan.WebhookDelivery
-	storeCtx, cancel := context.WithTimeout(ctx, callTimeout)
+	// The end of ctx would leave open what was stored and claimed.
+	storeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	err := d.tx.InTx(storeCtx, func(ctx context.Context, tx linkspan.Tx) (err error) {
 		claimed = nil
@@ -363,6 +386,7 @@ func (d *dispatcher) step(ctx context.Context, chosen []linkspan.WebhookDelivery
 		return err
 	})
 	if err != nil {
+		d.doubtful = ids
 		return fmt.Errorf("storing and claiming deliveries: %w", err)
 	}
 	for i := range d.unsaved {
@@ -467,8 +491,8 @@ func (d *dispatcher) drain(ctx context.Context, stop context.CancelFunc) {
 		d.land(<-d.done)
 	}
 	d.working.Wait()
-	if err := d.step(context.WithoutCancel(ctx), nil); err != nil {
-		// They lapse, and are sent again.
+	// Whatever fails of this lapses, and is sent again.
+	if err := errors.Join(d.settleDoubts(ctx), d.step(ctx, nil)); err != nil {
 		d.log.WarnContext(ctx, "storing the last deliveries failed", "error", err)
 	}
 }

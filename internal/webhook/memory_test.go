@@ -233,6 +233,16 @@ func (m *memory) ReleaseDeliveries(_ context.Context, tx linkspan.Tx, held []lin
 	return nil
 }
 
+func (m *memory) ReleaseDeliveryClaims(_ context.Context, tx linkspan.Tx, ids []linkspan.WebhookDeliveryID, holder string) error {
+	defer m.lock(tx)()
+	for _, id := range ids {
+		if d := m.deliveries[id]; d.Holder == holder && !m.down {
+			d.Holder, d.LeaseUntil = "", time.Time{}
+		}
+	}
+	return m.fault()
+}
+
 func (*memory) PendingDeliveries(context.Context, linkspan.Tx, int) (int, error) { return 0, nil }
 
 func (*memory) PurgeWebhookEvents(context.Context, linkspan.Tx, time.Time, int) (int, error) {

@@ -61,6 +61,9 @@ type Store interface {
 	FinishDelivery(ctx context.Context, tx linkspan.Tx, d linkspan.WebhookDelivery, retryIn time.Duration) (bool, error)
 	// ReleaseDeliveries gives leases back of attempts that were not finished.
 	ReleaseDeliveries(ctx context.Context, tx linkspan.Tx, held []linkspan.WebhookDelivery) error
+	// ReleaseDeliveryClaims gives back what the holder has claimed of the given
+	// deliveries, as if it had not.
+	ReleaseDeliveryClaims(ctx context.Context, tx linkspan.Tx, ids []linkspan.WebhookDeliveryID, holder string) error
 	// PendingDeliveries counts what is due or planned, up to limit.
 	PendingDeliveries(ctx context.Context, tx linkspan.Tx, limit int) (int, error)
 	// PurgeWebhookEvents removes at most limit events, with their deliveries,

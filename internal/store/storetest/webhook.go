@@ -205,6 +205,14 @@ func testWebhookFences(t *testing.T, w *world) {
 	if got := w.due(t); len(got) != 1 {
 		t.Fatalf("released, but not due: %v", got)
 	}
+	_, theirs := w.newWebhook(t, w.env.ID, "https://b.example")
+	_, nobodys := w.newWebhook(t, w.env.ID, "https://c.example")
+	w.claim(t, "me", time.Minute, id)
+	w.claim(t, "you", time.Minute, theirs[0].ID)
+	must(t, w.ReleaseDeliveryClaims(ctx, nil, []linkspan.WebhookDeliveryID{id, theirs[0].ID, nobodys[0].ID}, "me"))
+	if got := w.due(t); !slices.Equal(got, []linkspan.WebhookDeliveryID{id, nobodys[0].ID}) {
+		t.Fatalf("due after the claims of one holder were given back: %v", got)
+	}
 }
 
 // testWebhookTurns looks at how far one receiver's backlog reaches.
