@@ -56,32 +56,52 @@ func (s *Store) insertRun(ctx context.Context, t *txn, r *linkspan.Run) error {
 	return err
 }
 
-// runColumns are read by runDest; r is the table.
+// runColumns are read by scanRun; r is the table.
 const runColumns = `r.id, r.uuid, r.environment_id, r.function_id, r.connection_id, r.kind, r.name, r.event, r.integration_key, r.provider,
 	r.connection_name, r.connection_uuid, r.state, r.max_attempts, r.attempts, r.attempt, r.holder, r.next_at, r.lease_until,
-	r.operation_id, r.created_at, r.started_at, r.ended_at, r.expires_at`
+	r.operation_id, r.created_at, r.started_at, r.ended_at, r.expires_at, r.lane,
+	r.sync_id, r.variant, r.cause, r.checkpoint_from, r.checkpoint_to, r.progress, r.stalls, r.interrupted`
 
-func runDest(r *linkspan.Run) []any {
-	return []any{
+func scanRun(row scanner) (linkspan.Run, error) { return scanRunAnd(row) }
+
+// scanRunAnd reads the runColumns and what follows them.
+func scanRunAnd(row scanner, more ...any) (r linkspan.Run, err error) {
+	var (
+		sync     linkspan.RunSync
+		id       *int64
+		from, to *string
+	)
+	err = row.Scan(append([]any{
 		&r.ID, &r.UUID, &r.EnvironmentID, &r.FunctionID, &r.ConnectionID, &r.Kind, &r.Name, &r.Event, &r.IntegrationKey, &r.Provider,
 		&r.ConnectionName, &r.ConnectionUUID, &r.State, &r.MaxAttempts, &r.Attempts, &r.Attempt, &r.Holder,
-		timeInto{&r.NextAt},
-		timeInto{&r.LeaseUntil},
-		&r.Operation,
-		timeInto{&r.CreatedAt},
-		timeInto{&r.StartedAt},
-		timeInto{&r.EndedAt},
-		timeInto{&r.ExpiresAt},
+		timeInto{&r.NextAt}, timeInto{&r.LeaseUntil}, &r.Operation, timeInto{&r.CreatedAt}, timeInto{&r.StartedAt}, timeInto{&r.EndedAt},
+		timeInto{&r.ExpiresAt}, &r.Lane,
+		&id, &sync.Variant, &sync.Cause, &from, &to, &sync.Progress, &sync.Stalls, &sync.Interrupted,
+	}, more...)...)
+	if err != nil || id == nil {
+		return r, err
 	}
+	sync.ID = linkspan.SyncID(*id)
+	if from != nil {
+		sync.From = json.RawMessage(*from)
+	}
+	if to != nil {
+		sync.To = json.RawMessage(*to)
+	}
+	r.Sync = &sync
+	return r, nil
 }
 
 // Run returns a run of the environment with its input, output and error.
 func (s *Store) Run(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, uuid string) (linkspan.Run, error) {
 	var input, output, failure []byte
-	r, err := one(ctx, s.read(tx), func(row scanner) (r linkspan.Run, err error) {
-		return r, row.Scan(append(runDest(&r), &input, &output, &failure)...)
+	r, err := one(ctx, s.read(tx), func(row scanner) (linkspan.Run, error) {
+		return scanRunAnd(row, &input, &output, &failure)
 	}, "select "+runColumns+", r.input, r.output, r.error from runs r where r.environment_id = $1 and r.uuid = $2", int64(env), uuid)
 	if err != nil {
+		return r, wrap("Run", err)
+	}
+	if err := s.countRuns(ctx, s.read(tx), []*linkspan.Run{&r}); err != nil {
 		return r, wrap("Run", err)
 	}
 	if r.Input, err = s.openText(ctx, tx, env, runAAD("input", uuid), input); err != nil {
@@ -196,7 +216,7 @@ func (s *Store) claimedRuns(ctx context.Context, t *txn, ids []int64) ([]linkspa
 	var inputs [][]byte
 	list, err := all(ctx, t, func(row scanner) (r linkspan.Run, err error) {
 		var sealed []byte
-		err = row.Scan(append(runDest(&r), &sealed)...)
+		r, err = scanRunAnd(row, &sealed)
 		inputs = append(inputs, sealed)
 		return r, err
 	}, "select "+runColumns+", r.input from runs r where r.id in ("+s.dialect.ids("$1")+") order by r.id", text)
