@@ -125,6 +125,9 @@ func (s *Server) listTickets(_ http.ResponseWriter, r *http.Request, _ caller) (
 	q := r.URL.Query()
 	f := filter{status: q.Get("status")}
 	var err error
+	if f.gone, err = flag(r, "include_deleted"); err != nil {
+		return nil, err
+	}
 	if f.limit, err = number(r, "limit", pageSize, maxPageSize); err != nil {
 		return nil, err
 	}
@@ -148,6 +151,18 @@ func orNull(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// flag reads a query parameter that is true or false, which is what it is when
+// absent.
+func flag(r *http.Request, name string) (bool, error) {
+	switch r.URL.Query().Get(name) {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, fail(http.StatusBadRequest, "bad_query", "The parameter "+name+" must be true or false.")
 }
 
 // instant reads a query parameter that is a time.

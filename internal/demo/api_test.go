@@ -101,6 +101,49 @@ func TestUpdatedSince(t *testing.T) {
 	}
 }
 
+// Who asks for them gets deleted tickets, too, in the order of changes; nobody
+// else does.
+func TestIncludeDeleted(t *testing.T) {
+	t.Parallel()
+	f := start(t, nil)
+	f.clock.advance(time.Hour)
+	since := "updated_since=" + url.QueryEscape(f.clock.Now().Format(time.RFC3339))
+	f.api(t, http.MethodPatch, "/tickets/7", `{"priority":"urgent"}`).want(t, http.StatusOK)
+	f.api(t, http.MethodDelete, "/tickets/9", "").want(t, http.StatusNoContent)
+	f.api(t, http.MethodPatch, "/tickets/8", `{"priority":"urgent"}`).want(t, http.StatusOK)
+
+	if d := cmp.Diff([]int{7, 8}, ids(f.list(t, since, nil))); d != "" {
+		t.Error(d)
+	}
+	got := f.list(t, "limit=1&include_deleted=true&"+since, nil)
+	if d := cmp.Diff([]int{7, 9, 8}, ids(got)); d != "" {
+		t.Fatal(d)
+	}
+	if gone := got[1]; gone.DeletedAt == nil || !gone.DeletedAt.Equal(gone.UpdatedAt) || !gone.UpdatedAt.After(got[0].UpdatedAt) {
+		t.Errorf("it was deleted at %v and changed at %v", gone.DeletedAt, gone.UpdatedAt)
+	}
+	if got[0].DeletedAt != nil {
+		t.Error("a ticket that is there is shown as deleted")
+	}
+	f.api(t, http.MethodGet, "/tickets/9", "").want(t, http.StatusNotFound)
+	f.do(t, http.MethodGet, "/", "").want(t, http.StatusOK, "41 tickets")
+	f.api(t, http.MethodGet, "/tickets?include_deleted=maybe", "").want(t, http.StatusBadRequest, "bad_query")
+}
+
+// Of very many deleted tickets the oldest are forgotten.
+func TestManyDeleted(t *testing.T) {
+	t.Parallel()
+	const tickets = 10_005
+	f := start(t, func(c *demo.Config) { c.Tickets = tickets })
+	for id := range tickets {
+		f.api(t, http.MethodDelete, "/tickets/"+strconv.Itoa(id+1), "").want(t, http.StatusNoContent)
+	}
+	got := f.list(t, "limit=100&include_deleted=true", nil)
+	if len(got) != 10_000 || got[0].ID != 6 {
+		t.Errorf("%d deleted tickets are remembered, from %d on", len(got), got[0].ID)
+	}
+}
+
 func TestTickets(t *testing.T) {
 	t.Parallel()
 	f := start(t, nil)

@@ -16,6 +16,8 @@ const (
 	// maxTickets and maxComments bound what the desk holds.
 	maxTickets  = 200_000
 	maxComments = 400_000
+	// maxGone bounds how many deleted tickets are remembered.
+	maxGone = 10_000
 	// maxText bounds a description and a comment, in bytes.
 	maxText = 10_000
 )
@@ -32,6 +34,8 @@ type Ticket struct {
 	AssigneeID  *int      `json:"assignee_id"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
+	// DeletedAt is nil unless the ticket was deleted.
+	DeletedAt *time.Time `json:"deleted_at,omitempty"`
 }
 
 // User is somebody who asks or somebody who helps.
@@ -62,7 +66,7 @@ type desk struct {
 	// order by time of change is total and a cursor skips nothing.
 	last     time.Time
 	tickets  map[int]*Ticket
-	order    []*Ticket // by UpdatedAt, which is unique
+	order    []*Ticket // by UpdatedAt, which is unique; deleted tickets, too
 	comments []Comment // by ID
 	users    []User    // by ID, from 1
 	nextID   int
@@ -91,6 +95,18 @@ func (d *desk) put(t Ticket) {
 	d.order = append(d.order, &t)
 }
 
+// bury remembers that a ticket was deleted, and forgets the oldest of those if
+// there are too many; d.mu is held.
+func (d *desk) bury(t Ticket) {
+	t.UpdatedAt = d.stamp()
+	t.DeletedAt = &t.UpdatedAt
+	d.order = append(d.order, &t)
+	if len(d.order)-len(d.tickets) > maxGone {
+		oldest := slices.IndexFunc(d.order, func(t *Ticket) bool { return t.DeletedAt != nil })
+		d.order = slices.Delete(d.order, oldest, oldest+1)
+	}
+}
+
 // take removes a ticket from the order; d.mu is held.
 func (d *desk) take(t *Ticket) {
 	if i, ok := slices.BinarySearchFunc(d.order, t.UpdatedAt, changedAt); ok {
@@ -106,6 +122,7 @@ type filter struct {
 	status string    // empty: all
 	after  time.Time // changed after; zero: from the start
 	limit  int
+	gone   bool // deleted tickets, too
 }
 
 // page returns tickets in the order of their changes and the cursor that leads
@@ -123,7 +140,7 @@ func (d *desk) page(f filter) (tickets []Ticket, next string) {
 	}
 	tickets = []Ticket{}
 	for _, t := range d.order[start:] {
-		if f.status != "" && t.Status != f.status {
+		if f.status != "" && t.Status != f.status || t.DeletedAt != nil && !f.gone {
 			continue
 		}
 		if len(tickets) == f.limit {
@@ -211,6 +228,7 @@ func (d *desk) remove(id int) (Ticket, error) {
 	}
 	d.take(t)
 	delete(d.tickets, id)
+	d.bury(*t)
 	d.comments = slices.DeleteFunc(d.comments, func(c Comment) bool { return c.TicketID == id })
 	return *t, nil
 }

@@ -18,7 +18,8 @@
 // The API:
 //
 //	GET    /me                    whose credentials these are
-//	GET    /tickets               cursor pagination; updated_since, status, limit
+//	GET    /tickets               cursor pagination; updated_since, status, limit,
+//	                              include_deleted
 //	POST   /tickets               subject, description, status, priority, tags …
 //	GET    /tickets/{id}
 //	PATCH  /tickets/{id}          the fields that are given

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -116,10 +117,15 @@ func (s *Server) settings(w http.ResponseWriter, _ *http.Request) {
 func (d *desk) latest(n int) (tickets []Ticket, total int) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	for i := len(d.order) - 1; i >= 0 && len(tickets) < n; i-- {
-		tickets = append(tickets, *d.order[i])
+	for _, t := range slices.Backward(d.order) {
+		if len(tickets) == n {
+			break
+		}
+		if t.DeletedAt == nil {
+			tickets = append(tickets, *t)
+		}
 	}
-	return tickets, len(d.order)
+	return tickets, len(d.tickets)
 }
 
 // ago says in short how long something was ago.
