@@ -55,7 +55,7 @@ func BenchmarkDueRuns(b *testing.B) {
 				}
 			}
 			for b.Loop() {
-				found, err := s.DueRuns(b.Context(), nil, 0, nil, 9, 256)
+				found, _, err := s.DueRuns(b.Context(), nil, linkspan.RunQuery{PerGroup: 9, PerEnvironment: 9, Limit: 256})
 				if err != nil || len(found) != 9 {
 					b.Fatal(len(found), err)
 				}

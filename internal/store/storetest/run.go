@@ -37,7 +37,7 @@ func (w *world) run(t *testing.T, r *linkspan.Run) linkspan.Run {
 
 func (w *world) dueRuns(t *testing.T, without ...linkspan.EnvironmentID) []linkspan.RunID {
 	t.Helper()
-	found, err := w.DueRuns(t.Context(), nil, 0, without, 100, 1000)
+	found, _, err := w.DueRuns(t.Context(), nil, linkspan.RunQuery{FullEnvironments: without, PerGroup: 100, PerEnvironment: 100, Limit: 1000})
 	must(t, err)
 	return runIDs(found)
 }
@@ -132,7 +132,7 @@ func testRunFences(t *testing.T, w *world) {
 	ctx := t.Context()
 	r := w.newRun(t, w.env.ID, nil)
 	stale := w.claimRuns(t, "dead", lapsed, r.ID)
-	found, err := w.DueRuns(ctx, nil, 0, nil, 5, 10)
+	found, _, err := w.DueRuns(ctx, nil, linkspan.RunQuery{PerGroup: 5, PerEnvironment: 5, Limit: 10})
 	must(t, err)
 	if len(found) != 1 || found[0].ID != r.ID || found[0].LeaseUntil.IsZero() || found[0].EnvironmentID != w.env.ID {
 		t.Fatalf("a lapsed claim is found as %+v", found)
@@ -216,7 +216,7 @@ func testRunTurns(t *testing.T, w *world) {
 
 	count := func(after linkspan.EnvironmentID, limit int, without ...linkspan.EnvironmentID) string {
 		t.Helper()
-		found, err := w.DueRuns(ctx, nil, after, without, 2, limit)
+		found, _, err := w.DueRuns(ctx, nil, linkspan.RunQuery{From: after, FullEnvironments: without, PerGroup: 2, PerEnvironment: 2, Limit: limit})
 		must(t, err)
 		var list []linkspan.EnvironmentID
 		for i := range found {
@@ -228,8 +228,8 @@ func testRunTurns(t *testing.T, w *world) {
 	wantEqual(t, "two of each", count(0, 100), fmt.Sprint([]linkspan.EnvironmentID{a, a, b, b, d, d}))
 	wantEqual(t, "without one", count(0, 100, a), fmt.Sprint([]linkspan.EnvironmentID{b, b, d, d}))
 	wantEqual(t, "the first page", count(0, 2), fmt.Sprint([]linkspan.EnvironmentID{a, a}))
-	wantEqual(t, "the second page", count(a, 2), fmt.Sprint([]linkspan.EnvironmentID{b, b}))
-	wantEqual(t, "behind the last", count(d, 2), "[]")
+	wantEqual(t, "the second page", count(a+1, 2), fmt.Sprint([]linkspan.EnvironmentID{b, b}))
+	wantEqual(t, "behind the last", count(d+1, 2), "[]")
 	all := w.dueRuns(t)
 	if !slices.IsSorted(all[:20]) {
 		t.Errorf("the oldest don't come first: %v", all)
@@ -254,7 +254,7 @@ func testRunRace(t *testing.T, w *world) {
 		wg.Go(func() {
 			holder := fmt.Sprint(n)
 			for {
-				found, err := w.DueRuns(t.Context(), nil, 0, nil, 3, 8)
+				found, _, err := w.DueRuns(t.Context(), nil, linkspan.RunQuery{PerGroup: 3, PerEnvironment: 3, Limit: 8})
 				if err != nil || len(found) == 0 {
 					if err != nil {
 						t.Error(err)
