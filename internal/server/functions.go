@@ -183,7 +183,7 @@ func shownFunction(f *linkspan.Function) api.Function {
 		return shown
 	}
 	shown.Description, shown.Scopes, shown.Input = d.Description, d.Scopes, d.Input
-	shown.Returns, shown.JSONSchema = orNone(d.Models), schemaOrNull(d.Schema)
+	shown.Returns, shown.JSONSchema = orNone(d.Models), jsonOrNull(d.Schema)
 	if f.Kind == linkspan.FunctionSync {
 		shown.Runs, shown.AutoStart, shown.TrackDeletes = textOrNull(d.Frequency), &d.AutoStart, &d.TrackDeletes
 	}
@@ -198,7 +198,7 @@ func orNone(list []string) []string {
 	return list
 }
 
-func schemaOrNull(schema json.RawMessage) api.Optional[json.RawMessage] {
+func jsonOrNull(schema json.RawMessage) api.Optional[json.RawMessage] {
 	if len(schema) == 0 {
 		return api.Null[json.RawMessage]()
 	}
@@ -272,7 +272,7 @@ func script(f *linkspan.Function) api.Script {
 		Attributes: orEmpty(d.Attributes), Scopes: orNone(d.Scopes), Version: f.Version.Label, Source: string(f.Source),
 		Endpoints: each(d.Endpoints, func(e *linkspan.FunctionEndpoint) api.ScriptEndpoint { return api.ScriptEndpoint(*e) }),
 		Input:     d.Input, Returns: orNone(d.Models), Enabled: f.Enabled, LastDeployed: api.At(f.Version.CreatedAt),
-		WebhookSubscriptions: orNone(d.WebhookSubscriptions), JSONSchema: schemaOrNull(d.Schema), SDKVersion: textOrNull(d.SDKVersion),
+		WebhookSubscriptions: orNone(d.WebhookSubscriptions), JSONSchema: jsonOrNull(d.Schema), SDKVersion: textOrNull(d.SDKVersion),
 		Models: []any{}, Features: orNone(d.Features), Event: string(d.Event),
 	}
 	if f.Kind == linkspan.FunctionSync {

@@ -19,6 +19,7 @@ const (
 	tagProviders    = "Providers"
 	tagIntegrations = "Integrations"
 	tagFunctions    = "Functions"
+	tagSyncs        = "Syncs"
 	tagConnections  = "Connections"
 	tagProxy        = "Proxy"
 	tagEnvironments = "Environments"
@@ -37,6 +38,7 @@ func (s *Server) routes() []httpx.Route {
 		s.functionRoutes(),
 		s.deployRoutes(),
 		s.actionRoutes(),
+		s.syncRoutes(),
 		s.connectionRoutes(),
 		s.legacyConnectionRoutes(),
 		s.proxyRoutes(),

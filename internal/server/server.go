@@ -120,7 +120,9 @@ type Config struct {
 	Integrations *integration.Service
 	Connections  Connections
 	// Actions runs functions. Nil: there are no routes for it.
-	Actions    Actions
+	Actions Actions
+	// Syncs says when syncs run. Nil: there are no routes for it.
+	Syncs      Syncs
 	Operations Operations
 	Proxy      Proxy
 	Authorize  Authorize
