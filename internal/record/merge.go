@@ -1,0 +1,62 @@
+package record
+
+import "github.com/linkspan/linkspan"
+
+// merged returns a payload with an update's merged into it, one after the other.
+// Zero: there is nothing to merge into.
+func (it *item) merged(old linkspan.Secret) []byte {
+	payload := []byte(it.payload.Reveal())
+	if !old.IsZero() {
+		payload = merge(nil, []byte(old.Reveal()), payload)
+	}
+	for _, patch := range it.later {
+		payload = merge(nil, payload, []byte(patch.Reveal()))
+	}
+	return payload
+}
+
+// merge appends the JSON object old with the members of patch merged into it:
+// where both are objects they are merged in turn, and elsewhere the patch's value
+// counts. The order of old is kept; new members follow in the order of patch. Both
+// are valid JSON.
+func merge(dst, old, patch []byte) []byte {
+	type change struct {
+		value []byte
+		done  bool
+	}
+	changes := make(map[string]*change)
+	for key, value := range members(patch) {
+		changes[name(key)] = &change{value: value}
+	}
+	dst = append(dst, '{')
+	start := len(dst)
+	write := func(key, value []byte) {
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(append(append(dst, key...), ':'), value...)
+	}
+	for key, value := range members(old) {
+		c := changes[name(key)]
+		if c == nil {
+			write(key, value)
+			continue
+		}
+		c.done = true
+		if value[0] == '{' && c.value[0] == '{' {
+			write(key, merge(nil, value, c.value))
+			continue
+		}
+		write(key, c.value)
+	}
+	for key := range members(patch) {
+		if c := changes[name(key)]; !c.done {
+			c.done = true
+			write(key, c.value)
+		}
+	}
+	return append(dst, '}')
+}
+
+// name is a key by which equal ones are found, however they are written.
+func name(key []byte) string { return string(appendText(nil, key)) }
