@@ -519,7 +519,7 @@
           bias = adapt(i - oldi, out, oldi == 0), floor(i / out) > 2147483647 - n && error2("overflow"), n += floor(i / out), i %= out, output2.splice(i++, 0, n);
         }
         return String.fromCodePoint(...output2);
-      }, encode6 = function(input) {
+      }, encode7 = function(input) {
         let output2 = [];
         input = ucs2decode(input);
         let inputLength = input.length, n = 128, delta = 0, bias = 72;
@@ -555,7 +555,7 @@
         });
       }, toASCII = function(input) {
         return mapDomain(input, function(string4) {
-          return regexNonASCII.test(string4) ? "xn--" + encode6(string4) : string4;
+          return regexNonASCII.test(string4) ? "xn--" + encode7(string4) : string4;
         });
       }, punycode2 = {
         /**
@@ -576,7 +576,7 @@
           encode: ucs2encode
         },
         decode: decode4,
-        encode: encode6,
+        encode: encode7,
         toASCII,
         toUnicode
       };
@@ -1887,35 +1887,35 @@
     return Object.entries(obj).filter(([k, _]) => Number.isNaN(Number.parseInt(k, 10))).map((el) => el[1]);
   }
   function base64ToUint8Array(base643) {
-    let binaryString = atob(base643), bytes2 = new Uint8Array(binaryString.length);
+    let binaryString = atob(base643), bytes3 = new Uint8Array(binaryString.length);
     for (let i = 0; i < binaryString.length; i++)
-      bytes2[i] = binaryString.charCodeAt(i);
-    return bytes2;
+      bytes3[i] = binaryString.charCodeAt(i);
+    return bytes3;
   }
-  function uint8ArrayToBase64(bytes2) {
+  function uint8ArrayToBase64(bytes3) {
     let binaryString = "";
-    for (let i = 0; i < bytes2.length; i++)
-      binaryString += String.fromCharCode(bytes2[i]);
+    for (let i = 0; i < bytes3.length; i++)
+      binaryString += String.fromCharCode(bytes3[i]);
     return btoa(binaryString);
   }
   function base64urlToUint8Array(base64url3) {
     let base643 = base64url3.replace(/-/g, "+").replace(/_/g, "/"), padding = "=".repeat((4 - base643.length % 4) % 4);
     return base64ToUint8Array(base643 + padding);
   }
-  function uint8ArrayToBase64url(bytes2) {
-    return uint8ArrayToBase64(bytes2).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+  function uint8ArrayToBase64url(bytes3) {
+    return uint8ArrayToBase64(bytes3).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
   }
   function hexToUint8Array(hex3) {
     let cleanHex = hex3.replace(/^0x/, "");
     if (cleanHex.length % 2 !== 0)
       throw new Error("Invalid hex string length");
-    let bytes2 = new Uint8Array(cleanHex.length / 2);
+    let bytes3 = new Uint8Array(cleanHex.length / 2);
     for (let i = 0; i < cleanHex.length; i += 2)
-      bytes2[i / 2] = Number.parseInt(cleanHex.slice(i, i + 2), 16);
-    return bytes2;
+      bytes3[i / 2] = Number.parseInt(cleanHex.slice(i, i + 2), 16);
+    return bytes3;
   }
-  function uint8ArrayToHex(bytes2) {
-    return Array.from(bytes2).map((b) => b.toString(16).padStart(2, "0")).join("");
+  function uint8ArrayToHex(bytes3) {
+    return Array.from(bytes3).map((b) => b.toString(16).padStart(2, "0")).join("");
   }
   var Class = class {
     constructor(..._args) {
@@ -7210,7 +7210,10 @@ ${new Error().stack ?? ""}`]),
     }, writable: !0, enumerable: !1, configurable: !0 });
   }
   Object.defineProperty(Math, "random", { value: random, writable: !0, enumerable: !1, configurable: !0 });
-  var exported, then = Promise.prototype.then;
+  var exported, then = Promise.prototype.then, watchers = [];
+  function watchRejections(watcher) {
+    watchers.push(watcher);
+  }
   globalThis.__entry = {
     load(factory) {
       numbers = void 0, origin = void 0;
@@ -7241,6 +7244,7 @@ ${new Error().stack ?? ""}`]),
     },
     settle: (id, ok2, json2, body) => settle(id, ok2, json2, body),
     rejected(reason) {
+      for (let watcher of watchers) watcher(reason);
       let { name, message } = failureOf(reason);
       note("console", { level: "warn", text: `A promise was rejected and nothing handled it: ${name}: ${message}` });
     }
@@ -7287,7 +7291,7 @@ ${new Error().stack ?? ""}`]),
     for (let Class2 of [Number, String, Boolean, BigInt, Symbol]) if (a instanceof Class2 && !(b instanceof Class2 && Object.is(a.valueOf(), b.valueOf()))) return !1;
     if (a instanceof WeakMap || a instanceof WeakSet || a instanceof Promise) return !1;
     if (ArrayBuffer.isView(a) || a instanceof ArrayBuffer) {
-      let bytes2 = (v) => ArrayBuffer.isView(v) ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(v), [x, y] = [bytes2(a), bytes2(b)];
+      let bytes3 = (v) => ArrayBuffer.isView(v) ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(v), [x, y] = [bytes3(a), bytes3(b)];
       if (x.length !== y.length || x.some((byte, i) => byte !== y[i])) return !1;
     }
     if (pairs.some(([x, y]) => x === a && y === b)) return !0;
@@ -7322,10 +7326,10 @@ ${new Error().stack ?? ""}`]),
     let text2 = typeof value == "string" ? `'${value.length > 25 ? `${value.slice(0, 25)}...` : value}'` : String(value);
     return `type ${typeof value} (${text2})`;
   }
-  function exact(bytes2) {
-    if (bytes2.byteOffset === 0 && bytes2.byteLength === bytes2.buffer.byteLength && bytes2.buffer instanceof ArrayBuffer) return bytes2.buffer;
-    let copy2 = new Uint8Array(bytes2.byteLength);
-    return copy2.set(bytes2), copy2.buffer;
+  function exact(bytes3) {
+    if (bytes3.byteOffset === 0 && bytes3.byteLength === bytes3.buffer.byteLength && bytes3.buffer instanceof ArrayBuffer) return bytes3.buffer;
+    let copy2 = new Uint8Array(bytes3.byteLength);
+    return copy2.set(bytes3), copy2.buffer;
   }
   function joined(parts2) {
     if (parts2.length === 1) return exact(parts2[0]);
@@ -7363,28 +7367,28 @@ ${new Error().stack ?? ""}`]),
   function encodeUTF8(text2) {
     let n = text2.length;
     if (n <= small) {
-      let bytes2 = new Uint8Array(n), i = 0;
+      let bytes3 = new Uint8Array(n), i = 0;
       for (; i < n; i++) {
         let c = text2.charCodeAt(i);
         if (c >= 128) break;
-        bytes2[i] = c;
+        bytes3[i] = c;
       }
-      if (i === n) return bytes2;
+      if (i === n) return bytes3;
     }
     return pure("text.encode", void 0, text2);
   }
-  function decodeLatin1(bytes2) {
-    if (bytes2.length <= 4096) return String.fromCharCode.apply(null, bytes2);
+  function decodeLatin1(bytes3) {
+    if (bytes3.length <= 4096) return String.fromCharCode.apply(null, bytes3);
     let text2 = "";
-    for (let i = 0; i < bytes2.length; i += 4096) text2 += String.fromCharCode.apply(null, bytes2.subarray(i, i + 4096));
+    for (let i = 0; i < bytes3.length; i += 4096) text2 += String.fromCharCode.apply(null, bytes3.subarray(i, i + 4096));
     return text2;
   }
-  function isASCII(bytes2) {
-    for (let i = 0; i < bytes2.length; i++) if (bytes2[i] >= 128) return !1;
+  function isASCII(bytes3) {
+    for (let i = 0; i < bytes3.length; i++) if (bytes3[i] >= 128) return !1;
     return !0;
   }
-  function decodeUTF8(bytes2) {
-    return bytes2.length <= small && isASCII(bytes2) ? decodeLatin1(bytes2) : pure("text.decode", { label: "utf-8" }, bytes2).text;
+  function decodeUTF8(bytes3) {
+    return bytes3.length <= small && isASCII(bytes3) ? decodeLatin1(bytes3) : pure("text.decode", { label: "utf-8" }, bytes3).text;
   }
   var TextEncoder = class {
     get encoding() {
@@ -7396,9 +7400,9 @@ ${new Error().stack ?? ""}`]),
     encodeInto(text2, into) {
       if (typeof text2 != "string") throw wrongType("src", "of type string", text2);
       if (!(into instanceof Uint8Array)) throw wrongType("dest", "an instance of Uint8Array", into);
-      let bytes2 = encodeUTF8(text2);
-      if (bytes2.length <= into.length)
-        return into.set(bytes2), { read: text2.length, written: bytes2.length };
+      let bytes3 = encodeUTF8(text2);
+      if (bytes3.length <= into.length)
+        return into.set(bytes3), { read: text2.length, written: bytes3.length };
       let written = 0, read3 = 0;
       for (let character of text2) {
         let length = encodeUTF8(character);
@@ -7430,23 +7434,23 @@ ${new Error().stack ?? ""}`]),
       return this.#ignoreBOM;
     }
     decode(input, options) {
-      let stream = !!options?.stream, bytes2 = input === void 0 ? new Uint8Array(0) : bytesOf(input);
-      if (bytes2 === void 0) throw wrongType("list", "an instance of SharedArrayBuffer, ArrayBuffer or ArrayBufferView", input);
+      let stream = !!options?.stream, bytes3 = input === void 0 ? new Uint8Array(0) : bytesOf(input);
+      if (bytes3 === void 0) throw wrongType("list", "an instance of SharedArrayBuffer, ArrayBuffer or ArrayBufferView", input);
       if (this.#left.length > 0) {
-        let whole2 = new Uint8Array(this.#left.length + bytes2.length);
-        whole2.set(this.#left), whole2.set(bytes2, this.#left.length), bytes2 = whole2, this.#left = new Uint8Array(0);
+        let whole2 = new Uint8Array(this.#left.length + bytes3.length);
+        whole2.set(this.#left), whole2.set(bytes3, this.#left.length), bytes3 = whole2, this.#left = new Uint8Array(0);
       }
       let text2;
-      if (this.#encoding === "utf-8" && bytes2.length <= small && isASCII(bytes2))
-        text2 = decodeLatin1(bytes2);
+      if (this.#encoding === "utf-8" && bytes3.length <= small && isASCII(bytes3))
+        text2 = decodeLatin1(bytes3);
       else {
         let answer;
         try {
-          answer = pure("text.decode", { label: this.#encoding, fatal: this.#fatal, stream }, bytes2);
+          answer = pure("text.decode", { label: this.#encoding, fatal: this.#fatal, stream }, bytes3);
         } catch (thrown) {
           throw this.#sawStart = !1, thrown;
         }
-        text2 = answer.text, stream && (this.#left = bytes2.slice(answer.used));
+        text2 = answer.text, stream && (this.#left = bytes3.slice(answer.used));
       }
       return !this.#sawStart && text2 !== "" && (this.#sawStart = !0, !this.#ignoreBOM && text2.charCodeAt(0) === 65279 && this.#encoding.startsWith("utf-") && (text2 = text2.slice(1))), stream || (this.#sawStart = !1), text2;
     }
@@ -7506,33 +7510,33 @@ ${new Error().stack ?? ""}`]),
       case "hex":
         return parseHex(text2);
       case "utf16le": {
-        let bytes2 = new Uint8Array(text2.length * 2), units2 = new Uint16Array(bytes2.buffer);
+        let bytes3 = new Uint8Array(text2.length * 2), units2 = new Uint16Array(bytes3.buffer);
         for (let i = 0; i < text2.length; i++) units2[i] = text2.charCodeAt(i);
-        return bytes2;
+        return bytes3;
       }
       default: {
-        let bytes2 = new Uint8Array(text2.length);
-        for (let i = 0; i < text2.length; i++) bytes2[i] = text2.charCodeAt(i);
-        return bytes2;
+        let bytes3 = new Uint8Array(text2.length);
+        for (let i = 0; i < text2.length; i++) bytes3[i] = text2.charCodeAt(i);
+        return bytes3;
       }
     }
   }
-  function decode3(bytes2, encoding) {
+  function decode3(bytes3, encoding) {
     switch (encoding) {
       case "utf8":
-        return decodeUTF8(bytes2);
+        return decodeUTF8(bytes3);
       case "base64":
-        return toBase64.call(bytes2);
+        return toBase64.call(bytes3);
       case "base64url":
-        return toBase64.call(bytes2, { alphabet: "base64url", omitPadding: !0 });
+        return toBase64.call(bytes3, { alphabet: "base64url", omitPadding: !0 });
       case "hex":
-        return toHex.call(bytes2);
+        return toHex.call(bytes3);
       case "latin1":
-        return decodeLatin1(bytes2);
+        return decodeLatin1(bytes3);
       case "ascii":
-        return decodeLatin1(bytes2.map((b) => b & 127));
+        return decodeLatin1(bytes3.map((b) => b & 127));
       case "utf16le": {
-        let units2 = new Uint16Array(exact(bytes2.slice(0, bytes2.length & -2))), text2 = "";
+        let units2 = new Uint16Array(exact(bytes3.slice(0, bytes3.length & -2))), text2 = "";
         for (let i = 0; i < units2.length; i += 4096) text2 += String.fromCharCode.apply(null, units2.subarray(i, i + 4096));
         return text2;
       }
@@ -7540,8 +7544,8 @@ ${new Error().stack ?? ""}`]),
   }
   var kMaxLength = 2 ** 32, kStringMaxLength = 2 ** 29 - 24;
   function outOfRange(name, range, got) {
-    let shown = typeof got == "bigint" ? `${got}n` : String(got);
-    return coded("RangeError", "ERR_OUT_OF_RANGE", `The value of "${name}" is out of range. It must be ${range}. Received ${shown}`);
+    let shown2 = typeof got == "bigint" ? `${got}n` : String(got);
+    return coded("RangeError", "ERR_OUT_OF_RANGE", `The value of "${name}" is out of range. It must be ${range}. Received ${shown2}`);
   }
   function checkSize(size) {
     if (typeof size != "number") throw wrongType("size", "of type number", size);
@@ -7563,8 +7567,8 @@ ${new Error().stack ?? ""}`]),
   function truncated(name, value, high, otherwise) {
     return checked(name, value === void 0 ? void 0 : Math.trunc(Number(value)) || 0, high, otherwise);
   }
-  function wrap(bytes2) {
-    return new FastBuffer(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+  function wrap(bytes3) {
+    return new FastBuffer(bytes3.buffer, bytes3.byteOffset, bytes3.byteLength);
   }
   function text(value) {
     return typeof value == "string";
@@ -7605,13 +7609,13 @@ ${new Error().stack ?? ""}`]),
       if (!text(value)) throw wrongType("argument", "of type string", value);
       let [offset, length, encoding] = rest;
       text(offset) ? [offset, length, encoding] = [void 0, void 0, offset] : offset === void 0 ? [length, encoding] = [void 0, void 0] : text(length) && ([length, encoding] = [void 0, length]);
-      let at = checked("offset", offset, this.length, 0), room = Math.min(checked("length", length, this.length, this.length), this.length - at), kind = encodingOf(encoding), bytes2 = encode4(value, kind);
-      if (bytes2.length > room) {
+      let at = checked("offset", offset, this.length, 0), room = Math.min(checked("length", length, this.length, this.length), this.length - at), kind = encodingOf(encoding), bytes3 = encode4(value, kind);
+      if (bytes3.length > room) {
         let n = room;
-        if (kind === "utf8") for (; n > 0 && (bytes2[n] & 192) === 128; ) n--;
-        kind === "utf16le" && (n &= -2), bytes2 = bytes2.subarray(0, n);
+        if (kind === "utf8") for (; n > 0 && (bytes3[n] & 192) === 128; ) n--;
+        kind === "utf16le" && (n &= -2), bytes3 = bytes3.subarray(0, n);
       }
-      return this.set(bytes2, at), bytes2.length;
+      return this.set(bytes3, at), bytes3.length;
     }
     fill(value, offset, end, encoding) {
       text(value) && (offset === void 0 || text(offset) ? [offset, end, encoding] = [void 0, void 0, offset] : text(end) && ([end, encoding] = [void 0, end]));
@@ -7651,51 +7655,51 @@ ${new Error().stack ?? ""}`]),
       return this.byteOffset;
     }
   };
-  function swap(bytes2, size) {
-    if (bytes2.length % size !== 0) throw coded("RangeError", "ERR_INVALID_BUFFER_SIZE", `Buffer size must be a multiple of ${size * 8}-bits`);
-    for (let i = 0; i < bytes2.length; i += size) Uint8Array.prototype.subarray.call(bytes2, i, i + size).reverse();
-    return bytes2;
+  function swap(bytes3, size) {
+    if (bytes3.length % size !== 0) throw coded("RangeError", "ERR_INVALID_BUFFER_SIZE", `Buffer size must be a multiple of ${size * 8}-bits`);
+    for (let i = 0; i < bytes3.length; i += size) Uint8Array.prototype.subarray.call(bytes3, i, i + size).reverse();
+    return bytes3;
   }
   function compareBytes(a, b) {
     let n = Math.min(a.length, b.length);
     for (let i = 0; i < n; i++) if (a[i] !== b[i]) return a[i] < b[i] ? -1 : 1;
     return Math.sign(a.length - b.length);
   }
-  function search(bytes2, value, offset, encoding, forward) {
+  function search(bytes3, value, offset, encoding, forward) {
     text(offset) && ([offset, encoding] = [void 0, offset]);
     let at = offset === void 0 ? NaN : Math.trunc(Number(offset));
-    Number.isNaN(at) && (at = forward ? 0 : bytes2.length), at < 0 && (at += bytes2.length);
+    Number.isNaN(at) && (at = forward ? 0 : bytes3.length), at < 0 && (at += bytes3.length);
     let wanted = text(value) ? encode4(value, encodingOf(encoding)) : value instanceof Uint8Array ? value : void 0;
     if (at < 0) {
       if (!forward && wanted?.length !== 0) return -1;
       at = 0;
     }
     if (typeof value == "number")
-      return (forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf).call(bytes2, value & 255, Math.min(at, forward ? bytes2.length : bytes2.length - 1));
+      return (forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf).call(bytes3, value & 255, Math.min(at, forward ? bytes3.length : bytes3.length - 1));
     if (wanted === void 0) throw wrongType("value", "one of type number or string or an instance of Buffer or Uint8Array", value);
-    let last = bytes2.length - wanted.length;
-    if (wanted.length === 0) return Math.min(at, bytes2.length);
+    let last = bytes3.length - wanted.length;
+    if (wanted.length === 0) return Math.min(at, bytes3.length);
     let matches2 = (from3) => {
-      for (let j = 1; j < wanted.length; j++) if (bytes2[from3 + j] !== wanted[j]) return !1;
+      for (let j = 1; j < wanted.length; j++) if (bytes3[from3 + j] !== wanted[j]) return !1;
       return !0;
-    }, find = forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf, i = Math.min(at, forward ? bytes2.length : last);
+    }, find = forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf, i = Math.min(at, forward ? bytes3.length : last);
     for (; i >= 0; ) {
-      if (i = find.call(bytes2, wanted[0], i), i < 0 || i > last) return -1;
+      if (i = find.call(bytes3, wanted[0], i), i < 0 || i > last) return -1;
       if (matches2(i)) return i;
       i += forward ? 1 : -1;
     }
     return -1;
   }
-  function checkOffset(bytes2, offset, size) {
+  function checkOffset(bytes3, offset, size) {
     if (typeof offset != "number") throw wrongType("offset", "of type number", offset);
-    let last = bytes2.length - size;
+    let last = bytes3.length - size;
     if (!Number.isInteger(offset)) throw outOfRange("offset", "an integer", offset);
     if (last < 0) throw coded("RangeError", "ERR_BUFFER_OUT_OF_BOUNDS", "Attempt to access memory outside buffer bounds");
     if (offset < 0 || offset > last) throw outOfRange("offset", `>= 0 and <= ${last}`, offset);
     return offset;
   }
-  function view(bytes2) {
-    return new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+  function view(bytes3) {
+    return new DataView(bytes3.buffer, bytes3.byteOffset, bytes3.byteLength);
   }
   function checkInteger(value, low, high) {
     if (value < low || value > high) throw outOfRange("value", `>= ${low} and <= ${high}`, value);
@@ -7809,9 +7813,9 @@ ${new Error().stack ?? ""}`]),
     isEncoding: (name) => text(name) && name !== "" && encodings[name.toLowerCase()] !== void 0,
     byteLength(value, encoding) {
       if (!text(value)) {
-        let bytes2 = bytesOf(value);
-        if (bytes2 === void 0) throw wrongType("string", "of type string or an instance of Buffer or ArrayBuffer", value);
-        return bytes2.byteLength;
+        let bytes3 = bytesOf(value);
+        if (bytes3 === void 0) throw wrongType("string", "of type string or an instance of Buffer or ArrayBuffer", value);
+        return bytes3.byteLength;
       }
       switch (text(encoding) ? encodings[encoding.toLowerCase()] ?? "utf8" : "utf8") {
         case "hex":
@@ -7848,8 +7852,8 @@ ${new Error().stack ?? ""}`]),
       return whole2;
     },
     copyBytesFrom(source, offset, length) {
-      let size = source.BYTES_PER_ELEMENT ?? 1, bytes2 = new Uint8Array(source.buffer, source.byteOffset, source.byteLength), from3 = (offset ?? 0) * size;
-      return new FastBuffer(bytes2.slice(from3, length === void 0 ? void 0 : from3 + length * size));
+      let size = source.BYTES_PER_ELEMENT ?? 1, bytes3 = new Uint8Array(source.buffer, source.byteOffset, source.byteLength), from3 = (offset ?? 0) * size;
+      return new FastBuffer(bytes3.slice(from3, length === void 0 ? void 0 : from3 + length * size));
     }
   };
   for (let [name, value] of Object.entries(statics)) Object.defineProperty(Buffer2, name, { value, writable: !0, configurable: !0, enumerable: !0 });
@@ -7885,9 +7889,9 @@ ${new Error().stack ?? ""}`]),
   function primitive(ctx, value) {
     switch (typeof value) {
       case "string": {
-        let more2 = value.length - ctx.maxStringLength, shown = more2 > 0 ? value.slice(0, ctx.maxStringLength) : value, rest = more2 > 0 ? `... ${more2} more character${more2 > 1 ? "s" : ""}` : "";
-        return ctx.compact !== 0 && shown.length > 16 && shown.length > ctx.breakLength - ctx.indentation - 4 && ctx.level > 0 ? shown.split(/(?<=\n)/).map((line) => quote(line)).join(` +
-${" ".repeat(ctx.indentation + 2)}`) + rest : quote(shown) + rest;
+        let more2 = value.length - ctx.maxStringLength, shown2 = more2 > 0 ? value.slice(0, ctx.maxStringLength) : value, rest = more2 > 0 ? `... ${more2} more character${more2 > 1 ? "s" : ""}` : "";
+        return ctx.compact !== 0 && shown2.length > 16 && shown2.length > ctx.breakLength - ctx.indentation - 4 && ctx.level > 0 ? shown2.split(/(?<=\n)/).map((line) => quote(line)).join(` +
+${" ".repeat(ctx.indentation + 2)}`) + rest : quote(shown2) + rest;
       }
       case "number":
         return number4(value);
@@ -8020,8 +8024,8 @@ ${" ".repeat(ctx.indentation)}`);
     if (value instanceof Date) return plain4(Number.isNaN(value.getTime()) ? "Invalid Date" : Date.prototype.toISOString.call(value));
     if (value instanceof Error) return plain4(errorBase(ctx, value, keys));
     if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
-      let bytes2 = new Uint8Array(value), hex3 = Array.from(bytes2.subarray(0, Math.min(50, ctx.maxArrayLength)), (b) => b.toString(16).padStart(2, "0")).join(" "), rest = bytes2.length > 50 ? ` ... ${bytes2.length - 50} more byte${bytes2.length > 51 ? "s" : ""}` : "";
-      return { base: "", braces: [`${prefix(name, tag3, "ArrayBuffer")}{`, "}"], items: [`[Uint8Contents]: <${hex3}${rest}>`, `byteLength: ${bytes2.length}`], array: !1 };
+      let bytes3 = new Uint8Array(value), hex3 = Array.from(bytes3.subarray(0, Math.min(50, ctx.maxArrayLength)), (b) => b.toString(16).padStart(2, "0")).join(" "), rest = bytes3.length > 50 ? ` ... ${bytes3.length - 50} more byte${bytes3.length > 51 ? "s" : ""}` : "";
+      return { base: "", braces: [`${prefix(name, tag3, "ArrayBuffer")}{`, "}"], items: [`[Uint8Contents]: <${hex3}${rest}>`, `byteLength: ${bytes3.length}`], array: !1 };
     }
     if (value instanceof DataView) {
       let items = ["byteLength", "byteOffset", "buffer"].map((key2) => `${key2}: ${show(ctx, value[key2])}`);
@@ -8136,8 +8140,8 @@ ${" ".repeat(ctx.indentation)}`;
     let own = arg.toString;
     return typeof own == "function" && own !== Object.prototype.toString && own !== Error.prototype.toString && !Array.isArray(arg) && !(arg instanceof Date) || arg instanceof Error ? String(arg) : inspect(arg, { depth: 0, compact: 3 });
   }
-  function formatNumber(arg, parse7) {
-    return typeof arg == "bigint" ? `${arg}n` : typeof arg == "symbol" ? "NaN" : number4(parse7(arg));
+  function formatNumber(arg, parse8) {
+    return typeof arg == "bigint" ? `${arg}n` : typeof arg == "symbol" ? "NaN" : number4(parse8(arg));
   }
   function formatWithOptions(options, ...args) {
     let [first2] = args, at = 0, text2 = "";
@@ -8199,9 +8203,9 @@ ${" ".repeat(ctx.indentation)}`;
   function check2(passed, message, operator, actual, expected) {
     if (passed) return;
     if (message instanceof Error) throw message;
-    let title = titles[operator], shown = operator.startsWith("not") ? inspect(expected) : `${inspect(actual)} !== ${inspect(expected)}`, generated = title === void 0 ? `${inspect(actual)} ${operator} ${inspect(expected)}` : `${title}
+    let title = titles[operator], shown2 = operator.startsWith("not") ? inspect(expected) : `${inspect(actual)} !== ${inspect(expected)}`, generated = title === void 0 ? `${inspect(actual)} ${operator} ${inspect(expected)}` : `${title}
 
-${shown}
+${shown2}
 `, error2 = new AssertionError({ message: message === void 0 ? generated : String(message), actual, expected, operator });
     throw message === void 0 && Object.defineProperty(error2, "generatedMessage", { value: !0, enumerable: !0 }), error2;
   }
@@ -8601,8 +8605,8 @@ ${inspect(text2)}
   // src/platform/clone.ts
   var errors = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError }, tag = (value) => Object.prototype.toString.call(value).slice(8, -1);
   function refuse(value) {
-    let shown = typeof value == "symbol" ? String(value) : typeof value == "function" ? Function.prototype.toString.call(value) : `#<${tag(value)}>`;
-    throw domError(`${shown} could not be cloned.`, "DataCloneError");
+    let shown2 = typeof value == "symbol" ? String(value) : typeof value == "function" ? Function.prototype.toString.call(value) : `#<${tag(value)}>`;
+    throw domError(`${shown2} could not be cloned.`, "DataCloneError");
   }
   function cloneError(value, clone2, seen) {
     let Class2 = errors[String(value.name)] ?? Error, made = Object.create(Class2.prototype), copy2 = Reflect.construct(Class2, []);
@@ -8662,17 +8666,17 @@ ${inspect(text2)}
       if (encoding === "hex" && value.length % 2 !== 0) throw coded("TypeError", "ERR_INVALID_ARG_VALUE", `The argument 'encoding' is invalid for data of length ${value.length}. Received 'hex'`);
       return Buffer2.from(value, encoding);
     }
-    let bytes2 = bytesOf(value);
-    if (bytes2 === void 0) throw wrongType(argument, "of type string or an instance of ArrayBuffer, Buffer, TypedArray, or DataView", value);
-    return bytes2;
+    let bytes3 = bytesOf(value);
+    if (bytes3 === void 0) throw wrongType(argument, "of type string or an instance of ArrayBuffer, Buffer, TypedArray, or DataView", value);
+    return bytes3;
   }
   var KeyObject = class _KeyObject {
     #type;
     #bytes;
     #info;
-    constructor(guard, type, bytes2, info) {
+    constructor(guard, type, bytes3, info) {
       if (guard !== secret) throw coded("TypeError", "ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor");
-      this.#type = type, this.#bytes = bytes2, this.#info = info;
+      this.#type = type, this.#bytes = bytes3, this.#info = info;
     }
     static from(key2) {
       let object2 = key2?.[keyOf];
@@ -8735,8 +8739,8 @@ ${inspect(text2)}
     }
     return readBytes("pem", data(key2, "key"), want);
   }
-  function readBytes(format3, bytes2, want, kind) {
-    return objectOf(pureBytes("crypto.key", { format: format3, want, kind }, bytes2));
+  function readBytes(format3, bytes3, want, kind) {
+    return objectOf(pureBytes("crypto.key", { format: format3, want, kind }, bytes3));
   }
   function createPrivateKey(key2) {
     if (key2 instanceof KeyObject) throw coded("TypeError", "ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE", `Invalid key object type ${key2.type}, expected a key as text or bytes.`);
@@ -9015,15 +9019,15 @@ ${inspect(text2)}
   var webcrypto = { subtle, getRandomValues, randomUUID, CryptoKey, [Symbol.toStringTag]: "Crypto" };
 
   // src/platform/crypto.ts
-  function output(bytes2, encoding) {
-    let buffer = Buffer2.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
+  function output(bytes3, encoding) {
+    let buffer = Buffer2.from(bytes3.buffer, bytes3.byteOffset, bytes3.byteLength);
     return encoding == null || encoding === "buffer" ? buffer : buffer.toString(encoding);
   }
   var empty2 = new Uint8Array(0), Pieces = class _Pieces {
     #pieces = [];
     add(value, encoding) {
-      let bytes2 = data(value, "data", encoding);
-      this.#pieces.push(typeof value == "string" ? bytes2 : bytes2.slice());
+      let bytes3 = data(value, "data", encoding);
+      this.#pieces.push(typeof value == "string" ? bytes3 : bytes3.slice());
     }
     all() {
       return this.#pieces.length !== 1 && (this.#pieces = [Buffer2.concat(this.#pieces)]), this.#pieces[0];
@@ -9096,12 +9100,12 @@ ${inspect(text2)}
   function deterministic(key2, options) {
     return key2.asymmetricKeyType === "ed25519" || key2.asymmetricKeyType === "rsa" && options.padding === "pkcs1";
   }
-  function signBytes(algorithm, bytes2, key2) {
+  function signBytes(algorithm, bytes3, key2) {
     let object2 = privateKey(key2), options = signOptions(algorithm, key2);
-    return pureBytes(deterministic(object2, options) ? "crypto.sign" : "random.sign", options, object2[raw](), bytes2);
+    return pureBytes(deterministic(object2, options) ? "crypto.sign" : "random.sign", options, object2[raw](), bytes3);
   }
-  function verifyBytes(algorithm, bytes2, key2, signature) {
-    return pureBytes("crypto.verify", signOptions(algorithm, key2), publicKey(key2)[raw](), bytes2, signature);
+  function verifyBytes(algorithm, bytes3, key2, signature) {
+    return pureBytes("crypto.verify", signOptions(algorithm, key2), publicKey(key2)[raw](), bytes3, signature);
   }
   var Sign = class {
     #algorithm;
@@ -9179,18 +9183,18 @@ ${inspect(text2)}
     }
     update(value, encoding, outputEncoding) {
       if (this.#done) throw coded("Error", "ERR_CRYPTO_INVALID_STATE", "Invalid state for operation update");
-      let bytes2 = data(value, "data", encoding);
-      return output(this.#mode === "ctr" || this.#mode === "gcm" ? this.#stream(bytes2) : this.#blocks(bytes2), outputEncoding);
+      let bytes3 = data(value, "data", encoding);
+      return output(this.#mode === "ctr" || this.#mode === "gcm" ? this.#stream(bytes3) : this.#blocks(bytes3), outputEncoding);
     }
     /** Counters give what belongs to any part of a text. */
-    #stream(bytes2) {
-      this.#mode === "gcm" && this.#pieces.add(bytes2);
-      let part = pureBytes("crypto.stream", { algorithm: this.#algorithm, skip: this.#sent }, this.#key, this.#nonce, bytes2);
-      return this.#sent += bytes2.length, part;
+    #stream(bytes3) {
+      this.#mode === "gcm" && this.#pieces.add(bytes3);
+      let part = pureBytes("crypto.stream", { algorithm: this.#algorithm, skip: this.#sent }, this.#key, this.#nonce, bytes3);
+      return this.#sent += bytes3.length, part;
     }
     /** Blocks are done when they are whole. Where padding is to be removed, the last of them waits for the end. */
-    #blocks(bytes2) {
-      let all = this.#rest.length === 0 ? bytes2 : Buffer2.concat([this.#rest, bytes2]), held = this.#decrypt && this.#padding && all.length > 0 ? (all.length - 1) % blockBytes + 1 : all.length % blockBytes, whole2 = all.subarray(0, all.length - held);
+    #blocks(bytes3) {
+      let all = this.#rest.length === 0 ? bytes3 : Buffer2.concat([this.#rest, bytes3]), held = this.#decrypt && this.#padding && all.length > 0 ? (all.length - 1) % blockBytes + 1 : all.length % blockBytes, whole2 = all.subarray(0, all.length - held);
       if (this.#rest = all.slice(whole2.length), whole2.length === 0) return empty2;
       let part = this.#run(whole2, !1);
       return this.#mode === "cbc" && (this.#nonce = (this.#decrypt ? whole2 : part).slice(-blockBytes)), part;
@@ -9214,11 +9218,11 @@ ${inspect(text2)}
       if (this.#tag === void 0) throw coded("Error", void 0, "Unsupported state or unable to authenticate data");
       this.#gcm("crypto.decipher", all, this.#tag);
     }
-    #gcm(name, bytes2, tag3) {
-      return pureBytes(name, { algorithm: this.#algorithm, tag: this.#tagLength ?? 16 }, this.#key, this.#nonce, bytes2, this.#extra, tag3);
+    #gcm(name, bytes3, tag3) {
+      return pureBytes(name, { algorithm: this.#algorithm, tag: this.#tagLength ?? 16 }, this.#key, this.#nonce, bytes3, this.#extra, tag3);
     }
-    #run(bytes2, padding) {
-      return pureBytes(this.#decrypt ? "crypto.decipher" : "crypto.cipher", { algorithm: this.#algorithm, padding }, this.#key, this.#nonce, bytes2, empty2, empty2);
+    #run(bytes3, padding) {
+      return pureBytes(this.#decrypt ? "crypto.decipher" : "crypto.cipher", { algorithm: this.#algorithm, padding }, this.#key, this.#nonce, bytes3, empty2, empty2);
     }
     setAutoPadding(on = !0) {
       return this.#padding = !!on, this;
@@ -9239,8 +9243,8 @@ ${inspect(text2)}
   function bytesOfLength(size) {
     if (typeof size != "number") throw wrongType("size", "of type number", size);
     if (!Number.isInteger(size) || size < 0 || size > 2 ** 31 - 1) throw coded("RangeError", "ERR_OUT_OF_RANGE", `The value of "size" is out of range. It must be >= 0 && <= 2147483647. Received ${size}`);
-    let bytes2 = pure("random.bytes", size);
-    return Buffer2.from(bytes2.buffer);
+    let bytes3 = pure("random.bytes", size);
+    return Buffer2.from(bytes3.buffer);
   }
   function randomInt(min, max, callback) {
     if ((max === void 0 || typeof max == "function") && ([min, max, callback] = [0, min, max]), !Number.isSafeInteger(min)) throw wrongType("min", "a safe integer", min);
@@ -9257,9 +9261,9 @@ ${inspect(text2)}
     }, callback);
   }
   function randomFillSync(target, offset = 0, size) {
-    let bytes2 = ArrayBuffer.isView(target) ? new Uint8Array(target.buffer, target.byteOffset, target.byteLength) : new Uint8Array(target), unit = target.BYTES_PER_ELEMENT ?? 1, from3 = offset * unit, length = size === void 0 ? bytes2.length - from3 : size * unit;
-    if (from3 < 0 || length < 0 || from3 + length > bytes2.length) throw coded("RangeError", "ERR_OUT_OF_RANGE", 'The value of "size + offset" is out of range.');
-    return bytes2.set(bytesOfLength(length), from3), target;
+    let bytes3 = ArrayBuffer.isView(target) ? new Uint8Array(target.buffer, target.byteOffset, target.byteLength) : new Uint8Array(target), unit = target.BYTES_PER_ELEMENT ?? 1, from3 = offset * unit, length = size === void 0 ? bytes3.length - from3 : size * unit;
+    if (from3 < 0 || length < 0 || from3 + length > bytes3.length) throw coded("RangeError", "ERR_OUT_OF_RANGE", 'The value of "size + offset" is out of range.');
+    return bytes3.set(bytesOfLength(length), from3), target;
   }
   function pbkdf2Sync(password, salt, iterations, length, digest) {
     if (typeof digest != "string") throw wrongType("digest", "of type string", digest);
@@ -9363,10 +9367,10 @@ ${inspect(text2)}
     }
     write(chunk) {
       if (typeof chunk == "string") return chunk;
-      let bytes2 = Buffer2.from(chunk);
-      if (this.#text !== void 0) return this.#text.decode(bytes2, { stream: !0 });
-      if (!this.encoding.startsWith("base64")) return bytes2.toString(this.encoding);
-      let whole2 = Buffer2.concat([this.#left, bytes2]), cut = whole2.length - whole2.length % 3;
+      let bytes3 = Buffer2.from(chunk);
+      if (this.#text !== void 0) return this.#text.decode(bytes3, { stream: !0 });
+      if (!this.encoding.startsWith("base64")) return bytes3.toString(this.encoding);
+      let whole2 = Buffer2.concat([this.#left, bytes3]), cut = whole2.length - whole2.length % 3;
       return this.#left = Buffer2.from(whole2.subarray(cut)), whole2.toString(this.encoding, 0, cut);
     }
     end(chunk) {
@@ -9662,11 +9666,11 @@ ${inspect(text2)}
       return JSON.stringify(a) === JSON.stringify(b) ? show3(a, "shared") : [...show3(a, "startRange"), { type: "literal", value: this.#plan.range, source: "shared" }, ...show3(b, "endRange")];
     }
     resolvedOptions() {
-      let { cycle, timeZone, system } = this.#plan, { dateStyle, timeStyle, ...rest } = this.#shown, shown = { locale: this.#match.locale, calendar: "gregory", numberingSystem: system, timeZone };
-      cycle && Object.assign(shown, { hourCycle: cycle, hour12: cycle === "h12" || cycle === "h11" });
+      let { cycle, timeZone, system } = this.#plan, { dateStyle, timeStyle, ...rest } = this.#shown, shown2 = { locale: this.#match.locale, calendar: "gregory", numberingSystem: system, timeZone };
+      cycle && Object.assign(shown2, { hourCycle: cycle, hour12: cycle === "h12" || cycle === "h11" });
       for (let name of ["weekday", "era", "year", "month", "day", "dayPeriod", "hour", "minute", "second", "fractionalSecondDigits", "timeZoneName"])
-        rest[name] !== void 0 && (shown[name] = shownWidth(this.#plan.pattern, name) ?? rest[name]);
-      return dateStyle !== void 0 && (shown.dateStyle = dateStyle), timeStyle !== void 0 && (shown.timeStyle = timeStyle), shown;
+        rest[name] !== void 0 && (shown2[name] = shownWidth(this.#plan.pattern, name) ?? rest[name]);
+      return dateStyle !== void 0 && (shown2.dateStyle = dateStyle), timeStyle !== void 0 && (shown2.timeStyle = timeStyle), shown2;
     }
     get [Symbol.toStringTag]() {
       return "Intl.DateTimeFormat";
@@ -9700,8 +9704,8 @@ ${inspect(text2)}
     };
   }
   function shownDigits(d) {
-    let shown = { minimumIntegerDigits: d.minimumIntegerDigits };
-    return d.roundingType !== "significant" && Object.assign(shown, { minimumFractionDigits: d.minimumFractionDigits, maximumFractionDigits: d.maximumFractionDigits }), d.roundingType !== "fraction" && Object.assign(shown, { minimumSignificantDigits: d.minimumSignificantDigits, maximumSignificantDigits: d.maximumSignificantDigits }), shown;
+    let shown2 = { minimumIntegerDigits: d.minimumIntegerDigits };
+    return d.roundingType !== "significant" && Object.assign(shown2, { minimumFractionDigits: d.minimumFractionDigits, maximumFractionDigits: d.maximumFractionDigits }), d.roundingType !== "fraction" && Object.assign(shown2, { minimumSignificantDigits: d.minimumSignificantDigits, maximumSignificantDigits: d.maximumSignificantDigits }), shown2;
   }
   function decimal(value) {
     if (typeof value == "bigint") return String(value);
@@ -10070,12 +10074,12 @@ ${inspect(text2)}
     let lower = c | 32;
     return lower >= 97 && lower <= 102 ? lower - 87 : -1;
   }
-  function percentDecode(bytes2) {
-    let out = new Uint8Array(bytes2.length), n = 0;
-    for (let i = 0; i < bytes2.length; i++) {
-      let high = bytes2[i] === 37 && i + 2 < bytes2.length ? hexDigit(bytes2[i + 1]) : -1, low = high < 0 ? -1 : hexDigit(bytes2[i + 2]);
+  function percentDecode(bytes3) {
+    let out = new Uint8Array(bytes3.length), n = 0;
+    for (let i = 0; i < bytes3.length; i++) {
+      let high = bytes3[i] === 37 && i + 2 < bytes3.length ? hexDigit(bytes3[i + 1]) : -1, low = high < 0 ? -1 : hexDigit(bytes3[i + 2]);
       if (low < 0) {
-        out[n++] = bytes2[i];
+        out[n++] = bytes3[i];
         continue;
       }
       out[n++] = high * 16 + low, i += 2;
@@ -10347,8 +10351,8 @@ ${inspect(text2)}
   }
   function stringify2(values, separator, equals, options) {
     if (typeof values != "object" || values === null) return "";
-    let encode6 = options?.encodeURIComponent ?? querystring.escape, eq = equals || "=";
-    return Object.entries(values).flatMap(([name, value]) => (Array.isArray(value) ? value : [value]).map((item) => encode6(name) + eq + encode6(primitive2(item)))).join(separator || "&");
+    let encode7 = options?.encodeURIComponent ?? querystring.escape, eq = equals || "=";
+    return Object.entries(values).flatMap(([name, value]) => (Array.isArray(value) ? value : [value]).map((item) => encode7(name) + eq + encode7(primitive2(item)))).join(separator || "&");
   }
   function parse5(text2, separator, equals, options) {
     let values = /* @__PURE__ */ Object.create(null);
@@ -10940,8 +10944,8 @@ ${inspect(text2)}
     destroyed = !1;
     readable = !0;
     errored = null;
-    constructor(bytes2) {
-      super(), this.#bytes = new Uint8Array(bytes2);
+    constructor(bytes3) {
+      super(), this.#bytes = new Uint8Array(bytes3);
     }
     get readableEnded() {
       return this.#over;
@@ -11031,8 +11035,8 @@ ${inspect(text2)}
   // src/sdk/body.ts
   async function encode5(data2, contentType) {
     if (data2 == null) return {};
-    let kind = contentType.split(";", 1)[0].trim().toLowerCase(), isJSON = kind === "application/json", bytes2 = bytesOf2(data2);
-    if (bytes2 !== void 0) return { body: bytes2, contentType: "application/x-www-form-urlencoded" };
+    let kind = contentType.split(";", 1)[0].trim().toLowerCase(), isJSON = kind === "application/json", bytes3 = bytesOf2(data2);
+    if (bytes3 !== void 0) return { body: bytes3, contentType: "application/x-www-form-urlencoded" };
     if (isBlob(data2)) return { body: await data2.arrayBuffer(), contentType: data2.type || "application/octet-stream" };
     if (data2 instanceof FormData)
       return isJSON ? { body: JSON.stringify(Object.fromEntries([...data2.entries()].filter(([, v]) => typeof v == "string"))) } : multipart([...data2.entries()]);
@@ -11078,7 +11082,7 @@ ${inspect(text2)}
       parts2.push(encoder.encode(s));
     };
     for (let [name, value] of entries) {
-      let bytes2 = bytesOf2(value);
+      let bytes3 = bytesOf2(value);
       if (isBlob(value)) {
         let filename = value.name;
         text2(
@@ -11088,11 +11092,11 @@ Content-Type: ${value.type || "application/octet-stream"}\r
 \r
 `
         ), parts2.push(new Uint8Array(await value.arrayBuffer()));
-      } else bytes2 !== void 0 ? (text2(`--${boundary}\r
+      } else bytes3 !== void 0 ? (text2(`--${boundary}\r
 Content-Disposition: form-data; name="${quoted(name)}"; filename="blob"\r
 Content-Type: application/octet-stream\r
 \r
-`), parts2.push(new Uint8Array(bytes2))) : (text2(`--${boundary}\r
+`), parts2.push(new Uint8Array(bytes3))) : (text2(`--${boundary}\r
 Content-Disposition: form-data; name="${quoted(name)}"\r
 \r
 `), text2(String(value).replace(/\r\n?|\n/g, `\r
@@ -11138,14 +11142,14 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     return headers;
   }
   function dataOf(body, type) {
-    let bytes2 = typeof body == "string" || body === void 0 ? new ArrayBuffer(0) : body;
+    let bytes3 = typeof body == "string" || body === void 0 ? new ArrayBuffer(0) : body;
     switch (type) {
       case "arraybuffer":
-        return Buffer2.from(bytes2);
+        return Buffer2.from(bytes3);
       case "blob":
-        return new Blob([bytes2]);
+        return new Blob([bytes3]);
       case "stream":
-        return new BodyStream(bytes2);
+        return new BodyStream(bytes3);
       case "text":
       case "document":
         return typeof body == "string" ? body : "";
@@ -11168,7 +11172,7 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     if (config2 === null || typeof config2 != "object") throw new TypeError("A call needs an object that describes it.");
     let method = String(config2.method ?? "GET").toUpperCase(), endpoint = locate(config2.endpoint, config2.params), headers = headerPairs(config2.headers), named2 = headers.find(([name]) => name.toLowerCase() === "content-type"), encoded = method === "GET" || method === "HEAD" ? {} : await encode5(config2.data, named2?.[1] ?? "");
     encoded.force && named2 !== void 0 && (headers = headers.filter((pair) => pair !== named2));
-    let { paginate: _, ...shown } = config2, axiosConfig = { ...shown, url: endpoint, method: method.toLowerCase(), headers: { ...config2.headers } }, sent = { method, path: endpoint }, answer;
+    let { paginate: _, ...shown2 } = config2, axiosConfig = { ...shown2, url: endpoint, method: method.toLowerCase(), headers: { ...config2.headers } }, sent = { method, path: endpoint }, answer;
     try {
       answer = await call(
         "http",
@@ -11230,8 +11234,8 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     type = "basic";
     #bytes;
     #used = !1;
-    constructor(head, bytes2) {
-      this.status = head.status, this.ok = head.status >= 200 && head.status < 300, this.statusText = head.statusText, this.headers = new Headers(head.headers), this.url = head.url ?? "", this.redirected = head.redirected === !0, this.#bytes = bytes2;
+    constructor(head, bytes3) {
+      this.status = head.status, this.ok = head.status >= 200 && head.status < 300, this.statusText = head.statusText, this.headers = new Headers(head.headers), this.url = head.url ?? "", this.redirected = head.redirected === !0, this.#bytes = bytes3;
     }
     get bodyUsed() {
       return this.#used;
@@ -11471,6 +11475,250 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     }
   }
 
+  // src/sdk/syncs.ts
+  function refOf(method, value, site) {
+    if (typeof value == "string" && value !== "") {
+      let at = value.indexOf("::");
+      return at < 0 ? { name: value } : { name: value.slice(0, at), variant: value.slice(at + 2) };
+    }
+    let { name, variant } = value ?? {};
+    if (typeof name != "string" || name === "" || variant !== void 0 && typeof variant != "string")
+      throw refused(`nango.${method} takes the name of a sync, such as "issues" or "issues::variant", or an object of name and variant.`, site);
+    return { name, variant };
+  }
+  function refused(message, site) {
+    return from2(misuse("invalid_body", message), site);
+  }
+  function place(method, integration, connection, site) {
+    if (typeof integration != "string" || integration === "") throw refused(`nango.${method} needs the integration's key (providerConfigKey).`, site);
+    if (connection == null || connection === "") return { integration };
+    if (typeof connection != "string") throw refused(`The connection of nango.${method} must be a string.`, site);
+    return { integration, connection };
+  }
+  var modes2 = /* @__PURE__ */ new Map([
+    [void 0, {}],
+    [null, {}],
+    [!1, {}],
+    [!0, { reset: !0 }],
+    ["incremental", {}],
+    ["full_refresh", { reset: !0 }],
+    ["full_refresh_and_clear_cache", { reset: !0, emptyCache: !0 }]
+  ]);
+  async function triggerSync([integration, connection, sync, options], site) {
+    let where = place("triggerSync", integration, connection, site), syncs = [refOf("triggerSync", sync, site)], how = modes2.get(options) ?? (typeof options == "object" ? options : void 0);
+    if (how === void 0) throw refused("The options of nango.triggerSync are an object of reset and emptyCache.", site);
+    return await ask2("sync_trigger", { ...where, syncs, reset: how.reset === !0, empty: how.emptyCache === !0 }, site), { success: !0 };
+  }
+  async function startSync([integration, syncs, connection], site) {
+    let where = place("startSync", integration, connection, site);
+    if (!Array.isArray(syncs)) throw refused("nango.startSync takes a list of syncs.", site);
+    return await ask2("sync_start", { ...where, syncs: syncs.map((sync) => refOf("startSync", sync, site)) }, site), { success: !0 };
+  }
+
+  // src/sdk/records.ts
+  var maxRecords = 1e3, maxBytes = 4 << 20, maxChars = Math.floor(maxBytes / 3), maxId = 255, maxIds = 100, pageSize = 1e3, strategies = ["override", "ignore_if_modified_after"], stringify3 = JSON.stringify, parse7 = JSON.parse, Records = class {
+    #warn;
+    /** The end of the last call so far; it is never rejected. */
+    #tail = Promise.resolve();
+    /** What writes failed with, and the first of it that nothing handled. */
+    #failures = /* @__PURE__ */ new Set();
+    #unhandled;
+    #strategies = /* @__PURE__ */ new Set();
+    constructor(warn) {
+      this.#warn = warn, watchRejections((reason) => {
+        this.#failures.has(reason) && (this.#unhandled ??= { error: reason });
+      });
+    }
+    /** Runs a step when all earlier ones have ended, whatever became of them. */
+    next(step) {
+      let result = this.#tail.then(step);
+      return this.#tail = result.then(ignore, ignore), result;
+    }
+    /**
+     * Like next, for what must not happen when records are missing: a write that
+     * failed without anybody waiting for it fails this as well.
+     */
+    after(step) {
+      return this.next(async () => (await this.#complete(), step()));
+    }
+    async #complete() {
+      if (this.#failures.size !== 0 && (await call("timer", { ms: 0 }), this.#unhandled !== void 0))
+        throw this.#unhandled.error;
+    }
+    /** Waits for the calls that the function did not wait for itself. */
+    async settled() {
+      let seen;
+      do
+        seen = this.#tail, await seen;
+      while (seen !== this.#tail);
+      await this.#complete();
+    }
+    /** Sends records in batches; what is sent is what they are now. */
+    async #write(name, method, records, model, site, text2) {
+      try {
+        let batches = encode6(method, records, modelOf(method, model), text2);
+        return batches.length > 0 && await this.next(async () => {
+          for (let batch of batches) await call(name, { model }, batch);
+        }), !0;
+      } catch (e) {
+        let failure = located(e, site);
+        throw this.#failures.add(failure), failure;
+      }
+    }
+    /** Adds records, or replaces those that are there and differ. */
+    save(records, model) {
+      return this.#write("records_save", "batchSave", records, model, new Error(), stringify3);
+    }
+    /** Merges into records that are there. */
+    update(records, model) {
+      return this.#write("records_update", "batchUpdate", records, model, new Error(), stringify3);
+    }
+    /** Marks records as deleted. */
+    delete(records, model) {
+      return this.#write("records_delete", "batchDelete", records, model, new Error(), ({ id }) => `{"id":${stringify3(id)}}`);
+    }
+    /** Reads records by their ids. */
+    async byIds(ids, model) {
+      let site = new Error();
+      try {
+        let wanted = idsOf(ids), name = modelOf("getRecordsByIds", model), found = /* @__PURE__ */ new Map(), names2 = [...new Set(wanted.map(String))];
+        for (let i = 0; i < names2.length; i += maxIds) {
+          let { body } = await this.next(() => call("records_by_ids", { model: name, ids: names2.slice(i, i + maxIds) }));
+          for (let record2 of parse7(body)) found.set(record2.id, record2);
+        }
+        let out = /* @__PURE__ */ new Map();
+        for (let id of wanted) found.has(String(id)) && out.set(id, found.get(String(id)));
+        return out;
+      } catch (e) {
+        throw located(e, site);
+      }
+    }
+    /** Lists all records, by the time of their last change. */
+    async *list(model, options) {
+      let site = new Error();
+      try {
+        let name = modelOf("listRecords", model), cursor = options?.cursor ?? void 0;
+        if (cursor !== void 0 && typeof cursor != "string") throw misuse("invalid_cursor", "The cursor of nango.listRecords must be a string.");
+        do {
+          let after = cursor, page = await this.next(() => call("records_list", { model: name, cursor: after, limit: pageSize }));
+          for (let record2 of parse7(page.body)) yield record2;
+          cursor = page.value.next;
+        } while (cursor);
+        return void 0;
+      } catch (e) {
+        throw located(e, site);
+      }
+    }
+    /** Says what becomes of records that others have changed meanwhile. */
+    async mergeBy(options, model) {
+      let site = new Error(), name = modelOf("setMergingStrategy", model), strategy = options?.strategy;
+      if (!strategies.includes(strategy))
+        throw located(misuse("invalid_merging_strategy", `The merging strategy must be ${strategies.map((s) => `"${s}"`).join(" or ")}, not ${shown(strategy)}.`), site);
+      if (this.#strategies.has(name)) {
+        this.#warn(`The merging strategy of the model "${name}" was set before in this run: the second one is ignored.`);
+        return;
+      }
+      this.#strategies.add(name);
+      try {
+        await this.next(() => call("records_strategy", { model: name, strategy }));
+      } catch (e) {
+        throw this.#strategies.delete(name), located(e, site);
+      }
+    }
+    /** Begins to note which records are seen. */
+    async trackStart(model) {
+      let site = new Error();
+      try {
+        let name = modelOf("trackDeletesStart", model);
+        await this.next(() => call("track_start", { model: name }));
+      } catch (e) {
+        throw located(e, site);
+      }
+    }
+    /** Deletes what was there before trackStart and was not seen since. */
+    trackEnd(model) {
+      return this.#deleteUnseen("track_end", "trackDeletesEnd", model, {}, new Error());
+    }
+    /** Deletes what was there before this run and was not seen in it. */
+    deleteOutdated(model, automatic) {
+      return this.#deleteUnseen("delete_unseen", "deleteRecordsFromPreviousExecutions", model, { automatic }, new Error());
+    }
+    async #deleteUnseen(name, method, model, params, site) {
+      try {
+        let checked2 = modelOf(method, model);
+        return (await this.after(() => call(name, { model: checked2, ...params }))).value;
+      } catch (e) {
+        throw located(e, site);
+      }
+    }
+  };
+  function ignore() {
+  }
+  function located(e, site) {
+    return e instanceof NangoError ? (typeof site.stack == "string" && Object.defineProperty(e, "stack", { value: site.stack, writable: !0, configurable: !0, enumerable: !1 }), e) : refusal2(e, site);
+  }
+  function modelOf(method, model) {
+    if (typeof model == "string" && model !== "") return model;
+    throw misuse("invalid_model", `nango.${method} needs the name of a model, such as "Issue", not ${shown(model)}.`);
+  }
+  function shown(value) {
+    if (value === null) return "null";
+    if (Array.isArray(value)) return "an array";
+    switch (typeof value) {
+      case "string":
+        return value.length > 50 ? "a long text" : stringify3(value);
+      case "number":
+      case "boolean":
+      case "undefined":
+        return String(value);
+      case "object":
+        return "an object";
+    }
+    return `a ${typeof value}`;
+  }
+  function encode6(method, records, model, text2) {
+    if (!Array.isArray(records)) throw misuse("invalid_records", `nango.${method} needs an array of records, not ${shown(records)}.`);
+    let batches = [], parts2 = [], chars = 0;
+    for (let i = 0; i < records.length; i++) {
+      let part = encodeOne(records[i], i, model, text2);
+      (parts2.length === maxRecords || parts2.length > 0 && chars + part.length >= maxChars) && (batches.push(`[${parts2.join()}]`), parts2 = [], chars = 0), parts2.push(part), chars += part.length + 1;
+    }
+    return parts2.length > 0 && batches.push(`[${parts2.join()}]`), batches;
+  }
+  function encodeOne(record2, index, model, text2) {
+    let refuse2 = (what) => new NangoError("invalid_record", `The record at index ${index} for the model "${model}" ${what}`, { payload: { model, index } });
+    if (record2 === null || typeof record2 != "object" || Array.isArray(record2)) throw refuse2(`must be an object, not ${shown(record2)}.`);
+    let id = record2.id;
+    if (typeof id == "string" ? id === "" : typeof id != "number" || !Number.isFinite(id))
+      throw refuse2(`needs an id, a text that is not empty or a number; it has ${id === void 0 ? "none" : id === "" ? "an empty one" : shown(id)}.`);
+    if (typeof id == "string" && id.length > maxId) throw refuse2(`has an id of ${id.length} characters; at most ${maxId} are allowed.`);
+    let json2;
+    try {
+      json2 = text2(record2);
+    } catch (e) {
+      throw refuse2(`can't be written as JSON: ${e instanceof Error ? e.message : String(e)}`);
+    }
+    if (json2 === void 0 || json2[0] !== "{") throw refuse2("must be an object; its toJSON returns none.");
+    if (json2.length > maxChars && bytes2(json2) > maxBytes)
+      throw refuse2(`is larger than ${maxBytes >> 20} MB. Keep records small: leave out what nobody reads, and files.`);
+    return json2;
+  }
+  function bytes2(text2) {
+    let n = text2.length;
+    for (let i = 0; i < text2.length; i++) {
+      let c = text2.charCodeAt(i);
+      c < 128 || (n += c < 2048 || c >= 55296 && c < 57344 ? 1 : 2);
+    }
+    return n;
+  }
+  function idsOf(ids) {
+    if (!Array.isArray(ids)) throw misuse("invalid_ids", `nango.getRecordsByIds needs an array of ids, not ${shown(ids)}.`);
+    return ids.forEach((id, i) => {
+      if (typeof id == "string" ? id === "" || id.length > maxId : typeof id != "number" || !Number.isFinite(id))
+        throw misuse("invalid_ids", `The id at index ${i} must be a text of 1 to ${maxId} characters or a number, not ${shown(id)}.`);
+    }), ids;
+  }
+
   // src/sdk/nango.ts
   var connectionFor = 6e4, integrationFor = 6e5, Memo = class {
     #entries = /* @__PURE__ */ new Map();
@@ -11502,7 +11750,7 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     "trackDeletesEnd"
   ];
   function makeNango(start) {
-    let logger = new Logger(start.level), connections = new Memo(), integrations = new Memo();
+    let logger = new Logger(start.level), connections = new Memo(), integrations = new Memo(), records = start.sync === void 0 ? void 0 : new Records((message) => logger.log([message, { level: "warn" }]));
     async function proxy(config2, site) {
       try {
         return await request(config2, site);
@@ -11602,18 +11850,57 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
         logger.set(level);
       },
       triggerAction,
+      triggerSync: (...args) => triggerSync(args, new Error()),
+      startSync: (...args) => startSync(args, new Error()),
       zodValidateInput,
-      getCheckpoint: () => ask2("checkpoint_get", void 0, new Error()),
-      saveCheckpoint: (checkpoint) => ask2("checkpoint_save", { checkpoint }, new Error()),
-      clearCheckpoint: () => ask2("checkpoint_clear", void 0, new Error()),
+      ...checkpoints(records),
       tryAcquireLock: ({ key: key2, ttlMs }) => ask2("lock_acquire", { key: key2, ttlMs }, new Error()),
       releaseLock: ({ key: key2 }) => ask2("lock_release", { key: key2 }, new Error()),
       releaseAllLocks: () => ask2("lock_release_all", void 0, new Error())
     };
-    for (let name of ofSyncs)
-      nango[name] = unavailable(`nango.${name} belongs to syncs; this function is ${start.kind === "action" ? "an action" : "not run as one"}.`);
-    for (let name of ["triggerSync", "startSync"]) nango[name] = unavailable(`nango.${name} is not available: this server runs no syncs.`);
-    return nango;
+    if (records === void 0 || start.sync === void 0) {
+      let why = start.kind === "sync" ? "this run has no records." : `this function is ${start.kind === "action" ? "an action" : "not run as one"}.`;
+      for (let name of ofSyncs) nango[name] = unavailable(`nango.${name} belongs to syncs; ${why}`);
+    } else
+      Object.assign(nango, ofSync(start.sync, records));
+    return { nango, records };
+  }
+  function checkpoints(records) {
+    let guarded = async (step) => records === void 0 ? step() : records.after(step);
+    return {
+      getCheckpoint: () => {
+        let site = new Error();
+        return guarded(() => ask2("checkpoint_get", void 0, site));
+      },
+      saveCheckpoint: async (checkpoint) => {
+        let site = new Error(), text2 = JSON.stringify(checkpoint);
+        return guarded(() => ask2("checkpoint_save", { checkpoint: text2 === void 0 ? void 0 : JSON.parse(text2) }, site));
+      },
+      clearCheckpoint: () => {
+        let site = new Error();
+        return guarded(() => ask2("checkpoint_clear", void 0, site));
+      }
+    };
+  }
+  function ofSync(sync, records) {
+    let byIds = (ids, model) => records.byIds(ids, model), save = (list2, model) => records.save(list2, model);
+    return {
+      syncId: sync.id,
+      syncJobId: sync.job,
+      track_deletes: sync.track_deletes,
+      lastSyncDate: sync.last_sync === void 0 ? void 0 : new Date(sync.last_sync),
+      batchSave: save,
+      batchSend: save,
+      batchUpdate: (list2, model) => records.update(list2, model),
+      batchDelete: (list2, model) => records.delete(list2, model),
+      getRecordsByIds: byIds,
+      getRecordsById: byIds,
+      listRecords: (model, options) => records.list(model, options),
+      setMergingStrategy: (options, model) => records.mergeBy(options, model),
+      trackDeletesStart: (model) => records.trackStart(model),
+      trackDeletesEnd: (model) => records.trackEnd(model),
+      deleteRecordsFromPreviousExecutions: (model) => records.deleteOutdated(model)
+    };
   }
   function unavailable(message) {
     return async () => {
@@ -11648,9 +11935,13 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     let connection = { connectionId: start.props.connectionId, integrationId: start.props.providerConfigKey };
     return start.kind === "action" ? { kind: "invoke", input: start.input, connection } : start.kind === "on-event" ? { kind: "event", input: { event: start.event }, connection } : { kind: "schedule", input: null, connection };
   }
+  async function finish(start, records) {
+    if (await records.settled(), !(start.sync?.track_deletes !== !0 || "webhook" in start))
+      for (let model of start.sync.models) await records.deleteOutdated(model, !0);
+  }
   addMode("run", async (exports, params) => {
-    let start = params, output2 = await execOf(exports, start)(makeNango(start));
-    if (start.kind !== "on-event") {
+    let start = params, exec = execOf(exports, start), { nango, records } = makeNango(start), output2 = await exec(nango);
+    if (records !== void 0 && await finish(start, records), start.kind !== "on-event") {
       if (start.kind === "sync") return !0;
       if (typeof output2 == "function" || typeof output2 == "symbol")
         throw new TypeError(`The action returned a ${typeof output2}, which JSON can't hold.`);

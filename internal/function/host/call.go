@@ -20,6 +20,9 @@ func (x *Session) Call(ctx context.Context, c sandbox.Call) (sandbox.Reply, erro
 	}
 	reply, err := serve(ctx, c)
 	if err != nil {
+		if x.abandoned(ctx, err) {
+			return sandbox.Reply{}, ctx.Err()
+		}
 		return sandbox.Reply{}, x.failed(ctx, c.Name, err)
 	}
 	return reply, nil
@@ -58,8 +61,12 @@ func (x *Session) served(name string) server {
 		return with(x.releaseLock)
 	case "lock_release_all":
 		return with(x.releaseLocks)
+	case "sync_trigger":
+		return with(x.triggerSyncs)
+	case "sync_start":
+		return with(x.startSyncs)
 	}
-	return nil
+	return x.servedRecords(name)
 }
 
 // with makes a server of a function from parameters to a value.

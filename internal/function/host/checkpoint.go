@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 	"unicode/utf16"
 
@@ -29,19 +30,29 @@ const (
 )
 
 func (x *Session) checkpointKey() string {
-	return linkspan.CheckpointKey(x.info.Kind, x.info.Function, x.info.Variant)
+	return linkspan.CheckpointKey(x.info.Kind, x.info.Function, x.variant())
 }
 
-// stored returns the connection that the checkpoint is about.
+// stored returns the connection that the checkpoint and the records are about. It
+// does not become another one, and needs no credentials that work.
 func (x *Session) stored(ctx context.Context) (linkspan.ConnectionID, error) {
 	if x.info.Pending {
 		return 0, linkspan.E("host.checkpoint", linkspan.KindInvalid, "checkpoint_not_available", nil,
 			"There is no checkpoint before the connection is stored.")
 	}
+	x.mu.Lock()
+	id := x.connectionID
+	x.mu.Unlock()
+	if id != 0 {
+		return id, nil
+	}
 	t, err := x.target(ctx, which{}, connect.FreshOptions{})
 	if err != nil {
 		return 0, err
 	}
+	x.mu.Lock()
+	x.connectionID = t.Connection.ID
+	x.mu.Unlock()
 	return t.Connection.ID, nil
 }
 
@@ -55,8 +66,20 @@ func (x *Session) load(ctx context.Context, connection linkspan.ConnectionID) (j
 	if err != nil {
 		return nil, fmt.Errorf("reading a checkpoint: %w", err)
 	}
+	if !x.read {
+		x.first = fieldsOf(c.Value)
+	}
 	x.read, x.version = true, c.Version
 	return c.Value, nil
+}
+
+// fieldsOf reads a checkpoint to compare it.
+func fieldsOf(value json.RawMessage) map[string]any {
+	fields := map[string]any{}
+	if err := decode(value, &fields); err != nil {
+		return map[string]any{} // what can't be read is not like any other
+	}
+	return fields
 }
 
 // known makes sure that the version is known. x.checkpoints is held.
@@ -85,7 +108,8 @@ type checkpointParams struct {
 }
 
 // saveCheckpoint stores the checkpoint at once. It fails when another run has
-// changed it since this one read or wrote it.
+// changed it since this one read or wrote it. The run of a sync may end here
+// (features FN-15).
 func (x *Session) saveCheckpoint(ctx context.Context, p checkpointParams) (any, error) {
 	value, err := flat(p.Checkpoint)
 	if err != nil {
@@ -95,18 +119,33 @@ func (x *Session) saveCheckpoint(ctx context.Context, p checkpointParams) (any, 
 	if err != nil {
 		return nil, err
 	}
-	x.effect()
+	x.changing()
 	x.checkpoints.Lock()
 	defer x.checkpoints.Unlock()
 	if err := x.known(ctx, connection); err != nil {
 		return nil, err
 	}
-	c := linkspan.Checkpoint{Key: x.checkpointKey(), Value: value, Version: x.version}
-	if err := x.s.c.Store.SaveCheckpoint(ctx, nil, x.info.Environment.ID, connection, &c); err != nil {
-		return nil, checkpointError(err, "saving")
+	version := x.version
+	err = x.fenced(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		c := linkspan.Checkpoint{Key: x.checkpointKey(), Value: value, Version: x.version}
+		if err := x.s.c.Store.SaveCheckpoint(ctx, tx, x.info.Environment.ID, connection, &c); err != nil {
+			return checkpointError(err, "saving")
+		}
+		version = c.Version
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	x.version = c.Version
-	return nil, nil //nolint:nilnil // there is nothing to answer
+	x.version, x.saved = version, true
+	return nil, x.interrupted(ctx, !reflect.DeepEqual(fieldsOf(value), x.first))
+}
+
+// changing notes that the checkpoint of something else than a sync changes.
+func (x *Session) changing() {
+	if x.info.Kind != linkspan.FunctionSync {
+		x.effect()
+	}
 }
 
 // clearCheckpoint removes the checkpoint, if there is one.
@@ -115,7 +154,7 @@ func (x *Session) clearCheckpoint(ctx context.Context, _ none) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.effect()
+	x.changing()
 	x.checkpoints.Lock()
 	defer x.checkpoints.Unlock()
 	if err := x.known(ctx, connection); err != nil {
@@ -124,11 +163,16 @@ func (x *Session) clearCheckpoint(ctx context.Context, _ none) (any, error) {
 	if x.version == 0 {
 		return nil, nil //nolint:nilnil // there is nothing to clear
 	}
-	if err := x.s.c.Store.DeleteCheckpoint(ctx, nil, x.info.Environment.ID, connection, x.checkpointKey(), x.version); err != nil {
-		return nil, checkpointError(err, "clearing")
+	err = x.fenced(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		if err := x.s.c.Store.DeleteCheckpoint(ctx, tx, x.info.Environment.ID, connection, x.checkpointKey(), x.version); err != nil {
+			return checkpointError(err, "clearing")
+		}
+		return nil
+	})
+	if err == nil {
+		x.version = 0
 	}
-	x.version = 0
-	return nil, nil //nolint:nilnil // there is nothing to answer
+	return nil, err
 }
 
 func checkpointError(err error, doing string) error {

@@ -35,7 +35,7 @@ const (
 	closeTimeout = 10 * time.Second
 )
 
-// Store keeps checkpoints and locks. Methods report linkspan.KindNotFound and
+// Store keeps checkpoints and locks, and knows which runs may write. Methods report linkspan.KindNotFound and
 // linkspan.KindConflict where that is the case; a nil tx means that the method
 // runs on its own.
 type Store interface {
@@ -50,6 +50,9 @@ type Store interface {
 	// ReleaseFunctionLock reports whether the lock was the owner's.
 	ReleaseFunctionLock(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, key, owner string) (bool, error)
 	ReleaseFunctionLocks(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, owner string) error
+	// HoldRun reports KindConflict with the code "run_lost" unless the run is its
+	// newest attempt and may write, and keeps that so until the transaction ends.
+	HoldRun(ctx context.Context, tx linkspan.Tx, f linkspan.RunFence) error
 }
 
 // Connections reads connections and writes their metadata; *connect.Service does.
@@ -70,9 +73,11 @@ type Variables interface {
 }
 
 // Config holds what a Service needs. Store, Connections, Proxy, Variables and
-// Guard are required.
+// Guard are required, and for the runs of syncs Tx and Records.
 type Config struct {
 	Store       Store
+	Tx          linkspan.Transactor
+	Records     Records
 	Connections Connections
 	Proxy       Proxy
 	Variables   Variables
@@ -140,7 +145,8 @@ type Info struct {
 	Kind        linkspan.FunctionKind
 	// Event is of on-event functions.
 	Event linkspan.FunctionEvent
-	// Function is the function's name, Variant that of a sync's variant.
+	// Function is the function's name, Variant that of a sync's variant; webhooks are
+	// always taken in the base variant.
 	Function, Variant string
 	// IntegrationKey, Provider and ConnectionName are whose run it is.
 	IntegrationKey, Provider, ConnectionName string
@@ -162,6 +168,10 @@ type Info struct {
 	// Trigger runs another action of the environment and returns its output, nil
 	// for none. Nil: there are no others.
 	Trigger func(ctx context.Context, integrationKey, connection, action string, input json.RawMessage) (json.RawMessage, error)
+	// Syncs starts other syncs. Nil: there are none.
+	Syncs Syncs
+	// Sync is of runs that may save records. Nil: this one may not.
+	Sync *Sync
 	// Input is JSON, nil for none.
 	Input json.RawMessage
 	// Webhook is the payload of a provider's webhook that a sync's onWebhook is to
@@ -189,6 +199,13 @@ type Session struct {
 	// metadata is that of a pending connection, once it was written.
 	metadata   map[string]any
 	metadataOK bool
+	// unless is from which position on records of a model are left alone when others
+	// changed them; 0 or absent: they are not.
+	unless map[string]linkspan.RecordPosition
+	// batches counts those that were written.
+	batches int
+	// connectionID is that of the run's connection, once it is known.
+	connectionID linkspan.ConnectionID
 	// writing puts the calls in a row that change it.
 	writing sync.Mutex
 
@@ -196,10 +213,13 @@ type Session struct {
 	large chan struct{}
 
 	// checkpoints puts the calls about the checkpoint in a row; version is the
-	// one that the function knows, once read is set.
+	// one that the function knows, once read is set. first is the value that the run
+	// began with, nil for none, and saved says that it stored another one.
 	checkpoints sync.Mutex
 	read        bool
 	version     int64
+	first       map[string]any
+	saved       bool
 }
 
 var _ sandbox.Host = (*Session)(nil)
@@ -209,6 +229,7 @@ func (s *Service) Open(info Info) *Session {
 	return &Session{
 		s: s, info: info, large: make(chan struct{}, largeBodies),
 		redacted: make(map[[sha256.Size]byte]struct{}), seen: make(map[linkspan.ConnectionID]*upstream.Target),
+		unless: make(map[string]linkspan.RecordPosition),
 	}
 }
 
@@ -228,7 +249,8 @@ func (x *Session) Close(ctx context.Context) {
 }
 
 // Effects reports whether the run changed anything outside its sandbox, so that
-// running it again would repeat that.
+// running it again would repeat that. Records and checkpoints of syncs are no such
+// thing: a sync may always be taken up again.
 func (x *Session) Effects() bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -1,11 +1,13 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/linkspan/linkspan"
 )
@@ -22,9 +24,19 @@ type start struct {
 	Webhook json.RawMessage        `json:"webhook,omitempty"`
 	Level   string                 `json:"level"`
 	Variant string                 `json:"variant"`
+	Sync    *startSync             `json:"sync,omitempty"`
 	Props   props                  `json:"props"`
 	// Attributes are the function's, for getFlowAttributes.
 	Attributes map[string]any `json:"attributes,omitempty"`
+}
+
+// startSync is what only runs that may save records are told.
+type startSync struct {
+	ID           string   `json:"id"`
+	Job          int64    `json:"job"`
+	Models       []string `json:"models"`
+	TrackDeletes bool     `json:"track_deletes"`
+	LastSync     string   `json:"last_sync,omitempty"`
 }
 
 // props are the plain members of the nango object (features SDK-19).
@@ -40,8 +52,8 @@ type props struct {
 	ScriptType        string               `json:"scriptType"`
 }
 
-// Start returns the JSON that starts the function in its sandbox. It asks the
-// database at most once in ten seconds per environment.
+// Start returns the JSON that starts the function in its sandbox. For what syncs
+// don't need it asks the database at most once in ten seconds per environment.
 func (x *Session) Start(ctx context.Context) ([]byte, error) {
 	i := &x.info
 	level := i.LogLevel
@@ -51,22 +63,55 @@ func (x *Session) Start(ctx context.Context) ([]byte, error) {
 			return nil, err
 		}
 	}
-	variant := i.Variant
-	if variant == "" {
-		variant = "base"
+	sync, err := x.startSync(ctx)
+	if err != nil {
+		return nil, err
+	}
+	kind := string(i.Kind)
+	if i.Webhook != nil {
+		kind = "webhook"
 	}
 	out, err := json.Marshal(start{
-		Mode: "run", Kind: i.Kind, Event: i.Event, Input: i.Input, Webhook: i.Webhook, Level: level, Variant: variant, Attributes: i.Attributes,
+		Mode: "run", Kind: i.Kind, Event: i.Event, Input: i.Input, Webhook: i.Webhook, Level: level, Variant: x.variant(), Sync: sync, Attributes: i.Attributes,
 		Props: props{
 			ConnectionID: i.ConnectionName, ProviderConfigKey: i.IntegrationKey, Provider: i.Provider,
 			EnvironmentID: int64(i.Environment.ID), EnvironmentName: i.Environment.Name, AccountID: i.AccountUUID,
-			ActivityLogID: i.Op.ID(), IsCLI: i.CLI, ScriptType: string(i.Kind),
+			ActivityLogID: i.Op.ID(), IsCLI: i.CLI, ScriptType: kind,
 		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encoding the start of a function: %w", err)
 	}
 	return out, nil
+}
+
+// startSync makes what Sync tells ready.
+func (x *Session) startSync(ctx context.Context) (*startSync, error) {
+	y := x.info.Sync
+	if y == nil || x.s.c.Records == nil {
+		return nil, nil //nolint:nilnil // the run has no records
+	}
+	if x.window() {
+		if err := x.openWindows(ctx); err != nil {
+			return nil, err
+		}
+	}
+	out := &startSync{ID: y.UUID, Job: int64(y.Run.Run), Models: y.Models, TrackDeletes: y.TrackDeletes}
+	if out.Models == nil {
+		out.Models = []string{}
+	}
+	if !y.LastSync.IsZero() {
+		out.LastSync = y.LastSync.UTC().Format(time.RFC3339Nano)
+	}
+	return out, nil
+}
+
+// variant is that of the sync, whose base variant takes webhooks (features VAR-08).
+func (x *Session) variant() string {
+	if x.info.Webhook != nil {
+		return linkspan.BaseVariant
+	}
+	return cmp.Or(x.info.Variant, linkspan.BaseVariant)
 }
 
 // level returns the least level of messages that functions of an environment

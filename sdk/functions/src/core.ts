@@ -412,6 +412,13 @@ let exported: any;
 
 const then = Promise.prototype.then;
 
+const watchers: ((reason: unknown) => void)[] = [];
+
+/** Has a function called with what promises were rejected with that nothing handles. */
+export function watchRejections(watcher: (reason: unknown) => void): void {
+	watchers.push(watcher);
+}
+
 globalThis.__entry = {
 	load(factory) {
 		// What drew random numbers or read the clock while the snapshot was made must
@@ -447,6 +454,7 @@ globalThis.__entry = {
 	},
 	settle: (id: number, ok: boolean, json: string, body?: Body) => settle(id, ok, json, body),
 	rejected(reason) {
+		for (const watcher of watchers) watcher(reason);
 		const { name, message } = failureOf(reason);
 		note("console", { level: "warn", text: `A promise was rejected and nothing handled it: ${name}: ${message}` });
 	},

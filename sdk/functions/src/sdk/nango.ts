@@ -5,6 +5,8 @@ import { type FetchOptions, type FetchResponse, uncontrolledFetch } from "./fetc
 import { ask, misuse, type ProxyConfig, request } from "./http";
 import { type Level, Logger } from "./log";
 import { type Pagination, pages, settings } from "./paginate";
+import { startSync, triggerSync } from "./syncs";
+import { Records, type SyncStart } from "./records";
 
 /** What the host says of a run when it starts. */
 export interface Start {
@@ -14,6 +16,8 @@ export interface Start {
 	input?: unknown;
 	/** The payload for onWebhook; absent when the function itself runs. */
 	webhook?: unknown;
+	/** Absent unless records can be saved. */
+	sync?: SyncStart;
 	level: Level;
 	variant: string;
 	attributes?: Record<string, unknown>;
@@ -60,11 +64,18 @@ const ofSyncs = [
 	"deleteRecordsFromPreviousExecutions", "trackDeletesStart", "trackDeletesEnd",
 ] as const;
 
+/** A run's nango object, and its records if it can save any. */
+export interface Made {
+	nango: Record<string, any>;
+	records: Records | undefined;
+}
+
 /** Makes the nango object of a run. */
-export function makeNango(start: Start): Record<string, any> {
+export function makeNango(start: Start): Made {
 	const logger = new Logger(start.level);
 	const connections = new Memo<any>();
 	const integrations = new Memo<any>();
+	const records = start.sync === undefined ? undefined : new Records((message) => logger.log([message, { level: "warn" }]));
 
 	async function proxy(config: ProxyConfig, site: Error): Promise<HttpResponse> {
 		try {
@@ -195,21 +206,67 @@ export function makeNango(start: Start): Record<string, any> {
 		},
 
 		triggerAction,
+		triggerSync: (...args: unknown[]) => triggerSync(args, new Error()),
+		startSync: (...args: unknown[]) => startSync(args, new Error()),
 		zodValidateInput,
 
-		getCheckpoint: () => ask("checkpoint_get", undefined, new Error()),
-		saveCheckpoint: (checkpoint: unknown) => ask("checkpoint_save", { checkpoint }, new Error()),
-		clearCheckpoint: () => ask("checkpoint_clear", undefined, new Error()),
+		...checkpoints(records),
 
 		tryAcquireLock: ({ key, ttlMs }: { key: string; ttlMs: number }) => ask("lock_acquire", { key, ttlMs }, new Error()),
 		releaseLock: ({ key }: { key: string }) => ask("lock_release", { key }, new Error()),
 		releaseAllLocks: () => ask("lock_release_all", undefined, new Error()),
 	};
-	for (const name of ofSyncs) {
-		nango[name] = unavailable(`nango.${name} belongs to syncs; this function is ${start.kind === "action" ? "an action" : "not run as one"}.`);
+	if (records === undefined || start.sync === undefined) {
+		const why = start.kind === "sync" ? "this run has no records." : `this function is ${start.kind === "action" ? "an action" : "not run as one"}.`;
+		for (const name of ofSyncs) nango[name] = unavailable(`nango.${name} belongs to syncs; ${why}`);
+	} else {
+		Object.assign(nango, ofSync(start.sync, records));
 	}
-	for (const name of ["triggerSync", "startSync"]) nango[name] = unavailable(`nango.${name} is not available: this server runs no syncs.`);
-	return nango;
+	return { nango, records };
+}
+
+/** The members about checkpoints. In syncs they wait for the records before them. */
+function checkpoints(records: Records | undefined): Record<string, () => Promise<any>> {
+	const guarded = async (step: () => Promise<any>): Promise<any> => (records === undefined ? step() : records.after(step));
+	return {
+		getCheckpoint: () => {
+			const site = new Error();
+			return guarded(() => ask("checkpoint_get", undefined, site));
+		},
+		saveCheckpoint: async (checkpoint?: unknown) => {
+			const site = new Error();
+			const text = JSON.stringify(checkpoint); // as it is now
+			return guarded(() => ask("checkpoint_save", { checkpoint: text === undefined ? undefined : JSON.parse(text) }, site));
+		},
+		clearCheckpoint: () => {
+			const site = new Error();
+			return guarded(() => ask("checkpoint_clear", undefined, site));
+		},
+	};
+}
+
+/** What the nango object of syncs has besides (features §18.2). */
+function ofSync(sync: SyncStart, records: Records): Record<(typeof ofSyncs)[number], unknown> & Record<string, unknown> {
+	const byIds = (ids: unknown, model: unknown) => records.byIds(ids, model);
+	const save = (list: unknown, model: unknown) => records.save(list, model);
+	return {
+		syncId: sync.id,
+		syncJobId: sync.job,
+		track_deletes: sync.track_deletes,
+		lastSyncDate: sync.last_sync === undefined ? undefined : new Date(sync.last_sync),
+
+		batchSave: save,
+		batchSend: save,
+		batchUpdate: (list: unknown, model: unknown) => records.update(list, model),
+		batchDelete: (list: unknown, model: unknown) => records.delete(list, model),
+		getRecordsByIds: byIds,
+		getRecordsById: byIds,
+		listRecords: (model: unknown, options?: { cursor?: unknown }) => records.list(model, options),
+		setMergingStrategy: (options: { strategy?: unknown }, model: unknown) => records.mergeBy(options, model),
+		trackDeletesStart: (model: unknown) => records.trackStart(model),
+		trackDeletesEnd: (model: unknown) => records.trackEnd(model),
+		deleteRecordsFromPreviousExecutions: (model: unknown) => records.deleteOutdated(model),
+	};
 }
 
 function unavailable(message: string): () => Promise<never> {

@@ -1,6 +1,7 @@
 // The mode "run": executes a function (wire contract §11.2).
 import { addMode } from "../modes";
 import { makeNango, type Start } from "./nango";
+import type { Records } from "./records";
 
 /** What a kind of function exports as its type. */
 const types = { sync: "sync", action: "action", "on-event": "onEvent" } as const;
@@ -43,9 +44,19 @@ function triggerOf(start: Start): unknown {
 	return { kind: "schedule", input: null, connection };
 }
 
+/** Ends the run of a sync: whatever was saved is there, and what is gone is deleted. */
+async function finish(start: Start, records: Records): Promise<void> {
+	await records.settled();
+	if (start.sync?.track_deletes !== true || "webhook" in start) return;
+	for (const model of start.sync.models) await records.deleteOutdated(model, true);
+}
+
 addMode("run", async (exports, params) => {
 	const start = params as Start;
-	const output = await execOf(exports, start)(makeNango(start));
+	const exec = execOf(exports, start);
+	const { nango, records } = makeNango(start);
+	const output = await exec(nango);
+	if (records !== undefined) await finish(start, records);
 	if (start.kind === "on-event") return undefined;
 	if (start.kind === "sync") return true;
 	if (typeof output === "function" || typeof output === "symbol") {
