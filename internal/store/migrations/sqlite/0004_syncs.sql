@@ -22,7 +22,7 @@ create table syncs (
     updated_at        integer not null
 ) strict;
 create unique index syncs_name on syncs (connection_id, function_id, variant);
-create index syncs_function on syncs (function_id);
+create index syncs_function on syncs (function_id, id);
 create index syncs_environment on syncs (environment_id);
 create index syncs_due on syncs (next_at) where next_at is not null;
 
@@ -40,6 +40,8 @@ alter table runs add column interrupted integer not null default 0 check (interr
 -- A sync never runs beside itself.
 create unique index runs_sync_active on runs (sync_id) where sync_id is not null and ended_at is null;
 create index runs_sync on runs (sync_id, id) where sync_id is not null;
+-- What a sync's first run waits for.
+create index runs_event on runs (connection_id) where event <> '' and ended_at is null;
 -- Whose turn it is: per lane and environment, functions take turns, and of a
 -- function what is due first comes first.
 drop index runs_due;
