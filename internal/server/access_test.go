@@ -17,7 +17,7 @@ func request(r *rig, route httpx.Route, env linkspan.Environment, op linkspan.Op
 	for name, value := range map[string]string{
 		"provider": "test-key", "unique_key": "seeded", "connection_id": "c1", "environment_uuid": env.UUID, "environment": env.UUID,
 		"operation_id": string(op), "key_uuid": keyUUID, "name": "test-key", "file": "test-key.svg",
-		"provider_config_key": "seeded", "delivery_id": keyUUID, "id": keyUUID, "path...": "x",
+		"provider_config_key": "seeded", "delivery_id": keyUUID, "id": keyUUID, "path...": "x", "variant": "eu",
 	} {
 		path = strings.ReplaceAll(path, "{"+name+"}", value)
 	}
@@ -161,6 +161,9 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 		"POST /connection": 400, "POST /connect/sessions": 400, "POST /connect/sessions/reconnect": 400,
 		// See TestActionsAreIsolated.
 		"POST /action/trigger": 400, " /v1/{path...}": 400,
+		// Whose syncs these are is up to the service; see the end-to-end tests.
+		"POST /sync/trigger": 400, "POST /sync/start": 400, "POST /sync/pause": 400, "POST /sync/cancel": 400, "GET /sync/status": 400,
+		"PUT /sync/update-connection-frequency": 400, "POST /sync/{name}/variant/{variant}": 400, "DELETE /sync/{name}/variant/{variant}": 400,
 	}
 	bodies := map[string]string{
 		"PATCH /integrations/{unique_key}":                `{"display_name":"x"}`,

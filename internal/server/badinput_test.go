@@ -150,7 +150,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		{"dots", devKey, "GET", "/connections/../integrations", "", 404, "not_found", ""},
 		{"encoded dots", devKey, "GET", "/connections/%2e%2e/integrations", "", 404, "not_found", ""},
 		{"unknown route", devKey, "GET", "/nothing", "", 404, "not_found", ""},
-		{"route of a later version", devKey, "POST", "/sync/trigger", `{}`, 404, "not_found", ""},
+		{"route of a later version", devKey, "POST", "/mcp", `{}`, 404, "not_found", ""},
 		{"wrong method", devKey, "PUT", "/integrations", `{}`, 405, "method_not_allowed", ""},
 	}
 	t.Cleanup(func() { // runs when all subtests have ended

@@ -66,6 +66,7 @@ type rig struct {
 	webhooks  *webhook.Service
 	functions *function.Service
 	engine    *fakeEngine
+	syncs     *fakeSyncs
 	notes     chan linkspan.Message
 	// outside answers what the services send to providers.
 	outside *httptest.Server
@@ -127,7 +128,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		PublicURL: o.publicURL, ConnectURL: connectURL,
 	})
 	r.functions = function.New(function.Config{Store: r.store, Tx: r.store, Feed: feed, Leases: lease.NewKeeper(r.store, "test", log), Log: log})
-	r.engine = &fakeEngine{}
+	r.engine, r.syncs = &fakeEngine{}, &fakeSyncs{}
 	r.server = server.New(server.Config{
 		Log: log, Metrics: o.metrics, PublicURL: o.publicURL, ConnectURL: connectURL, BodyLimit: 1 << 20,
 		Authorize: r.authorize, Webhooks: r.webhooks, Pages: fakePages{}, Note: func(m linkspan.Message) { r.notes <- m },
@@ -136,7 +137,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		Actions: run.New(run.Config{
 			Store: r.store, Tx: r.store, Functions: r.functions, Connections: connections, Engine: r.engine, Log: log, Holder: "test",
 		}),
-		Functions: r.functions, Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
+		Syncs: r.syncs, Functions: r.functions, Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
 	})
 	runFeed(t, feed)
 	return r
