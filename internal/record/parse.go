@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"hash"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/linkspan/linkspan"
@@ -18,6 +19,9 @@ const maxID = 255
 // metadataKey is the member under which records carry what the cache knows of
 // them. It is not theirs.
 const metadataKey = "_nango_metadata"
+
+// replacement is what encoding/json makes of text that is not Unicode.
+const replacement = "\uFFFD"
 
 // item is a record of a write.
 type item struct {
@@ -162,19 +166,15 @@ func (p *parser) check(id string, raw []byte) error {
 	case !storableID(id):
 		return invalid(nil, "Record %d has an id with a NUL character: %s", p.index, strconv.Quote(id))
 	// Half of a surrogate pair is read as U+FFFD.
-	case bytes.IndexByte(raw, '\\') >= 0 && bytes.ContainsRune([]byte(id), utf8.RuneError) && hasLoneSurrogate(raw):
+	case strings.Count(id, replacement) > bytes.Count(appendText(nil, raw), []byte(replacement)):
 		return invalid(nil, "Record %d has an id that is not valid Unicode: %s", p.index, strconv.Quote(id))
 	}
 	return nil
 }
 
-// hasLoneSurrogate reports whether a JSON string has half of a surrogate pair:
-// only that is still escaped as such in the canonical form.
-func hasLoneSurrogate(raw []byte) bool { return bytes.Contains(appendText(nil, raw), []byte(`\ud`)) }
-
 // storableID reports whether an id can be stored at all.
 func storableID(id string) bool {
-	return utf8.ValidString(id) && bytes.IndexByte([]byte(id), 0) < 0
+	return utf8.ValidString(id) && strings.IndexByte(id, 0) < 0
 }
 
 // isKey reports whether a member's key, as it is written, is the name.

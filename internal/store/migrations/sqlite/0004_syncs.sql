@@ -88,7 +88,7 @@ create table record_streams (
     created_at     integer not null
 ) strict;
 create unique index record_streams_name on record_streams (connection_id, model, variant) where dropped_at is null;
-create index record_streams_dropped on record_streams (dropped_at) where dropped_at is not null;
+create index record_streams_dropped on record_streams (connection_id, model, variant, last_at) where dropped_at is not null;
 create index record_streams_touched on record_streams (touched_at) where dropped_at is null;
 
 create table records (

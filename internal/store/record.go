@@ -1,0 +1,208 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/vault"
+)
+
+// recordPlace is where the payloads of a stream are sealed for.
+func recordPlace(stream *linkspan.RecordStreamRow, id string) vault.AAD {
+	return vault.AAD{Table: "records", Column: "payload", Row: stream.UUID + "/" + id}
+}
+
+const recordColumns = "r.external_id, r.position, r.action, r.first_seen_at, r.deleted_at, r.pruned_at"
+
+func recordDest(r *linkspan.Record) []any {
+	return []any{&r.ID, &r.Position, &r.Action, timeInto{&r.FirstSeenAt}, timeInto{&r.DeletedAt}, timeInto{&r.PrunedAt}}
+}
+
+// sealedRecord is a row of records whose payload is not opened.
+type sealedRecord struct {
+	linkspan.RecordRow
+
+	sealed []byte
+}
+
+func (s *Store) openRecord(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, r *sealedRecord) error {
+	if len(r.sealed) == 0 {
+		return nil
+	}
+	var err error
+	r.Payload, err = s.openText(ctx, tx, stream.EnvironmentID, recordPlace(stream, r.ID), r.sealed)
+	return err
+}
+
+// RecordRows returns the records of a stream with the ids, in no order. Their
+// payloads are read only on request.
+func (s *Store) RecordRows(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, ids []string, payloads bool) ([]linkspan.RecordRow, error) {
+	const op = "RecordRows"
+	list, err := jsonText(ids)
+	if err != nil {
+		return nil, wrap(op, err)
+	}
+	payload := "null"
+	if payloads {
+		payload = "r.payload"
+	}
+	found, err := all(ctx, s.read(tx), func(row scanner) (r sealedRecord, err error) {
+		return r, row.Scan(append(recordDest(&r.Record), hashInto{&r.Hash}, &r.Run, &r.sealed)...)
+	}, "select "+recordColumns+", r.hash, r.run_id, "+payload+" from records r where r.stream_id = $1 and r.external_id in ("+
+		s.dialect.list("$2")+")", stream.ID, list)
+	if err != nil {
+		return nil, wrap(op, err)
+	}
+	rows := make([]linkspan.RecordRow, len(found))
+	for i := range found {
+		if err := s.openRecord(ctx, tx, stream, &found[i]); err != nil {
+			return nil, wrap(op, err)
+		}
+		rows[i] = found[i].RecordRow
+	}
+	return rows, nil
+}
+
+func recordBulk() bulk {
+	return bulk{
+		table: "records",
+		columns: []column{
+			{"stream_id", "bigint"}, {"external_id", "text"}, {"position", "bigint"}, {"action", "text"}, {"hash", "bytea"},
+			{"payload", "bytea"}, {"run_id", "bigint"}, {"first_seen_at", "bigint"},
+		},
+		tail: `on conflict (stream_id, external_id) do update set position = excluded.position, action = excluded.action,
+			hash = excluded.hash, payload = excluded.payload, run_id = excluded.run_id, deleted_at = null, pruned_at = null`,
+	}
+}
+
+// PutRecords adds records to a locked stream, or replaces them, except for when
+// they were first seen.
+func (s *Store) PutRecords(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, rows []linkspan.RecordRow) error {
+	b := recordBulk()
+	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		values := make([]any, 0, len(rows)*len(b.columns))
+		for i := range rows {
+			r := &rows[i]
+			sealed, err := s.sealText(ctx, t, stream.EnvironmentID, recordPlace(stream, r.ID), r.Payload.Reveal())
+			if err != nil {
+				return err
+			}
+			values = append(values, stream.ID, r.ID, int64(r.Position), string(r.Action), r.Hash[:], sealed, int64(r.Run), micros(r.FirstSeenAt))
+		}
+		return t.insert(ctx, b, values)
+	})
+	return wrap("PutRecords", err)
+}
+
+// DeleteRecords marks records of a locked stream as deleted.
+func (s *Store) DeleteRecords(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, run linkspan.RunID, moves []linkspan.RecordMove) error {
+	pairs := make([]byte, 0, 40*len(moves))
+	for i, m := range moves {
+		pairs = append(pairs, "[,"[min(i, 1)], '[')
+		pairs = strconv.AppendInt(pairs, int64(m.From), 10)
+		pairs = append(pairs, ',')
+		pairs = append(strconv.AppendInt(pairs, int64(m.To), 10), ']')
+	}
+	pairs = append(pairs, ']')
+	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		n, err := t.exec(ctx, `update records set position = u.at, deleted_at = u.at, action = 'DELETED', run_id = $3
+			from `+s.dialect.pairs("$2")+" where stream_id = $1 and position = u.id", stream.ID, string(pairs), int64(run))
+		if err == nil && n != int64(len(moves)) {
+			err = fmt.Errorf("%d of %d records were there", n, len(moves))
+		}
+		return err
+	})
+	return wrap("DeleteRecords", err)
+}
+
+// Records returns the selected records of a stream in the order of their
+// positions, and whether there are more.
+func (s *Store) Records(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, f linkspan.RecordFilter) ([]linkspan.Record, bool, error) {
+	const op = "Records"
+	c := &conditions{}
+	c.add("r.stream_id = " + c.arg(stream.ID))
+	c.add("r.position > " + c.arg(int64(f.After)))
+	if len(f.Actions) > 0 {
+		if err := c.in(s.dialect, "r.action", texts(f.Actions)); err != nil {
+			return nil, false, wrap(op, err)
+		}
+	}
+	if len(f.IDs) > 0 {
+		if err := c.in(s.dialect, "r.external_id", f.IDs); err != nil {
+			return nil, false, wrap(op, err)
+		}
+	}
+	query := "select " + recordColumns + ", r.payload from records r where " + c.where() + " order by r.position limit " + c.arg(f.Limit+1)
+	records, more, err := s.page(ctx, tx, stream, f, query, c.args)
+	return records, more, wrap(op, err)
+}
+
+// page reads rows until the limit or the size is reached. On SQLite nothing is
+// read ahead; PostgreSQL sends what it has, so it is told when to stop.
+func (s *Store) page(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, f linkspan.RecordFilter, query string, args []any) ([]linkspan.Record, bool, error) {
+	if s.pg != nil {
+		args = append(args, f.Bytes)
+		query = "select "+recordColumns+`, r.payload from (
+			select x.*, sum(coalesce(length(x.payload), 0)) over (order by x.position rows between unbounded preceding and 2 preceding) as before
+			from (`+query+`) as x) as r where coalesce(r.before, 0) < $`+strconv.Itoa(len(args))+" order by r.position"
+	}
+	found, more, err := s.scanPage(ctx, tx, f, query, args)
+	if err != nil {
+		return nil, false, err
+	}
+	records := make([]linkspan.Record, len(found))
+	for i := range found {
+		if err := s.openRecord(ctx, tx, stream, &found[i]); err != nil {
+			return nil, false, err
+		}
+		records[i] = found[i].Record
+	}
+	return records, more, nil
+}
+
+func (s *Store) scanPage(ctx context.Context, tx linkspan.Tx, f linkspan.RecordFilter, query string, args []any) (found []sealedRecord, more bool, err error) {
+	rows, err := s.read(tx).query(ctx, query, args...)
+	if err != nil {
+		return nil, false, err
+	}
+	defer rows.Close()
+	for size := 0; rows.Next(); {
+		if len(found) == f.Limit || size >= f.Bytes {
+			return found, true, nil
+		}
+		var r sealedRecord
+		if err := rows.Scan(append(recordDest(&r.Record), &r.sealed)...); err != nil {
+			return nil, false, err
+		}
+		size += len(r.sealed)
+		found = append(found, r)
+	}
+	return found, false, rows.Err()
+}
+
+// PruneRecords empties the payloads of at most limit records of a locked stream
+// that were changed at a position or before, stores how far that reached, and
+// returns how many there were.
+func (s *Store) PruneRecords(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, until linkspan.RecordPosition, limit int) (int, error) {
+	var n int
+	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		if until <= stream.Pruned {
+			return nil
+		}
+		pruned, err := all(ctx, t, value[int64], "update records set payload = null, pruned_at = "+s.dialect.now+` where stream_id = $1 and position in (
+			select position from records where stream_id = $1 and position > $2 and position <= $3 and payload is not null
+			order by position limit $4) returning position`, stream.ID, int64(stream.Pruned), int64(until), limit)
+		if err != nil {
+			return err
+		}
+		if n = len(pruned); n == limit && n > 0 {
+			until = linkspan.RecordPosition(slices.Max(pruned))
+		}
+		stream.Pruned = until
+		return s.SaveRecordStream(ctx, t, stream)
+	})
+	return n, wrap("PruneRecords", err)
+}
