@@ -58,7 +58,7 @@ type unseenParams struct {
 }
 
 // deleteUnseen deletes the records that were there before the run and that it did
-// not save. It must have seen everything: a run that goes on from a checkpoint, or
+// not save, once. It must have seen everything: a run that goes on from a checkpoint, or
 // that leaves one for another to go on from, has not.
 func (x *Session) deleteUnseen(ctx context.Context, p unseenParams) (any, error) {
 	const op, method = "host.deleteUnseen", "deleteRecordsFromPreviousExecutions"
@@ -85,6 +85,9 @@ func (x *Session) deleteUnseen(ctx context.Context, p unseenParams) (any, error)
 			"nango.%s does not go together with checkpoints: a run that goes on where another one ended saves only a part.", method).
 			WithHint("Use nango.trackDeletesStart and nango.trackDeletesEnd.")
 	}
+	if !x.sweeping(p.Model) {
+		return deletedReply{[]string{}}, nil
+	}
 	ids, err := x.s.c.Records.DeleteUnseen(ctx, st, x.info.Sync.Run)
 	if err != nil {
 		return nil, err
@@ -93,6 +96,19 @@ func (x *Session) deleteUnseen(ctx context.Context, p unseenParams) (any, error)
 		return x.deleted("trackDeletes", p.Model, ids), nil
 	}
 	return x.deleted(method, p.Model, ids), nil
+}
+
+// sweeping reports whether the run has not begun to delete the unseen records of
+// the model yet, and notes that it has. Once that is done it is forgotten which ones
+// were saved: the second time all would go.
+func (x *Session) sweeping(model string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.swept[model] {
+		return false
+	}
+	x.swept[model] = true
+	return true
 }
 
 // partial reports whether the run began with a checkpoint, or saved one.

@@ -202,6 +202,8 @@ type Session struct {
 	// unless is from which position on records of a model are left alone when others
 	// changed them; 0 or absent: they are not.
 	unless map[string]linkspan.RecordPosition
+	// swept are the models whose unseen records the run has deleted, or has begun to.
+	swept map[string]bool
 	// batches counts those that were written.
 	batches int
 	// connectionID is that of the run's connection, once it is known.
@@ -229,7 +231,7 @@ func (s *Service) Open(info Info) *Session {
 	return &Session{
 		s: s, info: info, large: make(chan struct{}, largeBodies),
 		redacted: make(map[[sha256.Size]byte]struct{}), seen: make(map[linkspan.ConnectionID]*upstream.Target),
-		unless: make(map[string]linkspan.RecordPosition),
+		unless: make(map[string]linkspan.RecordPosition), swept: make(map[string]bool),
 	}
 }
 

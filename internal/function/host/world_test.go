@@ -51,17 +51,36 @@ const (
 
 // world is everything around functions: a database, its services and a fake API.
 type world struct {
-	host  *host.Service
-	store *store.Store
-	ops   *oplog.Log
-	env   linkspan.Environment
-	conns *connect.Service
-	saas  *httptest.Server
-	proxy *proxy.Service
-	guard *egress.Guard
+	host   *host.Service
+	config host.Config
+	store  *store.Store
+	ops    *oplog.Log
+	env    linkspan.Environment
+	conns  *connect.Service
+	saas   *httptest.Server
+	proxy  *proxy.Service
+	guard  *egress.Guard
+
+	// records are those of syncs; hold answers for HoldRun.
+	records *cache
+	hold    func(ctx context.Context, tx linkspan.Tx, f linkspan.RunFence) error
 
 	mu   sync.Mutex
 	msgs []linkspan.Message
+}
+
+// heldStore lets tests say which runs may write: all, unless they do.
+type heldStore struct {
+	*store.Store
+
+	w *world
+}
+
+func (s heldStore) HoldRun(ctx context.Context, tx linkspan.Tx, f linkspan.RunFence) error {
+	if s.w.hold == nil {
+		return nil
+	}
+	return s.w.hold(ctx, tx, f)
 }
 
 // providers are the fake API's entries, by the kind of their pagination.
@@ -109,7 +128,7 @@ func newWorld(t *testing.T, saas http.HandlerFunc) *world {
 
 func newWorldWith(t *testing.T, saas http.HandlerFunc, override proxy.OverridePolicy) *world {
 	t.Helper()
-	w := &world{saas: httptest.NewServer(saas)}
+	w := &world{saas: httptest.NewServer(saas), records: newCache()}
 	t.Cleanup(w.saas.Close)
 	w.store = storetest.Open(t, store.Config{DataDir: t.TempDir()}, vault.NewRing(vault.NewMasterKey()))
 	w.ops = oplog.New(w, slog.New(slog.DiscardHandler), oplog.Options{})
@@ -124,10 +143,11 @@ func newWorldWith(t *testing.T, saas http.HandlerFunc, override proxy.OverridePo
 	caller := upstream.New(upstream.Config{Guard: guard})
 	t.Cleanup(caller.CloseIdleConnections)
 	w.proxy = proxy.New(proxy.Config{Fresh: w.conns.Fresh, Upstream: caller, Ops: w.ops, Override: override, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
-	w.host = host.New(host.Config{
-		Store: w.store, Connections: w.conns, Proxy: w.proxy, Variables: environment.New(w.store, w.store), Guard: guard,
+	w.config = host.Config{
+		Store: heldStore{w.store, w}, Tx: w.store, Records: w.records, Connections: w.conns, Proxy: w.proxy, Variables: environment.New(w.store, w.store), Guard: guard,
 		PublicURL: "https://link.example", MaxBody: 1 << 20,
-	})
+	}
+	w.host = host.New(w.config)
 	t.Cleanup(w.host.Close)
 	w.start(t, feed)
 	for _, name := range []string{"acme", "cursors", "links", "offsets"} {
