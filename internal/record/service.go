@@ -48,14 +48,19 @@ type Store interface {
 // Service reads and writes records. It is safe for concurrent use.
 type Service struct {
 	store Store
+	// deleteBatch is how many unseen records go in one transaction.
+	deleteBatch int
 
 	mu   sync.RWMutex
 	keys map[linkspan.EnvironmentID][]byte // of the hashes
 }
 
+// deleteBatch bounds how long a deletion keeps others from writing.
+const deleteBatch = 1000
+
 // New returns a Service.
 func New(store Store) *Service {
-	return &Service{store: store, keys: make(map[linkspan.EnvironmentID][]byte)}
+	return &Service{store: store, deleteBatch: deleteBatch, keys: make(map[linkspan.EnvironmentID][]byte)}
 }
 
 // cachedKeys bounds how many environments' keys are kept in memory.

@@ -8,9 +8,6 @@ import (
 	"github.com/linkspan/linkspan"
 )
 
-// deleteBatch is how many unseen records go in one transaction.
-const deleteBatch = 1000
-
 func hasWindow(s *linkspan.RecordStreamRow, run linkspan.RunID) bool {
 	_, found := findWindow(s, run)
 	return found
@@ -85,7 +82,7 @@ func (s *Service) sweep(ctx context.Context, st linkspan.RecordStream, f linkspa
 		for i := range batch {
 			ids = append(ids, batch[i].ID)
 		}
-		if len(batch) < deleteBatch {
+		if len(batch) < s.deleteBatch {
 			return ids, nil
 		}
 		// What was passed over stays seen, and what was deleted has moved on.
@@ -107,7 +104,7 @@ func (s *Service) sweepBatch(ctx context.Context, tx linkspan.Tx, st linkspan.Re
 		return nil, linkspan.E("record.sweep", linkspan.KindNotFound, "", nil, "There is no window of deletions for the model %s.", st.Model)
 	}
 	*window = w
-	unseen, err := s.store.UnseenRecords(ctx, tx, &c.stream, w, after, deleteBatch)
+	unseen, err := s.store.UnseenRecords(ctx, tx, &c.stream, w, after, s.deleteBatch)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +114,7 @@ func (s *Service) sweepBatch(ctx context.Context, tx linkspan.Tx, st linkspan.Re
 	if err := c.store(ctx); err != nil {
 		return nil, err
 	}
-	if len(unseen) < deleteBatch {
+	if len(unseen) < s.deleteBatch {
 		return unseen, s.store.EndRecordWindow(ctx, tx, w)
 	}
 	return unseen, nil

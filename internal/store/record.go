@@ -70,8 +70,14 @@ func recordBulk() bulk {
 	return bulk{
 		table: "records",
 		columns: []column{
-			{"stream_id", "bigint"}, {"external_id", "text"}, {"position", "bigint"}, {"action", "text"}, {"hash", "bytea"},
-			{"payload", "bytea"}, {"run_id", "bigint"}, {"first_seen_at", "bigint"},
+			{"stream_id", "bigint"},
+			{"external_id", "text"},
+			{"position", "bigint"},
+			{"action", "text"},
+			{"hash", "bytea"},
+			{"payload", "bytea"},
+			{"run_id", "bigint"},
+			{"first_seen_at", "bigint"},
 		},
 		tail: `on conflict (stream_id, external_id) do update set position = excluded.position, action = excluded.action,
 			hash = excluded.hash, payload = excluded.payload, run_id = excluded.run_id, deleted_at = null, pruned_at = null`,
@@ -145,9 +151,9 @@ func (s *Store) Records(ctx context.Context, tx linkspan.Tx, stream *linkspan.Re
 func (s *Store) page(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, f linkspan.RecordFilter, query string, args []any) ([]linkspan.Record, bool, error) {
 	if s.pg != nil {
 		args = append(args, f.Bytes)
-		query = "select "+recordColumns+`, r.payload from (
+		query = "select " + recordColumns + `, r.payload from (
 			select x.*, sum(coalesce(length(x.payload), 0)) over (order by x.position rows between unbounded preceding and 2 preceding) as before
-			from (`+query+`) as x) as r where coalesce(r.before, 0) < $`+strconv.Itoa(len(args))+" order by r.position"
+			from (` + query + `) as x) as r where coalesce(r.before, 0) < $` + strconv.Itoa(len(args)) + " order by r.position"
 	}
 	found, more, err := s.scanPage(ctx, tx, f, query, args)
 	if err != nil {
