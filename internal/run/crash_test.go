@@ -68,9 +68,19 @@ func (d *doomed) Run(ctx context.Context, tx linkspan.Tx, env linkspan.Environme
 	return d.stored.Run(ctx, tx, env, uuid)
 }
 
-func (d *doomed) DueRuns(ctx context.Context, tx linkspan.Tx, after linkspan.EnvironmentID, without []linkspan.EnvironmentID, each, limit int) ([]linkspan.Run, error) {
+func (d *doomed) DueRuns(ctx context.Context, tx linkspan.Tx, q linkspan.RunQuery) ([]linkspan.Run, linkspan.RunGroup, error) {
 	d.gone()
-	return d.stored.DueRuns(ctx, tx, after, without, each, limit)
+	return d.stored.DueRuns(ctx, tx, q)
+}
+
+func (d *doomed) HoldRun(ctx context.Context, tx linkspan.Tx, f linkspan.RunFence) error {
+	d.step()
+	return d.stored.HoldRun(ctx, tx, f)
+}
+
+func (d *doomed) Checkpoint(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, connection linkspan.ConnectionID, key string) (linkspan.Checkpoint, error) {
+	d.step()
+	return d.stored.Checkpoint(ctx, tx, env, connection, key)
 }
 
 func (d *doomed) ClaimRuns(ctx context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string, _ time.Duration) ([]linkspan.Run, error) {
@@ -236,7 +246,7 @@ func (s *stored) checkSettled(t *testing.T, w *world, n int, uuid string, before
 // unsettled reports whether anything waits, or was left behind.
 func (s *stored) unsettled(t *testing.T) bool {
 	t.Helper()
-	due, err := s.DueRuns(t.Context(), nil, 0, nil, 10, 10)
+	due, _, err := s.DueRuns(t.Context(), nil, linkspan.RunQuery{PerGroup: 10, PerEnvironment: 10, Limit: 10})
 	must(t, err)
 	waiting, err := s.WaitingRuns(t.Context(), nil, 1)
 	must(t, err)

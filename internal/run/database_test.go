@@ -92,7 +92,7 @@ func TestOnRealDatabases(t *testing.T) {
 				ids = append(ids, uuid)
 			}
 			// A process that dies with some in hand.
-			due, err := s.DueRuns(t.Context(), nil, 0, nil, 3, 100)
+			due, _, err := s.DueRuns(t.Context(), nil, linkspan.RunQuery{PerGroup: 3, PerEnvironment: 3, Limit: 100})
 			must(t, err)
 			var taken []linkspan.RunID
 			for _, r := range due {

@@ -25,43 +25,51 @@ const (
 	// before they are broken off.
 	drainTimeout = 10 * time.Second
 	// perLook is how many due runs are looked at in one query, and looksPerTurn
-	// how often one turn looks before it sees to what has ended meanwhile.
-	perLook      = 256
-	looksPerTurn = 4
+	// how often one turn looks before it sees to what has ended meanwhile. A look
+	// sees as many runs of an environment as groupsPerLook functions may have.
+	perLook       = 512
+	looksPerTurn  = 4
+	groupsPerLook = 2
+	// lookAgain is when the next turn begins, at the earliest, if one has not seen
+	// everything although there is room.
+	lookAgain = 20 * time.Millisecond
 	// perSave is how many results one transaction stores: each may be 2 MB long.
 	perSave = 16
-	// remembered bounds what is remembered of turns.
-	remembered = 10_000
+	// remembered bounds what is remembered of turns, rememberedBehind how much of it
+	// goes into each query.
+	remembered       = 10_000
+	rememberedBehind = 256
 )
 
 // flight is a run under way.
 type flight struct {
 	run    linkspan.Run
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 }
 
-// dispatcher runs what is due. All its state belongs to the goroutine of Run.
+// dispatcher runs what is due in a lane. All its state belongs to the goroutine
+// that runs it.
 type dispatcher struct {
 	*Service
+	turns
+
+	usage *usage
 
 	// running is the parent context of the runs.
 	running context.Context //nolint:containedctx // it outlives Run's own by the time of draining
 	working sync.WaitGroup
 	done    chan outcome
 	// unsaved are the results that are not stored yet.
-	unsaved  []outcome
-	flights  map[linkspan.RunID]*flight
-	inFlight map[linkspan.EnvironmentID]int
+	unsaved []outcome
+	flights map[linkspan.RunID]*flight
 
-	// served says in which turn an environment was last served: those that waited
-	// longest come first.
-	served map[linkspan.EnvironmentID]int64
-	turn   int64
-	// behind is the environment behind which the next look begins.
-	behind linkspan.EnvironmentID
 	// more means that the last turn saw what it could not take, or did not see
 	// everything.
 	more bool
+	// unfinished means that the last turn could have taken what it did not see yet,
+	// and took is how long it took.
+	unfinished bool
+	took       time.Duration
 	// doubtful are runs that may be claimed without this process knowing: the call
 	// which claimed them failed, maybe after it was done.
 	doubtful []linkspan.RunID
@@ -70,18 +78,30 @@ type dispatcher struct {
 }
 
 // Run runs what is due until ctx ends. It then gives runs under way a few seconds
-// to end, and hands back those that have changed nothing yet. Any number of
-// processes may run it on one database.
+// to end, and hands back those that have changed nothing yet, and all those of
+// syncs. Any number of processes may run it on one database.
 func (s *Service) Run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() { s.stopping.Store(true) })()
+	var lanes sync.WaitGroup
+	for _, c := range s.limits.lanes() {
+		if c.lane == linkspan.LaneQuick || s.syncs != nil {
+			lanes.Go(func() { s.runLane(ctx, c) })
+		}
+	}
+	lanes.Wait()
+	return nil
+}
+
+// runLane is Run for one lane.
+func (s *Service) runLane(ctx context.Context, c caps) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	d := &dispatcher{
-		Service: s, running: running, done: make(chan outcome, s.limits.Background),
-		flights: make(map[linkspan.RunID]*flight), inFlight: make(map[linkspan.EnvironmentID]int), served: make(map[linkspan.EnvironmentID]int64),
+		Service: s, running: running, done: make(chan outcome, c.all), flights: make(map[linkspan.RunID]*flight),
+		usage: newUsage(c), turns: newTurns(),
 	}
 	d.loop(ctx)
 	d.drain(ctx, stop)
-	return nil
 }
 
 func (d *dispatcher) loop(ctx context.Context) {
@@ -94,7 +114,7 @@ func (d *dispatcher) loop(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-d.due:
+		case <-d.due[d.usage.caps.lane]:
 			look = true
 		case <-poll.C:
 			look = true
@@ -108,6 +128,9 @@ func (d *dispatcher) loop(ctx context.Context) {
 		}
 		d.collect()
 		d.work(ctx, look)
+		if look && d.unfinished {
+			poll.Reset(min(pollEvery, max(lookAgain, d.took)))
+		}
 	}
 }
 
@@ -125,24 +148,24 @@ func (d *dispatcher) collect() {
 
 // land notes that a run has ended.
 func (d *dispatcher) land(o outcome) {
-	d.flights[o.run.ID].cancel()
+	f := d.flights[o.run.ID]
+	f.cancel(nil)
+	d.forget(f.run.UUID)
 	delete(d.flights, o.run.ID)
-	env := o.run.EnvironmentID
-	if d.inFlight[env]--; d.inFlight[env] == 0 {
-		delete(d.inFlight, env)
-	}
+	d.usage.add(&f.run, -1)
 	d.unsaved = append(d.unsaved, o)
 }
 
 // work stores what has ended and starts what is due.
 func (d *dispatcher) work(ctx context.Context, look bool) {
+	d.unfinished = false
 	err := d.save(ctx)
 	if err == nil {
 		err = d.settleDoubts(ctx)
 	}
 	switch {
 	case err != nil || !look:
-	case len(d.flights) >= d.limits.Background:
+	case d.usage.all >= d.usage.caps.all:
 		d.more = true // it is not known: look again when there is room
 	default:
 		err = d.goRound(ctx)
@@ -158,8 +181,7 @@ func (d *dispatcher) goRound(ctx context.Context) error {
 	began := d.now()
 	d.more = false
 	for range looksPerTurn {
-		begin := d.behind
-		found, err := d.look(ctx)
+		q, found, cut, err := d.look(ctx)
 		if err != nil {
 			return err
 		}
@@ -168,31 +190,20 @@ func (d *dispatcher) goRound(ctx context.Context) error {
 			return err
 		}
 		d.more = d.more || len(chosen) < len(found)
-		if d.behind = nextBehind(found); d.behind == 0 && begin == 0 {
+		if d.advance(&q, found, cut) {
 			return nil // that was all
 		}
 		// A slow database must not keep the claims from being renewed.
-		if len(d.flights) >= d.limits.Background || d.now().Sub(began) >= renewEvery {
+		if d.took = d.now().Sub(began); d.took >= renewEvery {
 			break
 		}
-	}
-	d.more = true
-	return nil
-}
-
-// nextBehind returns behind which environment to go on looking; zero if there is
-// nothing further.
-func nextBehind(found []linkspan.Run) linkspan.EnvironmentID {
-	due := 0
-	for i := range found {
-		if found[i].LeaseUntil.IsZero() {
-			due++
+		if d.usage.all >= d.usage.caps.all {
+			d.more = true
+			return nil
 		}
 	}
-	if due < perLook {
-		return 0
-	}
-	return found[len(found)-1].EnvironmentID
+	d.more, d.unfinished = true, true
+	return nil
 }
 
 // report logs the first of a row of failures, and that they are over.
@@ -205,72 +216,6 @@ func (d *dispatcher) report(ctx context.Context, err error) {
 		d.failing = false
 		d.log.InfoContext(ctx, "running functions in the background works again")
 	}
-}
-
-// look reads what is due, from where the last look ended.
-func (d *dispatcher) look(ctx context.Context) ([]linkspan.Run, error) {
-	var full []linkspan.EnvironmentID
-	for env, n := range d.inFlight {
-		if n >= d.room(len(d.flights)) {
-			full = append(full, env)
-		}
-	}
-	d.more = d.more || len(full) > 0
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
-	// One more of each than can be run shows that there is more.
-	found, err := d.store.DueRuns(ctx, nil, d.behind, full, d.limits.BackgroundPerEnvironment+1, perLook)
-	if err != nil {
-		return nil, fmt.Errorf("looking for due runs: %w", err)
-	}
-	return found, nil
-}
-
-// room is how many runs of one environment may be under way while there are so
-// many in all. The second half of the slots is for those that have none: a run may
-// take a quarter of an hour, and a few environments must not hold them all.
-func (d *dispatcher) room(underWay int) int {
-	if underWay < (d.limits.Background+1)/2 {
-		return d.limits.BackgroundPerEnvironment
-	}
-	return 1
-}
-
-// choose picks whom to serve: first one run of each environment, those first that
-// were served longest ago, then the second of each, while there is room.
-func (d *dispatcher) choose(found []linkspan.Run) []linkspan.Run {
-	type candidate struct {
-		index, rank int
-		served      int64
-	}
-	candidates := make([]candidate, len(found))
-	ranks := make(map[linkspan.EnvironmentID]int)
-	for i := range found {
-		env := found[i].EnvironmentID
-		candidates[i] = candidate{index: i, rank: ranks[env], served: d.served[env]}
-		ranks[env]++
-	}
-	slices.SortStableFunc(candidates, func(a, b candidate) int {
-		if a.rank != b.rank {
-			return a.rank - b.rank
-		}
-		return int(min(max(a.served-b.served, -1), 1))
-	})
-	var chosen []linkspan.Run
-	taken := make(map[linkspan.EnvironmentID]int)
-	for _, c := range candidates {
-		underWay := len(d.flights) + len(chosen)
-		if underWay >= d.limits.Background {
-			break
-		}
-		r := &found[c.index]
-		if d.holds(r.ID) || d.inFlight[r.EnvironmentID]+taken[r.EnvironmentID] >= d.room(underWay) {
-			continue
-		}
-		taken[r.EnvironmentID]++
-		chosen = append(chosen, *r)
-	}
-	return chosen
 }
 
 // holds reports whether this process works on a run, or has its result. Its lease
@@ -323,21 +268,11 @@ func (d *dispatcher) settleDoubts(ctx context.Context) error {
 	return nil
 }
 
-// remember notes whose turn it was.
-func (d *dispatcher) remember(chosen []linkspan.Run) {
-	if len(d.served) > remembered {
-		clear(d.served)
-	}
-	d.turn++
-	for i := range chosen {
-		d.served[chosen[i].EnvironmentID] = d.turn
-	}
-}
-
 func (d *dispatcher) start(r linkspan.Run) {
-	ctx, cancel := context.WithCancel(d.running)
+	ctx, cancel := context.WithCancelCause(d.running)
 	d.flights[r.ID] = &flight{run: r, cancel: cancel}
-	d.inFlight[r.EnvironmentID]++
+	d.usage.add(&r, 1)
+	d.cancelBy(r.UUID, cancel)
 	d.working.Go(func() {
 		d.done <- d.perform(ctx, r) // never blocks: there is room for all
 	})
@@ -348,7 +283,9 @@ func (d *dispatcher) start(r linkspan.Run) {
 func (d *dispatcher) save(ctx context.Context) error {
 	for len(d.unsaved) > 0 {
 		n := min(perSave, len(d.unsaved))
-		if d.failing {
+		// The end of a sync locks what others lock as well: one at a time, or they
+		// would wait for each other.
+		if d.failing || d.usage.caps.lane == linkspan.LaneSync {
 			n = 1
 		}
 		batch := d.unsaved[:n]
@@ -393,6 +330,9 @@ func (d *dispatcher) saveOne(ctx context.Context, tx linkspan.Tx, o *outcome) (e
 	if o.stored, err = d.store.FinishRun(ctx, tx, &o.run, o.retryIn); err != nil || !o.stored {
 		return err
 	}
+	if o.run.Sync != nil && o.run.State != linkspan.RunWaiting {
+		return d.syncEnded(ctx, tx, o)
+	}
 	if o.event == nil || d.webhooks == nil {
 		return nil
 	}
@@ -421,7 +361,7 @@ func (d *dispatcher) renew(ctx context.Context) {
 	}
 	for id, f := range d.flights {
 		if !slices.Contains(kept, id) {
-			f.cancel() // another process is at it
+			f.cancel(errLost) // another process is at it, or it was cancelled
 		}
 	}
 }

@@ -121,16 +121,22 @@ func withMetadata(t *upstream.Target, metadata map[string]any) *upstream.Target 
 	return out
 }
 
-// Creating looks up what runs after a connection of the integration is stored.
-// The function it returns writes that down in the transaction which stores it;
-// nil: nothing does.
+// Creating looks up what runs after a connection of the integration is stored: the
+// functions at that event, then its syncs. The function it returns writes that down
+// in the transaction which stores it; nil: nothing does.
 func (s *Service) Creating(ctx context.Context, env linkspan.EnvironmentID, integrationKey string) (func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error, error) {
 	found, err := s.functions.ByEvent(ctx, env, integrationKey, linkspan.EventPostConnectionCreation)
 	if err != nil {
 		return nil, fmt.Errorf("finding the functions that follow a connection: %w", err)
 	}
+	var syncs func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error
+	if s.syncs != nil {
+		if syncs, err = s.syncs.Creating(ctx, env, integrationKey); err != nil {
+			return nil, fmt.Errorf("finding the syncs that follow a connection: %w", err)
+		}
+	}
 	if len(found) == 0 {
-		return nil, nil
+		return syncs, nil
 	}
 	return func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error {
 		rows := make([]*linkspan.Run, len(found))
@@ -142,7 +148,10 @@ func (s *Service) Creating(ctx context.Context, env linkspan.EnvironmentID, inte
 			return fmt.Errorf("storing what follows connection %q of %q: %w", c.Name, c.IntegrationKey, err)
 		}
 		tx.OnCommit(s.RunsDue)
-		return nil
+		if syncs == nil {
+			return nil
+		}
+		return syncs(ctx, tx, c)
 	}, nil
 }
 

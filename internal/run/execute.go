@@ -11,6 +11,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/function"
+	"github.com/linkspan/linkspan/internal/function/host"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/upstream"
 )
@@ -50,6 +51,11 @@ type job struct {
 	input   json.RawMessage
 	op      *oplog.Op
 	depth   int
+
+	// sync is nil unless it is one. checkpoint is the one it begins with, nil: none.
+	sync       *host.Sync
+	variant    string
+	checkpoint json.RawMessage
 }
 
 // stored makes a job of a function for a connection that is stored.
@@ -65,15 +71,19 @@ func (s *Service) begin(j *job, id linkspan.OperationID) {
 	kind, action := operationOf(j.fn.Kind, j.fn.Version.Definition.Event)
 	j.op = s.ops.Resume(linkspan.Operation{
 		ID: id, AccountID: j.env.AccountID, EnvironmentID: j.env.ID, Type: kind, Action: action,
-		Message: "Running " + label(j.fn.Kind, j.fn.Name) + ".", IntegrationKey: j.target.Integration.Key, Provider: j.target.Integration.Provider,
+		Message: "Running " + j.label() + ".", IntegrationKey: j.target.Integration.Key, Provider: j.target.Integration.Provider,
 		ConnectionName: j.target.Connection.Name, ConnectionUUID: j.target.Connection.UUID,
 		ExpiresAt: s.now().Add(s.limits.bounds(j.fn.Kind).Wall + 2*time.Minute),
 	})
 }
 
 func operationOf(k linkspan.FunctionKind, e linkspan.FunctionEvent) (linkspan.OperationType, linkspan.OperationAction) {
-	if k != linkspan.FunctionOnEvent {
+	switch k {
+	case linkspan.FunctionSync:
+		return linkspan.OperationSync, linkspan.ActionRun
+	case linkspan.FunctionAction:
 		return linkspan.OperationActionRun, linkspan.ActionRun
+	case linkspan.FunctionOnEvent:
 	}
 	switch e {
 	case linkspan.EventValidateConnection:
@@ -86,12 +96,21 @@ func operationOf(k linkspan.FunctionKind, e linkspan.FunctionEvent) (linkspan.Op
 }
 
 // label names a function for people.
-func label(k linkspan.FunctionKind, name string) string {
-	if k == linkspan.FunctionOnEvent {
+func label(k linkspan.FunctionKind, name, variant string) string {
+	switch k {
+	case linkspan.FunctionOnEvent:
 		return "the function " + name
+	case linkspan.FunctionSync:
+		if variant != "" && variant != linkspan.BaseVariant {
+			name += "::" + variant
+		}
+		return "the sync " + name
+	case linkspan.FunctionAction:
 	}
 	return "the action " + name
 }
+
+func (j *job) label() string { return label(j.fn.Kind, j.fn.Name, j.variant) }
 
 // execute runs a job to its end and ends its operation. Errors are those of
 // attempt.
@@ -133,9 +152,13 @@ func (s *Service) attempt(ctx context.Context, j *job) (Done, error) {
 
 func (s *Service) once(ctx context.Context, j *job, code linkspan.FunctionCode) (Done, error) {
 	var nested atomic.Bool
+	if j.sync != nil {
+		j.sync.Window = windowed(&j.fn, code)
+	}
 	done, err := s.engine.Execute(ctx, &Execution{
 		Environment: j.env, Function: j.fn, Code: code, ConnectionName: j.target.Connection.Name, Target: j.fresh, Pending: j.pending,
 		Input: j.input, Owner: linkspan.NewUUID(), Op: j.op, Nested: j.depth > 0, Limits: s.limits.bounds(j.fn.Kind),
+		Sync: j.sync, Variant: j.variant,
 		Trigger: func(ctx context.Context, integrationKey, connectionName, action string, input json.RawMessage) (json.RawMessage, error) {
 			nested.Store(true)
 			return s.Trigger(ctx, Trigger{
@@ -230,7 +253,7 @@ func (s *Service) logInternal(ctx context.Context, err error, function string) {
 
 // end ends the operation of a job.
 func (j *job) end(err error) {
-	what := label(j.fn.Kind, j.fn.Name)
+	what := j.label()
 	if err == nil {
 		j.op.Succeed("Executed " + what + ".")
 		return

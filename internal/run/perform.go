@@ -37,6 +37,10 @@ type outcome struct {
 	// job is what was executed. Nil: it did not come to that.
 	job *job
 	err error
+	// cause says why a sync was broken off. Nil: it was not.
+	cause error
+	// cancelled means that somebody has cancelled the run.
+	cancelled bool
 	// stored means that the result was stored: nobody else was at it.
 	stored bool
 }
@@ -51,10 +55,14 @@ func (d *dispatcher) perform(ctx context.Context, r linkspan.Run) (o outcome) {
 			d.log.ErrorContext(ctx, "running a function panicked", "panic", p, "stack", string(debug.Stack()), "run", r.UUID)
 			o.err = &linkspan.RunError{Code: codeInternal, Message: "The function could not be executed for an internal reason."}
 		}
-		if o.err != nil {
+		if o.err != nil && ctx.Err() == nil && linkspan.CodeOf(o.err) != codeLost {
 			d.logInternal(ctx, o.err, r.Name)
 		}
-		d.decide(ctx, &o, done)
+		if r.Sync != nil {
+			d.decideSync(ctx, &o, done)
+		} else {
+			d.decide(ctx, &o, done)
+		}
 	}()
 	if o.err = stillWanted(&o.run, d.now()); o.err != nil {
 		return o
@@ -63,6 +71,10 @@ func (d *dispatcher) perform(ctx context.Context, r linkspan.Run) (o outcome) {
 		return o
 	}
 	d.begin(o.job, r.Operation)
+	if o.job.sync != nil {
+		done = d.runSync(ctx, &o)
+		return o
+	}
 	done, o.err = d.execute(ctx, o.job)
 	return o
 }
@@ -70,6 +82,8 @@ func (d *dispatcher) perform(ctx context.Context, r linkspan.Run) (o outcome) {
 // stillWanted says why a run that was claimed must not be executed.
 func stillWanted(r *linkspan.Run, now time.Time) error {
 	switch {
+	case r.Sync != nil:
+		return stalled(r)
 	case r.Attempts > r.MaxAttempts:
 		r.Attempts = r.MaxAttempts
 		// What was done before is not known.
@@ -100,12 +114,15 @@ func (d *dispatcher) load(ctx context.Context, r *linkspan.Run) (*job, error) {
 	}
 	fn, err := d.functions.Find(ctx, env.ID, r.IntegrationKey, r.Kind, r.Name)
 	if err := usable(&fn, err); err != nil {
-		if r.Kind == linkspan.FunctionOnEvent && linkspan.KindOf(err) == linkspan.KindNotFound {
+		if r.Kind != linkspan.FunctionAction && linkspan.KindOf(err) == linkspan.KindNotFound {
 			return nil, &linkspan.RunError{Code: linkspan.CodeOf(err), Message: "The function was removed or switched off before it ran."}
 		}
 		return nil, err
 	}
 	j := d.stored(env, fn, t)
+	if r.Sync != nil {
+		return j, d.beginSync(ctx, j, r)
+	}
 	if text := r.Input.Reveal(); text != "" {
 		j.input = json.RawMessage(text)
 	}
@@ -190,18 +207,27 @@ func (o *outcome) tell() {
 // ended shows in the log what was stored of an attempt.
 func (d *dispatcher) ended(o *outcome) {
 	if !o.stored {
+		if o.cancelled && o.job != nil {
+			o.job.op.End(linkspan.StateCancelled, "The run was cancelled.")
+		}
 		return // whoever took it over shows the rest
 	}
 	if !o.released && o.run.State != linkspan.RunWaiting {
 		j := o.job
-		if j == nil {
+		if j == nil || j.op == nil {
 			j = &job{fn: linkspan.Function{Kind: o.run.Kind, Name: o.run.Name}, op: d.operation(&o.run, linkspan.StateRunning)}
+		}
+		if o.run.Sync != nil {
+			j.showCounts(&o.run)
 		}
 		j.end(o.err)
 		return
 	}
 	text := "The process that executed the function stops. Another one goes on."
 	if !o.released {
+		text = fmt.Sprintf("The run failed: %s. It is tried again in %s.", o.run.Error.Code, o.retryIn.Round(time.Second))
+	}
+	if !o.released && o.run.Sync == nil {
 		text = fmt.Sprintf("Attempt %d of %d failed: %s. It is tried again in %s.",
 			o.run.Attempts, o.run.MaxAttempts, o.run.Error.Code, o.retryIn.Round(time.Second))
 	}
@@ -219,9 +245,13 @@ func (d *dispatcher) ended(o *outcome) {
 // operation goes on with the operation of a row.
 func (s *Service) operation(r *linkspan.Run, state linkspan.OperationState) *oplog.Op {
 	kind, action := operationOf(r.Kind, r.Event)
+	variant := ""
+	if r.Sync != nil {
+		variant = r.Sync.Variant
+	}
 	return s.ops.Resume(linkspan.Operation{
 		ID: r.Operation, EnvironmentID: r.EnvironmentID, Type: kind, Action: action, State: state,
-		Message: "Running " + label(r.Kind, r.Name) + ".", IntegrationKey: r.IntegrationKey, Provider: r.Provider,
+		Message: "Running " + label(r.Kind, r.Name, variant) + ".", IntegrationKey: r.IntegrationKey, Provider: r.Provider,
 		ConnectionName: r.ConnectionName, ConnectionUUID: r.ConnectionUUID,
 		ExpiresAt: s.now().Add(s.limits.Queue + s.limits.bounds(r.Kind).Wall),
 	})

@@ -47,7 +47,7 @@ func (s *Sandbox) Execute(ctx context.Context, x *Execution) (Done, error) {
 	}
 	definition := &x.Function.Version.Definition
 	session := s.c.Host.Open(host.Info{
-		Environment: x.Environment, AccountUUID: account, Kind: x.Function.Kind, Event: definition.Event, Function: x.Function.Name,
+		Environment: x.Environment, AccountUUID: account, Kind: x.Function.Kind, Event: definition.Event, Function: x.Function.Name, Variant: x.Variant, Sync: x.Sync,
 		IntegrationKey: x.Function.IntegrationKey, Provider: x.Function.Provider, ConnectionName: x.ConnectionName,
 		Attributes: definition.Attributes, Target: x.Target, Pending: x.Pending, Owner: x.Owner, Op: x.Op, Trigger: x.Trigger, Input: x.Input,
 	})

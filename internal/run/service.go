@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/change"
 	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/function/host"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/upstream"
 	"github.com/linkspan/linkspan/internal/webhook"
@@ -34,22 +36,24 @@ type Store interface {
 	InsertRuns(ctx context.Context, tx linkspan.Tx, runs []*linkspan.Run) error
 	// Run returns a run of the environment with its input, output and error.
 	Run(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, uuid string) (linkspan.Run, error)
-	// DueRuns returns at most limit runs whose holders let their leases lapse,
-	// and then at most limit of those that are due: at most perEnvironment of
-	// each environment, in the order of environments, from behind after. Those in
-	// without are passed over. Only ID, EnvironmentID and LeaseUntil are filled
-	// in; LeaseUntil is zero unless a lease lapsed.
-	DueRuns(ctx context.Context, tx linkspan.Tx, after linkspan.EnvironmentID, without []linkspan.EnvironmentID, perEnvironment, limit int) ([]linkspan.Run, error)
+	// DueRuns returns at most q.Limit runs whose holders let their leases lapse,
+	// and then at most q.Limit of those that are due, in the order of environments,
+	// functions, and when they were due. Only ID, EnvironmentID, FunctionID,
+	// ConnectionID, Provider and LeaseUntil are filled in; LeaseUntil is zero unless
+	// a lease lapsed. The group is that at which it was cut off; zero: it was not.
+	DueRuns(ctx context.Context, tx linkspan.Tx, q linkspan.RunQuery) ([]linkspan.Run, linkspan.RunGroup, error)
 	// ClaimRuns makes holder the one that works on those of the runs that are
 	// still due or left behind, counts and fences the attempts, and returns them
-	// with their inputs. Error is set only when the input can't be decrypted.
+	// with their inputs. Error is set only when the input can't be decrypted. Of
+	// syncs it sets Progress, Stalls and, the first time, From.
 	ClaimRuns(ctx context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string, ttl time.Duration) ([]linkspan.Run, error)
 	// RenewRuns lets the leases last for ttl from now, and returns the ids of
 	// those that nobody else has taken over.
 	RenewRuns(ctx context.Context, tx linkspan.Tx, held []linkspan.Run, ttl time.Duration) ([]linkspan.RunID, error)
-	// FinishRun stores what became of an attempt: State, Attempts, Output and
-	// Error. A waiting one is due again in retryIn. It reports whether the attempt
-	// was still the newest.
+	// FinishRun stores what became of an attempt: State, Attempts, Output, Error and
+	// of syncs Stalls and Interrupted. A waiting one is due again in retryIn; that of
+	// a sync that has ended gets To and Counts. It reports whether the attempt was
+	// still the newest.
 	FinishRun(ctx context.Context, tx linkspan.Tx, r *linkspan.Run, retryIn time.Duration) (bool, error)
 	// ReleaseRun gives the lease back of an attempt that was broken off before it
 	// did anything; it does not count. It reports whether the attempt was still the
@@ -59,6 +63,12 @@ type Store interface {
 	// it had not. It is for a claim of which the holder does not know whether it
 	// came to pass.
 	ReleaseClaims(ctx context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string) error
+	// HoldRun reports with KindConflict that an attempt is not the newest any more,
+	// or was cancelled.
+	HoldRun(ctx context.Context, tx linkspan.Tx, f linkspan.RunFence) error
+	// Checkpoint returns a function's checkpoint with a connection. KindNotFound:
+	// there is none.
+	Checkpoint(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, connection linkspan.ConnectionID, key string) (linkspan.Checkpoint, error)
 	// WaitingRuns counts the runs that are due or planned, up to limit.
 	WaitingRuns(ctx context.Context, tx linkspan.Tx, limit int) (int, error)
 	// PurgeRuns removes at most limit runs that ended before the given time, and
@@ -121,6 +131,10 @@ type Execution struct {
 	Trigger func(ctx context.Context, integrationKey, connectionName, action string, input json.RawMessage) (json.RawMessage, error)
 	// Nested means that a function which is being executed waits for it.
 	Nested bool
+	// Sync is of runs of syncs.
+	Sync *host.Sync
+	// Variant is that of a sync.
+	Variant string
 	// Memory, CPU, Wall, Calls, Output and Notes are the limits.
 	Limits Bounds
 }
@@ -166,8 +180,17 @@ type Limits struct {
 	// Background bounds the runs that this process has under way for rows,
 	// BackgroundPerEnvironment those of one environment (64, 8).
 	Background, BackgroundPerEnvironment int
-	// Queue is how long a row may wait for its first attempt (24 h).
+	// Queue is how long a row may wait for its first attempt (24 h). Syncs may wait
+	// for ever.
 	Queue time.Duration
+
+	// Sync bounds the run of a sync (24 h; features FN-16). One that keeps checkpoints
+	// may take SyncSlice at a time (1 h): from four fifths of it on the next
+	// checkpoint interrupts it, and another run goes on from there.
+	Sync, SyncSlice time.Duration
+	// Syncs bounds the runs of syncs that this process has under way (64), the others
+	// those of one environment, function, provider and connection (32, 16, 32, 4).
+	Syncs, SyncsPerEnvironment, SyncsPerFunction, SyncsPerProvider, SyncsPerConnection int
 }
 
 func (l Limits) complete() Limits {
@@ -184,14 +207,37 @@ func (l Limits) complete() Limits {
 	l.Background = cmp.Or(l.Background, 64)
 	l.BackgroundPerEnvironment = cmp.Or(l.BackgroundPerEnvironment, 8)
 	l.Queue = cmp.Or(l.Queue, 24*time.Hour)
+	l.Sync = cmp.Or(l.Sync, 24*time.Hour)
+	l.SyncSlice = cmp.Or(l.SyncSlice, time.Hour)
+	l.Syncs = cmp.Or(l.Syncs, 64)
+	l.SyncsPerEnvironment = cmp.Or(l.SyncsPerEnvironment, 32)
+	l.SyncsPerFunction = cmp.Or(l.SyncsPerFunction, 16)
+	l.SyncsPerProvider = cmp.Or(l.SyncsPerProvider, 32)
+	l.SyncsPerConnection = cmp.Or(l.SyncsPerConnection, 4)
 	return l
+}
+
+// lanes are the caps of both lanes.
+func (l *Limits) lanes() []caps {
+	return []caps{
+		{lane: linkspan.LaneQuick, all: l.Background, environment: l.BackgroundPerEnvironment},
+		{
+			lane: linkspan.LaneSync, all: l.Syncs, environment: l.SyncsPerEnvironment, function: l.SyncsPerFunction,
+			connection: l.SyncsPerConnection, provider: l.SyncsPerProvider,
+		},
+	}
 }
 
 // bounds are the limits of one execution of a function.
 func (l *Limits) bounds(kind linkspan.FunctionKind) Bounds {
 	wall := l.Action
-	if kind == linkspan.FunctionOnEvent {
+	switch kind {
+	case linkspan.FunctionOnEvent:
 		wall = l.Event
+	case linkspan.FunctionSync:
+		// Their time is measured from outside; this is for what does not stop then.
+		wall = l.Sync + time.Minute
+	case linkspan.FunctionAction:
 	}
 	return Bounds{Memory: l.Memory, CPU: l.CPU, Wall: wall, Calls: l.Calls, Output: l.Output, Notes: l.Notes}
 }
@@ -208,6 +254,8 @@ type Config struct {
 	Feed *change.Feed
 	// Webhooks tells of asynchronous actions. Nil tells nobody.
 	Webhooks Webhooks
+	// Syncs keeps schedules. Nil: no syncs are run.
+	Syncs Syncs
 	// Ops records operations. Nil records nothing.
 	Ops *oplog.Log
 	Log *slog.Logger
@@ -226,49 +274,89 @@ type Service struct {
 	connections Connections
 	engine      Engine
 	webhooks    Webhooks
+	syncs       Syncs
 	ops         *oplog.Log
 	log         *slog.Logger
 	holder      string
 	limits      Limits
 	now         func() time.Time
 	schemas     schemas
-	// due tells the dispatcher that there may be something to run.
-	due chan struct{}
+	// due tells the dispatcher of each lane that there may be something to run.
+	due [2]chan struct{}
+	// stopping means that the dispatchers take nothing more.
+	stopping atomic.Bool
+
+	mu sync.Mutex
+	// cancels break off the runs under way, by their UUIDs.
+	cancels map[string]context.CancelCauseFunc
 
 	// What this process has done.
-	underWay, succeeded, failed atomic.Int64
+	underWay, syncsUnderWay, succeeded, failed atomic.Int64
 }
 
 // New returns a service. Its dispatcher works once Run runs.
 func New(c Config) *Service {
 	s := &Service{
-		store: c.Store, tx: c.Tx, functions: c.Functions, connections: c.Connections, engine: c.Engine, webhooks: c.Webhooks,
-		ops: c.Ops, log: c.Log, holder: c.Holder, limits: c.Limits.complete(), now: c.Now, due: make(chan struct{}, 1),
+		store: c.Store, tx: c.Tx, functions: c.Functions, connections: c.Connections, engine: c.Engine, webhooks: c.Webhooks, syncs: c.Syncs,
+		ops: c.Ops, log: c.Log, holder: c.Holder, limits: c.Limits.complete(), now: c.Now, cancels: make(map[string]context.CancelCauseFunc),
+	}
+	for lane := range s.due {
+		s.due[lane] = make(chan struct{}, 1)
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	if c.Feed != nil {
 		c.Feed.Subscribe(func(ch linkspan.Change) {
-			if ch.Kind == linkspan.ChangeRunsDue || ch.Kind == linkspan.ChangeLost {
+			switch ch.Kind {
+			case linkspan.ChangeRunsDue, linkspan.ChangeLost:
 				s.RunsDue()
+			case linkspan.ChangeRunCancelled:
+				s.breakOff(ch.Key)
 			}
 		})
 	}
 	return s
 }
 
-// RunsDue tells the dispatcher of this process that there may be something to
+// RunsDue tells the dispatchers of this process that there may be something to
 // run. It never blocks.
 func (s *Service) RunsDue() {
-	select {
-	case s.due <- struct{}{}:
-	default: // it is told already
+	for _, due := range s.due {
+		select {
+		case due <- struct{}{}:
+		default: // it is told already
+		}
+	}
+}
+
+// cancelBy has breakOff call a function for a run, until forget.
+func (s *Service) cancelBy(uuid string, cancel context.CancelCauseFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancels[uuid] = cancel
+}
+
+func (s *Service) forget(uuid string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.cancels, uuid)
+}
+
+// breakOff ends a run that was cancelled, if this process works on it.
+func (s *Service) breakOff(uuid string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cancel := s.cancels[uuid]; cancel != nil {
+		cancel(errCancelled)
 	}
 }
 
 // Running returns how many functions this process executes at the moment.
 func (s *Service) Running() int64 { return s.underWay.Load() }
+
+// RunningSyncs returns how many of them are syncs.
+func (s *Service) RunningSyncs() int64 { return s.syncsUnderWay.Load() }
 
 // Succeeded returns how many executions of this process ended well.
 func (s *Service) Succeeded() int64 { return s.succeeded.Load() }

@@ -44,6 +44,8 @@ type world struct {
 	envs        map[linkspan.EnvironmentID]linkspan.Environment
 	functions   map[string]linkspan.Function
 	connections map[string]*upstream.Target
+	checkpoints map[string]linkspan.Checkpoint
+	syncs       fakeSyncs
 	// execute is what functions do.
 	execute func(ctx context.Context, x *Execution) (Done, error)
 	// began is every execution, in order.
@@ -54,7 +56,7 @@ func newWorld() *world {
 	w := &world{
 		runs: make(map[linkspan.RunID]*linkspan.Run), ops: make(map[linkspan.OperationID]linkspan.Operation),
 		envs: make(map[linkspan.EnvironmentID]linkspan.Environment), functions: make(map[string]linkspan.Function),
-		connections: make(map[string]*upstream.Target),
+		connections: make(map[string]*upstream.Target), checkpoints: make(map[string]linkspan.Checkpoint),
 		execute: func(context.Context, *Execution) (Done, error) {
 			return Done{Output: json.RawMessage(`{"ok":true}`)}, nil
 		},
@@ -345,7 +347,7 @@ func (w *world) Run(_ context.Context, tx linkspan.Tx, env linkspan.EnvironmentI
 
 func (w *world) sorted() []*linkspan.Run {
 	return slices.SortedFunc(maps.Values(w.runs), func(a, b *linkspan.Run) int {
-		return cmp.Or(cmp.Compare(a.EnvironmentID, b.EnvironmentID), a.NextAt.Compare(b.NextAt), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.EnvironmentID, b.EnvironmentID), cmp.Compare(a.FunctionID, b.FunctionID), a.NextAt.Compare(b.NextAt), cmp.Compare(a.ID, b.ID))
 	})
 }
 
@@ -358,22 +360,32 @@ func hasLapsed(r *linkspan.Run) bool {
 }
 
 // DueRuns implements Store.
-func (w *world) DueRuns(_ context.Context, tx linkspan.Tx, after linkspan.EnvironmentID, without []linkspan.EnvironmentID, perEnvironment, limit int) ([]linkspan.Run, error) {
+func (w *world) DueRuns(_ context.Context, tx linkspan.Tx, q linkspan.RunQuery) (found []linkspan.Run, cut linkspan.RunGroup, err error) {
 	defer w.lock(tx)()
 	w.looks++
 	var lapsed, due []linkspan.Run
-	counts := make(map[linkspan.EnvironmentID]int)
+	environments, groups := make(map[linkspan.EnvironmentID]int), make(map[linkspan.RunGroup]int)
 	for _, r := range w.sorted() {
+		group := linkspan.RunGroup{EnvironmentID: r.EnvironmentID, FunctionID: r.FunctionID}
+		seen := linkspan.Run{
+			ID: r.ID, EnvironmentID: r.EnvironmentID, FunctionID: r.FunctionID, ConnectionID: r.ConnectionID, Provider: r.Provider, LeaseUntil: r.LeaseUntil,
+		}
 		switch {
-		case slices.Contains(without, r.EnvironmentID):
+		case r.Lane != q.Lane, slices.Contains(q.FullEnvironments, r.EnvironmentID), slices.Contains(q.FullFunctions, r.FunctionID),
+			slices.Contains(q.FullConnections, r.ConnectionID), slices.Contains(q.FullProviders, r.Provider), slices.Contains(q.FullShares, shareOf(r)):
 		case hasLapsed(r):
-			lapsed = append(lapsed, linkspan.Run{ID: r.ID, EnvironmentID: r.EnvironmentID, LeaseUntil: r.LeaseUntil})
-		case isDue(r) && r.EnvironmentID > after && counts[r.EnvironmentID] < perEnvironment && len(due) < limit:
-			counts[r.EnvironmentID]++
-			due = append(due, linkspan.Run{ID: r.ID, EnvironmentID: r.EnvironmentID})
+			lapsed = append(lapsed, seen)
+		case isDue(r) && r.EnvironmentID >= q.From && r.FunctionID > q.Behind[r.EnvironmentID] &&
+			groups[group] < q.PerGroup && environments[r.EnvironmentID] < q.PerEnvironment && len(due) < q.Limit:
+			groups[group]++
+			environments[r.EnvironmentID]++
+			due = append(due, seen)
+			if len(due) == q.Limit {
+				cut = group
+			}
 		}
 	}
-	return append(lapsed, due...), w.fault()
+	return append(lapsed, due...), cut, w.fault()
 }
 
 // ClaimRuns implements Store.
@@ -499,4 +511,23 @@ func (w *world) PurgeRuns(_ context.Context, tx linkspan.Tx, before time.Time, l
 		}
 	}
 	return n, w.fault()
+}
+
+// HoldRun implements Store.
+func (w *world) HoldRun(_ context.Context, tx linkspan.Tx, f linkspan.RunFence) error {
+	defer w.lock(tx)()
+	if w.held(&linkspan.Run{ID: f.Run, Attempt: f.Attempt}) == nil {
+		return linkspan.E("world", linkspan.KindConflict, "run_lost", nil, "The run is somebody else's.")
+	}
+	return w.fault()
+}
+
+// Checkpoint implements Store.
+func (w *world) Checkpoint(_ context.Context, tx linkspan.Tx, _ linkspan.EnvironmentID, _ linkspan.ConnectionID, key string) (linkspan.Checkpoint, error) {
+	defer w.lock(tx)()
+	c, ok := w.checkpoints[key]
+	if !ok {
+		return c, missing()
+	}
+	return c, w.fault()
 }

@@ -8,8 +8,9 @@ type dialect struct {
 	// forUpdate and forShare lock the selected rows where rows can be locked.
 	// SQLite has one writer, which needs neither.
 	forUpdate, forShare string
-	// forKeyShare lets others change the row, but not lock it forUpdate.
-	forKeyShare string
+	// forKeyShare lets others change the row or lock it forNoKeyUpdate, but not
+	// forUpdate.
+	forKeyShare, forNoKeyUpdate string
 	// skipLocked is forUpdate that passes over rows others have locked.
 	skipLocked string
 	// now is the database's clock in microseconds. It moves on within a
@@ -53,10 +54,10 @@ func postgresDialect() dialect {
 		name:        "postgres",
 		forUpdate:   " for update",
 		forShare:    " for share",
-		forKeyShare: " for key share",
-		skipLocked:  " for update skip locked",
-		now:         "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
-		list:        func(p string) string { return "select jsonb_array_elements_text(cast(" + p + " as jsonb))" },
+		forKeyShare: " for key share", forNoKeyUpdate: " for no key update",
+		skipLocked: " for update skip locked",
+		now:        "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
+		list:       func(p string) string { return "select jsonb_array_elements_text(cast(" + p + " as jsonb))" },
 		ids: func(p string) string {
 			return "select cast(e as bigint) from jsonb_array_elements_text(cast(" + p + " as jsonb)) as e"
 		},

@@ -133,6 +133,9 @@ func (s *Store) FinishRun(ctx context.Context, tx linkspan.Tx, r *linkspan.Run, 
 	}
 	var n int64
 	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		if err := s.lockSync(ctx, t, r); err != nil {
+			return err
+		}
 		output, err := s.sealText(ctx, t, r.EnvironmentID, runAAD("output", r.UUID), r.Output.Reveal())
 		if err != nil {
 			return err

@@ -83,8 +83,8 @@ func list[T any](of []T) []T { return append([]T{}, of...) }
 // than it must: from each row to the next one of its group that may run; when there
 // is none, or there were enough, to the first one of the next group, and when there
 // were enough of the environment, or it is full, to that of the next environment.
-// n, e and taken count what was taken before a row: of the group of the row before
-// it, of that one's environment, and in all.
+// of_group, of_environment and taken count what was taken before a row: of the group
+// of the row before it, of that one's environment, and in all.
 func (s *Store) dueRunsQuery() string {
 	const (
 		first    = "select r.id from runs r where r.state = 'waiting' and r.lane = $1 and "
@@ -106,15 +106,15 @@ func (s *Store) dueRunsQuery() string {
 		// row, and left from there to behind that function.
 		jump  = "(not " + sameEnv + " and coalesce(h.function_id <= " + behind + ", false))"
 		may   = "(h.next_at <= " + now + " and not " + fullEnv + " and not " + fullOne + " and h.connection_id not in " + fullConns + " and not " + jump + ")"
-		n     = "(case when " + sameOne + " then w.n else 0 end + case when " + may + " then 1 else 0 end)"
-		e     = "(case when " + sameEnv + " then w.e else 0 end + case when " + may + " then 1 else 0 end)"
+		n     = "(case when " + sameOne + " then w.of_group else 0 end + case when " + may + " then 1 else 0 end)"
+		e     = "(case when " + sameEnv + " then w.of_environment else 0 end + case when " + may + " then 1 else 0 end)"
 		taken = "(w.taken + case when " + may + " then 1 else 0 end)"
 		same  = "(" + first + "r.environment_id = h.environment_id and r.function_id = h.function_id and (r.next_at, r.id) > (h.next_at, h.id) and r.next_at <= " +
 			now + " and r.connection_id not in " + fullConns + order + ")"
 	)
 	return `
 		with recursive begins(id, at) as (select u.id, u.at from ` + s.dialect.pairs("$7") + `),
-		walk(id, previous, n, e, taken, step) as (
+		walk(id, previous, of_group, of_environment, taken, step) as (
 			select (` + first + `r.environment_id >= $2` + order + `), cast(0 as bigint), 0, 0, 0, 1
 			union all
 			select case
@@ -228,9 +228,10 @@ func (s *Store) RenewRuns(ctx context.Context, tx linkspan.Tx, held []linkspan.R
 	}
 	var kept []linkspan.RunID
 	err = s.write(ctx, tx, func(ctx context.Context, t *txn) (err error) {
-		kept, err = all(ctx, t, value[linkspan.RunID], "update runs set lease_until = "+s.dialect.now+" + $1 from "+
-			s.dialect.pairs("$2")+" where runs.id = u.id and runs.attempt = u.at and runs.lease_until is not null returning runs.id",
-			ttl.Microseconds(), text)
+		// In the order in which others lock several of them.
+		kept, err = all(ctx, t, value[linkspan.RunID], "update runs set lease_until = "+s.dialect.now+" + $1 where id in ("+
+			"select runs.id from runs join "+s.dialect.pairs("$2")+" on runs.id = u.id and runs.attempt = u.at where runs.lease_until is not null "+
+			"order by runs.id"+s.dialect.of(s.dialect.forNoKeyUpdate, "runs")+") returning id", ttl.Microseconds(), text)
 		return err
 	})
 	return kept, wrap("RenewRuns", err)

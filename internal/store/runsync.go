@@ -226,6 +226,16 @@ func checkpointOf(column string) string {
 		and c.key = r.kind || '/' || r.name || '/' || r.variant)`
 }
 
+// lockSync locks the sync of a run, before the run itself: in this order whoever
+// cancels runs locks them, too. A sync that was deleted needs no lock.
+func (s *Store) lockSync(ctx context.Context, t *txn, r *linkspan.Run) error {
+	if r.Sync == nil {
+		return nil
+	}
+	_, err := all(ctx, t, value[int64], "select id from syncs where id = $1"+s.dialect.forUpdate, int64(r.Sync.ID))
+	return err
+}
+
 // endSync reads what a run of a sync leaves, into its Sync, and keeps the
 // checkpoint with which it ended.
 func (s *Store) endSync(ctx context.Context, t *txn, r *linkspan.Run) error {
