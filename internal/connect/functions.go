@@ -25,6 +25,13 @@ type Functions interface {
 	Deleting(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string)
 }
 
+// Syncs keeps what is copied from connections on a schedule; *schedule.Service does.
+type Syncs interface {
+	// ConnectionDeleted ends the syncs of a connection in the transaction that
+	// deletes it.
+	ConnectionDeleted(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error
+}
+
 // followUp writes down, in the transaction that stores a connection, what is to
 // run after it. Nil: nothing is.
 type followUp func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error

@@ -68,6 +68,11 @@ func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, integr
 		if err := s.store.DeleteConnection(ctx, tx, c); err != nil {
 			return err
 		}
+		if s.syncs != nil {
+			if err := s.syncs.ConnectionDeleted(ctx, tx, c); err != nil {
+				return err
+			}
+		}
 		return s.announce(ctx, tx, c, webhook.Deletion, nil)
 	}, notes...)
 }

@@ -104,6 +104,8 @@ type Config struct {
 	Hooks Hooks
 	// Functions are the customer's at events of connections. Nil: there are none.
 	Functions Functions
+	// Syncs ends with connections. Nil: there are none.
+	Syncs Syncs
 	// Webhooks tells the customer's backend what happened. Nil tells nobody.
 	Webhooks Webhooks
 	// Jobs finishes authorizations whose process died. Nil: nobody does.
@@ -129,6 +131,7 @@ type Service struct {
 	refresher Refresher
 	hooks     Hooks
 	functions Functions
+	syncs     Syncs
 	webhooks  Webhooks
 	jobs      Jobs
 	ops       *oplog.Log
@@ -159,7 +162,7 @@ type entry struct {
 func New(c Config) *Service {
 	s := &Service{
 		store: c.Store, tx: c.Tx, providers: c.Providers, feed: c.Feed, leases: c.Leases,
-		verifier: c.Upstream, refresher: c.OAuth, hooks: c.Hooks, functions: c.Functions, webhooks: c.Webhooks, jobs: c.Jobs, ops: c.Ops, log: c.Log, checkURL: c.CheckURL, now: c.Now,
+		verifier: c.Upstream, refresher: c.OAuth, hooks: c.Hooks, functions: c.Functions, syncs: c.Syncs, webhooks: c.Webhooks, jobs: c.Jobs, ops: c.Ops, log: c.Log, checkURL: c.CheckURL, now: c.Now,
 	}
 	if s.now == nil {
 		s.now = time.Now

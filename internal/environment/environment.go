@@ -53,11 +53,19 @@ type Store interface {
 	oplog.DeletionStore
 }
 
+// Syncs keeps what is copied from connections on a schedule; *schedule.Service does.
+type Syncs interface {
+	// ConnectionsDeleted ends the syncs of the connections that were deleted with
+	// their environment, for which the integration is 0, in the same transaction.
+	ConnectionsDeleted(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, integration linkspan.IntegrationID) error
+}
+
 // Service manages environments. It is safe for concurrent use.
 type Service struct {
 	store    Store
 	tx       linkspan.Transactor
 	checkURL func(*url.URL) error
+	syncs    Syncs
 }
 
 // Option changes how a Service works.
@@ -77,6 +85,10 @@ func New(store Store, tx linkspan.Transactor, options ...Option) *Service {
 	}
 	return s
 }
+
+// UseSyncs has syncs end with their environment. It must be called before anything
+// else is.
+func (s *Service) UseSyncs(syncs Syncs) { s.syncs = syncs }
 
 // List returns the account's environments, oldest first; a name keeps only the
 // one of exactly that name.
@@ -298,6 +310,11 @@ func (s *Service) Delete(ctx context.Context, account linkspan.AccountID, uuid s
 		}
 		if err := s.store.DeleteEnvironment(ctx, tx, &env); err != nil {
 			return missing("environment.Delete", err)
+		}
+		if s.syncs != nil {
+			if err := s.syncs.ConnectionsDeleted(ctx, tx, env.ID, 0); err != nil {
+				return err
+			}
 		}
 		return oplog.RecordDeletions(ctx, tx, s.store, env.ID, 0, "Deleted the connection with its environment.")
 	})

@@ -219,5 +219,8 @@ func (s *Service) apply(ctx context.Context, tx linkspan.Tx, env linkspan.Enviro
 	for i, at := range c.save {
 		c.all[at] = list[i]
 	}
-	return s.store.RemoveFunctions(ctx, tx, env, c.remove)
+	if err := s.store.RemoveFunctions(ctx, tx, env, c.remove); err != nil {
+		return err
+	}
+	return s.changed(ctx, tx, env, list, c.removed, c.before)
 }

@@ -15,6 +15,9 @@ const (
 	MaxFrequency = 31 * 24 * time.Hour
 )
 
+// ErrTooShort is in the error of ParseFrequency for what is below MinFrequency.
+var ErrTooShort = errors.New("too short")
+
 // Frequency says when a sync runs: every so often, or by a cron expression.
 type Frequency struct {
 	// Every is zero for a cron expression.
@@ -55,7 +58,7 @@ func ParseFrequency(text string) (Frequency, error) {
 	case !ok:
 		return Frequency{}, fmt.Errorf("%q is no frequency: write one like \"every hour\", \"every 30 seconds\", or \"cron 0 9 * * 1-5\"", text)
 	case every < MinFrequency:
-		return Frequency{}, fmt.Errorf("the frequency %q is too short: %s is the least", text, MinFrequency)
+		return Frequency{}, fmt.Errorf("the frequency %q is %w: %s is the least", text, ErrTooShort, MinFrequency)
 	case every > MaxFrequency:
 		return Frequency{}, fmt.Errorf("the frequency %q is too long: 31 days is the most", text)
 	}

@@ -122,7 +122,11 @@ func (s *Service) SetEnabled(ctx context.Context, env linkspan.EnvironmentID, n 
 		if f, err = s.function(ctx, tx, env, n); err != nil || f.Enabled == enabled {
 			return err
 		}
-		return s.store.SetFunctionEnabled(ctx, tx, &f, enabled)
+		before := f
+		if err := s.store.SetFunctionEnabled(ctx, tx, &f, enabled); err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, env, []linkspan.Function{f}, nil, []linkspan.Function{before})
 	})
 	if err != nil {
 		return linkspan.Function{}, fmt.Errorf("switching a function: %w", err)
@@ -143,7 +147,10 @@ func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, n Name
 			return linkspan.E("function.Delete", linkspan.KindInvalid, "function_managed_by_deploy", nil,
 				"The function %q is kept in a folder that is deployed.", f.Name).WithHint("Remove it there and deploy.")
 		}
-		return s.store.RemoveFunctions(ctx, tx, env, []linkspan.FunctionID{f.ID})
+		if err := s.store.RemoveFunctions(ctx, tx, env, []linkspan.FunctionID{f.ID}); err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, env, nil, []linkspan.Function{f}, nil)
 	})
 	if err != nil {
 		return fmt.Errorf("deleting a function: %w", err)
@@ -196,7 +203,11 @@ func (s *Service) rollback(ctx context.Context, env linkspan.EnvironmentID, n Na
 		if err != nil {
 			return err
 		}
-		return s.store.SetFunctionVersion(ctx, tx, &f, &v)
+		before := f
+		if err := s.store.SetFunctionVersion(ctx, tx, &f, &v); err != nil {
+			return err
+		}
+		return s.changed(ctx, tx, env, []linkspan.Function{f}, nil, []linkspan.Function{before})
 	})
 	return f, err
 }

@@ -46,6 +46,8 @@ type changes struct {
 	all    []linkspan.Function
 	save   []int
 	remove []linkspan.FunctionID
+	// before are the functions that were there, and removed those of remove.
+	before, removed []linkspan.Function
 	// fresh are the functions that get a new version.
 	fresh []*prepared
 }
@@ -60,7 +62,7 @@ func compare(d *Deployment, list []prepared, st *state) (changes, error) {
 	for i := range st.live {
 		live[identityOf(&st.live[i])] = &st.live[i]
 	}
-	c := changes{all: make([]linkspan.Function, len(list))}
+	c := changes{all: make([]linkspan.Function, len(list)), before: st.live}
 	named := make(map[identity]bool, len(list))
 	for i := range list {
 		p := &list[i]
@@ -74,6 +76,7 @@ func compare(d *Deployment, list []prepared, st *state) (changes, error) {
 		f := &st.live[i]
 		if !named[identityOf(f)] && d.removes(f, scope) {
 			c.remove = append(c.remove, f.ID)
+			c.removed = append(c.removed, *f)
 			c.plan.Deleted = append(c.plan.Deleted, planned(f, st, "", f.Version.Label))
 		}
 	}

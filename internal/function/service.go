@@ -28,7 +28,8 @@ import (
 // deleted integration does not exist.
 type Store interface {
 	// FunctionIntegrations returns the environment's integrations by ID, Key and
-	// Provider alone. In a transaction nobody deletes them until it ends.
+	// Provider alone. In a transaction nobody deletes them, or adds connections to
+	// them, until it ends.
 	FunctionIntegrations(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) ([]linkspan.Integration, error)
 	// FunctionConnections counts connections by integration.
 	FunctionConnections(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) (map[linkspan.IntegrationID]int, error)
@@ -77,12 +78,24 @@ type Store interface {
 	PurgeFunctionCode(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
 }
 
+// Syncs keeps what functions of the kind sync do for connections;
+// *schedule.Service does.
+type Syncs interface {
+	// FunctionsChanged follows a change of functions in the transaction that makes
+	// it: changed are those that are new, have another version or were switched on or
+	// off, as they are now, removed those that are gone, and before has those that
+	// were there, as they were.
+	FunctionsChanged(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, changed, removed, before []linkspan.Function) error
+}
+
 // Config holds what a Service needs.
 type Config struct {
 	Store  Store
 	Tx     linkspan.Transactor
 	Feed   *change.Feed
 	Leases *lease.Keeper
+	// Syncs follows what happens to syncs. Nil: nobody does.
+	Syncs Syncs
 	// Ops records operations. Nil records nothing.
 	Ops *oplog.Log
 	Log *slog.Logger
@@ -98,6 +111,7 @@ type Service struct {
 	tx     linkspan.Transactor
 	feed   *change.Feed
 	leases *lease.Keeper
+	syncs  Syncs
 	ops    *oplog.Log
 	log    *slog.Logger
 	now    func() time.Time
@@ -109,7 +123,7 @@ type Service struct {
 // New returns a service whose caches follow the feed.
 func New(cfg Config) *Service {
 	s := &Service{
-		store: cfg.Store, tx: cfg.Tx, feed: cfg.Feed, leases: cfg.Leases, ops: cfg.Ops, log: cfg.Log, now: cfg.Now,
+		store: cfg.Store, tx: cfg.Tx, feed: cfg.Feed, leases: cfg.Leases, syncs: cfg.Syncs, ops: cfg.Ops, log: cfg.Log, now: cfg.Now,
 		found: change.NewCache[findKey](findSize, found.tags),
 		code:  newCodeCache(cfg.CodeCache),
 	}
@@ -118,4 +132,12 @@ func New(cfg Config) *Service {
 	}
 	s.follow()
 	return s
+}
+
+// changed has the syncs follow a change of functions in its transaction.
+func (s *Service) changed(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, changed, removed, before []linkspan.Function) error {
+	if s.syncs == nil || len(changed)+len(removed) == 0 {
+		return nil
+	}
+	return s.syncs.FunctionsChanged(ctx, tx, env, changed, removed, before)
 }

@@ -37,17 +37,29 @@ type Providers interface {
 	Provider(name string) (*catalog.Provider, error)
 }
 
+// Syncs keeps what is copied from connections on a schedule; *schedule.Service does.
+type Syncs interface {
+	// ConnectionsDeleted ends the syncs of the connections that were deleted with an
+	// integration, in the same transaction.
+	ConnectionsDeleted(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, integration linkspan.IntegrationID) error
+}
+
 // Service manages integrations. It is safe for concurrent use.
 type Service struct {
 	store     Store
 	tx        linkspan.Transactor
 	providers Providers
+	syncs     Syncs
 }
 
 // New returns a service over the store and the catalogue.
 func New(store Store, tx linkspan.Transactor, providers Providers) *Service {
 	return &Service{store: store, tx: tx, providers: providers}
 }
+
+// UseSyncs has syncs end with their integration. It must be called before anything
+// else is.
+func (s *Service) UseSyncs(syncs Syncs) { s.syncs = syncs }
 
 // List returns the environment's integrations, oldest first.
 func (s *Service) List(ctx context.Context, env linkspan.EnvironmentID) ([]linkspan.Integration, error) {
@@ -238,6 +250,11 @@ func (s *Service) Delete(ctx context.Context, env linkspan.EnvironmentID, key st
 		}
 		if err := s.store.DeleteIntegration(ctx, tx, &i); err != nil {
 			return missing("integration.Delete", key, err)
+		}
+		if s.syncs != nil {
+			if err := s.syncs.ConnectionsDeleted(ctx, tx, env, i.ID); err != nil {
+				return err
+			}
 		}
 		return oplog.RecordDeletions(ctx, tx, s.store, env, i.ID, "Deleted the connection with its integration.")
 	})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/oplog"
+	"github.com/linkspan/linkspan/internal/record"
 	"github.com/linkspan/linkspan/internal/webhook"
 )
 
@@ -36,9 +37,14 @@ type Records interface {
 	Touch(ctx context.Context, tx linkspan.Tx, streams []linkspan.RecordStream) error
 	// EndRun forgets what a run kept to find out what is gone.
 	EndRun(ctx context.Context, tx linkspan.Tx, run linkspan.RunID) error
+	// PassOn gives what a run keeps to the one that goes on where it was
+	// interrupted.
+	PassOn(ctx context.Context, tx linkspan.Tx, from, to linkspan.RunID) error
 	// Live counts the records that are not deleted.
 	Live(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, connections []linkspan.ConnectionID) (map[linkspan.RecordStream]int64, error)
 }
+
+var _ Records = (*record.Service)(nil)
 
 // Config holds what a Service needs.
 type Config struct {

@@ -56,12 +56,12 @@ func functionVersionBulk() bulk {
 
 // FunctionIntegrations returns the environment's integrations by ID, Key and
 // Provider alone, oldest first. In a transaction they are not deleted or renamed
-// until it ends.
+// until it ends, and get no new connections: those would not get what is deployed.
 func (s *Store) FunctionIntegrations(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) ([]linkspan.Integration, error) {
 	list, err := all(ctx, s.read(tx), func(r scanner) (i linkspan.Integration, err error) {
 		i.EnvironmentID = env
 		return i, r.Scan(&i.ID, &i.Key, &i.Provider)
-	}, "select id, key, provider from integrations where environment_id = $1 and deleted_at is null order by id"+locked(tx, s.dialect.forShare), int64(env))
+	}, "select id, key, provider from integrations where environment_id = $1 and deleted_at is null order by id"+locked(tx, s.dialect.forUpdate), int64(env))
 	return list, wrap("FunctionIntegrations", err)
 }
 

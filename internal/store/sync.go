@@ -28,9 +28,20 @@ func scanSync(row scanner) (sy linkspan.Sync, err error) {
 
 func syncBulk() bulk {
 	return bulk{table: "syncs", columns: []column{
-		{"uuid", "text"}, {"environment_id", "bigint"}, {"connection_id", "bigint"}, {"function_id", "bigint"}, {"variant", "text"}, {"state", "text"},
-		{"frequency", "text"}, {"every", "bigint"}, {"cron", "text"}, {"anchor", "bigint"}, {"next_at", "bigint"}, {"again", "boolean"},
-		{"created_at", "bigint"}, {"updated_at", "bigint"},
+		{"uuid", "text"},
+		{"environment_id", "bigint"},
+		{"connection_id", "bigint"},
+		{"function_id", "bigint"},
+		{"variant", "text"},
+		{"state", "text"},
+		{"frequency", "text"},
+		{"every", "bigint"},
+		{"cron", "text"},
+		{"anchor", "bigint"},
+		{"next_at", "bigint"},
+		{"again", "boolean"},
+		{"created_at", "bigint"},
+		{"updated_at", "bigint"},
 	}, tail: "on conflict do nothing"}
 }
 

@@ -213,3 +213,18 @@ func (s *Store) SyncPlaces(ctx context.Context, tx linkspan.Tx, ids []linkspan.S
 		text, except)
 	return list, wrap("SyncPlaces", err)
 }
+
+// LockOrphanedSyncs returns the ids of syncs whose connection was deleted, at an
+// integration or, for the id 0, in the whole environment. Nobody changes them until
+// the transaction ends.
+func (s *Store) LockOrphanedSyncs(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, integration linkspan.IntegrationID) ([]linkspan.SyncID, error) {
+	var c conditions
+	c.add("environment_id = " + c.arg(int64(env)))
+	c.add("deleted_at is not null")
+	if integration != 0 {
+		c.add("integration_id = " + c.arg(int64(integration)))
+	}
+	ids, err := all(ctx, s.read(tx), value[linkspan.SyncID], "select id from syncs where environment_id = $1 and connection_id in (select id from connections where "+
+		c.where()+") order by id"+locked(tx, s.dialect.forUpdate), c.args...)
+	return ids, wrap("LockOrphanedSyncs", err)
+}

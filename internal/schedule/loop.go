@@ -1,0 +1,246 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/linkspan/linkspan"
+)
+
+const (
+	// pollEvery bounds how late a sync runs; what starts at once wakes the loop.
+	pollEvery = time.Second
+	// callTimeout bounds one batch.
+	callTimeout = 30 * time.Second
+	// connectingPause is for how long a sync is put off whose connection is still
+	// being set up by the customer's functions.
+	connectingPause = 2 * time.Second
+	// brokenPause is for how long a sync is put off whose schedule can't be followed.
+	brokenPause = time.Hour
+)
+
+// Run stores a run for each sync that is due, until ctx ends. Any number of
+// processes may run it on one database: each due sync is taken by one of them.
+func (s *Service) Run(ctx context.Context) error {
+	var working sync.WaitGroup
+	defer working.Wait()
+	working.Go(func() { s.completeAll(ctx) })
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	failing := false
+	for {
+		err := s.Tick(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && !failing:
+			s.log.WarnContext(ctx, "running syncs by their schedules is held up; it is tried again every second", "error", err)
+		case err == nil && failing:
+			s.log.InfoContext(ctx, "running syncs by their schedules works again")
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-poll.C:
+		case <-s.due:
+		}
+	}
+}
+
+// Tick stores a run for each sync that is due at the moment. Those that missed
+// several turns get one run. What is wrong with one sync is logged, and hinders no
+// other.
+func (s *Service) Tick(ctx context.Context) error {
+	for {
+		n, err := s.tick(ctx)
+		if err != nil || n < batchSize {
+			return err
+		}
+	}
+}
+
+// tick takes one batch, and returns how many were due.
+func (s *Service) tick(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	ids, err := s.store.DueSyncs(ctx, nil, batchSize)
+	if err != nil {
+		return 0, fmt.Errorf("looking for due syncs: %w", err)
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	if err := s.take(ctx, ids); err != nil {
+		return len(ids), s.takeEach(ctx, ids, err)
+	}
+	return len(ids), nil
+}
+
+// takeEach takes syncs one by one that could not be taken together, and puts those
+// off that can't be taken at all. It fails when none could be: then it is not about
+// the syncs.
+func (s *Service) takeEach(ctx context.Context, ids []linkspan.SyncID, cause error) error {
+	if ctx.Err() != nil || linkspan.KindOf(cause) == linkspan.KindUnavailable {
+		return fmt.Errorf("taking due syncs: %w", cause)
+	}
+	var broken []linkspan.SyncID
+	for _, id := range ids {
+		if err := s.take(ctx, []linkspan.SyncID{id}); err != nil {
+			if ctx.Err() != nil {
+				return fmt.Errorf("taking due syncs: %w", errors.Join(cause, err))
+			}
+			s.log.WarnContext(ctx, "a sync can't be run by its schedule and is put off", "sync_id", int64(id), "error", err)
+			broken = append(broken, id)
+		}
+	}
+	if len(broken) == len(ids) && len(ids) > 1 {
+		return fmt.Errorf("taking due syncs: %w", cause)
+	}
+	return s.putOff(ctx, broken)
+}
+
+func (s *Service) putOff(ctx context.Context, ids []linkspan.SyncID) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	now, err := s.store.Clock(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("putting syncs off: %w", err)
+	}
+	next := make(map[linkspan.SyncID]time.Time, len(ids))
+	for _, id := range ids {
+		next[id] = now.Add(brokenPause)
+	}
+	if err := s.store.ScheduleSyncs(ctx, nil, next); err != nil {
+		return fmt.Errorf("putting syncs off: %w", err)
+	}
+	return nil
+}
+
+// take stores runs for those of the syncs that are still due, and when they are due
+// next, in one transaction.
+func (s *Service) take(ctx context.Context, ids []linkspan.SyncID) error {
+	return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		due, gone, err := s.store.TakeDueSyncs(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
+		p, err := s.plan(ctx, tx, due)
+		if err != nil {
+			return err
+		}
+		for _, id := range gone {
+			p.next[id] = time.Time{}
+		}
+		if len(p.restart) > 0 {
+			if err := s.store.StartSyncs(ctx, tx, p.restart, p.now.Add(connectingPause)); err != nil {
+				return err
+			}
+		}
+		if err := s.store.ScheduleSyncs(ctx, tx, p.next); err != nil {
+			return err
+		}
+		// A sync that has a run which has not ended gets no other one.
+		_, err = s.store.InsertSyncRuns(ctx, tx, p.runs)
+		return err
+	})
+}
+
+// plan is what to do with syncs that are due.
+type plan struct {
+	now  time.Time
+	runs []*linkspan.Run
+	// next says when they are due next, zero for never.
+	next map[linkspan.SyncID]time.Time
+	// restart holds the anchors of those whose first run is put off.
+	restart map[linkspan.SyncID]time.Time
+}
+
+func (s *Service) plan(ctx context.Context, tx linkspan.Tx, due []linkspan.Sync) (*plan, error) {
+	now, err := s.store.Clock(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{now: now, next: make(map[linkspan.SyncID]time.Time, len(due)), restart: make(map[linkspan.SyncID]time.Time)}
+	waiting, err := s.connecting(ctx, tx, due)
+	if err != nil {
+		return nil, err
+	}
+	for i := range due {
+		sy := &due[i]
+		if !sy.Enabled || sy.State != linkspan.SyncStarted {
+			p.next[sy.ID] = time.Time{}
+			continue
+		}
+		first := starting(sy)
+		if first && waiting[sy.ConnectionID] {
+			// The anchor moves along, so that it still is the first run.
+			p.restart[sy.ID] = now.Add(connectingPause + jitter(sy.UUID, sy.Every))
+			continue
+		}
+		next, err := nextAfter(sy, now)
+		if err != nil {
+			s.log.WarnContext(ctx, "the schedule of a sync can't be followed; it is put off", "sync", sy.UUID, "error", err)
+			p.next[sy.ID] = now.Add(brokenPause)
+			continue
+		}
+		p.next[sy.ID] = next
+		cause := linkspan.CauseSchedule
+		if first {
+			cause = linkspan.CauseStart
+		}
+		p.runs = append(p.runs, newRun(sy, cause, tx.Now()))
+	}
+	return p, nil
+}
+
+// connecting returns those of the connections of syncs that run for the first time
+// for which the customer's functions are not done yet.
+func (s *Service) connecting(ctx context.Context, tx linkspan.Tx, due []linkspan.Sync) (map[linkspan.ConnectionID]bool, error) {
+	var ids []linkspan.ConnectionID
+	for i := range due {
+		if starting(&due[i]) {
+			ids = append(ids, due[i].ConnectionID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil //nolint:nilnil // nobody waits
+	}
+	list, err := s.store.Connecting(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	waiting := make(map[linkspan.ConnectionID]bool, len(list))
+	for _, id := range list {
+		waiting[id] = true
+	}
+	return waiting, nil
+}
+
+// completeAll gives every connection the syncs that it has none of: functions may
+// have been deployed before there were syncs.
+func (s *Service) completeAll(ctx context.Context) {
+	var after linkspan.FunctionID
+	for ctx.Err() == nil {
+		list, err := s.store.AllSyncFunctions(ctx, nil, after, batchSize)
+		if err != nil {
+			if ctx.Err() == nil {
+				s.log.WarnContext(ctx, "finding connections without their syncs failed", "error", err)
+			}
+			return
+		}
+		if len(list) == 0 {
+			return
+		}
+		for i := range list {
+			if err := s.completeFunction(ctx, &list[i], &linkspan.Connection{}); err != nil && ctx.Err() == nil {
+				s.log.WarnContext(ctx, "giving connections their syncs failed", "function_id", int64(list[i].ID), "error", err)
+			}
+		}
+		after = list[len(list)-1].ID
+	}
+}
