@@ -158,8 +158,8 @@ func TestCreating(t *testing.T) {
 			t.Errorf("a row: %+v", r)
 		}
 	}
-	if names != "ab" || len(s.due) != 1 {
-		t.Errorf("rows of %q; the dispatcher was told %d times", names, len(s.due))
+	if names != "ab" || len(s.due[linkspan.LaneQuick]) != 1 {
+		t.Errorf("rows of %q; the dispatcher was told %d times", names, len(s.due[linkspan.LaneQuick]))
 	}
 }
 

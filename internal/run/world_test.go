@@ -370,12 +370,13 @@ func (w *world) DueRuns(_ context.Context, tx linkspan.Tx, q linkspan.RunQuery) 
 		seen := linkspan.Run{
 			ID: r.ID, EnvironmentID: r.EnvironmentID, FunctionID: r.FunctionID, ConnectionID: r.ConnectionID, Provider: r.Provider, LeaseUntil: r.LeaseUntil,
 		}
+		behind, begun := q.Behind[r.EnvironmentID]
 		switch {
 		case r.Lane != q.Lane, slices.Contains(q.FullEnvironments, r.EnvironmentID), slices.Contains(q.FullFunctions, r.FunctionID),
 			slices.Contains(q.FullConnections, r.ConnectionID), slices.Contains(q.FullProviders, r.Provider), slices.Contains(q.FullShares, shareOf(r)):
 		case hasLapsed(r):
 			lapsed = append(lapsed, seen)
-		case isDue(r) && r.EnvironmentID >= q.From && r.FunctionID > q.Behind[r.EnvironmentID] &&
+		case isDue(r) && r.EnvironmentID >= q.From && (!begun || r.FunctionID > behind) &&
 			groups[group] < q.PerGroup && environments[r.EnvironmentID] < q.PerEnvironment && len(due) < q.Limit:
 			groups[group]++
 			environments[r.EnvironmentID]++
