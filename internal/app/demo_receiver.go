@@ -1,10 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -26,34 +28,79 @@ const (
 type arrival struct {
 	At                time.Time     `json:"-"`
 	Type              string        `json:"type"`
-	Operation         string        `json:"operation"`
+	Operation         string        `json:"operation"` // of auth
 	Success           *bool         `json:"success"`
 	ConnectionID      string        `json:"connectionId"`
 	ProviderConfigKey string        `json:"providerConfigKey"`
 	Error             *arrivalError `json:"error"`
+	// SyncName, Model and Results are of sync.
+	SyncName string  `json:"syncName"`
+	Model    string  `json:"model"`
+	Results  changes `json:"responseResults"`
 }
 
 // arrivalError says why something failed.
 type arrivalError struct {
+	Type        string `json:"type"`
 	Description string `json:"description"`
 }
 
-// connected reports whether somebody has connected an account.
+// changes counts what happened to records.
+type changes struct {
+	Added   int `json:"added"`
+	Updated int `json:"updated"`
+	Deleted int `json:"deleted"`
+}
+
+// plus returns the sums.
+func (c changes) plus(o changes) changes {
+	return changes{c.Added + o.Added, c.Updated + o.Updated, c.Deleted + o.Deleted}
+}
+
+// exceeds reports whether there is more of something than in o.
+func (c changes) exceeds(o changes) bool {
+	return c.Added > o.Added || c.Updated > o.Updated || c.Deleted > o.Deleted
+}
+
+// String tells all three, also those that are zero.
+func (c changes) String() string {
+	return fmt.Sprintf("%d added, %d updated, %d deleted", c.Added, c.Updated, c.Deleted)
+}
+
+// failed reports whether the webhook tells of a failure.
+func (a arrival) failed() bool { return a.Success != nil && !*a.Success }
+
+// created reports whether somebody has connected a new account, connected whether
+// a new or a known one.
+func (a arrival) created() bool { return a.connected() && a.Operation == "creation" }
+
 func (a arrival) connected() bool {
 	return a.Type == "auth" && (a.Operation == "creation" || a.Operation == "override") && a.Success != nil && *a.Success
 }
 
-// summary says in short what happened.
-func (a arrival) summary() string {
-	text := strings.TrimSpace(a.Type + " " + a.Operation)
-	if a.Success != nil && !*a.Success {
-		text += " failed"
-		if a.Error != nil {
-			text += ": " + a.Error.Description
-		}
+// title says in short what it is about.
+func (a arrival) title() string {
+	what := strings.TrimSpace(a.Type + " " + a.Operation + a.SyncName)
+	if a.failed() {
+		what += " failed"
 	}
-	return text
+	return what
 }
+
+// detail says what it tells.
+func (a arrival) detail() string {
+	text := a.ProviderConfigKey
+	switch {
+	case a.failed() && a.Error != nil:
+		text = a.Error.why()
+	case a.Type == "sync" && !a.failed():
+		text = a.Results.String()
+	}
+	return joined(text, "signature verified")
+}
+
+// why says what went wrong.
+func (e *arrivalError) why() string { return cmp.Or(e.Description, e.Type, "it is not said why") }
 
 // receiver is a customer's backend: it takes webhooks, checks who they are from
 // (standardwebhooks.com), and ignores those that it has had already.

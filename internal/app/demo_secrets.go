@@ -12,6 +12,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
+	"github.com/linkspan/linkspan/internal/store"
 )
 
 // demoSecrets are the keys of the demo. They are kept in the folder, so that a
@@ -26,6 +27,8 @@ type demoSecrets struct {
 	ClientSecret api.Secret `json:"client_secret"`
 	APIKey       api.Secret `json:"api_key"`
 	Password     api.Secret `json:"password"`
+	// ControlKey has Ticketry fail on request.
+	ControlKey api.Secret `json:"control_key"`
 }
 
 const (
@@ -33,16 +36,30 @@ const (
 	demoUsername    = "mira.novak@lumen-books.example"
 )
 
+// claimDemoFolder makes the folder this demo's alone until release is called. It
+// refuses one that holds the data of something else.
+func claimDemoFolder(dir string) (release func() error, err error) {
+	const op = "app.Demo"
+	_, isDemo := os.Stat(filepath.Join(dir, demoSecretsFile))
+	_, isServer := os.Stat(filepath.Join(dir, keyFile))
+	if isDemo != nil && isServer == nil {
+		return nil, linkspan.E(op, linkspan.KindInvalid, "", nil, "%s holds the data of a server, not of a demo.", dir).
+			WithHint("Give a new folder as --data, or none.")
+	}
+	release, err = store.LockFolder(filepath.Join(dir, "demo"))
+	if err != nil && linkspan.KindOf(err) == linkspan.KindConflict {
+		return nil, linkspan.E(op, linkspan.KindConflict, "", nil, "Another demo is running in the folder %s.", dir).
+			WithHint("Go on with that one, or give this one another folder with --data, or none.")
+	}
+	return release, err
+}
+
 // openDemoSecrets reads the keys of a folder, or makes those of a new one.
 func openDemoSecrets(dir string) (demoSecrets, error) {
 	path := filepath.Join(dir, demoSecretsFile)
 	s, err := readDemoSecrets(path)
 	if err == nil || !errors.Is(err, os.ErrNotExist) {
 		return s, err
-	}
-	if _, err := os.Stat(filepath.Join(dir, keyFile)); err == nil {
-		return s, linkspan.E("app.Demo", linkspan.KindInvalid, "", nil, "%s holds the data of a server, not of a demo.", dir).
-			WithHint("Give a new folder as --data, or none.")
 	}
 	s = newDemoSecrets()
 	return s, writeDemoSecrets(path, s)
@@ -55,6 +72,7 @@ func newDemoSecrets() demoSecrets {
 		AccountKey: newSecretUUID(), DevKey: newSecretUUID(), ProdKey: newSecretUUID(), SigningKey: newSecretUUID(),
 		ClientID: "linkspan-demo", ClientSecret: api.Secret("tks_" + rand.Text()),
 		APIKey: api.Secret("tk_" + hex.EncodeToString(key)), Password: api.Secret(strings.ToLower(rand.Text()[:12])),
+		ControlKey: newSecretUUID(),
 	}
 }
 

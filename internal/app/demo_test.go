@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,12 +12,17 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/cli"
@@ -25,23 +31,59 @@ import (
 
 // story is what a demo prints. It tells when a text has appeared.
 type story struct {
+	seen <-chan struct{}
+
 	mu    sync.Mutex
 	text  bytes.Buffer
-	wants string
-	seen  chan struct{}
+	waits []wait
 }
 
-func newStory(wants string) *story { return &story{wants: wants, seen: make(chan struct{})} }
+// wait is for a text to appear so many times. then is called once it has, while
+// the demo still writes.
+type wait struct {
+	text  string
+	times int
+	then  func()
+}
+
+func newStory(wants string) *story {
+	s := new(story)
+	s.seen = s.also(wants, 1)
+	return s
+}
+
+// also returns a channel that is closed when a text has appeared so many times.
+func (s *story) also(text string, times int) <-chan struct{} {
+	seen := make(chan struct{})
+	s.when(text, times, func() { close(seen) })
+	return seen
+}
+
+// when has something done when a text has appeared so many times.
+func (s *story) when(text string, times int, then func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waits = append(s.waits, wait{text, times, then})
+	s.check()
+}
+
+// check looks for what is waited for; s.mu is held.
+func (s *story) check() {
+	s.waits = slices.DeleteFunc(s.waits, func(w wait) bool {
+		there := strings.Count(s.text.String(), w.text) >= w.times
+		if there {
+			w.then()
+		}
+		return there
+	})
+}
 
 // Write implements io.Writer.
 func (s *story) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := strings.Contains(s.text.String(), s.wants)
 	n, err := s.text.Write(p)
-	if !before && strings.Contains(s.text.String(), s.wants) {
-		close(s.seen)
-	}
+	s.check()
 	return n, err
 }
 
@@ -52,68 +94,165 @@ func (s *story) String() string {
 	return s.text.String()
 }
 
-// The real program goes through everything by itself: server, provider, consent,
-// callback, webhooks, calls.
+// program runs the program with a command line, as cmd/linkspan wires it, and
+// returns its exit code.
+func program(ctx context.Context, out, logs io.Writer, terminal bool, environ map[string]string, args ...string) int {
+	return cli.Run(ctx, cli.System{
+		Args: args, Environ: func(name string) string { return environ[name] }, Stdout: out, Stderr: logs,
+		IsTerminal: func(stream any) bool { return terminal && stream == any(out) },
+	}, cli.Server{
+		Sandbox: Sandbox, Demo: func(ctx context.Context, d cli.Demo) error { return Demo(ctx, DemoOptions(d)) },
+	})
+}
+
+// TestMain lets the test binary be what the server starts to run functions in.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "runner" {
+		os.Exit(cli.Run(context.Background(), cli.OS(), cli.Server{Runner: Runner}))
+	}
+	os.Exit(m.Run())
+}
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// The real program goes through everything by itself, without --once where there
+// is no terminal: server, provider, consent, callback, functions, webhooks,
+// records, actions. The second time it does so on the folder of the first.
 func TestDemoOnce(t *testing.T) {
 	t.Parallel()
-	out, logs := newStory("All is well."), newStory("")
-	dir := filepath.Join(t.TempDir(), "demo")
-	for range 2 { // the second time on the folder of the first
-		code := cli.Run(t.Context(), cli.System{
-			Args: []string{"demo", "--once", "--data", dir},
-			Environ: func(name string) string {
-				return map[string]string{"LINKSPAN_DATABASE": "postgres://nowhere.invalid"}[name]
-			},
-			Stdout: out, Stderr: logs,
-		}, cli.Server{Demo: func(ctx context.Context, d cli.Demo) error { return Demo(ctx, DemoOptions(d)) }})
-		if code != 0 {
-			t.Fatalf("the demo ended with code %d\n%s\n%s", code, out, logs)
+	out, logs := newStory("All is well"), newStory("")
+	args := []string{"demo", "--data", filepath.Join(t.TempDir(), "demo")}
+	environ := map[string]string{"LINKSPAN_DATABASE": "postgres://nowhere.invalid", "DISPLAY": ":0"}
+	if code := program(t.Context(), out, logs, false, environ, args...); code != 0 {
+		t.Fatalf("the demo ended with code %d\n%s\n%s", code, out, logs)
+	}
+	if logs.String() != "" {
+		t.Errorf("it logs\n%s", logs)
+	}
+	got := leveled(out.String())
+	golden := filepath.Join("testdata", "demo.golden")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if n := strings.Count(out.String(), "All is well."); n != 2 || strings.Contains(out.String(), "✗") || strings.Contains(out.String(), "\x1b") {
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got); d != "" {
+		t.Errorf("the story has changed; -update writes it anew\n%s", d)
+	}
+	if code := program(t.Context(), out, logs, true, environ, append(args, "--once")...); code != 0 {
+		t.Fatalf("the second demo ended with code %d\n%s\n%s", code, out, logs)
+	}
+	if n := strings.Count(out.String(), "All is well"); n != 2 || strings.Contains(out.String(), "✗") || !strings.Contains(out.String(), "1 old connection deleted") {
 		t.Errorf("the story is\n%s", out)
 	}
 }
 
-// A person connects an account, sees the webhook and what to do next, and ends
-// the demo, of which nothing stays.
+// leveled takes out of a story what differs each time: ports and durations.
+func leveled(story string) string {
+	story = regexp.MustCompile(`(localhost|127\.0\.0\.1):[0-9]+`).ReplaceAllString(story, "$1:PORT")
+	return regexp.MustCompile(`[0-9.]+ m?s\b`).ReplaceAllString(story, "TIME")
+}
+
+// A person connects an account, sees the loop and what to do next, does it, and
+// ends the demo, of which nothing stays.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	out := newStory("To go on by hand:")
+	out := newStory("Webhooks are shown as they come.")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var folder string
 	ended := make(chan error, 1)
-	d := DemoOptions{
-		Colour: true, Out: out, Log: slog.New(slog.DiscardHandler),
-		Open: func(ctx context.Context, link string) error {
-			u, err := url.Parse(link)
-			if err != nil {
-				return err
-			}
-			folder = folderOf(out.String())
-			return approve(ctx, "http://"+u.Host, u.Query().Get("session_token"))
-		},
+	d := options(t, out)
+	d.Live, d.Colour, d.Width = true, true, func() int { return 80 }
+	d.Open = func(ctx context.Context, link string) error {
+		u, err := url.Parse(link)
+		if err != nil {
+			return err
+		}
+		return approve(ctx, "http://"+u.Host, u.Query().Get("session_token"))
 	}
 	go func() { ended <- Demo(ctx, d) }()
 	select {
 	case <-out.seen:
 	case err := <-ended:
-		t.Fatalf("ended before an account was connected: %v\n%s", err, out)
+		t.Fatalf("ended before the loop was shown: %v\n%s", err, out)
 	}
+	story := plain(out.String())
+	folder = folderOf(story)
+	for _, part := range []string{
+		"opening in your browser", "auth creation", "signature verified", "42 added, 0 updated, 0 deleted", "0 added, 1 updated, 1 deleted",
+		"It is yours now", folder,
+	} {
+		if !strings.Contains(story, part) {
+			t.Errorf("%q is not in\n%s", part, story)
+		}
+	}
+	if strings.Contains(story, "✗") {
+		t.Errorf("something failed in\n%s", story)
+	}
+	pasteAll(t, out)
 	stop()
 	if err := <-ended; err != nil {
 		t.Errorf("ended with %v", err)
 	}
-	for _, part := range []string{"opening in your browser", "auth creation", "signature verified", "curl 'http", "Stopping.", "\x1b["} {
-		if !strings.Contains(out.String(), part) {
-			t.Errorf("%q is not in\n%s", part, out)
-		}
+	if !strings.Contains(out.String(), "Stopping.") || !strings.Contains(out.String(), "\x1b[32m") {
+		t.Errorf("the story is\n%s", out)
 	}
-	if folder == "" {
-		t.Error("the demo had no folder")
-	} else if _, err := os.Stat(folder); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is still there, error %v", folder, err)
+	if _, err := os.Stat(folder); folder == "" || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%q is still there, error %v", folder, err)
+	}
+}
+
+// options are those of a demo that tells its story to out.
+func options(t *testing.T, out io.Writer) DemoOptions {
+	t.Helper()
+	var o DemoOptions
+	code := cli.Run(t.Context(), cli.System{
+		Args: []string{"demo"}, Environ: func(string) string { return "" }, Stdout: out, Stderr: io.Discard,
+	}, cli.Server{Sandbox: Sandbox, Demo: func(_ context.Context, d cli.Demo) error {
+		o = DemoOptions(d)
+		return nil
+	}})
+	if code != 0 {
+		t.Fatalf("the command line ended with code %d", code)
+	}
+	o.Once = false
+	return o
+}
+
+// plain takes the escape sequences out of a story.
+func plain(story string) string {
+	return regexp.MustCompile(`\x1b\[[0-9;]*[a-zA-Z]`).ReplaceAllString(story, "")
+}
+
+// pasteAll does what a person does who pastes the commands at the end into a
+// shell, one after the other.
+func pasteAll(t *testing.T, out *story) {
+	t.Helper()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Log("there is no curl: the commands at the end were not tried")
+		return
+	}
+	commands := regexp.MustCompile(`(?m)^    curl (.*\\\n)*.*$`).FindAllString(plain(out.String()), -1)
+	wants := []string{`"status":"solved"`, `"success":true`, `"last_action":"UPDATED"`}
+	if len(commands) != len(wants) {
+		t.Fatalf("%d commands are in\n%s", len(commands), out)
+	}
+	for i, command := range commands {
+		if i == 2 {
+			<-out.also("0 added, 1 updated, 0 deleted", 2) // the first was of the loop
+		}
+		got, err := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(command, "curl", "curl -sS", 1)).CombinedOutput()
+		if err != nil || !strings.Contains(string(got), wants[i]) {
+			t.Errorf("%s\nprints %s, error %v", command, got, err)
+		}
+		if n := strings.Count(string(got), `"_nango_metadata"`); i == 2 && n != 1 {
+			t.Errorf("%d records have changed, not 1: %s", n, got)
+		}
 	}
 }
 
@@ -147,11 +286,11 @@ func folderOf(story string) string {
 
 // approve does what a person does in a browser.
 func approve(ctx context.Context, base, token string) error {
-	w, err := newWalker()
+	b, err := newBrowser()
 	if err != nil {
 		return err
 	}
-	consent, err := w.visit(ctx, http.MethodGet, base+"/oauth/connect/demo-tickets?connect_session_token="+token, nil)
+	consent, err := b.visit(ctx, http.MethodGet, base+"/oauth/connect/demo-tickets?connect_session_token="+token, nil)
 	if err != nil {
 		return err
 	}
@@ -164,7 +303,7 @@ func approve(ctx context.Context, base, token string) error {
 		return err
 	}
 	target.RawQuery = ""
-	result, err := w.visit(ctx, http.MethodPost, target.String(), url.Values{"request": {request}, "decision": {"approve"}})
+	result, err := b.visit(ctx, http.MethodPost, target.String(), url.Values{"request": {request}, "decision": {"approve"}})
 	if err == nil && result.code != http.StatusOK {
 		err = errors.New(result.status())
 	}
@@ -234,21 +373,6 @@ func TestDemoReceiver(t *testing.T) {
 	}
 	if len(v.arrivals) != maxArrivals || len(v.seen) > maxArrivals {
 		t.Errorf("it keeps %d arrivals and %d ids", len(v.arrivals), len(v.seen))
-	}
-}
-
-func TestScreen(t *testing.T) {
-	t.Parallel()
-	var b strings.Builder
-	s := newScreen(&b, false)
-	s.arrival(arrival{Type: "auth", Operation: "refresh", Success: new(false), Error: &arrivalError{"said \x1b[2J no"}, ProviderConfigKey: "k", ConnectionID: "c"})
-	if got := b.String(); strings.Contains(got, "\x1b") || !strings.Contains(got, "auth refresh failed: said  [2J no") {
-		t.Errorf("printed %q", got)
-	}
-	broken := newScreen(errWriter{}, false)
-	broken.title("x")
-	if broken.err() == nil {
-		t.Error("a failed write is not reported")
 	}
 }
 

@@ -13,77 +13,41 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/linkspan/linkspan/api"
-	"github.com/linkspan/linkspan/api/client"
 	"github.com/linkspan/linkspan/internal/demo"
 )
 
-// maxPage bounds what the walk reads of a page.
+// maxPage bounds what the demo reads of an answer.
 const maxPage = 1 << 20
 
-// walk goes the way of an end user and of the customer's backend, and checks
-// every step.
-func (d *demonstration) walk(ctx context.Context) error {
-	d.screen.section("One time through:\n")
-	steps := []struct {
-		what string
-		do   func(context.Context, *walker) (detail string, err error)
-	}{
-		{"Connect session made by the backend", d.stepSession},
-		{"Signed in at Ticketry, access approved", d.stepOAuth},
-		{"Webhook: connection created", d.stepWebhook},
-		{"Call through the new connection", d.stepCall},
-		{"Token renewed", d.stepRenew},
-		{"Account connected with an API key", d.stepKey},
-		{"Webhook: connection created", d.stepWebhook},
-		{"Ticket created through that connection", d.stepCreate},
-	}
-	w, err := newWalker()
-	if err != nil {
-		return err
-	}
-	for _, step := range steps {
-		detail, err := step.do(ctx, w)
-		if err != nil {
-			d.screen.mark(styleRed, "✗", step.what, "")
-			return fmt.Errorf("%s: %w", step.what, err)
-		}
-		d.screen.done(step.what, detail)
-	}
-	d.screen.section("All is well.\n")
-	return nil
-}
+// browser is an end user's: it keeps cookies and goes where it is sent.
+type browser struct{ http *http.Client }
 
-// walker is the end user's browser, and what the walk has found so far.
-type walker struct {
-	browser *http.Client
-	token   string // of the connect session
-	// integration and connection are those of the last webhook.
-	integration, connection string
-}
-
-func newWalker() (*walker, error) {
+func newBrowser() (*browser, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, fmt.Errorf("making a browser: %w", err)
 	}
-	return &walker{browser: &http.Client{Jar: jar}}, nil
+	return &browser{http: &http.Client{Jar: jar}}, nil
 }
 
-func (d *demonstration) stepSession(ctx context.Context, w *walker) (string, error) {
+func (d *demonstration) stepSession(ctx context.Context, w *walk) (string, error) {
 	session, err := d.session(ctx)
 	if err != nil {
 		return "", err
 	}
 	w.token = session.Token.Reveal()
-	return "", nil
+	return "for demo-user", nil
 }
 
 // stepOAuth opens the authorization as Connect UI does, approves it on the
 // provider's page, and comes back.
-func (d *demonstration) stepOAuth(ctx context.Context, w *walker) (string, error) {
+func (d *demonstration) stepOAuth(ctx context.Context, w *walk) (string, error) {
+	b, err := newBrowser()
+	if err != nil {
+		return "", err
+	}
 	start := d.world.url + "/oauth/connect/" + demo.ProviderOAuth + "?" + url.Values{"connect_session_token": {w.token}}.Encode()
-	consent, err := w.visit(ctx, http.MethodGet, start, nil)
+	consent, err := b.visit(ctx, http.MethodGet, start, nil)
 	if err != nil {
 		return "", err
 	}
@@ -95,136 +59,58 @@ func (d *demonstration) stepOAuth(ctx context.Context, w *walker) (string, error
 		return "", fmt.Errorf("the provider shows no consent page, but answers with %s", consent.status())
 	}
 	form := url.Values{"request": {request}, "decision": {"approve"}}
-	result, err := w.visit(ctx, http.MethodPost, d.world.providerURL+"/oauth/authorize", form)
+	result, err := b.visit(ctx, http.MethodPost, d.world.providerURL+"/oauth/authorize", form)
 	if err != nil {
 		return "", err
 	}
 	if result.code != http.StatusOK || !strings.HasPrefix(result.url, d.world.url+"/oauth/callback") {
 		return "", fmt.Errorf("the way back ended at %s with %s", result.where(), result.status())
 	}
-	return "", nil
-}
-
-func (d *demonstration) stepWebhook(ctx context.Context, w *walker) (string, error) {
-	for {
-		select {
-		case <-ctx.Done():
-			return "", fmt.Errorf("no webhook came: %w", context.Cause(ctx))
-		case err := <-d.world.failed:
-			return "", err
-		case a := <-d.world.receiver.arrivals:
-			if !a.connected() {
-				return "", fmt.Errorf("another webhook came: %s", printable(a.summary()))
-			}
-			w.integration, w.connection = a.ProviderConfigKey, a.ConnectionID
-			return a.ProviderConfigKey + ", signature verified", nil
-		}
-	}
-}
-
-func (d *demonstration) stepCall(ctx context.Context, w *walker) (string, error) {
-	return d.call(ctx, w.integration, w.connection)
-}
-
-// stepCreate writes to the provider.
-func (d *demonstration) stepCreate(ctx context.Context, w *walker) (string, error) {
-	var made struct {
-		ID int `json:"id"`
-	}
-	err := d.proxy(ctx, http.StatusCreated, &made, client.ProxyRequest{
-		Method: http.MethodPost, Endpoint: "/tickets", ProviderConfigKey: w.integration, ConnectionID: w.connection,
-		Header: http.Header{"Content-Type": {"application/json"}}, Body: strings.NewReader(`{"subject":"Hello from Linkspan"}`),
-	})
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("POST /tickets: number %d", made.ID), nil
-}
-
-// call lists tickets through a connection.
-func (d *demonstration) call(ctx context.Context, integration, connection string) (string, error) {
-	var page struct {
-		Data []struct {
-			Subject string `json:"subject"`
-		} `json:"data"`
-	}
-	err := d.proxy(ctx, http.StatusOK, &page, client.ProxyRequest{
-		Endpoint: "/tickets?limit=5", ProviderConfigKey: integration, ConnectionID: connection,
-	})
-	if err != nil {
-		return "", err
-	}
-	if len(page.Data) == 0 {
-		return "", errors.New("the provider answered without tickets")
-	}
-	return fmt.Sprintf("GET /tickets: %s, such as %q", plural(len(page.Data), "ticket", "tickets"), page.Data[0].Subject), nil
-}
-
-// proxy makes a call through a connection and decodes the provider's answer.
-func (d *demonstration) proxy(ctx context.Context, want int, out any, p client.ProxyRequest) error {
-	res, err := d.dev.Proxy(ctx, p)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxPage))
-	if err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
-	}
-	if res.StatusCode != want {
-		return fmt.Errorf("the provider answered %d: %s", res.StatusCode, printable(string(body)))
-	}
-	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("decoding the answer: %w", err)
-	}
-	return nil
-}
-
-// stepRenew has the server exchange the refresh token, and calls with what came
-// of it.
-func (d *demonstration) stepRenew(ctx context.Context, w *walker) (string, error) {
-	read := func(force bool) (string, error) {
-		conn, err := d.dev.Connection(ctx, w.connection, api.ConnectionQuery{ProviderConfigKey: w.integration, ForceRefresh: &force})
-		if err != nil {
-			return "", err
-		}
-		token, _ := conn.Credentials["access_token"].(string)
-		return token, nil
-	}
-	before, err := read(false)
-	if err != nil {
-		return "", err
-	}
-	after, err := read(true)
-	if err != nil {
-		return "", err
-	}
-	if after == "" || after == before {
-		return "", errors.New("the token is still the same")
-	}
-	if _, err := d.call(ctx, w.integration, w.connection); err != nil {
-		return "", fmt.Errorf("calling with the new token: %w", err)
-	}
-	return "by its refresh token, which works once", nil
+	return "OAuth 2 with PKCE", nil
 }
 
 // stepKey does what Connect UI does with a form.
-func (d *demonstration) stepKey(ctx context.Context, w *walker) (string, error) {
-	target := d.world.url + "/api-auth/api-key/" + demo.ProviderKey + "?" + url.Values{"connect_session_token": {w.token}}.Encode()
+func (d *demonstration) stepKey(ctx context.Context, w *walk) (string, error) {
+	session, err := d.session(ctx)
+	if err != nil {
+		return "", err
+	}
+	b, err := newBrowser()
+	if err != nil {
+		return "", err
+	}
+	target := d.world.url + "/api-auth/api-key/" + demo.ProviderKey + "?" + url.Values{"connect_session_token": {session.Token.Reveal()}}.Encode()
 	var made struct {
 		ConnectionID string `json:"connectionId"`
 	}
-	if err := w.post(ctx, target, map[string]string{"apiKey": d.secret.APIKey.Reveal()}, &made); err != nil {
+	if err := b.post(ctx, target, map[string]string{"apiKey": d.secret.APIKey.Reveal()}, &made); err != nil {
 		return "", err
 	}
 	if made.ConnectionID == "" {
 		return "", errors.New("the answer names no connection")
 	}
-	return "", nil
+	w.connection = made.ConnectionID
+	return "the key was tried before it was kept", nil
+}
+
+// stepConnected waits for the webhook about a new connection: the one that is
+// known already, or any. Older connections may have something to tell, too.
+func (d *demonstration) stepConnected(ctx context.Context, w *walk) (string, error) {
+	err := d.await(ctx, w, "the webhook about the connection", func(a arrival) (bool, error) {
+		if a.Type == "auth" && a.Operation == "creation" && a.failed() && a.Error != nil {
+			return false, fmt.Errorf("connecting failed: %s", printable(a.Error.why()))
+		}
+		if !a.created() || w.connection != "" && a.ConnectionID != w.connection {
+			return false, nil
+		}
+		w.integration, w.connection = a.ProviderConfigKey, a.ConnectionID
+		return true, nil
+	})
+	return "", err
 }
 
 // post sends JSON as a script of a page does.
-func (w *walker) post(ctx context.Context, target string, in, out any) error {
+func (b *browser) post(ctx context.Context, target string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("encoding a body: %w", err)
@@ -234,7 +120,7 @@ func (w *walker) post(ctx context.Context, target string, in, out any) error {
 		return fmt.Errorf("making a request: %w", err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	p, err := w.fetch(r)
+	p, err := b.fetch(r)
 	if err != nil {
 		return err
 	}
@@ -256,7 +142,7 @@ type page struct {
 
 // visit goes to a page and follows where it leads. A form is sent if there is
 // one.
-func (w *walker) visit(ctx context.Context, method, target string, form url.Values) (page, error) {
+func (b *browser) visit(ctx context.Context, method, target string, form url.Values) (page, error) {
 	r, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(form.Encode()))
 	if err != nil {
 		return page{}, fmt.Errorf("making a request: %w", err)
@@ -264,12 +150,12 @@ func (w *walker) visit(ctx context.Context, method, target string, form url.Valu
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	return w.fetch(r)
+	return b.fetch(r)
 }
 
 // fetch sends a request and reads where it ended.
-func (w *walker) fetch(r *http.Request) (page, error) {
-	res, err := w.browser.Do(r)
+func (b *browser) fetch(r *http.Request) (page, error) {
+	res, err := b.http.Do(r)
 	if err != nil {
 		// Its text has the address, and that the session's token.
 		if u, ok := errors.AsType[*url.Error](err); ok {

@@ -23,6 +23,7 @@ type demoWorld struct {
 	providerURL string
 	receiverURL string
 	receiver    *receiver
+	client      *http.Client // for calls to the provider
 
 	app *App
 	// served ends with the server, failed gets what ended it or another part.
@@ -36,9 +37,10 @@ type demoWorld struct {
 	stopRest   context.CancelFunc
 }
 
-// startDemoWorld starts everything and waits until the server is ready.
+// startDemoWorld starts everything and waits until the server is ready. The
+// folder is the demo's alone.
 func startDemoWorld(ctx context.Context, d *demonstration) (_ *demoWorld, err error) {
-	w := &demoWorld{served: make(chan struct{}), failed: make(chan error, 1)}
+	w := &demoWorld{served: make(chan struct{}), failed: make(chan error, 1), client: new(http.Client)}
 	w.alive, w.stopRest = context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		if err != nil {
@@ -101,9 +103,11 @@ func (w *demoWorld) openServer(ctx context.Context, d *demonstration) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := config.Load(map[string]string{
-		"data": d.DataDir, "listen": address, "providers": providers, "allow-private-network": "true",
-	}, d.secret.bootstrapEnviron, "")
+	flags := map[string]string{"data": d.DataDir, "listen": address, "providers": providers, "allow-private-network": "true"}
+	if d.CacheDir != "" {
+		flags["cache"] = d.CacheDir
+	}
+	cfg, err := config.Load(flags, d.secret.bootstrapEnviron, "")
 	if err != nil {
 		return fmt.Errorf("making the settings of the demo: %w", err)
 	}
@@ -146,8 +150,8 @@ func (w *demoWorld) serveRest(d *demonstration, provider, hooks net.Listener) {
 			ID: d.secret.ClientID, Secret: d.secret.ClientSecret.Reveal(), Name: "Linkspan demo",
 			RedirectURIs: []string{w.url + "/oauth/callback"},
 		},
-		APIKey: d.secret.APIKey.Reveal(), Username: demoUsername, Password: d.secret.Password.Reveal(),
-		HTTP: new(http.Client), Log: d.Log,
+		APIKey: d.secret.APIKey.Reveal(), Username: demoUsername, Password: d.secret.Password.Reveal(), ControlKey: d.secret.ControlKey.Reveal(),
+		HTTP: w.client, Log: d.Log,
 	})
 	w.wg.Go(func() {
 		if err := ticketry.Run(w.alive); err != nil {
@@ -211,6 +215,7 @@ func (w *demoWorld) stop() error {
 		errs = append(errs, w.app.Close())
 	}
 	w.stopRest()
+	w.client.CloseIdleConnections()
 	for _, s := range w.servers {
 		errs = append(errs, s.Close())
 	}

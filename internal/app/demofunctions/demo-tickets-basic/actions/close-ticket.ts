@@ -1,0 +1,1 @@
+export { default } from '../../demo-tickets/actions/close-ticket';

@@ -1,0 +1,61 @@
+import { createSync } from 'linkspan';
+import * as z from 'zod';
+
+/** A ticket as your product wants it. */
+const Ticket = z.object({
+	id: z.string(),
+	subject: z.string(),
+	status: z.enum(['open', 'pending', 'solved']),
+	priority: z.enum(['low', 'normal', 'high', 'urgent']),
+	tags: z.array(z.string()),
+	updated_at: z.string(),
+});
+
+/** A ticket as Ticketry has it, as far as it is read here. */
+interface TicketryTicket {
+	id: number;
+	subject: string;
+	status: 'open' | 'pending' | 'solved';
+	priority: 'low' | 'normal' | 'high' | 'urgent';
+	tags: string[];
+	updated_at: string;
+	deleted_at?: string;
+}
+
+export default createSync({
+	description: 'Keeps a copy of all tickets, up to date',
+	version: '1.0.0',
+	frequency: 'every hour',
+	autoStart: true,
+	syncType: 'incremental',
+	models: { Ticket },
+	checkpoint: z.object({ updated_since: z.string() }),
+	exec: async (nango) => {
+		// The first run has no checkpoint and reads everything. Later ones read what
+		// was changed since then, and what was deleted.
+		const params: Record<string, string> = { limit: '20' };
+		const checkpoint = await nango.getCheckpoint();
+		if (checkpoint) {
+			params.updated_since = checkpoint.updated_since;
+			params.include_deleted = 'true';
+		}
+
+		for await (const page of nango.paginate<TicketryTicket>({ endpoint: '/tickets', params })) {
+			const last = page.at(-1);
+			if (!last) {
+				break;
+			}
+			const gone = page.filter((ticket) => ticket.deleted_at);
+			const there = page.filter((ticket) => !ticket.deleted_at);
+			await nango.batchSave(there.map(toTicket), 'Ticket');
+			await nango.batchDelete(gone.map(({ id }) => ({ id: String(id) })), 'Ticket');
+
+			// Should the run end here, the next one goes on with the next page.
+			await nango.saveCheckpoint({ updated_since: last.updated_at });
+		}
+	},
+});
+
+function toTicket({ id, subject, status, priority, tags, updated_at }: TicketryTicket): z.infer<typeof Ticket> {
+	return { id: String(id), subject, status, priority, tags, updated_at };
+}
