@@ -22,6 +22,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/function/bundle"
 	"github.com/linkspan/linkspan/internal/sandbox"
 	"github.com/linkspan/linkspan/internal/sandbox/platform"
@@ -34,6 +35,7 @@ var update = flag.Bool("update", false, "write what Node returns into the record
 type fixture struct {
 	Input  json.RawMessage                       `json:"input,omitempty"`
 	Output json.RawMessage                       `json:"output,omitempty"`
+	Sync   *given                                `json:"sync,omitempty"`
 	Nango  map[string]json.RawMessage            `json:"nango,omitempty"`
 	API    map[string]map[string]json.RawMessage `json:"api,omitempty"`
 }
@@ -72,8 +74,8 @@ func TestNodeAgrees(t *testing.T) {
 	for _, p := range project.Problems {
 		t.Errorf("%v", p)
 	}
-	if n := len(project.Functions); n < 60 {
-		t.Errorf("%d functions, there should be 60", n)
+	if n := len(project.Functions); n < 74 {
+		t.Errorf("%d functions, there should be 74", n)
 	}
 	node := judge(t, project.Functions)
 	for i := range project.Functions {
@@ -154,7 +156,7 @@ func judge(t *testing.T, list []bundle.Function) []answer {
 	}
 	var in bytes.Buffer
 	for i := range list {
-		line, err := json.Marshal(map[string]any{"name": list[i].Name, "bundle": list[i].Code.Bundle, "fixture": readFixture(t, &list[i])})
+		line, err := json.Marshal(map[string]any{"name": list[i].Name, "kind": list[i].Kind, "models": list[i].Definition.Models, "bundle": list[i].Code.Bundle, "fixture": readFixture(t, &list[i])})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,15 +188,26 @@ func judge(t *testing.T, list []bundle.Function) []answer {
 // inSandbox runs one function in the sandbox.
 func inSandbox(t *testing.T, engine *sandbox.Engine, f *bundle.Function, fx fixture) answer {
 	t.Helper()
-	start, err := json.Marshal(map[string]any{
-		"mode": "run", "kind": "action", "input": fx.Input, "level": "debug", "variant": "base",
+	params := map[string]any{
+		"mode": "run", "kind": f.Kind, "input": fx.Input, "level": "debug", "variant": "base",
 		"props": map[string]any{"connectionId": "c", "providerConfigKey": f.Integration, "provider": f.Integration},
-	})
+	}
+	var host sandbox.Host = replay{fx}
+	var records *cache
+	if f.Kind == linkspan.FunctionSync {
+		if fx.Sync == nil {
+			fx.Sync = &given{}
+		}
+		records = newCache(fx, f.Definition.Models)
+		host = records
+		startSync(params, f, fx.Sync)
+	}
+	start, err := json.Marshal(params)
 	if err != nil {
 		t.Fatal(err)
 	}
 	res, err := engine.Run(t.Context(), sandbox.Request{
-		Program: sandbox.Program{Name: f.File, Source: f.Code.Bundle}, Start: start, Host: replay{fx},
+		Program: sandbox.Program{Name: f.File, Source: f.Code.Bundle}, Start: start, Host: host,
 		Limits: sandbox.Limits{Wall: time.Minute},
 	})
 	if failure, ok := errors.AsType[*sandbox.Failure](err); ok {
@@ -203,7 +216,29 @@ func inSandbox(t *testing.T, engine *sandbox.Engine, f *bundle.Function, fx fixt
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer{Output: res.JSON}
+	if records == nil {
+		return answer{Output: res.JSON}
+	}
+	left, err := records.result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{Output: left}
+}
+
+// startSync adds what syncs are told.
+func startSync(params map[string]any, f *bundle.Function, g *given) {
+	sync := map[string]any{"id": "s", "job": 1, "models": f.Definition.Models, "track_deletes": f.Definition.TrackDeletes}
+	if g.LastSync != "" {
+		sync["last_sync"] = g.LastSync
+	}
+	if g.Variant != "" {
+		params["variant"] = g.Variant
+	}
+	if g.Webhook != nil {
+		params["webhook"] = g.Webhook
+	}
+	params["sync"] = sync
 }
 
 // replay is a host that knows only what was recorded.
