@@ -94,14 +94,14 @@ func (d *demonstration) awaitChanges(ctx context.Context, w *walk) error {
 		if w.got != base {
 			came = what(w.got) + " came"
 		}
-		err = fmt.Errorf("%w; it was to tell of %s, but %s, and the sync %s", err, what(w.want), came, d.standing(w))
+		err = fmt.Errorf("%w; it was to tell of %s, but %s, and the sync %s", err, what(w.want), came, d.standing(ctx, w))
 	}
 	return err
 }
 
 // standing says where the sync stands, for who waited in vain.
-func (d *demonstration) standing(w *walk) string {
-	ctx, cancel := context.WithTimeout(d.world.alive, time.Second)
+func (d *demonstration) standing(ctx context.Context, w *walk) string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	status, err := d.status(ctx, w)
 	if err != nil {

@@ -319,6 +319,17 @@ func TestDemoRefuses(t *testing.T) {
 	if err := Demo(t.Context(), d); err == nil || !strings.Contains(err.Error(), "not of a demo") {
 		t.Errorf("on the folder of a server: %v", err)
 	}
+	d.DataDir = t.TempDir()
+	release, err := claimDemoFolder(d.DataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Demo(t.Context(), d); linkspan.KindOf(err) != linkspan.KindConflict || !strings.Contains(err.Error(), "Another demo is running in the folder "+d.DataDir) {
+		t.Errorf("on the folder of another demo: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Error(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	d.DataDir = ""
