@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/change"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/oplog"
@@ -45,7 +46,10 @@ type world struct {
 	functions   map[string]linkspan.Function
 	connections map[string]*upstream.Target
 	checkpoints map[string]linkspan.Checkpoint
-	syncs       fakeSyncs
+	// syncs runs syncs. Nil: there are none. limits and feed are the service's.
+	syncs  *fakeSyncs
+	limits Limits
+	feed   *change.Feed
 	// execute is what functions do.
 	execute func(ctx context.Context, x *Execution) (Done, error)
 	// began is every execution, in order.
@@ -95,7 +99,10 @@ func (w *world) service(holder string) *Service {
 
 func (w *world) serviceWith(c Config) *Service {
 	c.Store, c.Tx, c.Functions, c.Connections, c.Engine, c.Webhooks = w, w, w, w, w, w
-	c.Log = slog.New(slog.DiscardHandler)
+	c.Log, c.Limits, c.Feed = slog.New(slog.DiscardHandler), w.limits, w.feed
+	if w.syncs != nil {
+		c.Syncs = w.syncs
+	}
 	return New(c)
 }
 
@@ -280,6 +287,7 @@ func (w *world) InTx(ctx context.Context, f func(context.Context, linkspan.Tx) e
 	before, events := make(map[linkspan.RunID]*linkspan.Run, len(w.runs)), w.events
 	for id, r := range w.runs {
 		before[id] = new(*r)
+		before[id].Sync = cloneSync(r.Sync)
 	}
 	tx := &worldTx{}
 	err := cmp.Or(w.fault(), ctx.Err())
@@ -404,10 +412,15 @@ func (w *world) ClaimRuns(ctx context.Context, tx linkspan.Tx, ids []linkspan.Ru
 		if !isDue(r) && !hasLapsed(r) {
 			continue
 		}
+		w.claimSync(r)
 		r.State, r.Holder, r.LeaseUntil, r.NextAt = linkspan.RunRunning, holder, time.Now().Add(ttl), time.Time{}
 		r.Attempt++
 		r.Attempts++
+		if r.StartedAt.IsZero() {
+			r.StartedAt = time.Now()
+		}
 		c := *r
+		c.Sync = cloneSync(r.Sync)
 		c.Error = nil
 		claimed = append(claimed, c)
 	}
@@ -458,6 +471,9 @@ func (w *world) FinishRun(_ context.Context, tx linkspan.Tx, r *linkspan.Run, re
 	}
 	stored.State, stored.Attempts, stored.Output, stored.Error = r.State, r.Attempts, r.Output, r.Error
 	stored.Holder, stored.LeaseUntil, stored.EndedAt = "", time.Time{}, time.Now()
+	if r.Sync != nil {
+		stored.Sync.Stalls, stored.Sync.Interrupted = r.Sync.Stalls, r.Sync.Interrupted
+	}
 	if r.State == linkspan.RunWaiting {
 		stored.NextAt, stored.EndedAt = time.Now().Add(retryIn), time.Time{}
 	}
