@@ -222,23 +222,23 @@ func (d *demonstration) stepChange(ctx context.Context, w *walk) (_ string, err 
 // stepRecordClosed reads what has changed since the last reading: what the action
 // wrote.
 func (d *demonstration) stepRecordClosed(ctx context.Context, w *walk) (string, error) {
-	return d.readChanges(ctx, w, map[string]func(record) bool{
-		w.closed: func(r record) bool { return r.Metadata.LastAction == "UPDATED" && r.Status == "solved" },
+	return d.readChanges(ctx, w, map[string]func(savedTicket) bool{
+		w.closed: func(r savedTicket) bool { return r.Metadata.LastAction == "UPDATED" && r.Status == "solved" },
 	})
 }
 
 // stepRecordsChanged reads what has changed since the last reading: what happened
 // at the provider.
 func (d *demonstration) stepRecordsChanged(ctx context.Context, w *walk) (string, error) {
-	return d.readChanges(ctx, w, map[string]func(record) bool{
-		w.changed: func(r record) bool { return r.Metadata.LastAction == "UPDATED" && r.Priority == demoPriority },
-		w.deleted: func(r record) bool { return r.Metadata.LastAction == "DELETED" && r.Metadata.DeletedAt != nil },
+	return d.readChanges(ctx, w, map[string]func(savedTicket) bool{
+		w.changed: func(r savedTicket) bool { return r.Metadata.LastAction == "UPDATED" && r.Priority == demoPriority },
+		w.deleted: func(r savedTicket) bool { return r.Metadata.LastAction == "DELETED" && r.Metadata.DeletedAt != nil },
 	})
 }
 
 // readChanges reads the records that have changed since the last reading: those
 // that are wanted, each as it should be, and no other.
-func (d *demonstration) readChanges(ctx context.Context, w *walk, want map[string]func(record) bool) (string, error) {
+func (d *demonstration) readChanges(ctx context.Context, w *walk, want map[string]func(savedTicket) bool) (string, error) {
 	records, _, err := d.records(ctx, w)
 	if err != nil {
 		return "", err
@@ -259,8 +259,8 @@ func (d *demonstration) readChanges(ctx context.Context, w *walk, want map[strin
 	return plural(len(records), "record", "records") + ", nothing else", nil
 }
 
-// record is a ticket in the records cache.
-type record struct {
+// savedTicket is a ticket in the records cache.
+type savedTicket struct {
 	ID       string `json:"id"`
 	Subject  string `json:"subject"`
 	Status   string `json:"status"`
@@ -273,6 +273,6 @@ type record struct {
 }
 
 // String is one line of a table.
-func (r record) String() string {
+func (r savedTicket) String() string {
 	return padded(r.ID, 4) + padded(r.Metadata.LastAction, 9) + padded(r.Status, 9) + padded(r.Priority, 8) + r.Subject
 }

@@ -8,10 +8,10 @@ import (
 )
 
 // records reads the records after the cursor, page by page, and moves it.
-func (d *demonstration) records(ctx context.Context, w *walk) (all []record, pages int, err error) {
+func (d *demonstration) records(ctx context.Context, w *walk) (all []savedTicket, pages int, err error) {
 	for {
 		var page struct {
-			Records    []record `json:"records"`
+			Records    []savedTicket `json:"records"`
 			NextCursor *string  `json:"next_cursor"`
 		}
 		q := url.Values{"model": {demoModel}, "limit": {"100"}}
