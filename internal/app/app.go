@@ -101,7 +101,11 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if a.parts, err = newParts(a, store.New(a.db, v)); err != nil { //nolint:contextcheck // opening the catalogue reads local files only
+	st := store.New(a.db, v)
+	if err := st.VoidLeases(ctx); err != nil {
+		return nil, fmt.Errorf("taking over what an earlier server left: %w", err)
+	}
+	if a.parts, err = newParts(a, st); err != nil { //nolint:contextcheck // opening the catalogue reads local files only
 		return nil, err
 	}
 	if err := bootstrap(ctx, a.parts.environments, a.cfg.Bootstrap, a.publicURL(), o.Stdout); err != nil {

@@ -31,7 +31,7 @@ func (p *parts) runFunctions(a *App, db *store.Store, guard *egress.Guard, name 
 		Override: proxy.OverridePolicy(a.cfg.BaseURLOverride),
 	})
 	p.functions = function.New(function.Config{
-		Store: db, Tx: db, Feed: p.feed, Leases: p.leases, Ops: p.ops, Log: a.log,
+		Store: db, Tx: db, Feed: p.feed, Leases: p.leases, Syncs: p.syncs, Ops: p.ops, Log: a.log,
 	})
 	child, err := runner.Self("runner")
 	if err != nil {
@@ -46,15 +46,27 @@ func (p *parts) runFunctions(a *App, db *store.Store, guard *egress.Guard, name 
 		Runners: a.cfg.Runners, Memory: a.cfg.FunctionsMemory, CacheDir: cache, HotImages: hotImages, Log: a.log,
 	})
 	p.host = host.New(host.Config{
-		Store: db, Connections: p.connections, Proxy: p.proxy, Variables: p.environments, Guard: guard, PublicURL: a.publicURL(), Log: a.log,
+		Store: db, Tx: db, Records: p.records, Connections: p.connections, Proxy: p.proxy, Variables: p.environments,
+		Guard: guard, PublicURL: a.publicURL(), Log: a.log,
 	})
 	p.runs = run.New(run.Config{
-		Store: db, Tx: db, Functions: p.functions, Connections: p.connections, Feed: p.feed, Webhooks: p.webhooks, Ops: p.ops, Log: a.log, Holder: name,
-		Engine: run.NewSandbox(run.SandboxConfig{Host: p.host, Executor: p.runners, Accounts: func(ctx context.Context) ([]linkspan.Account, error) { return db.Accounts(ctx, nil) }, Log: a.log}),
-		Limits: run.Limits{Memory: a.cfg.FunctionMemory, CPU: a.cfg.FunctionCPU, Action: a.cfg.ActionTimeout},
+		Store: db, Tx: db, Functions: p.functions, Connections: p.connections, Feed: p.feed, Syncs: p.syncs, Webhooks: p.webhooks, Ops: p.ops, Log: a.log, Holder: name,
+		Engine: run.NewSandbox(run.SandboxConfig{
+			Host: p.host, Executor: p.runners, Syncs: p.syncs, Log: a.log,
+			Accounts: func(ctx context.Context) ([]linkspan.Account, error) { return db.Accounts(ctx, nil) },
+		}),
+		Limits: runLimits(&a.cfg),
 	})
 	p.connections.UseFunctions(p.runs)
 	return nil
+}
+
+func runLimits(c *config.Config) run.Limits {
+	return run.Limits{
+		Memory: c.FunctionMemory, CPU: c.FunctionCPU, Action: c.ActionTimeout, Sync: c.SyncTimeout, SyncSlice: c.SyncSlice,
+		Syncs: c.Syncs, SyncsPerEnvironment: c.SyncsPerEnvironment, SyncsPerProvider: c.SyncsPerProvider,
+		SyncsPerFunction: c.SyncsPerFunction, SyncsPerConnection: c.SyncsPerConnection,
+	}
 }
 
 // cacheDir is the folder of what can be made again.
@@ -97,6 +109,8 @@ func (p *parts) exposeFunctions(m *obs.Metrics) {
 		func() float64 { return float64(p.runs.Failed()) })
 	m.Gauge("functions_running", "Functions that this process runs at the moment.",
 		func() float64 { return float64(p.runs.Running()) })
+	m.Gauge("syncs_running", "Syncs that this process runs at the moment.",
+		func() float64 { return float64(p.runs.RunningSyncs()) })
 	p.exposeRunners(m)
 	m.Gauge("runs_waiting", "Runs in the background that wait, in the whole database. NaN: it can't be read.",
 		func() float64 {

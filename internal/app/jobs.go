@@ -45,6 +45,7 @@ type (
 	purgeFlows       struct{}
 	purgeWebhooks    struct{}
 	purgeRuns        struct{}
+	purgeRecords     struct{}
 )
 
 // Kind implements job.Args.
@@ -74,6 +75,9 @@ func (purgeWebhooks) Kind() string { return "purge_webhooks" }
 // Kind implements job.Args.
 func (purgeRuns) Kind() string { return "purge_runs" }
 
+// Kind implements job.Args.
+func (purgeRecords) Kind() string { return "purge_records" }
+
 // purger is the storage's side of the housekeeping.
 type purger interface {
 	PurgeOperations(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
@@ -85,7 +89,7 @@ type purger interface {
 
 // registerJobs says what works in the background and when. The features in p may
 // be made later: they are needed once jobs run.
-func registerJobs(db purger, p *parts) *job.Registry {
+func registerJobs(a *App, db purger, p *parts) *job.Registry {
 	r := job.NewRegistry()
 	purge := job.HandlerOptions{Timeout: purgeTimeout, MaxAttempts: 1} // the next round tries again
 
@@ -127,6 +131,7 @@ func registerJobs(db purger, p *parts) *job.Registry {
 
 	registerConnecting(r, db, p)
 	registerFunctions(r, db, p)
+	registerRecords(r, a, p)
 	return r
 }
 
@@ -180,6 +185,31 @@ func registerFunctions(r *job.Registry, db purger, p *parts) {
 		})
 	})
 	job.Every(r, 15*time.Minute, purgeRuns{})
+}
+
+// registerRecords says what works in the background around records. Pruning and
+// deleting what is old is off unless the operator says otherwise.
+func registerRecords(r *job.Registry, a *App, p *parts) {
+	job.Handle(r, job.HandlerOptions{Timeout: purgeTimeout, MaxAttempts: 1}, func(ctx context.Context, _ purgeRecords) error {
+		if after := a.cfg.DeleteRecordsAfter; after > 0 {
+			if err := inBatches(ctx, "removing records of syncs that do not run", func(ctx context.Context) (int, error) {
+				return p.records.DropIdle(ctx, after, purgeBatch)
+			}); err != nil {
+				return err
+			}
+		}
+		if after := a.cfg.PruneRecordsAfter; after > 0 {
+			if err := inBatches(ctx, "emptying old records", func(ctx context.Context) (int, error) {
+				return p.records.PruneOld(ctx, after, purgeBatch)
+			}); err != nil {
+				return err
+			}
+		}
+		return inBatches(ctx, "purging records that were dropped", func(ctx context.Context) (int, error) {
+			return p.records.PurgeDropped(ctx, purgeBatch)
+		})
+	})
+	job.Every(r, 5*time.Minute, purgeRecords{})
 }
 
 // inBatches repeats work until a batch is not full.

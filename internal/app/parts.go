@@ -34,8 +34,10 @@ import (
 	"github.com/linkspan/linkspan/internal/providerdocs"
 	"github.com/linkspan/linkspan/internal/proxy"
 	"github.com/linkspan/linkspan/internal/ratelimit"
+	"github.com/linkspan/linkspan/internal/record"
 	"github.com/linkspan/linkspan/internal/run"
 	"github.com/linkspan/linkspan/internal/runner"
+	"github.com/linkspan/linkspan/internal/schedule"
 	"github.com/linkspan/linkspan/internal/server"
 	"github.com/linkspan/linkspan/internal/store"
 	"github.com/linkspan/linkspan/internal/upstream"
@@ -56,6 +58,8 @@ type parts struct {
 	limiter      *ratelimit.Limiter
 	connections  *connect.Service
 	webhooks     *webhook.Service
+	records      *record.Service
+	syncs        *schedule.Service
 	authorize    *authorize.Service
 	oauth        *oauth.Client
 	upstream     *upstream.Caller
@@ -111,12 +115,15 @@ func (p *parts) connectAccounts(a *App, db *store.Store, guard *egress.Guard, na
 		Store: db, Tx: db, Feed: p.feed, HTTP: guard, Ops: p.ops, Log: a.log, CheckURL: checkURL,
 		Holder: name, Version: obs.ReadBuild().Version,
 	})
+	p.records = record.New(db)
+	p.syncs = schedule.New(schedule.Config{Store: db, Tx: db, Records: p.records, Webhooks: p.webhooks, Ops: p.ops, Log: a.log})
+	p.environments.UseSyncs(p.syncs)
 	p.leases = lease.NewKeeper(db, name, a.log)
 	p.oauth = oauth.New(oauth.Config{HTTP: guard.Client(egress.ClientOptions{})})
 	p.connections = connect.New(connect.Config{
 		Store: db, Tx: db, Providers: p.catalog, Feed: p.feed,
 		Leases:   p.leases,
-		Upstream: p.upstream, OAuth: p.oauth, Hooks: hook.New(hook.Config{Caller: p.upstream}), Webhooks: p.webhooks, Jobs: p.jobs,
+		Upstream: p.upstream, OAuth: p.oauth, Hooks: hook.New(hook.Config{Caller: p.upstream}), Syncs: p.syncs, Webhooks: p.webhooks, Jobs: p.jobs,
 		Ops: p.ops, Log: a.log, CheckURL: checkURL,
 	})
 	p.catalog.OnChange(p.connections.ProvidersChanged)
@@ -153,7 +160,7 @@ func holder() string {
 
 // newJobs makes the queue. A replica of the role api only adds to it.
 func newJobs(a *App, db *store.Store, p *parts) (*job.Client, error) {
-	c := job.Config{Pool: db.Pool(), Registry: registerJobs(db, p), Log: a.log, PollOnly: a.cfg.PollOnly}
+	c := job.Config{Pool: db.Pool(), Registry: registerJobs(a, db, p), Log: a.log, PollOnly: a.cfg.PollOnly}
 	if a.cfg.Role == config.RoleAPI {
 		c.Workers = -1
 	}
@@ -173,6 +180,7 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 		return mux
 	}
 	integrations := integration.New(db, db, p.catalog)
+	integrations.UseSyncs(p.syncs)
 	ui := connectui.New(connectui.Config{
 		Access: p.access, Authorize: p.authorize, Catalog: p.catalog, Integrations: integrations, PublicURL: a.publicURL(), Log: a.log,
 	})
@@ -187,6 +195,7 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 		Proxy:      p.proxy,
 		Functions:  p.functions,
 		Actions:    p.runs,
+		Syncs:      p.syncs,
 		Docs:       providerdocs.New(p.catalog, a.publicURL()),
 		Ready:      a.ready,
 	})

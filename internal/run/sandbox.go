@@ -21,7 +21,9 @@ type SandboxConfig struct {
 	Executor runner.Executor
 	// Accounts returns all accounts; functions are told the UUID of theirs.
 	Accounts func(ctx context.Context) ([]linkspan.Account, error)
-	Log      *slog.Logger
+	// Syncs is what functions may start and trigger. Nil: nothing.
+	Syncs host.Syncs
+	Log   *slog.Logger
 }
 
 // Sandbox is the Engine that executes functions in sandboxes.
@@ -47,7 +49,7 @@ func (s *Sandbox) Execute(ctx context.Context, x *Execution) (Done, error) {
 	}
 	definition := &x.Function.Version.Definition
 	session := s.c.Host.Open(host.Info{
-		Environment: x.Environment, AccountUUID: account, Kind: x.Function.Kind, Event: definition.Event, Function: x.Function.Name, Variant: x.Variant, Sync: x.Sync,
+		Environment: x.Environment, AccountUUID: account, Kind: x.Function.Kind, Event: definition.Event, Function: x.Function.Name, Variant: x.Variant, Sync: x.Sync, Syncs: s.c.Syncs,
 		IntegrationKey: x.Function.IntegrationKey, Provider: x.Function.Provider, ConnectionName: x.ConnectionName,
 		Attributes: definition.Attributes, Target: x.Target, Pending: x.Pending, Owner: x.Owner, Op: x.Op, Trigger: x.Trigger, Input: x.Input,
 	})
