@@ -11593,16 +11593,27 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
         throw located(e, site);
       }
     }
-    /** Lists all records, by the time of their last change. */
+    /**
+     * Lists all records, by the time of their last change. One that changes meanwhile
+     * comes again, but once at most: whoever changes what is listed comes to an end.
+     */
     async *list(model, options) {
       let site = new Error();
       try {
         let name = modelOf("listRecords", model), cursor = options?.cursor ?? void 0;
         if (cursor !== void 0 && typeof cursor != "string") throw misuse("invalid_cursor", "The cursor of nango.listRecords must be a string.");
+        let until, again = /* @__PURE__ */ new Set();
         do {
-          let after = cursor, page = await this.next(() => call("records_list", { model: name, cursor: after, limit: pageSize }));
-          for (let record2 of parse7(page.body)) yield record2;
-          cursor = page.value.next;
+          let params = { model: name, cursor, limit: pageSize, until }, page = await this.next(() => call("records_list", params)), records = parse7(page.body);
+          for (let i = 0; i < records.length; i++) {
+            let record2 = records[i];
+            if (i >= page.value.late) {
+              if (again.has(record2.id)) continue;
+              again.add(record2.id);
+            }
+            yield record2;
+          }
+          ({ next: cursor, until } = page.value);
         } while (cursor);
         return void 0;
       } catch (e) {

@@ -270,12 +270,18 @@ type listParams struct {
 
 	Cursor string `json:"cursor"`
 	Limit  int    `json:"limit"`
+	// Until is what the first page said. 0: this is the first one.
+	Until linkspan.RecordPosition `json:"until"`
 }
 
 // listReply goes with a page of records.
 type listReply struct {
 	// Next is the cursor of the next page. Empty: there is none.
 	Next string `json:"next,omitempty"`
+	// Until is the position of the newest change when the list began; from the index
+	// Late on, records have changed since.
+	Until linkspan.RecordPosition `json:"until"`
+	Late  int                     `json:"late"`
 }
 
 // listRecords answers with a page of records, deleted ones among them, as GET
@@ -295,11 +301,19 @@ func (x *Session) listRecords(ctx context.Context, c sandbox.Call) (sandbox.Repl
 			return sandbox.Reply{}, err
 		}
 	}
+	if p.Until == 0 {
+		if p.Until, err = x.s.c.Records.Position(ctx, st); err != nil {
+			return sandbox.Reply{}, err
+		}
+	}
 	page, err := x.s.c.Records.List(ctx, q)
 	if err != nil {
 		return sandbox.Reply{}, err
 	}
-	head := listReply{}
+	head := listReply{Until: p.Until, Late: len(page.Records)}
+	if i := slices.IndexFunc(page.Records, func(r linkspan.Record) bool { return r.Position > p.Until }); i >= 0 {
+		head.Late = i
+	}
 	if page.Next != 0 {
 		head.Next = record.Cursor(page.Next)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/function/host"
 	"github.com/linkspan/linkspan/internal/record"
+	"github.com/linkspan/linkspan/internal/sandbox"
 	"github.com/linkspan/linkspan/internal/schedule"
 )
 
@@ -80,6 +81,10 @@ func TestSyncMembers(t *testing.T) {
 		"listRecords": {
 			`await nango.batchSave(Array.from({length: 2500}, (_, i) => ({id: i})), "Issue"); let n = 0, at; for await (const r of nango.listRecords("Issue")) if (n++ === 1999) at = r._nango_metadata.cursor; let m = 0; for await (const r of nango.listRecords("Issue", {cursor: at})) m++; say([n, m])`,
 			`[2500,500]`,
+		},
+		"listRecords, all of them changed": {
+			`await nango.batchSave(Array.from({length: 1500}, (_, i) => ({id: i, n: 0})), "Issue"); let n = 0; for await (const r of nango.listRecords("Issue")) { n++; await nango.batchUpdate([{id: r.id, n: r.n + 1}], "Issue"); } say(n)`,
+			`3000`,
 		},
 		"listRecords of nothing": {`let n = 0; for await (const r of nango.listRecords("Issue")) n++; say(n)`, `0`},
 		"listRecords, mistakes": {
@@ -592,5 +597,44 @@ func TestOtherSyncs(t *testing.T) {
 	got := w.run(t, `const code = (p) => p.then(() => "ok", (e) => e.code); return [await code(nango.triggerSync()), await code(nango.triggerSync("acme", 5, "a")), await code(nango.triggerSync("acme", "c1")), await code(nango.triggerSync("acme", "c1", "a", "all")), await code(nango.startSync("acme", "a")), await code(nango.startSync("none", ["a"]))]`, with).text(t)
 	if got != `["invalid_body","invalid_body","invalid_body","invalid_body","invalid_body","unknown_provider_config"]` {
 		t.Errorf("mistakes: %s", got)
+	}
+}
+
+// TestRecordRefusals are about what only a sandbox gone wrong asks for.
+func TestRecordRefusals(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, echo)
+	x := w.host.Open(syncTrial(w, "").info)
+	defer x.Close(t.Context())
+	tricky := `{"id":"a,\\\"[{","l":[1,[2,3]],"o":{"x":",]}"}}`
+	array := func(n int) string { return "[" + strings.TrimSuffix(strings.Repeat(tricky+", ", n), ", ") + "]" }
+	for _, tt := range []struct{ call, params, body, want string }{
+		{"records_save", `{"model":"Issue"}`, array(1000), ""},
+		{"records_save", `{"model":"Issue"}`, array(1001), "records_too_large"},
+		{"records_save", `{"model":"Issue"}`, `["` + strings.Repeat("x", 4<<20) + `"]`, "records_too_large"},
+		{"records_delete", `{"model":"Nope"}`, `[]`, "invalid_model"},
+		{"records_by_ids", `{"model":"Issue","ids":["` + strings.Repeat(`a","`, 100) + `b"]}`, "", "invalid_ids"},
+		{"records_list", `{"model":"Issue","cursor":"x"}`, "", "invalid_cursor_value"},
+		{"records_list", `{"model":"Issue","limit":-5}`, "", ""},
+		{"records_strategy", `{"model":"Issue","strategy":"x"}`, "", "invalid_merging_strategy"},
+		{"track_start", `{"model":5}`, "", "invalid_parameters"},
+		{"delete_unseen", `{"model":"Issue","automatic":true}`, "", "not_available"},
+		{"sync_start", `{"integration":"acme"}`, "", "not_available"},
+	} {
+		_, err := x.Call(t.Context(), sandbox.Call{Name: tt.call, JSON: []byte(tt.params), Body: []byte(tt.body)})
+		if tt.want == "" {
+			must(t, err)
+			continue
+		}
+		refused, ok := errors.AsType[*sandbox.CallError](err)
+		if !ok || !strings.Contains(string(refused.JSON), `"`+tt.want+`"`) {
+			t.Errorf("%s %.80s: %v", tt.call, tt.params, err)
+		}
+	}
+	// An action has no records at all.
+	y := w.host.Open(w.info("acme", "c1"))
+	defer y.Close(t.Context())
+	if _, err := y.Call(t.Context(), sandbox.Call{Name: "records_save", JSON: []byte(`{"model":"Issue"}`), Body: []byte("[]")}); err == nil || !strings.Contains(err.Error(), "unknown_call") {
+		t.Errorf("an action saves records: %v", err)
 	}
 }

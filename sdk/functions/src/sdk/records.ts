@@ -138,18 +138,31 @@ export class Records {
 		}
 	}
 
-	/** Lists all records, by the time of their last change. */
+	/**
+	 * Lists all records, by the time of their last change. One that changes meanwhile
+	 * comes again, but once at most: whoever changes what is listed comes to an end.
+	 */
 	async *list(model: unknown, options?: { cursor?: unknown } | null): AsyncGenerator<any, undefined, void> {
 		const site = new Error();
 		try {
 			const name = modelOf("listRecords", model);
 			let cursor: unknown = options?.cursor ?? undefined;
 			if (cursor !== undefined && typeof cursor !== "string") throw misuse("invalid_cursor", "The cursor of nango.listRecords must be a string.");
+			let until: number | undefined;
+			const again = new Set<string>();
 			do {
-				const after = cursor;
-				const page: Answer = await this.next(() => call("records_list", { model: name, cursor: after, limit: pageSize }));
-				for (const record of parse(page.body as string)) yield record;
-				cursor = page.value.next;
+				const params = { model: name, cursor, limit: pageSize, until };
+				const page: Answer = await this.next(() => call("records_list", params));
+				const records: any[] = parse(page.body as string);
+				for (let i = 0; i < records.length; i++) {
+					const record = records[i];
+					if (i >= page.value.late) {
+						if (again.has(record.id)) continue;
+						again.add(record.id);
+					}
+					yield record;
+				}
+				({ next: cursor, until } = page.value);
 			} while (cursor);
 			return undefined;
 		} catch (e) {
