@@ -1887,35 +1887,35 @@
     return Object.entries(obj).filter(([k, _]) => Number.isNaN(Number.parseInt(k, 10))).map((el) => el[1]);
   }
   function base64ToUint8Array(base643) {
-    let binaryString = atob(base643), bytes3 = new Uint8Array(binaryString.length);
+    let binaryString = atob(base643), bytes2 = new Uint8Array(binaryString.length);
     for (let i = 0; i < binaryString.length; i++)
-      bytes3[i] = binaryString.charCodeAt(i);
-    return bytes3;
+      bytes2[i] = binaryString.charCodeAt(i);
+    return bytes2;
   }
-  function uint8ArrayToBase64(bytes3) {
+  function uint8ArrayToBase64(bytes2) {
     let binaryString = "";
-    for (let i = 0; i < bytes3.length; i++)
-      binaryString += String.fromCharCode(bytes3[i]);
+    for (let i = 0; i < bytes2.length; i++)
+      binaryString += String.fromCharCode(bytes2[i]);
     return btoa(binaryString);
   }
   function base64urlToUint8Array(base64url3) {
     let base643 = base64url3.replace(/-/g, "+").replace(/_/g, "/"), padding = "=".repeat((4 - base643.length % 4) % 4);
     return base64ToUint8Array(base643 + padding);
   }
-  function uint8ArrayToBase64url(bytes3) {
-    return uint8ArrayToBase64(bytes3).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+  function uint8ArrayToBase64url(bytes2) {
+    return uint8ArrayToBase64(bytes2).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
   }
   function hexToUint8Array(hex3) {
     let cleanHex = hex3.replace(/^0x/, "");
     if (cleanHex.length % 2 !== 0)
       throw new Error("Invalid hex string length");
-    let bytes3 = new Uint8Array(cleanHex.length / 2);
+    let bytes2 = new Uint8Array(cleanHex.length / 2);
     for (let i = 0; i < cleanHex.length; i += 2)
-      bytes3[i / 2] = Number.parseInt(cleanHex.slice(i, i + 2), 16);
-    return bytes3;
+      bytes2[i / 2] = Number.parseInt(cleanHex.slice(i, i + 2), 16);
+    return bytes2;
   }
-  function uint8ArrayToHex(bytes3) {
-    return Array.from(bytes3).map((b) => b.toString(16).padStart(2, "0")).join("");
+  function uint8ArrayToHex(bytes2) {
+    return Array.from(bytes2).map((b) => b.toString(16).padStart(2, "0")).join("");
   }
   var Class = class {
     constructor(..._args) {
@@ -7291,7 +7291,7 @@ ${new Error().stack ?? ""}`]),
     for (let Class2 of [Number, String, Boolean, BigInt, Symbol]) if (a instanceof Class2 && !(b instanceof Class2 && Object.is(a.valueOf(), b.valueOf()))) return !1;
     if (a instanceof WeakMap || a instanceof WeakSet || a instanceof Promise) return !1;
     if (ArrayBuffer.isView(a) || a instanceof ArrayBuffer) {
-      let bytes3 = (v) => ArrayBuffer.isView(v) ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(v), [x, y] = [bytes3(a), bytes3(b)];
+      let bytes2 = (v) => ArrayBuffer.isView(v) ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(v), [x, y] = [bytes2(a), bytes2(b)];
       if (x.length !== y.length || x.some((byte, i) => byte !== y[i])) return !1;
     }
     if (pairs.some(([x, y]) => x === a && y === b)) return !0;
@@ -7326,10 +7326,10 @@ ${new Error().stack ?? ""}`]),
     let text2 = typeof value == "string" ? `'${value.length > 25 ? `${value.slice(0, 25)}...` : value}'` : String(value);
     return `type ${typeof value} (${text2})`;
   }
-  function exact(bytes3) {
-    if (bytes3.byteOffset === 0 && bytes3.byteLength === bytes3.buffer.byteLength && bytes3.buffer instanceof ArrayBuffer) return bytes3.buffer;
-    let copy2 = new Uint8Array(bytes3.byteLength);
-    return copy2.set(bytes3), copy2.buffer;
+  function exact(bytes2) {
+    if (bytes2.byteOffset === 0 && bytes2.byteLength === bytes2.buffer.byteLength && bytes2.buffer instanceof ArrayBuffer) return bytes2.buffer;
+    let copy2 = new Uint8Array(bytes2.byteLength);
+    return copy2.set(bytes2), copy2.buffer;
   }
   function joined(parts2) {
     if (parts2.length === 1) return exact(parts2[0]);
@@ -7367,28 +7367,31 @@ ${new Error().stack ?? ""}`]),
   function encodeUTF8(text2) {
     let n = text2.length;
     if (n <= small) {
-      let bytes3 = new Uint8Array(n), i = 0;
+      let bytes2 = new Uint8Array(n), i = 0;
       for (; i < n; i++) {
         let c = text2.charCodeAt(i);
         if (c >= 128) break;
-        bytes3[i] = c;
+        bytes2[i] = c;
       }
-      if (i === n) return bytes3;
+      if (i === n) return bytes2;
     }
     return pure("text.encode", void 0, text2);
   }
-  function decodeLatin1(bytes3) {
-    if (bytes3.length <= 4096) return String.fromCharCode.apply(null, bytes3);
+  function lengthUTF8(text2) {
+    return encodeUTF8(text2).byteLength;
+  }
+  function decodeLatin1(bytes2) {
+    if (bytes2.length <= 4096) return String.fromCharCode.apply(null, bytes2);
     let text2 = "";
-    for (let i = 0; i < bytes3.length; i += 4096) text2 += String.fromCharCode.apply(null, bytes3.subarray(i, i + 4096));
+    for (let i = 0; i < bytes2.length; i += 4096) text2 += String.fromCharCode.apply(null, bytes2.subarray(i, i + 4096));
     return text2;
   }
-  function isASCII(bytes3) {
-    for (let i = 0; i < bytes3.length; i++) if (bytes3[i] >= 128) return !1;
+  function isASCII(bytes2) {
+    for (let i = 0; i < bytes2.length; i++) if (bytes2[i] >= 128) return !1;
     return !0;
   }
-  function decodeUTF8(bytes3) {
-    return bytes3.length <= small && isASCII(bytes3) ? decodeLatin1(bytes3) : pure("text.decode", { label: "utf-8" }, bytes3).text;
+  function decodeUTF8(bytes2) {
+    return bytes2.length <= small && isASCII(bytes2) ? decodeLatin1(bytes2) : pure("text.decode", { label: "utf-8" }, bytes2).text;
   }
   var TextEncoder = class {
     get encoding() {
@@ -7400,9 +7403,9 @@ ${new Error().stack ?? ""}`]),
     encodeInto(text2, into) {
       if (typeof text2 != "string") throw wrongType("src", "of type string", text2);
       if (!(into instanceof Uint8Array)) throw wrongType("dest", "an instance of Uint8Array", into);
-      let bytes3 = encodeUTF8(text2);
-      if (bytes3.length <= into.length)
-        return into.set(bytes3), { read: text2.length, written: bytes3.length };
+      let bytes2 = encodeUTF8(text2);
+      if (bytes2.length <= into.length)
+        return into.set(bytes2), { read: text2.length, written: bytes2.length };
       let written = 0, read3 = 0;
       for (let character of text2) {
         let length = encodeUTF8(character);
@@ -7434,23 +7437,23 @@ ${new Error().stack ?? ""}`]),
       return this.#ignoreBOM;
     }
     decode(input, options) {
-      let stream = !!options?.stream, bytes3 = input === void 0 ? new Uint8Array(0) : bytesOf(input);
-      if (bytes3 === void 0) throw wrongType("list", "an instance of SharedArrayBuffer, ArrayBuffer or ArrayBufferView", input);
+      let stream = !!options?.stream, bytes2 = input === void 0 ? new Uint8Array(0) : bytesOf(input);
+      if (bytes2 === void 0) throw wrongType("list", "an instance of SharedArrayBuffer, ArrayBuffer or ArrayBufferView", input);
       if (this.#left.length > 0) {
-        let whole2 = new Uint8Array(this.#left.length + bytes3.length);
-        whole2.set(this.#left), whole2.set(bytes3, this.#left.length), bytes3 = whole2, this.#left = new Uint8Array(0);
+        let whole2 = new Uint8Array(this.#left.length + bytes2.length);
+        whole2.set(this.#left), whole2.set(bytes2, this.#left.length), bytes2 = whole2, this.#left = new Uint8Array(0);
       }
       let text2;
-      if (this.#encoding === "utf-8" && bytes3.length <= small && isASCII(bytes3))
-        text2 = decodeLatin1(bytes3);
+      if (this.#encoding === "utf-8" && bytes2.length <= small && isASCII(bytes2))
+        text2 = decodeLatin1(bytes2);
       else {
         let answer;
         try {
-          answer = pure("text.decode", { label: this.#encoding, fatal: this.#fatal, stream }, bytes3);
+          answer = pure("text.decode", { label: this.#encoding, fatal: this.#fatal, stream }, bytes2);
         } catch (thrown) {
           throw this.#sawStart = !1, thrown;
         }
-        text2 = answer.text, stream && (this.#left = bytes3.slice(answer.used));
+        text2 = answer.text, stream && (this.#left = bytes2.slice(answer.used));
       }
       return !this.#sawStart && text2 !== "" && (this.#sawStart = !0, !this.#ignoreBOM && text2.charCodeAt(0) === 65279 && this.#encoding.startsWith("utf-") && (text2 = text2.slice(1))), stream || (this.#sawStart = !1), text2;
     }
@@ -7510,33 +7513,33 @@ ${new Error().stack ?? ""}`]),
       case "hex":
         return parseHex(text2);
       case "utf16le": {
-        let bytes3 = new Uint8Array(text2.length * 2), units2 = new Uint16Array(bytes3.buffer);
+        let bytes2 = new Uint8Array(text2.length * 2), units2 = new Uint16Array(bytes2.buffer);
         for (let i = 0; i < text2.length; i++) units2[i] = text2.charCodeAt(i);
-        return bytes3;
+        return bytes2;
       }
       default: {
-        let bytes3 = new Uint8Array(text2.length);
-        for (let i = 0; i < text2.length; i++) bytes3[i] = text2.charCodeAt(i);
-        return bytes3;
+        let bytes2 = new Uint8Array(text2.length);
+        for (let i = 0; i < text2.length; i++) bytes2[i] = text2.charCodeAt(i);
+        return bytes2;
       }
     }
   }
-  function decode3(bytes3, encoding) {
+  function decode3(bytes2, encoding) {
     switch (encoding) {
       case "utf8":
-        return decodeUTF8(bytes3);
+        return decodeUTF8(bytes2);
       case "base64":
-        return toBase64.call(bytes3);
+        return toBase64.call(bytes2);
       case "base64url":
-        return toBase64.call(bytes3, { alphabet: "base64url", omitPadding: !0 });
+        return toBase64.call(bytes2, { alphabet: "base64url", omitPadding: !0 });
       case "hex":
-        return toHex.call(bytes3);
+        return toHex.call(bytes2);
       case "latin1":
-        return decodeLatin1(bytes3);
+        return decodeLatin1(bytes2);
       case "ascii":
-        return decodeLatin1(bytes3.map((b) => b & 127));
+        return decodeLatin1(bytes2.map((b) => b & 127));
       case "utf16le": {
-        let units2 = new Uint16Array(exact(bytes3.slice(0, bytes3.length & -2))), text2 = "";
+        let units2 = new Uint16Array(exact(bytes2.slice(0, bytes2.length & -2))), text2 = "";
         for (let i = 0; i < units2.length; i += 4096) text2 += String.fromCharCode.apply(null, units2.subarray(i, i + 4096));
         return text2;
       }
@@ -7567,8 +7570,8 @@ ${new Error().stack ?? ""}`]),
   function truncated(name, value, high, otherwise) {
     return checked(name, value === void 0 ? void 0 : Math.trunc(Number(value)) || 0, high, otherwise);
   }
-  function wrap(bytes3) {
-    return new FastBuffer(bytes3.buffer, bytes3.byteOffset, bytes3.byteLength);
+  function wrap(bytes2) {
+    return new FastBuffer(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
   }
   function text(value) {
     return typeof value == "string";
@@ -7609,13 +7612,13 @@ ${new Error().stack ?? ""}`]),
       if (!text(value)) throw wrongType("argument", "of type string", value);
       let [offset, length, encoding] = rest;
       text(offset) ? [offset, length, encoding] = [void 0, void 0, offset] : offset === void 0 ? [length, encoding] = [void 0, void 0] : text(length) && ([length, encoding] = [void 0, length]);
-      let at = checked("offset", offset, this.length, 0), room = Math.min(checked("length", length, this.length, this.length), this.length - at), kind = encodingOf(encoding), bytes3 = encode4(value, kind);
-      if (bytes3.length > room) {
+      let at = checked("offset", offset, this.length, 0), room = Math.min(checked("length", length, this.length, this.length), this.length - at), kind = encodingOf(encoding), bytes2 = encode4(value, kind);
+      if (bytes2.length > room) {
         let n = room;
-        if (kind === "utf8") for (; n > 0 && (bytes3[n] & 192) === 128; ) n--;
-        kind === "utf16le" && (n &= -2), bytes3 = bytes3.subarray(0, n);
+        if (kind === "utf8") for (; n > 0 && (bytes2[n] & 192) === 128; ) n--;
+        kind === "utf16le" && (n &= -2), bytes2 = bytes2.subarray(0, n);
       }
-      return this.set(bytes3, at), bytes3.length;
+      return this.set(bytes2, at), bytes2.length;
     }
     fill(value, offset, end, encoding) {
       text(value) && (offset === void 0 || text(offset) ? [offset, end, encoding] = [void 0, void 0, offset] : text(end) && ([end, encoding] = [void 0, end]));
@@ -7655,51 +7658,51 @@ ${new Error().stack ?? ""}`]),
       return this.byteOffset;
     }
   };
-  function swap(bytes3, size) {
-    if (bytes3.length % size !== 0) throw coded("RangeError", "ERR_INVALID_BUFFER_SIZE", `Buffer size must be a multiple of ${size * 8}-bits`);
-    for (let i = 0; i < bytes3.length; i += size) Uint8Array.prototype.subarray.call(bytes3, i, i + size).reverse();
-    return bytes3;
+  function swap(bytes2, size) {
+    if (bytes2.length % size !== 0) throw coded("RangeError", "ERR_INVALID_BUFFER_SIZE", `Buffer size must be a multiple of ${size * 8}-bits`);
+    for (let i = 0; i < bytes2.length; i += size) Uint8Array.prototype.subarray.call(bytes2, i, i + size).reverse();
+    return bytes2;
   }
   function compareBytes(a, b) {
     let n = Math.min(a.length, b.length);
     for (let i = 0; i < n; i++) if (a[i] !== b[i]) return a[i] < b[i] ? -1 : 1;
     return Math.sign(a.length - b.length);
   }
-  function search(bytes3, value, offset, encoding, forward) {
+  function search(bytes2, value, offset, encoding, forward) {
     text(offset) && ([offset, encoding] = [void 0, offset]);
     let at = offset === void 0 ? NaN : Math.trunc(Number(offset));
-    Number.isNaN(at) && (at = forward ? 0 : bytes3.length), at < 0 && (at += bytes3.length);
+    Number.isNaN(at) && (at = forward ? 0 : bytes2.length), at < 0 && (at += bytes2.length);
     let wanted = text(value) ? encode4(value, encodingOf(encoding)) : value instanceof Uint8Array ? value : void 0;
     if (at < 0) {
       if (!forward && wanted?.length !== 0) return -1;
       at = 0;
     }
     if (typeof value == "number")
-      return (forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf).call(bytes3, value & 255, Math.min(at, forward ? bytes3.length : bytes3.length - 1));
+      return (forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf).call(bytes2, value & 255, Math.min(at, forward ? bytes2.length : bytes2.length - 1));
     if (wanted === void 0) throw wrongType("value", "one of type number or string or an instance of Buffer or Uint8Array", value);
-    let last = bytes3.length - wanted.length;
-    if (wanted.length === 0) return Math.min(at, bytes3.length);
+    let last = bytes2.length - wanted.length;
+    if (wanted.length === 0) return Math.min(at, bytes2.length);
     let matches2 = (from3) => {
-      for (let j = 1; j < wanted.length; j++) if (bytes3[from3 + j] !== wanted[j]) return !1;
+      for (let j = 1; j < wanted.length; j++) if (bytes2[from3 + j] !== wanted[j]) return !1;
       return !0;
-    }, find = forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf, i = Math.min(at, forward ? bytes3.length : last);
+    }, find = forward ? Uint8Array.prototype.indexOf : Uint8Array.prototype.lastIndexOf, i = Math.min(at, forward ? bytes2.length : last);
     for (; i >= 0; ) {
-      if (i = find.call(bytes3, wanted[0], i), i < 0 || i > last) return -1;
+      if (i = find.call(bytes2, wanted[0], i), i < 0 || i > last) return -1;
       if (matches2(i)) return i;
       i += forward ? 1 : -1;
     }
     return -1;
   }
-  function checkOffset(bytes3, offset, size) {
+  function checkOffset(bytes2, offset, size) {
     if (typeof offset != "number") throw wrongType("offset", "of type number", offset);
-    let last = bytes3.length - size;
+    let last = bytes2.length - size;
     if (!Number.isInteger(offset)) throw outOfRange("offset", "an integer", offset);
     if (last < 0) throw coded("RangeError", "ERR_BUFFER_OUT_OF_BOUNDS", "Attempt to access memory outside buffer bounds");
     if (offset < 0 || offset > last) throw outOfRange("offset", `>= 0 and <= ${last}`, offset);
     return offset;
   }
-  function view(bytes3) {
-    return new DataView(bytes3.buffer, bytes3.byteOffset, bytes3.byteLength);
+  function view(bytes2) {
+    return new DataView(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
   }
   function checkInteger(value, low, high) {
     if (value < low || value > high) throw outOfRange("value", `>= ${low} and <= ${high}`, value);
@@ -7813,9 +7816,9 @@ ${new Error().stack ?? ""}`]),
     isEncoding: (name) => text(name) && name !== "" && encodings[name.toLowerCase()] !== void 0,
     byteLength(value, encoding) {
       if (!text(value)) {
-        let bytes3 = bytesOf(value);
-        if (bytes3 === void 0) throw wrongType("string", "of type string or an instance of Buffer or ArrayBuffer", value);
-        return bytes3.byteLength;
+        let bytes2 = bytesOf(value);
+        if (bytes2 === void 0) throw wrongType("string", "of type string or an instance of Buffer or ArrayBuffer", value);
+        return bytes2.byteLength;
       }
       switch (text(encoding) ? encodings[encoding.toLowerCase()] ?? "utf8" : "utf8") {
         case "hex":
@@ -7852,8 +7855,8 @@ ${new Error().stack ?? ""}`]),
       return whole2;
     },
     copyBytesFrom(source, offset, length) {
-      let size = source.BYTES_PER_ELEMENT ?? 1, bytes3 = new Uint8Array(source.buffer, source.byteOffset, source.byteLength), from3 = (offset ?? 0) * size;
-      return new FastBuffer(bytes3.slice(from3, length === void 0 ? void 0 : from3 + length * size));
+      let size = source.BYTES_PER_ELEMENT ?? 1, bytes2 = new Uint8Array(source.buffer, source.byteOffset, source.byteLength), from3 = (offset ?? 0) * size;
+      return new FastBuffer(bytes2.slice(from3, length === void 0 ? void 0 : from3 + length * size));
     }
   };
   for (let [name, value] of Object.entries(statics)) Object.defineProperty(Buffer2, name, { value, writable: !0, configurable: !0, enumerable: !0 });
@@ -8024,8 +8027,8 @@ ${" ".repeat(ctx.indentation)}`);
     if (value instanceof Date) return plain4(Number.isNaN(value.getTime()) ? "Invalid Date" : Date.prototype.toISOString.call(value));
     if (value instanceof Error) return plain4(errorBase(ctx, value, keys));
     if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
-      let bytes3 = new Uint8Array(value), hex3 = Array.from(bytes3.subarray(0, Math.min(50, ctx.maxArrayLength)), (b) => b.toString(16).padStart(2, "0")).join(" "), rest = bytes3.length > 50 ? ` ... ${bytes3.length - 50} more byte${bytes3.length > 51 ? "s" : ""}` : "";
-      return { base: "", braces: [`${prefix(name, tag3, "ArrayBuffer")}{`, "}"], items: [`[Uint8Contents]: <${hex3}${rest}>`, `byteLength: ${bytes3.length}`], array: !1 };
+      let bytes2 = new Uint8Array(value), hex3 = Array.from(bytes2.subarray(0, Math.min(50, ctx.maxArrayLength)), (b) => b.toString(16).padStart(2, "0")).join(" "), rest = bytes2.length > 50 ? ` ... ${bytes2.length - 50} more byte${bytes2.length > 51 ? "s" : ""}` : "";
+      return { base: "", braces: [`${prefix(name, tag3, "ArrayBuffer")}{`, "}"], items: [`[Uint8Contents]: <${hex3}${rest}>`, `byteLength: ${bytes2.length}`], array: !1 };
     }
     if (value instanceof DataView) {
       let items = ["byteLength", "byteOffset", "buffer"].map((key2) => `${key2}: ${show(ctx, value[key2])}`);
@@ -8666,17 +8669,17 @@ ${inspect(text2)}
       if (encoding === "hex" && value.length % 2 !== 0) throw coded("TypeError", "ERR_INVALID_ARG_VALUE", `The argument 'encoding' is invalid for data of length ${value.length}. Received 'hex'`);
       return Buffer2.from(value, encoding);
     }
-    let bytes3 = bytesOf(value);
-    if (bytes3 === void 0) throw wrongType(argument, "of type string or an instance of ArrayBuffer, Buffer, TypedArray, or DataView", value);
-    return bytes3;
+    let bytes2 = bytesOf(value);
+    if (bytes2 === void 0) throw wrongType(argument, "of type string or an instance of ArrayBuffer, Buffer, TypedArray, or DataView", value);
+    return bytes2;
   }
   var KeyObject = class _KeyObject {
     #type;
     #bytes;
     #info;
-    constructor(guard, type, bytes3, info) {
+    constructor(guard, type, bytes2, info) {
       if (guard !== secret) throw coded("TypeError", "ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor");
-      this.#type = type, this.#bytes = bytes3, this.#info = info;
+      this.#type = type, this.#bytes = bytes2, this.#info = info;
     }
     static from(key2) {
       let object2 = key2?.[keyOf];
@@ -8739,8 +8742,8 @@ ${inspect(text2)}
     }
     return readBytes("pem", data(key2, "key"), want);
   }
-  function readBytes(format3, bytes3, want, kind) {
-    return objectOf(pureBytes("crypto.key", { format: format3, want, kind }, bytes3));
+  function readBytes(format3, bytes2, want, kind) {
+    return objectOf(pureBytes("crypto.key", { format: format3, want, kind }, bytes2));
   }
   function createPrivateKey(key2) {
     if (key2 instanceof KeyObject) throw coded("TypeError", "ERR_CRYPTO_INVALID_KEY_OBJECT_TYPE", `Invalid key object type ${key2.type}, expected a key as text or bytes.`);
@@ -9019,15 +9022,15 @@ ${inspect(text2)}
   var webcrypto = { subtle, getRandomValues, randomUUID, CryptoKey, [Symbol.toStringTag]: "Crypto" };
 
   // src/platform/crypto.ts
-  function output(bytes3, encoding) {
-    let buffer = Buffer2.from(bytes3.buffer, bytes3.byteOffset, bytes3.byteLength);
+  function output(bytes2, encoding) {
+    let buffer = Buffer2.from(bytes2.buffer, bytes2.byteOffset, bytes2.byteLength);
     return encoding == null || encoding === "buffer" ? buffer : buffer.toString(encoding);
   }
   var empty2 = new Uint8Array(0), Pieces = class _Pieces {
     #pieces = [];
     add(value, encoding) {
-      let bytes3 = data(value, "data", encoding);
-      this.#pieces.push(typeof value == "string" ? bytes3 : bytes3.slice());
+      let bytes2 = data(value, "data", encoding);
+      this.#pieces.push(typeof value == "string" ? bytes2 : bytes2.slice());
     }
     all() {
       return this.#pieces.length !== 1 && (this.#pieces = [Buffer2.concat(this.#pieces)]), this.#pieces[0];
@@ -9100,12 +9103,12 @@ ${inspect(text2)}
   function deterministic(key2, options) {
     return key2.asymmetricKeyType === "ed25519" || key2.asymmetricKeyType === "rsa" && options.padding === "pkcs1";
   }
-  function signBytes(algorithm, bytes3, key2) {
+  function signBytes(algorithm, bytes2, key2) {
     let object2 = privateKey(key2), options = signOptions(algorithm, key2);
-    return pureBytes(deterministic(object2, options) ? "crypto.sign" : "random.sign", options, object2[raw](), bytes3);
+    return pureBytes(deterministic(object2, options) ? "crypto.sign" : "random.sign", options, object2[raw](), bytes2);
   }
-  function verifyBytes(algorithm, bytes3, key2, signature) {
-    return pureBytes("crypto.verify", signOptions(algorithm, key2), publicKey(key2)[raw](), bytes3, signature);
+  function verifyBytes(algorithm, bytes2, key2, signature) {
+    return pureBytes("crypto.verify", signOptions(algorithm, key2), publicKey(key2)[raw](), bytes2, signature);
   }
   var Sign = class {
     #algorithm;
@@ -9183,18 +9186,18 @@ ${inspect(text2)}
     }
     update(value, encoding, outputEncoding) {
       if (this.#done) throw coded("Error", "ERR_CRYPTO_INVALID_STATE", "Invalid state for operation update");
-      let bytes3 = data(value, "data", encoding);
-      return output(this.#mode === "ctr" || this.#mode === "gcm" ? this.#stream(bytes3) : this.#blocks(bytes3), outputEncoding);
+      let bytes2 = data(value, "data", encoding);
+      return output(this.#mode === "ctr" || this.#mode === "gcm" ? this.#stream(bytes2) : this.#blocks(bytes2), outputEncoding);
     }
     /** Counters give what belongs to any part of a text. */
-    #stream(bytes3) {
-      this.#mode === "gcm" && this.#pieces.add(bytes3);
-      let part = pureBytes("crypto.stream", { algorithm: this.#algorithm, skip: this.#sent }, this.#key, this.#nonce, bytes3);
-      return this.#sent += bytes3.length, part;
+    #stream(bytes2) {
+      this.#mode === "gcm" && this.#pieces.add(bytes2);
+      let part = pureBytes("crypto.stream", { algorithm: this.#algorithm, skip: this.#sent }, this.#key, this.#nonce, bytes2);
+      return this.#sent += bytes2.length, part;
     }
     /** Blocks are done when they are whole. Where padding is to be removed, the last of them waits for the end. */
-    #blocks(bytes3) {
-      let all = this.#rest.length === 0 ? bytes3 : Buffer2.concat([this.#rest, bytes3]), held = this.#decrypt && this.#padding && all.length > 0 ? (all.length - 1) % blockBytes + 1 : all.length % blockBytes, whole2 = all.subarray(0, all.length - held);
+    #blocks(bytes2) {
+      let all = this.#rest.length === 0 ? bytes2 : Buffer2.concat([this.#rest, bytes2]), held = this.#decrypt && this.#padding && all.length > 0 ? (all.length - 1) % blockBytes + 1 : all.length % blockBytes, whole2 = all.subarray(0, all.length - held);
       if (this.#rest = all.slice(whole2.length), whole2.length === 0) return empty2;
       let part = this.#run(whole2, !1);
       return this.#mode === "cbc" && (this.#nonce = (this.#decrypt ? whole2 : part).slice(-blockBytes)), part;
@@ -9218,11 +9221,11 @@ ${inspect(text2)}
       if (this.#tag === void 0) throw coded("Error", void 0, "Unsupported state or unable to authenticate data");
       this.#gcm("crypto.decipher", all, this.#tag);
     }
-    #gcm(name, bytes3, tag3) {
-      return pureBytes(name, { algorithm: this.#algorithm, tag: this.#tagLength ?? 16 }, this.#key, this.#nonce, bytes3, this.#extra, tag3);
+    #gcm(name, bytes2, tag3) {
+      return pureBytes(name, { algorithm: this.#algorithm, tag: this.#tagLength ?? 16 }, this.#key, this.#nonce, bytes2, this.#extra, tag3);
     }
-    #run(bytes3, padding) {
-      return pureBytes(this.#decrypt ? "crypto.decipher" : "crypto.cipher", { algorithm: this.#algorithm, padding }, this.#key, this.#nonce, bytes3, empty2, empty2);
+    #run(bytes2, padding) {
+      return pureBytes(this.#decrypt ? "crypto.decipher" : "crypto.cipher", { algorithm: this.#algorithm, padding }, this.#key, this.#nonce, bytes2, empty2, empty2);
     }
     setAutoPadding(on = !0) {
       return this.#padding = !!on, this;
@@ -9243,8 +9246,8 @@ ${inspect(text2)}
   function bytesOfLength(size) {
     if (typeof size != "number") throw wrongType("size", "of type number", size);
     if (!Number.isInteger(size) || size < 0 || size > 2 ** 31 - 1) throw coded("RangeError", "ERR_OUT_OF_RANGE", `The value of "size" is out of range. It must be >= 0 && <= 2147483647. Received ${size}`);
-    let bytes3 = pure("random.bytes", size);
-    return Buffer2.from(bytes3.buffer);
+    let bytes2 = pure("random.bytes", size);
+    return Buffer2.from(bytes2.buffer);
   }
   function randomInt(min, max, callback) {
     if ((max === void 0 || typeof max == "function") && ([min, max, callback] = [0, min, max]), !Number.isSafeInteger(min)) throw wrongType("min", "a safe integer", min);
@@ -9261,9 +9264,9 @@ ${inspect(text2)}
     }, callback);
   }
   function randomFillSync(target, offset = 0, size) {
-    let bytes3 = ArrayBuffer.isView(target) ? new Uint8Array(target.buffer, target.byteOffset, target.byteLength) : new Uint8Array(target), unit = target.BYTES_PER_ELEMENT ?? 1, from3 = offset * unit, length = size === void 0 ? bytes3.length - from3 : size * unit;
-    if (from3 < 0 || length < 0 || from3 + length > bytes3.length) throw coded("RangeError", "ERR_OUT_OF_RANGE", 'The value of "size + offset" is out of range.');
-    return bytes3.set(bytesOfLength(length), from3), target;
+    let bytes2 = ArrayBuffer.isView(target) ? new Uint8Array(target.buffer, target.byteOffset, target.byteLength) : new Uint8Array(target), unit = target.BYTES_PER_ELEMENT ?? 1, from3 = offset * unit, length = size === void 0 ? bytes2.length - from3 : size * unit;
+    if (from3 < 0 || length < 0 || from3 + length > bytes2.length) throw coded("RangeError", "ERR_OUT_OF_RANGE", 'The value of "size + offset" is out of range.');
+    return bytes2.set(bytesOfLength(length), from3), target;
   }
   function pbkdf2Sync(password, salt, iterations, length, digest) {
     if (typeof digest != "string") throw wrongType("digest", "of type string", digest);
@@ -9367,10 +9370,10 @@ ${inspect(text2)}
     }
     write(chunk) {
       if (typeof chunk == "string") return chunk;
-      let bytes3 = Buffer2.from(chunk);
-      if (this.#text !== void 0) return this.#text.decode(bytes3, { stream: !0 });
-      if (!this.encoding.startsWith("base64")) return bytes3.toString(this.encoding);
-      let whole2 = Buffer2.concat([this.#left, bytes3]), cut = whole2.length - whole2.length % 3;
+      let bytes2 = Buffer2.from(chunk);
+      if (this.#text !== void 0) return this.#text.decode(bytes2, { stream: !0 });
+      if (!this.encoding.startsWith("base64")) return bytes2.toString(this.encoding);
+      let whole2 = Buffer2.concat([this.#left, bytes2]), cut = whole2.length - whole2.length % 3;
       return this.#left = Buffer2.from(whole2.subarray(cut)), whole2.toString(this.encoding, 0, cut);
     }
     end(chunk) {
@@ -10074,12 +10077,12 @@ ${inspect(text2)}
     let lower = c | 32;
     return lower >= 97 && lower <= 102 ? lower - 87 : -1;
   }
-  function percentDecode(bytes3) {
-    let out = new Uint8Array(bytes3.length), n = 0;
-    for (let i = 0; i < bytes3.length; i++) {
-      let high = bytes3[i] === 37 && i + 2 < bytes3.length ? hexDigit(bytes3[i + 1]) : -1, low = high < 0 ? -1 : hexDigit(bytes3[i + 2]);
+  function percentDecode(bytes2) {
+    let out = new Uint8Array(bytes2.length), n = 0;
+    for (let i = 0; i < bytes2.length; i++) {
+      let high = bytes2[i] === 37 && i + 2 < bytes2.length ? hexDigit(bytes2[i + 1]) : -1, low = high < 0 ? -1 : hexDigit(bytes2[i + 2]);
       if (low < 0) {
-        out[n++] = bytes3[i];
+        out[n++] = bytes2[i];
         continue;
       }
       out[n++] = high * 16 + low, i += 2;
@@ -10944,8 +10947,8 @@ ${inspect(text2)}
     destroyed = !1;
     readable = !0;
     errored = null;
-    constructor(bytes3) {
-      super(), this.#bytes = new Uint8Array(bytes3);
+    constructor(bytes2) {
+      super(), this.#bytes = new Uint8Array(bytes2);
     }
     get readableEnded() {
       return this.#over;
@@ -11035,8 +11038,8 @@ ${inspect(text2)}
   // src/sdk/body.ts
   async function encode5(data2, contentType) {
     if (data2 == null) return {};
-    let kind = contentType.split(";", 1)[0].trim().toLowerCase(), isJSON = kind === "application/json", bytes3 = bytesOf2(data2);
-    if (bytes3 !== void 0) return { body: bytes3, contentType: "application/x-www-form-urlencoded" };
+    let kind = contentType.split(";", 1)[0].trim().toLowerCase(), isJSON = kind === "application/json", bytes2 = bytesOf2(data2);
+    if (bytes2 !== void 0) return { body: bytes2, contentType: "application/x-www-form-urlencoded" };
     if (isBlob(data2)) return { body: await data2.arrayBuffer(), contentType: data2.type || "application/octet-stream" };
     if (data2 instanceof FormData)
       return isJSON ? { body: JSON.stringify(Object.fromEntries([...data2.entries()].filter(([, v]) => typeof v == "string"))) } : multipart([...data2.entries()]);
@@ -11082,7 +11085,7 @@ ${inspect(text2)}
       parts2.push(encoder.encode(s));
     };
     for (let [name, value] of entries) {
-      let bytes3 = bytesOf2(value);
+      let bytes2 = bytesOf2(value);
       if (isBlob(value)) {
         let filename = value.name;
         text2(
@@ -11092,11 +11095,11 @@ Content-Type: ${value.type || "application/octet-stream"}\r
 \r
 `
         ), parts2.push(new Uint8Array(await value.arrayBuffer()));
-      } else bytes3 !== void 0 ? (text2(`--${boundary}\r
+      } else bytes2 !== void 0 ? (text2(`--${boundary}\r
 Content-Disposition: form-data; name="${quoted(name)}"; filename="blob"\r
 Content-Type: application/octet-stream\r
 \r
-`), parts2.push(new Uint8Array(bytes3))) : (text2(`--${boundary}\r
+`), parts2.push(new Uint8Array(bytes2))) : (text2(`--${boundary}\r
 Content-Disposition: form-data; name="${quoted(name)}"\r
 \r
 `), text2(String(value).replace(/\r\n?|\n/g, `\r
@@ -11142,14 +11145,14 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     return headers;
   }
   function dataOf(body, type) {
-    let bytes3 = typeof body == "string" || body === void 0 ? new ArrayBuffer(0) : body;
+    let bytes2 = typeof body == "string" || body === void 0 ? new ArrayBuffer(0) : body;
     switch (type) {
       case "arraybuffer":
-        return Buffer2.from(bytes3);
+        return Buffer2.from(bytes2);
       case "blob":
-        return new Blob([bytes3]);
+        return new Blob([bytes2]);
       case "stream":
-        return new BodyStream(bytes3);
+        return new BodyStream(bytes2);
       case "text":
       case "document":
         return typeof body == "string" ? body : "";
@@ -11234,8 +11237,8 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     type = "basic";
     #bytes;
     #used = !1;
-    constructor(head, bytes3) {
-      this.status = head.status, this.ok = head.status >= 200 && head.status < 300, this.statusText = head.statusText, this.headers = new Headers(head.headers), this.url = head.url ?? "", this.redirected = head.redirected === !0, this.#bytes = bytes3;
+    constructor(head, bytes2) {
+      this.status = head.status, this.ok = head.status >= 200 && head.status < 300, this.statusText = head.statusText, this.headers = new Headers(head.headers), this.url = head.url ?? "", this.redirected = head.redirected === !0, this.#bytes = bytes2;
     }
     get bodyUsed() {
       return this.#used;
@@ -11710,17 +11713,9 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
       throw refuse2(`can't be written as JSON: ${e instanceof Error ? e.message : String(e)}`);
     }
     if (json2 === void 0 || json2[0] !== "{") throw refuse2("must be an object; its toJSON returns none.");
-    if (json2.length > maxChars && bytes2(json2) > maxBytes)
+    if (json2.length > maxChars && lengthUTF8(json2) > maxBytes)
       throw refuse2(`is larger than ${maxBytes >> 20} MB. Keep records small: leave out what nobody reads, and files.`);
     return json2;
-  }
-  function bytes2(text2) {
-    let n = text2.length;
-    for (let i = 0; i < text2.length; i++) {
-      let c = text2.charCodeAt(i);
-      c < 128 || (n += c < 2048 || c >= 55296 && c < 57344 ? 1 : 2);
-    }
-    return n;
   }
   function idsOf(ids) {
     if (!Array.isArray(ids)) throw misuse("invalid_ids", `nango.getRecordsByIds needs an array of ids, not ${shown(ids)}.`);

@@ -2,6 +2,7 @@
 // change, delete and read back.
 import { type Answer, call } from "../bridge";
 import { watchRejections } from "../core";
+import { lengthUTF8 } from "../platform/text";
 import { NangoError, refusal } from "./errors";
 import { misuse } from "./http";
 
@@ -291,22 +292,10 @@ function encodeOne(record: unknown, index: number, model: string, text: (record:
 		throw refuse(`can't be written as JSON: ${e instanceof Error ? e.message : String(e)}`);
 	}
 	if (json === undefined || json[0] !== "{") throw refuse("must be an object; its toJSON returns none.");
-	if (json.length > maxChars && bytes(json) > maxBytes) {
+	if (json.length > maxChars && lengthUTF8(json) > maxBytes) {
 		throw refuse(`is larger than ${maxBytes >> 20} MB. Keep records small: leave out what nobody reads, and files.`);
 	}
 	return json;
-}
-
-/** How many bytes a text takes in UTF-8. */
-function bytes(text: string): number {
-	let n = text.length;
-	// Each pair of surrogates takes four bytes, two more than its length.
-	for (let i = 0; i < text.length; i++) {
-		const c = text.charCodeAt(i);
-		if (c < 0x80) continue;
-		n += c < 0x800 || (c >= 0xd800 && c < 0xe000) ? 1 : 2;
-	}
-	return n;
 }
 
 function idsOf(ids: unknown): Id[] {
