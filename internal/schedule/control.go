@@ -77,7 +77,11 @@ func (s *Service) control(ctx context.Context, sel *Selection, action linkspan.O
 		op.FailWith(err)
 		return fmt.Errorf("changing syncs of %s: %w", sel.where(), err)
 	}
-	op.Succeed(fmt.Sprintf("%s %s: %d in all.", done, sel.names(), n))
+	done += " " + sel.names()
+	if n != 1 {
+		done += fmt.Sprintf(", %d in all", n)
+	}
+	op.Succeed(done + ".")
 	return nil
 }
 
@@ -136,7 +140,10 @@ func (s *Selection) names() string {
 			}
 			names = append(names, ref.String())
 		}
-		what = "the syncs " + strings.Join(names, ", ")
+		if what = "the syncs "; len(names) == 1 {
+			what = "the sync "
+		}
+		what += strings.Join(names, ", ")
 	}
 	if s.ConnectionName == "" {
 		return what + " of all connections"

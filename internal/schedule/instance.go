@@ -192,6 +192,9 @@ func (s *Service) remove(ctx context.Context, tx linkspan.Tx, env linkspan.Envir
 // dropModels empties the streams of syncs of a function, except those that another
 // one of the live functions fills as well.
 func (s *Service) dropModels(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, live []linkspan.Function, ids []linkspan.SyncID, models []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
 	for _, model := range models {
 		var others []linkspan.FunctionID
 		for i := range live {

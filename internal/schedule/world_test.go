@@ -24,6 +24,8 @@ import (
 
 var _ schedule.Store = (*store.Store)(nil)
 
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 func must(tb testing.TB, err error) {
 	tb.Helper()
 	if err != nil {

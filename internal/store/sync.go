@@ -82,7 +82,7 @@ func (s *Store) InsertSyncs(ctx context.Context, tx linkspan.Tx, syncs []*linksp
 
 // numberSyncs sets the IDs of what was inserted.
 func (s *Store) numberSyncs(ctx context.Context, t *txn, syncs []*linkspan.Sync, uuids []string) error {
-	text, err := jsonText(uuids)
+	text, err := listText(uuids)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (s *Store) Syncs(ctx context.Context, tx linkspan.Tx, env linkspan.Environm
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	text, err := jsonText(ids)
+	text, err := listText(ids)
 	if err != nil {
 		return nil, wrap("Syncs", err)
 	}
@@ -149,7 +149,7 @@ func (s *Store) LockSyncs(ctx context.Context, tx linkspan.Tx, env linkspan.Envi
 	var c conditions
 	c.add("environment_id = " + c.arg(int64(env)))
 	if functions != nil {
-		text, err := jsonText(functions)
+		text, err := listText(functions)
 		if err != nil {
 			return nil, wrap("LockSyncs", err)
 		}
@@ -169,9 +169,17 @@ func (s *Store) CountSyncs(ctx context.Context, tx linkspan.Tx, env linkspan.Env
 	return n, wrap("CountSyncs", err)
 }
 
-// changeSyncs runs one update of syncs; $1 is a JSON text made of arg.
-func (s *Store) changeSyncs(ctx context.Context, tx linkspan.Tx, op, statement string, arg any, more ...any) error {
-	text, err := jsonText(arg)
+// listText is jsonText of a list, of which nil is an empty one.
+func listText[T any](list []T) (string, error) {
+	if list == nil {
+		list = []T{}
+	}
+	return jsonText(list)
+}
+
+// changeSyncs runs one update of syncs; $1 is the list as JSON.
+func changeSyncs[T any](ctx context.Context, s *Store, tx linkspan.Tx, op, statement string, list []T, more ...any) error {
+	text, err := listText(list)
 	if err != nil {
 		return wrap(op, err)
 	}
@@ -197,30 +205,30 @@ func (s *Store) ScheduleSyncs(ctx context.Context, tx linkspan.Tx, next map[link
 	if len(next) == 0 {
 		return nil
 	}
-	return s.changeSyncs(ctx, tx, "ScheduleSyncs", "update syncs set next_at = u.at from "+s.dialect.pairs("$1")+" where syncs.id = u.id", timePairs(next))
+	return changeSyncs(ctx, s, tx, "ScheduleSyncs", "update syncs set next_at = u.at from "+s.dialect.pairs("$1")+" where syncs.id = u.id", timePairs(next))
 }
 
 // StartSyncs has syncs run by their schedules, which are counted off from their
 // anchors; the next run of all is at next, never if that is zero.
 func (s *Store) StartSyncs(ctx context.Context, tx linkspan.Tx, anchors map[linkspan.SyncID]time.Time, next time.Time) error {
-	return s.changeSyncs(ctx, tx, "StartSyncs", "update syncs set state = 'started', anchor = u.at, next_at = $2 from "+s.dialect.pairs("$1")+
+	return changeSyncs(ctx, s, tx, "StartSyncs", "update syncs set state = 'started', anchor = u.at, next_at = $2 from "+s.dialect.pairs("$1")+
 		" where syncs.id = u.id", timePairs(anchors), nullMicros(next))
 }
 
 // PauseSyncs keeps syncs from running by their schedules.
 func (s *Store) PauseSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID) error {
-	return s.changeSyncs(ctx, tx, "PauseSyncs", "update syncs set state = 'paused', next_at = null where id in ("+s.dialect.ids("$1")+")", ids)
+	return changeSyncs(ctx, s, tx, "PauseSyncs", "update syncs set state = 'paused', next_at = null where id in ("+s.dialect.ids("$1")+")", ids)
 }
 
 // SetSyncsAgain sets whether another run follows the one under way.
 func (s *Store) SetSyncsAgain(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID, again bool) error {
-	return s.changeSyncs(ctx, tx, "SetSyncsAgain", "update syncs set again = $2 where id in ("+s.dialect.ids("$1")+")", ids, again)
+	return changeSyncs(ctx, s, tx, "SetSyncsAgain", "update syncs set again = $2 where id in ("+s.dialect.ids("$1")+")", ids, again)
 }
 
 // ResetSyncs forgets when syncs last succeeded, and their checkpoints; with
 // unannounced, also the changes that were not announced yet.
 func (s *Store) ResetSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID, unannounced bool) error {
-	text, err := jsonText(ids)
+	text, err := listText(ids)
 	if err != nil {
 		return wrap("ResetSyncs", err)
 	}
@@ -328,7 +336,7 @@ func (s *Store) StopSyncs(ctx context.Context, tx linkspan.Tx, function linkspan
 
 // DeleteSyncs deletes syncs with their checkpoints.
 func (s *Store) DeleteSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID) error {
-	text, err := jsonText(ids)
+	text, err := listText(ids)
 	if err != nil {
 		return wrap("DeleteSyncs", err)
 	}

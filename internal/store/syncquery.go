@@ -77,7 +77,7 @@ func (s *Store) DueSyncs(ctx context.Context, tx linkspan.Tx, limit int) ([]link
 // transaction holds; nobody changes them until this one ends. The ids of those
 // whose function or connection does not exist any more are gone.
 func (s *Store) TakeDueSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID) (syncs []linkspan.Sync, gone []linkspan.SyncID, err error) {
-	text, err := jsonText(ids)
+	text, err := listText(ids)
 	if err != nil {
 		return nil, nil, wrap("TakeDueSyncs", err)
 	}
@@ -86,7 +86,7 @@ func (s *Store) TakeDueSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan
 	if err != nil || len(taken) == 0 {
 		return nil, nil, wrap("TakeDueSyncs", err)
 	}
-	if text, err = jsonText(taken); err != nil {
+	if text, err = listText(taken); err != nil {
 		return nil, nil, wrap("TakeDueSyncs", err)
 	}
 	if syncs, err = all(ctx, s.read(tx), scanSync, selectSyncs+"s.id in ("+s.dialect.ids("$1")+") order by s.id", text); err != nil {
@@ -107,7 +107,7 @@ func (s *Store) TakeDueSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan
 // Connecting returns those of the connections whose functions of
 // post-connection-creation have not all ended.
 func (s *Store) Connecting(ctx context.Context, tx linkspan.Tx, ids []linkspan.ConnectionID) ([]linkspan.ConnectionID, error) {
-	text, err := jsonText(ids)
+	text, err := listText(ids)
 	if err != nil {
 		return nil, wrap("Connecting", err)
 	}
@@ -145,7 +145,7 @@ func (s *Store) LastRuns(ctx context.Context, tx linkspan.Tx, syncs []linkspan.S
 }
 
 func (s *Store) syncRuns(ctx context.Context, tx linkspan.Tx, op, where string, syncs []linkspan.SyncID) (map[linkspan.SyncID]linkspan.Run, error) {
-	text, err := jsonText(syncs)
+	text, err := listText(syncs)
 	if err != nil {
 		return nil, wrap(op, err)
 	}
@@ -173,7 +173,7 @@ func (s *Store) BackfillStart(ctx context.Context, tx linkspan.Tx, sync linkspan
 
 // SyncCheckpoints returns the checkpoints of syncs.
 func (s *Store) SyncCheckpoints(ctx context.Context, tx linkspan.Tx, syncs []linkspan.SyncID) (map[linkspan.SyncID]linkspan.Checkpoint, error) {
-	text, err := jsonText(syncs)
+	text, err := listText(syncs)
 	if err != nil {
 		return nil, wrap("SyncCheckpoints", err)
 	}
@@ -196,15 +196,13 @@ func (s *Store) SyncCheckpoints(ctx context.Context, tx linkspan.Tx, syncs []lin
 // SyncPlaces returns the connections and variants of syncs, as streams without a
 // model, except where one of the other functions has a sync as well.
 func (s *Store) SyncPlaces(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID, others []linkspan.FunctionID) ([]linkspan.RecordStream, error) {
-	text, err := jsonText(ids)
+	text, err := listText(ids)
 	if err != nil {
 		return nil, wrap("SyncPlaces", err)
 	}
-	except := "[]"
-	if len(others) > 0 {
-		if except, err = jsonText(others); err != nil {
-			return nil, wrap("SyncPlaces", err)
-		}
+	except, err := listText(others)
+	if err != nil {
+		return nil, wrap("SyncPlaces", err)
 	}
 	list, err := all(ctx, s.read(tx), func(row scanner) (st linkspan.RecordStream, err error) {
 		return st, row.Scan(&st.EnvironmentID, &st.ConnectionID, &st.Variant)
