@@ -93,7 +93,7 @@ func (s *Store) Connection(ctx context.Context, tx linkspan.Tx, env linkspan.Env
 // LockConnection is Connection that keeps others from changing it until the
 // transaction ends.
 func (s *Store) LockConnection(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, integrationKey, name string) (linkspan.Connection, error) {
-	return s.connection(ctx, tx, "LockConnection", s.dialect.of(s.dialect.forUpdate, "c"), env, integrationKey, name)
+	return s.connection(ctx, tx, "LockConnection", s.dialect.of(s.dialect.forNoKeyUpdate, "c"), env, integrationKey, name)
 }
 
 func (s *Store) connection(ctx context.Context, tx linkspan.Tx, op, lock string, env linkspan.EnvironmentID, integrationKey, name string) (linkspan.Connection, error) {

@@ -61,7 +61,7 @@ func (s *Store) FunctionIntegrations(ctx context.Context, tx linkspan.Tx, env li
 	list, err := all(ctx, s.read(tx), func(r scanner) (i linkspan.Integration, err error) {
 		i.EnvironmentID = env
 		return i, r.Scan(&i.ID, &i.Key, &i.Provider)
-	}, "select id, key, provider from integrations where environment_id = $1 and deleted_at is null order by id"+locked(tx, s.dialect.forUpdate), int64(env))
+	}, "select id, key, provider from integrations where environment_id = $1 and deleted_at is null order by id"+locked(tx, s.dialect.forNoKeyUpdate), int64(env))
 	return list, wrap("FunctionIntegrations", err)
 }
 
@@ -115,7 +115,7 @@ func (s *Store) FunctionsOfKind(ctx context.Context, tx linkspan.Tx, env linkspa
 }
 
 func (s *Store) lockFunctions(tx linkspan.Tx) string {
-	return locked(tx, s.dialect.of(s.dialect.forUpdate, "f"))
+	return locked(tx, s.dialect.of(s.dialect.forNoKeyUpdate, "f"))
 }
 
 func (s *Store) functions(ctx context.Context, tx linkspan.Tx, op, rest string, args ...any) ([]linkspan.Function, error) {

@@ -22,7 +22,7 @@ func (s *Store) SyncIntegration(ctx context.Context, tx linkspan.Tx, env linkspa
 func (s *Store) SyncConnection(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, integration linkspan.IntegrationID, name string) (linkspan.Connection, error) {
 	r, err := one(ctx, s.read(tx), scanConnection, "select "+connectionColumns+"null, null, null"+fromConnections+`
 		where c.environment_id = $1 and c.integration_id = $2 and c.name = $3 and c.deleted_at is null and i.deleted_at is null`+
-		locked(tx, s.dialect.of(s.dialect.forUpdate, "c")), int64(env), int64(integration), name)
+		locked(tx, s.dialect.of(s.dialect.forNoKeyUpdate, "c")), int64(env), int64(integration), name)
 	return r.Connection, wrap("SyncConnection", err)
 }
 
