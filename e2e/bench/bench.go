@@ -63,6 +63,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	t := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', 0)
+	defer func() { err = errors.Join(err, t.Flush()) }() // what was measured is shown even if something fails
 	database := "SQLite"
 	if b.database != "" {
 		database = "PostgreSQL"
@@ -88,7 +89,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, io.Writer, *process) error
-	}{{"connection", b.connection}, {"browsers", b.browsers}, {"webhooks", b.webhooks}, {"functions", b.functions}} {
+	}{{"connection", b.connection}, {"browsers", b.browsers}, {"webhooks", b.webhooks}, {"syncs", b.syncs}, {"functions", b.functions}} {
 		if !b.wanted(part.name) {
 			continue
 		}
@@ -106,13 +107,19 @@ func (b *bench) run(ctx context.Context) (err error) {
 		return err
 	}
 	row(t, "log of operations", counts[0]+" written", counts[1]+" dropped")
-	if b.wanted("engine") {
-		if err := b.engine(ctx, t); err != nil {
+	for _, part := range []struct {
+		name    string
+		measure func(context.Context, io.Writer) error
+	}{{"records", b.records}, {"schedules", b.schedules}, {"engine", b.engine}} {
+		if !b.wanted(part.name) {
+			continue
+		}
+		if err := part.measure(ctx, t); err != nil {
 			return err
 		}
 	}
 	_, _ = io.WriteString(b.progress, "\n") // progress is a courtesy
-	return t.Flush()
+	return nil
 }
 
 // wanted says whether a part is to be measured.
@@ -171,8 +178,14 @@ func (b *bench) timeStart(ctx context.Context, data string) (time.Duration, erro
 }
 
 func durations(t io.Writer, name string, all []time.Duration) {
+	middle, slowest := extremes(all)
+	row(t, name, milliseconds(middle), milliseconds(slowest))
+}
+
+// extremes returns the median and the longest.
+func extremes(all []time.Duration) (middle, slowest time.Duration) {
 	slices.Sort(all)
-	row(t, name, milliseconds(all[len(all)/2]), milliseconds(all[len(all)-1]))
+	return all[len(all)/2], all[len(all)-1]
 }
 
 // idle reports the memory of the program at rest.
@@ -336,6 +349,9 @@ api:
 // prepare creates the integrations and the connection that the load uses.
 func prepare(ctx context.Context, address string) error {
 	if err := post(ctx, address, "/integrations", map[string]any{"provider": "bench", "unique_key": "bench"}); err != nil {
+		return err
+	}
+	if err := post(ctx, address, "/integrations", map[string]any{"provider": "bench", "unique_key": feed}); err != nil {
 		return err
 	}
 	if err := post(ctx, address, "/integrations", map[string]any{

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -58,9 +56,9 @@ func (b *bench) functions(ctx context.Context, t io.Writer, program *process) er
 }
 
 // deploy deploys the folder as its author would.
-func (b *bench) deploy(ctx context.Context, address, project string) (time.Duration, error) {
+func (b *bench) deploy(ctx context.Context, address, project string, flags ...string) (time.Duration, error) {
 	//nolint:gosec // the user names the program to measure
-	cmd := exec.CommandContext(ctx, b.binary, "deploy", "dev", "--dir="+project, "--auto-confirm")
+	cmd := exec.CommandContext(ctx, b.binary, append([]string{"deploy", "dev", "--dir=" + project, "--auto-confirm"}, flags...)...)
 	cmd.Env = append(cmd.Environ(), "LINKSPAN_HOST=http://"+address, "LINKSPAN_SECRET_KEY_DEV="+devKey)
 	start := time.Now()
 	if said, err := cmd.CombinedOutput(); err != nil {
@@ -383,39 +381,5 @@ func (b *bench) deploys(ctx context.Context, t io.Writer, program *process, proj
 	slices.Sort(took)
 	row(t, "first run of a fresh function, its runner warm", "a second", "p50", "p99", "")
 	results(t, "  1 connection, input and output parsed with zod", result{fresh / all.Seconds(), took[fresh/2], took[fresh*99/100]}, "")
-	return nil
-}
-
-// engine runs the Go benchmarks of the sandbox. They need the sources, so that
-// they are left out where those are not at hand.
-func (b *bench) engine(ctx context.Context, t io.Writer) error {
-	switch _, err := os.Stat("internal/sandbox"); {
-	case errors.Is(err, fs.ErrNotExist):
-		row(t, "sandbox", "not measured: the sources are not here")
-		return nil
-	case err != nil:
-		return fmt.Errorf("looking for the sandbox: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, "go", "test", "-run=^$", "-bench=^(BenchmarkSpawn|BenchmarkRun|BenchmarkHostCall)$", "-benchtime=1s", "./internal/sandbox")
-	said, err := cmd.CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("running the benchmarks of the sandbox: %w\n%s", err, said)
-	}
-	names := map[string]string{
-		"BenchmarkSpawn": "  new from the snapshot", "BenchmarkRun/cold": "  with program and zod, a run",
-		"BenchmarkRun/hot": "  the same from a hot image", "BenchmarkHostCall": "  a run with 1,000 calls of the host",
-	}
-	row(t, "sandbox, in a process of its own", "each")
-	for line := range strings.Lines(string(said)) {
-		fields := strings.Fields(line)
-		if len(fields) < 4 || fields[3] != "ns/op" {
-			continue
-		}
-		name, _, _ := strings.Cut(fields[0], "-")
-		each, err := strconv.ParseFloat(fields[2], 64)
-		if title := names[name]; title != "" && err == nil {
-			row(t, title, fmt.Sprintf("%.3f ms", each/1e6))
-		}
-	}
 	return nil
 }

@@ -26,6 +26,9 @@ func serveUpstream(ctx context.Context, stdin io.Reader, stdout io.Writer) error
 		case "/items":
 			functions.page(w, r)
 			return
+		case "/rows":
+			rows(w, r)
+			return
 		case "/items/all":
 			functions.all(w, r)
 			return

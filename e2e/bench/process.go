@@ -158,6 +158,39 @@ func (p *process) memory() (now, peak int64, err error) {
 	return now, peak, nil
 }
 
+// processors returns how long processors have worked for the program and the
+// processes that it started.
+func (p *process) processors() (time.Duration, error) {
+	runners, err := p.runners()
+	if err != nil {
+		return 0, err
+	}
+	var all time.Duration
+	for _, pid := range append(runners, p.cmd.Process.Pid) {
+		text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+		if err != nil {
+			continue // it has ended
+		}
+		// What follows the name begins with the third field, the state.
+		_, rest, _ := strings.Cut(string(text), ") ")
+		fields := strings.Fields(rest)
+		if len(fields) < 15 {
+			return 0, errors.New("reading the times of a process: there are none")
+		}
+		for _, field := range fields[11:15] { // its own and those of its ended children
+			n, err := strconv.ParseInt(field, 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("reading the times of a process: %w", err)
+			}
+			all += time.Duration(n) * clockTick
+		}
+	}
+	return all, nil
+}
+
+// clockTick is the unit of times in /proc, on all systems that we measure on.
+const clockTick = 10 * time.Millisecond
+
 // metrics returns the values of some of the program's metrics.
 func (p *process) metrics(ctx context.Context, names ...string) ([]string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.admin+"/metrics", nil)
