@@ -30,8 +30,7 @@ type tickets struct {
 	NextCursor *string  `json:"next_cursor"`
 }
 
-// stepCall lists tickets through the connection. How many there are in all it
-// asks Ticketry itself: the sync must find each of them.
+// stepCall lists tickets through the connection.
 func (d *demonstration) stepCall(ctx context.Context, w *walk) (string, error) {
 	var page tickets
 	err := d.proxy(ctx, http.StatusOK, &page, client.ProxyRequest{
@@ -43,10 +42,7 @@ func (d *demonstration) stepCall(ctx context.Context, w *walk) (string, error) {
 	if len(page.Data) == 0 {
 		return "", errors.New("the provider answered without tickets")
 	}
-	if w.tickets, err = d.countTickets(ctx); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("GET /tickets · %q", shortened(page.Data[0].Subject, 18)), nil
+	return joined("GET /proxy/tickets", plural(len(page.Data), "ticket", "tickets")), nil
 }
 
 // proxy makes a call through a connection and decodes the provider's answer.
@@ -101,7 +97,7 @@ func (d *demonstration) ticketry(ctx context.Context, method, path string, in an
 	return decodeAnswer(res, want, out)
 }
 
-// countTickets counts the tickets that Ticketry has.
+// countTickets asks Ticketry itself how many tickets there are.
 func (d *demonstration) countTickets(ctx context.Context) (int, error) {
 	n, cursor := 0, ""
 	for {
@@ -156,5 +152,5 @@ func (d *demonstration) stepCreate(ctx context.Context, w *walk) (string, error)
 	if err != nil {
 		return "", err
 	}
-	return "POST /tickets · no. " + strconv.Itoa(made.ID), nil
+	return "POST /proxy/tickets · no. " + strconv.Itoa(made.ID), nil
 }

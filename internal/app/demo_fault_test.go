@@ -39,10 +39,10 @@ func TestDemoFaults(t *testing.T) {
 		"compiling":   {"", edit("createSync({", "createSync({{"), []string{"TypeScript functions deployed", "does not compile", "demo-tickets/syncs/tickets.ts:"}},
 		"consent":     {"TypeScript functions deployed", refuse(http.MethodGet, "/oauth/authorize", 503), []string{"Signed in, access approved", "no consent page", "503"}},
 		"token":       {"TypeScript functions deployed", refuse(http.MethodPost, "/oauth/token", 500), []string{"Signed in, access approved", "the way back ended at"}},
-		"call":        {"auth creation", refuse(http.MethodGet, "/api/tickets", 404), []string{"A call through the connection", "404", "This failure was asked for."}},
-		"renewal":     {"A call through the connection", refuse(http.MethodPost, "/oauth/token", 400), []string{"Access token renewed", "invalid_credentials"}},
+		"call":        {"GET /records ", refuse(http.MethodGet, "/api/tickets", 404), []string{"A call through it", "404", "This failure was asked for."}},
+		"renewal":     {"A call through it", refuse(http.MethodPost, "/oauth/token", 400), []string{"Access token renewed", "invalid_credentials"}},
 		"first run":   {"", edit("const checkpoint =", "throw new Error('The roof leaks.');\nconst checkpoint ="), []string{"First run of the sync", "the sync failed", "The roof leaks."}},
-		"action":      {"GET /records ", refuse(http.MethodPatch, "/api/tickets", 422), []string{"Action close-ticket", "script_http_error"}},
+		"action":      {"Access token renewed", refuse(http.MethodPatch, "/api/tickets", 422), []string{"Action close-ticket", "script_http_error"}},
 		"later run":   {"Action close-ticket", refuse(http.MethodGet, "/api/tickets", 404), []string{"Sync, triggered", "the sync failed", "404"}},
 		"change":      {"GET /records from", refuse(http.MethodDelete, "/api/keyed/tickets", 403), []string{"One ticket changed, one deleted", "403"}},
 		"key":         {"Something changes", refuse(http.MethodGet, "/api/keyed/me", 401), []string{"Connected by a form", "400"}},
@@ -162,7 +162,7 @@ func muteWebhooks(t *testing.T, r *rig) {
 		t.Fatal(err)
 	}
 	var change api.UpdateEnvironmentSettings
-	change.Webhooks = &api.WebhookOptions{PrimaryURL: new("http://127.0.0.1:1/nowhere")}
+	change.Webhooks = &api.WebhookOptions{PrimaryURL: new(r.address(t, "Ticketry, to connect to") + "/nowhere")}
 	if _, err := account.UpdateEnvironmentSettings(t.Context(), environments[0].UUID, change); err != nil {
 		t.Fatal(err)
 	}

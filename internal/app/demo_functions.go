@@ -31,6 +31,9 @@ func (d *demonstration) stepDeploy(ctx context.Context, _ *walk) (string, error)
 			return "", err
 		}
 	}
+	if err := d.writeDotenv(dir); err != nil {
+		return "", err
+	}
 	deployed, err := d.Deploy(ctx, dir, d.world.url, d.secret.DevKey)
 	if err != nil {
 		return "", err
@@ -42,6 +45,15 @@ func (d *demonstration) stepDeploy(ctx context.Context, _ *walk) (string, error)
 	list := slices.Sorted(maps.Keys(names))
 	slices.Reverse(list) // syncs come first
 	return strings.Join(list, ", "), nil
+}
+
+// writeDotenv has "linkspan deploy" in the folder find the server and its key.
+func (d *demonstration) writeDotenv(dir string) error {
+	text := "LINKSPAN_HOST=" + d.world.url + "\nLINKSPAN_SECRET_KEY_DEV=" + d.secret.DevKey.Reveal() + "\n"
+	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("writing the key for the functions of the demo: %w", err)
+	}
+	return nil
 }
 
 // writeDemoFunctions writes the functions to a new folder: all of them, or none.

@@ -27,9 +27,14 @@ const (
 )
 
 // stepFirstRun waits for the run that begins with the connection, and for the
-// webhook about what it found.
+// webhook about what it found: all that Ticketry has.
 func (d *demonstration) stepFirstRun(ctx context.Context, w *walk) (string, error) {
-	w.want.Added += w.tickets
+	n, err := d.countTickets(ctx)
+	if err != nil {
+		return "", err
+	}
+	w.tickets = n
+	w.want.Added += n
 	if err := d.awaitChanges(ctx, w); err != nil {
 		return "", err
 	}
@@ -44,7 +49,7 @@ func (d *demonstration) stepFirstRun(ctx context.Context, w *walk) (string, erro
 	if status.Frequency != nil {
 		every = "then every " + *status.Frequency
 	}
-	return joined(plural(w.tickets, "ticket", "tickets"), "by itself", every), nil
+	return joined(plural(w.tickets, "ticket", "tickets"), every), nil
 }
 
 // stepSync has the sync run and waits for the webhooks about what it found.
@@ -55,11 +60,10 @@ func (d *demonstration) stepSync(ctx context.Context, w *walk) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	before := len(w.came)
 	if err := d.awaitChanges(ctx, w); err != nil {
 		return "", err
 	}
-	return plural(len(w.came)-before, "webhook", "webhooks"), nil
+	return "from its checkpoint on", nil
 }
 
 // awaitChanges waits until the webhooks have told of all changes that are wanted,
@@ -69,25 +73,28 @@ func (d *demonstration) awaitChanges(ctx context.Context, w *walk) error {
 	what := func(c changes) string {
 		return changes{c.Added - base.Added, c.Updated - base.Updated, c.Deleted - base.Deleted}.String()
 	}
-	err := d.await(ctx, w, "the webhook of the sync", func(a arrival) (bool, error) {
+	err := d.await(ctx, w, "the webhook of the sync", func(a arrival) (verdict, error) {
 		if a.Type != "sync" || a.ConnectionID != w.connection || a.SyncName != demoSync {
-			return false, nil
+			return another, nil
 		}
 		if a.failed() {
 			why := "it is not said why"
 			if a.Error != nil {
 				why = a.Error.why()
 			}
-			return false, fmt.Errorf("the sync failed: %s", printable(why))
+			return enough, fmt.Errorf("the sync failed: %s", printable(why))
 		}
 		if a.Model != demoModel {
-			return false, fmt.Errorf("a webhook came about the model %q", a.Model)
+			return enough, fmt.Errorf("a webhook came about the model %q", a.Model)
 		}
 		w.got = w.got.plus(a.Results)
 		if w.got.exceeds(w.want) {
-			return false, fmt.Errorf("a webhook told of %s in all, not of %s", what(w.got), what(w.want))
+			return enough, fmt.Errorf("a webhook told of %s in all, not of %s", what(w.got), what(w.want))
 		}
-		return w.got == w.want, nil
+		if w.got == w.want {
+			return enough, nil
+		}
+		return counted, nil
 	})
 	if err != nil && ctx.Err() != nil {
 		came := "none came"

@@ -96,7 +96,7 @@ func (a arrival) detail() string {
 	case a.Type == "sync" && !a.failed():
 		text = a.Results.String()
 	}
-	return joined(text, "signature verified")
+	return joined(text, "verified")
 }
 
 // why says what went wrong.

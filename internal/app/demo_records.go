@@ -12,7 +12,7 @@ func (d *demonstration) records(ctx context.Context, w *walk) (all []savedTicket
 	for {
 		var page struct {
 			Records    []savedTicket `json:"records"`
-			NextCursor *string  `json:"next_cursor"`
+			NextCursor *string       `json:"next_cursor"`
 		}
 		q := url.Values{"model": {demoModel}, "limit": {"100"}}
 		if w.cursor != "" {

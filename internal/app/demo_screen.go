@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +27,8 @@ const (
 	// leastDetail is how much room the second part needs beside the first; with
 	// less it goes below.
 	leastDetail = 24
+	// unbroken is a space that no line is broken at. It is written as any other.
+	unbroken = "\u00a0"
 	// spinEvery is how often a live line changes.
 	spinEvery = 100 * time.Millisecond
 )
@@ -75,7 +78,7 @@ func (s *screen) write(text string) {
 	if s.failed != nil {
 		return
 	}
-	if _, err := io.WriteString(s.w, text); err != nil {
+	if _, err := io.WriteString(s.w, strings.ReplaceAll(text, unbroken, " ")); err != nil {
 		s.failed = fmt.Errorf("writing: %w", err)
 	}
 }
@@ -256,8 +259,7 @@ func wrap(text string, room int) []string {
 	}
 	var lines []string
 	line, length := "", 0
-	for word := range strings.SplitSeq(strings.ReplaceAll(text, " ·", "\u00a0·"), " ") { // a line does not begin with a dot
-		word = strings.ReplaceAll(word, "\u00a0", " ")
+	for word := range strings.SplitSeq(strings.ReplaceAll(text, " ·", unbroken+"·"), " ") { // a line does not begin with a dot
 		n := utf8.RuneCountInString(word)
 		switch {
 		case line == "":
@@ -297,11 +299,11 @@ func plural(n int, one, many string) string {
 func took(d time.Duration) string {
 	switch {
 	case d < 10*time.Millisecond:
-		return fmt.Sprintf("%.1f ms", d.Seconds()*1000)
+		return fmt.Sprintf("%.1f", d.Seconds()*1000) + unbroken + "ms"
 	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
+		return strconv.FormatInt(d.Milliseconds(), 10) + unbroken + "ms"
 	default:
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return fmt.Sprintf("%.1f", d.Seconds()) + unbroken + "s"
 	}
 }
 

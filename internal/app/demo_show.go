@@ -2,10 +2,8 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // show goes through the loop with a person, who connects the account, and then
@@ -90,7 +88,6 @@ func (d *demonstration) tellMore(ctx context.Context, w *walk) {
 	d.screen.section("It is yours now")
 	d.screen.fact("Linkspan", d.world.url)
 	d.screen.fact("Ticketry", d.world.providerURL)
-	d.screen.fact("Functions of the demo", d.functionsDir())
 	d.screen.fact("API key of dev", d.secret.DevKey.Reveal())
 	d.screen.fact("Account key", d.secret.AccountKey.Reveal())
 	d.screen.fact("Webhook signing key of dev", d.secret.SigningKey.Reveal())
@@ -103,7 +100,9 @@ func (d *demonstration) tellMore(ctx context.Context, w *walk) {
 		d.screen.line("  Connect another account, for 30 minutes:")
 		d.screen.link(session.ConnectLink.Reveal())
 	}
-	d.screen.note(fmt.Sprintf("That took %s. Webhooks are shown as they come.", took(time.Since(d.began))))
+	d.screen.line("  Change the two functions, and deploy them:")
+	d.screen.link("linkspan deploy dev --dir " + d.functionsDir())
+	d.screen.note("Webhooks are shown as they come. Ctrl-C ends the demo.")
 	d.screen.line("")
 }
 

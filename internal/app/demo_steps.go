@@ -48,16 +48,17 @@ type walk struct {
 	rows []string
 }
 
-// parts are all of the way that begins with an account that was connected.
+// parts are all of the way that begins with an account that was connected. The
+// token is renewed while no sync runs: Ticketry forgets the one before at once.
 func (d *demonstration) parts() []part {
 	return []part{
-		{"Use the connection", []step{
-			{what: "A call through the connection", do: d.stepCall},
-			{what: "Access token renewed", do: d.stepRenew, unless: (*walk).withoutOAuth},
-		}},
 		{"Its tickets arrive", []step{
-			{what: "First run of the sync", do: d.stepFirstRun},
+			{what: "First run of the sync, by itself", do: d.stepFirstRun},
 			{what: "GET /records", do: d.stepAllRecords},
+		}},
+		{"Your backend uses the connection", []step{
+			{what: "A call through it", do: d.stepCall},
+			{what: "Access token renewed", do: d.stepRenew, unless: (*walk).withoutOAuth},
 		}},
 		{"Write back", []step{
 			{what: "Action close-ticket", do: d.stepClose},
@@ -162,9 +163,19 @@ func (d *demonstration) do(ctx context.Context, w *walk, s step) error {
 	return err
 }
 
-// await collects webhooks until enough reports true. It returns what ended the
-// wait otherwise, and what was waited for.
-func (d *demonstration) await(ctx context.Context, w *walk, what string, enough func(arrival) (bool, error)) error {
+// verdict is what a webhook means to who waits.
+type verdict int
+
+const (
+	another verdict = iota // it is about something else
+	counted                // it is one of several
+	enough                 // it is the last one
+)
+
+// await collects webhooks until one is enough. Those about something else are for
+// people, who may do more than the demo. It returns what ended the wait otherwise,
+// and what was waited for.
+func (d *demonstration) await(ctx context.Context, w *walk, what string, judge func(arrival) (verdict, error)) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -172,8 +183,11 @@ func (d *demonstration) await(ctx context.Context, w *walk, what string, enough 
 		case err := <-d.world.failed:
 			return fmt.Errorf("waited for %s: %w", what, err)
 		case a := <-d.world.receiver.arrivals:
-			w.came = append(w.came, a)
-			if done, err := enough(a); done || err != nil {
+			v, err := judge(a)
+			if v != another || err != nil || !d.Once {
+				w.came = append(w.came, a)
+			}
+			if v == enough || err != nil {
 				return err
 			}
 		}

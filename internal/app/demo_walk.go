@@ -96,15 +96,15 @@ func (d *demonstration) stepKey(ctx context.Context, w *walk) (string, error) {
 // stepConnected waits for the webhook about a new connection: the one that is
 // known already, or any. Older connections may have something to tell, too.
 func (d *demonstration) stepConnected(ctx context.Context, w *walk) (string, error) {
-	err := d.await(ctx, w, "the webhook about the connection", func(a arrival) (bool, error) {
+	err := d.await(ctx, w, "the webhook about the connection", func(a arrival) (verdict, error) {
 		if a.Type == "auth" && a.Operation == "creation" && a.failed() && a.Error != nil {
-			return false, fmt.Errorf("connecting failed: %s", printable(a.Error.why()))
+			return enough, fmt.Errorf("connecting failed: %s", printable(a.Error.why()))
 		}
 		if !a.created() || w.connection != "" && a.ConnectionID != w.connection {
-			return false, nil
+			return another, nil
 		}
 		w.integration, w.connection = a.ProviderConfigKey, a.ConnectionID
-		return true, nil
+		return enough, nil
 	})
 	return "", err
 }
