@@ -211,7 +211,7 @@ func lastOutcome(state linkspan.RunState) string {
 // have on these routes, and the shape of the older ones (wire contract §4.7, §16).
 func syncError(err error) error {
 	switch linkspan.CodeOf(err) {
-	case "unknown_connection":
+	case "unknown_connection", "disabled_resource":
 		e, _ := errors.AsType[*linkspan.Error](err)
 		return withEmptyPayload(e.WithStatus(http.StatusNotFound))
 	case "unknown_provider_config", "no_syncs_found":

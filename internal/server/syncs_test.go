@@ -206,6 +206,7 @@ func TestSyncErrors(t *testing.T) {
 		{"POST", "/sync/trigger", `{"syncs":[],` + body + `}`, fails(linkspan.KindNotFound, "unknown_connection"), 404, old("unknown_connection")},
 		{"POST", "/sync/start", `{"syncs":[],` + body + `}`, fails(linkspan.KindNotFound, "unknown_provider_config"), 400, old("unknown_provider_config")},
 		{"POST", "/sync/pause", `{"syncs":[],` + body + `}`, fails(linkspan.KindNotFound, "no_syncs_found"), 400, old("no_syncs_found")},
+		{"POST", "/sync/trigger", `{"syncs":["a"],` + body + `}`, fails(linkspan.KindInvalid, "disabled_resource"), 404, old("disabled_resource")},
 		{"POST", "/sync/cancel", `{"syncs":[],` + body + `}`, fails(linkspan.KindInvalid, "invalid_body"), 400, named("invalid_body")},
 		{"GET", "/sync/status?syncs=*&provider_config_key=github&connection_id=c1", ``, fails(linkspan.KindNotFound, "unknown_connection"), 400, `{"error":{"code":"invalid_body","message":"Connection not found"}}`},
 		{"GET", "/sync/status?syncs=*&provider_config_key=github", ``, fails(linkspan.KindNotFound, "unknown_provider_config"), 400, old("unknown_provider_config")},
