@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -261,9 +262,7 @@ func (c *cache) update(m *model, name string, list []map[string]any) {
 
 func merged(a, b map[string]any) map[string]any {
 	out := make(map[string]any)
-	for k, v := range a {
-		out[k] = v
-	}
+	maps.Copy(out, a)
 	for k, v := range b {
 		before, had := out[k].(map[string]any)
 		if inner, ok := v.(map[string]any); ok && had {

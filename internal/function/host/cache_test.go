@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -147,9 +148,7 @@ func (c *cache) Update(_ context.Context, w record.Write) (n linkspan.RecordCoun
 // deep merges objects; everything else is replaced.
 func deep(into, from map[string]any) map[string]any {
 	out := make(map[string]any)
-	for k, v := range into {
-		out[k] = v
-	}
+	maps.Copy(out, into)
 	for k, v := range from {
 		inner, ok := v.(map[string]any)
 		below, had := out[k].(map[string]any)
