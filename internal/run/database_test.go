@@ -27,7 +27,7 @@ type stored struct {
 	hooks *webhook.Service
 }
 
-func newStored(t *testing.T, c store.Config) *stored {
+func newStored(t testing.TB, c store.Config) *stored {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	s := &stored{Store: storetest.Open(t, c, vault.NewRing(vault.NewMasterKey()))}
@@ -48,7 +48,7 @@ func newStored(t *testing.T, c store.Config) *stored {
 }
 
 // background runs something until the test ends.
-func background(t *testing.T, run func(context.Context) error) {
+func background(t testing.TB, run func(context.Context) error) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -61,10 +61,17 @@ func background(t *testing.T, run func(context.Context) error) {
 
 // service is one over the real database, with the functions of a world.
 func (s *stored) service(w *world, holder string) *Service {
-	return New(Config{
+	c := Config{
 		Store: s.Store, Tx: s.Store, Functions: w, Connections: w, Engine: w, Webhooks: s.hooks, Feed: s.feed,
-		Log: slog.New(slog.DiscardHandler), Holder: holder,
-	})
+		Log: slog.New(slog.DiscardHandler), Holder: holder, Limits: w.limits,
+	}
+	if w.feed != nil {
+		c.Feed = w.feed
+	}
+	if w.syncs != nil {
+		c.Syncs = w.syncs
+	}
+	return New(c)
 }
 
 // TestOnRealDatabases runs actions to their end on two replicas while a process

@@ -23,6 +23,8 @@ type fakeSyncs struct {
 	// gone are those that were deleted; begin, if set, fails.
 	gone  map[linkspan.SyncID]bool
 	begin error
+	// follow, if set, is called in the transaction that ends a run.
+	follow func(ctx context.Context, tx linkspan.Tx, e schedule.End) error
 	// ended are the ends that were noted, in transactions that were committed.
 	ended []schedule.End
 	// created are the connections that it was told of.
@@ -43,7 +45,7 @@ func (f *fakeSyncs) Begin(_ context.Context, r *linkspan.Run) (schedule.Begun, e
 }
 
 // Ended implements Syncs.
-func (f *fakeSyncs) Ended(_ context.Context, tx linkspan.Tx, e schedule.End) error {
+func (f *fakeSyncs) Ended(ctx context.Context, tx linkspan.Tx, e schedule.End) error {
 	if tx == nil {
 		return errors.New("the end of a run outside of the transaction")
 	}
@@ -54,6 +56,9 @@ func (f *fakeSyncs) Ended(_ context.Context, tx linkspan.Tx, e schedule.End) err
 	})
 	if f.gone[e.Run.Sync.ID] {
 		return errGone
+	}
+	if f.follow != nil {
+		return f.follow(ctx, tx, e)
 	}
 	return nil
 }

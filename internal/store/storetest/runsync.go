@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/store"
 )
 
 // syncRun makes a run of a sync without storing it.
@@ -309,19 +310,23 @@ func behind(functions map[linkspan.EnvironmentID]linkspan.FunctionID) func(*link
 	return func(q *linkspan.RunQuery) { q.Behind = functions }
 }
 
+// FillRuns has n runs of syncs of an environment wait, of which each has its own
+// sync, counted from 1. Their functions are counted from 10, their connections
+// from 100.
+func FillRuns(tb testing.TB, s *store.Store, env linkspan.EnvironmentID, n, functions, connections int) {
+	tb.Helper()
+	exec(tb, s, fmt.Sprintf(`insert into runs (uuid, environment_id, function_id, connection_id, kind, name, event, integration_key, provider,
+			connection_name, connection_uuid, state, max_attempts, attempts, attempt, holder, next_at, operation_id, created_at, expires_at, lane, sync_id, variant, cause)
+		with recursive n(i) as (select 1 union all select i + 1 from n where i < %[2]d)
+		select 'backlog-' || i, %[1]d, 10 + i %% %[3]d, 100 + i %% %[4]d, 'sync', 'whole', '', 'github', 'github', 'c1', 'uuid-of-c1', 'waiting', 0, 0, 0, '', 1 + i,
+			'', 1, 1, 1, i, 'base', 'schedule' from n`, env, n, functions, connections))
+}
+
 // testRunsBehindFull has 20,000 runs for which there is no room wait before one
 // for which there is.
 func testRunsBehindFull(t *testing.T, w *world) {
 	const backlog = 20_000
-	for from := 0; from < backlog; from += 1000 {
-		var runs []*linkspan.Run
-		for i := range 1000 {
-			runs = append(runs, w.syncRun(linkspan.SyncID(from+i+1), func(r *linkspan.Run) {
-				r.FunctionID, r.ConnectionID, r.Provider = 10, 100, "github"
-			}))
-		}
-		w.insertSyncs(t, runs...)
-	}
+	FillRuns(t, w.Store, w.env.ID, backlog, 1, 1)
 	// One of the same function for another connection, one of another function.
 	last := []*linkspan.Run{
 		w.syncRun(backlog+1, func(r *linkspan.Run) { r.FunctionID, r.ConnectionID, r.Provider = 10, 101, "github" }),

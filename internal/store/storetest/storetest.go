@@ -77,6 +77,9 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"run purge", testRunPurge},
 		{"run secrecy", testRunSecrecy},
 		{"runs of syncs", testSyncRuns},
+		{"syncs", testSyncs},
+		{"due syncs", testDueSyncs},
+		{"sync isolation", testSyncIsolation},
 		{"run holds", testRunHolds},
 		{"run holds under competition", testRunHoldRace},
 		{"run groups", testRunGroups},
@@ -165,14 +168,21 @@ func (w *world) newAPIKey(t *testing.T, env linkspan.EnvironmentID, name string)
 // exec runs SQL behind the store's back.
 func (w *world) exec(t *testing.T, query string, args ...any) {
 	t.Helper()
+	exec(t, w.Store, query, args...)
+}
+
+func exec(tb testing.TB, s *store.Store, query string, args ...any) {
+	tb.Helper()
 	var err error
-	switch pool := w.Pool().(type) {
+	switch pool := s.Pool().(type) {
 	case *pgxpool.Pool:
-		_, err = pool.Exec(t.Context(), query, args...)
+		_, err = pool.Exec(tb.Context(), query, args...)
 	case *sql.DB:
-		_, err = pool.ExecContext(t.Context(), query, args...)
+		_, err = pool.ExecContext(tb.Context(), query, args...)
 	}
-	must(t, err)
+	if err != nil {
+		tb.Fatal(err)
+	}
 }
 
 func newHash() [32]byte { return sha256.Sum256([]byte(rand.Text())) }
