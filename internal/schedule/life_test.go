@@ -177,7 +177,10 @@ func TestTriggering(t *testing.T) {
 		ctx := t.Context()
 		w.deploy(syncFunction("issues", "every hour", false, "Issue"), syncFunction("off", "every hour", true, "Off"))
 		c := w.connect("c1")
-		trigger := func(o schedule.TriggerOptions) { t.Helper(); must(t, w.syncs.Trigger(ctx, w.selection("c1", "issues"), o)) }
+		trigger := func(o schedule.TriggerOptions) {
+			t.Helper()
+			must(t, w.syncs.Trigger(ctx, w.selection("c1", "issues"), o))
+		}
 		id := w.status("c1", "issues").Sync.ID
 		trigger(schedule.TriggerOptions{})
 		trigger(schedule.TriggerOptions{}) // one waits already
