@@ -308,10 +308,10 @@ func New(c Config) *Service {
 	}
 	if c.Feed != nil {
 		c.Feed.Subscribe(func(ch linkspan.Change) {
-			switch ch.Kind {
-			case linkspan.ChangeRunsDue, linkspan.ChangeLost:
+			if ch.Kind == linkspan.ChangeRunsDue || ch.Kind == linkspan.ChangeLost {
 				s.RunsDue()
-			case linkspan.ChangeRunCancelled:
+			}
+			if ch.Kind == linkspan.ChangeRunCancelled {
 				s.breakOff(ch.Key)
 			}
 		})

@@ -99,7 +99,10 @@ func (w *world) service(holder string) *Service {
 
 func (w *world) serviceWith(c Config) *Service {
 	c.Store, c.Tx, c.Functions, c.Connections, c.Engine, c.Webhooks = w, w, w, w, w, w
-	c.Log, c.Limits, c.Feed = slog.New(slog.DiscardHandler), w.limits, w.feed
+	c.Log, c.Feed = slog.New(slog.DiscardHandler), w.feed
+	if c.Limits == (Limits{}) {
+		c.Limits = w.limits
+	}
 	if w.syncs != nil {
 		c.Syncs = w.syncs
 	}

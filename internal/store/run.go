@@ -73,8 +73,14 @@ func scanRunAnd(row scanner, more ...any) (r linkspan.Run, err error) {
 	err = row.Scan(append([]any{
 		&r.ID, &r.UUID, &r.EnvironmentID, &r.FunctionID, &r.ConnectionID, &r.Kind, &r.Name, &r.Event, &r.IntegrationKey, &r.Provider,
 		&r.ConnectionName, &r.ConnectionUUID, &r.State, &r.MaxAttempts, &r.Attempts, &r.Attempt, &r.Holder,
-		timeInto{&r.NextAt}, timeInto{&r.LeaseUntil}, &r.Operation, timeInto{&r.CreatedAt}, timeInto{&r.StartedAt}, timeInto{&r.EndedAt},
-		timeInto{&r.ExpiresAt}, &r.Lane,
+		timeInto{&r.NextAt},
+		timeInto{&r.LeaseUntil},
+		&r.Operation,
+		timeInto{&r.CreatedAt},
+		timeInto{&r.StartedAt},
+		timeInto{&r.EndedAt},
+		timeInto{&r.ExpiresAt},
+		&r.Lane,
 		&id, &sync.Variant, &sync.Cause, &from, &to, &sync.Progress, &sync.Stalls, &sync.Interrupted,
 	}, more...)...)
 	if err != nil || id == nil {

@@ -270,4 +270,3 @@ func (s *Store) ReleaseClaims(ctx context.Context, tx linkspan.Tx, ids []linkspa
 	})
 	return wrap("ReleaseClaims", err)
 }
-

@@ -11,11 +11,30 @@ import (
 // syncRunColumns are those that InsertSyncRuns fills.
 func syncRunColumns() []column {
 	return []column{
-		{"uuid", "text"}, {"environment_id", "bigint"}, {"function_id", "bigint"}, {"connection_id", "bigint"}, {"kind", "text"}, {"name", "text"},
-		{"event", "text"}, {"integration_key", "text"}, {"provider", "text"}, {"connection_name", "text"}, {"connection_uuid", "text"},
-		{"state", "text"}, {"max_attempts", "bigint"}, {"attempts", "bigint"}, {"attempt", "bigint"}, {"holder", "text"}, {"next_at", "bigint"},
-		{"operation_id", "text"}, {"created_at", "bigint"}, {"expires_at", "bigint"}, {"lane", "bigint"}, {"sync_id", "bigint"},
-		{"variant", "text"}, {"cause", "text"},
+		{"uuid", "text"},
+		{"environment_id", "bigint"},
+		{"function_id", "bigint"},
+		{"connection_id", "bigint"},
+		{"kind", "text"},
+		{"name", "text"},
+		{"event", "text"},
+		{"integration_key", "text"},
+		{"provider", "text"},
+		{"connection_name", "text"},
+		{"connection_uuid", "text"},
+		{"state", "text"},
+		{"max_attempts", "bigint"},
+		{"attempts", "bigint"},
+		{"attempt", "bigint"},
+		{"holder", "text"},
+		{"next_at", "bigint"},
+		{"operation_id", "text"},
+		{"created_at", "bigint"},
+		{"expires_at", "bigint"},
+		{"lane", "bigint"},
+		{"sync_id", "bigint"},
+		{"variant", "text"},
+		{"cause", "text"},
 	}
 }
 

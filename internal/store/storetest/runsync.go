@@ -284,7 +284,8 @@ func testRunGroups(t *testing.T, w *world) {
 			func(q *linkspan.RunQuery) {
 				q.FullShares = []linkspan.ProviderShare{{EnvironmentID: a, Provider: "github"}}
 			},
-			[]linkspan.SyncID{4, 6, 7, 8}, linkspan.RunGroup{},
+			[]linkspan.SyncID{4, 6, 7, 8},
+			linkspan.RunGroup{},
 		},
 		"cut off":        {func(q *linkspan.RunQuery) { q.Limit = 4 }, []linkspan.SyncID{1, 2, 3, 4}, linkspan.RunGroup{EnvironmentID: a, FunctionID: 11}},
 		"from":           {func(q *linkspan.RunQuery) { q.From = b }, []linkspan.SyncID{6, 7, 8}, linkspan.RunGroup{}},
