@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/signal"
 	"syscall"
@@ -17,4 +18,21 @@ func TestMain(m *testing.M) {
 		defer stop()
 		return cli.Run(ctx, cli.OS(), apptest.Server())
 	})
+}
+
+// full has the tests that kill, and those of fairness, work with as much as is
+// promised, which takes minutes.
+var full = flag.Bool("full", false, "kill and crowd syncs and webhooks at full size")
+
+// sized chooses how much a test works with: in full, by default, and under the
+// race detector, which makes the children slower too.
+func sized(whole, usual, slow int) int {
+	switch {
+	case *full:
+		return whole
+	case underRace:
+		return slow
+	default:
+		return usual
+	}
 }

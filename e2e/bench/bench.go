@@ -89,7 +89,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, io.Writer, *process) error
-	}{{"connection", b.connection}, {"browsers", b.browsers}, {"webhooks", b.webhooks}, {"syncs", b.syncs}, {"functions", b.functions}} {
+	}{{"connection", b.connection}, {"browsers", b.browsers}, {"webhooks", b.webhooks}, {"syncs", b.syncs}, {"functions", b.functions}, {"fairness", b.fairness}} {
 		if !b.wanted(part.name) {
 			continue
 		}
@@ -136,7 +136,7 @@ func (b *bench) args(data string) []string {
 }
 
 func environment() []string {
-	return []string{"LINKSPAN_SECRET_KEY_DEV=" + devKey, "LINKSPAN_ENCRYPTION_KEY=" + encryptionKey}
+	return []string{"LINKSPAN_SECRET_KEY_DEV=" + devKey, "LINKSPAN_SECRET_KEY_PROD=" + prodKey, "LINKSPAN_ENCRYPTION_KEY=" + encryptionKey}
 }
 
 // startUp times starts and leaves the last one running.

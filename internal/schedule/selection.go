@@ -217,7 +217,7 @@ func unknownSync(op string, ref Ref) error {
 
 // batchSize is how many syncs are changed in one transaction: nobody waits for long
 // for what it holds.
-const batchSize = 500
+const batchSize = 100
 
 // each calls f with the ids of the syncs of a selection, batch by batch.
 func (s *Service) each(ctx context.Context, r *resolved, f func(ctx context.Context, t *target, ids []linkspan.SyncID) error) error {
