@@ -98,12 +98,12 @@ func (b *bench) records(ctx context.Context, t io.Writer) error {
 
 // schedules measures a look for due syncs among very many.
 func (b *bench) schedules(ctx context.Context, t io.Writer) error {
-	all, here, err := b.goBenchmarks(ctx, "internal/schedule", "^BenchmarkTick$/^"+b.kind()+"$", "20x")
+	all, here, err := b.goBenchmarks(ctx, "internal/schedule", "^BenchmarkTick$/^"+b.kind()+"$", "10x")
 	if err != nil || !here {
 		return missing(t, "schedules", err)
 	}
 	row(t, "1,000,000 schedules, in a process of its own", "each")
-	names := map[string]string{"idle": "  a look when none is due", "due": "  a look when 100 are due, with their runs"}
+	names := map[string]string{"0_due": "  a look when none is due", "100_due": "  100 due ones get their runs", "20000_due": "  20,000 due ones get their runs"}
 	for _, m := range all {
 		if title := names[m.name[strings.LastIndexByte(m.name, '/')+1:]]; title != "" {
 			row(t, title, fmt.Sprintf("%.2f ms", m.values["ns/op"]/1e6))
