@@ -18,7 +18,7 @@ const (
 func (f Frequency) Next(after, anchor time.Time) time.Time {
 	switch {
 	case f.Every > 0:
-		next := anchor.Add(after.Sub(anchor) / f.Every * f.Every) // at most one step from the right one
+		next := after.Add(-(after.Sub(anchor) % f.Every)) // a step, at or before it if anchor is
 		if !next.After(after) {
 			next = next.Add(f.Every)
 		}

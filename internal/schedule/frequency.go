@@ -26,7 +26,7 @@ func jitter(uuid string, every time.Duration) time.Duration {
 	_, _ = h.Write([]byte(uuid))
 	// The hash's last byte has seen only the last character's; its top bits have
 	// seen all of them.
-	return time.Duration(h.Sum64()>>32%uint64(spread/time.Microsecond)) * time.Microsecond //nolint:gosec // below five minutes
+	return time.Duration(h.Sum64()>>32%uint64(spread/time.Microsecond)) * time.Microsecond
 }
 
 // setFrequency makes text the frequency that counts for a sync; empty: it has no

@@ -143,39 +143,66 @@ func (s *Service) FunctionsChanged(ctx context.Context, tx linkspan.Tx, env link
 	for i := range before {
 		was[before[i].ID] = &before[i]
 	}
+	for i := range changed {
+		if fn := &changed[i]; fn.Kind == linkspan.FunctionSync && was[fn.ID] == nil {
+			if _, err := s.fill(ctx, tx, fn, false); err != nil {
+				return fmt.Errorf("storing the syncs of %q: %w", fn.Name, err)
+			}
+		}
+	}
+	live, err := s.holdFunctions(ctx, tx, env, slices.Concat(changed, removed))
+	if err != nil {
+		return fmt.Errorf("holding the syncs of functions: %w", err)
+	}
 	for i := range removed {
 		if fn := &removed[i]; fn.Kind == linkspan.FunctionSync {
-			if err := s.remove(ctx, tx, env, fn); err != nil {
+			if err := s.remove(ctx, tx, fn, live[fn.IntegrationID]); err != nil {
 				return fmt.Errorf("removing the syncs of %q: %w", fn.Name, err)
 			}
 		}
 	}
 	for i := range changed {
-		fn := &changed[i]
-		if fn.Kind != linkspan.FunctionSync {
-			continue
-		}
-		var err error
-		if old := was[fn.ID]; old == nil {
-			_, err = s.fill(ctx, tx, fn, false)
-		} else {
-			err = s.follow(ctx, tx, old, fn)
-		}
-		if err != nil {
-			return fmt.Errorf("changing the syncs of %q: %w", fn.Name, err)
+		if fn := &changed[i]; fn.Kind == linkspan.FunctionSync && was[fn.ID] != nil {
+			if err := s.follow(ctx, tx, was[fn.ID], fn, live[fn.IntegrationID]); err != nil {
+				return fmt.Errorf("changing the syncs of %q: %w", fn.Name, err)
+			}
 		}
 	}
 	tx.OnCommit(s.wake)
 	return nil
 }
 
+// holdFunctions takes all syncs of functions at once, so that they are taken in the
+// order in which everybody does, and returns the sync functions that there are at
+// their integrations.
+func (s *Service) holdFunctions(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, list []linkspan.Function) (map[linkspan.IntegrationID][]linkspan.Function, error) {
+	live := make(map[linkspan.IntegrationID][]linkspan.Function)
+	var ids []linkspan.FunctionID
+	for i := range list {
+		fn := &list[i]
+		if fn.Kind != linkspan.FunctionSync {
+			continue
+		}
+		ids = append(ids, fn.ID)
+		if _, known := live[fn.IntegrationID]; known {
+			continue
+		}
+		var err error
+		if live[fn.IntegrationID], err = s.store.SyncFunctions(ctx, tx, env, fn.IntegrationID); err != nil {
+			return nil, err
+		}
+	}
+	if len(ids) == 0 {
+		return live, nil
+	}
+	_, err := s.store.LockSyncs(ctx, tx, env, ids, 0)
+	return live, err
+}
+
 // remove deletes the syncs of a function that was removed, and the records that no
 // other one fills.
-func (s *Service) remove(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, fn *linkspan.Function) error {
-	live, err := s.store.SyncFunctions(ctx, tx, env, fn.IntegrationID)
-	if err != nil {
-		return err
-	}
+func (s *Service) remove(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, live []linkspan.Function) error {
+	env := fn.EnvironmentID
 	ids, err := s.store.LockSyncs(ctx, tx, env, []linkspan.FunctionID{fn.ID}, 0)
 	if err != nil || len(ids) == 0 {
 		return err
@@ -214,17 +241,13 @@ func (s *Service) dropModels(ctx context.Context, tx linkspan.Tx, fn *linkspan.F
 }
 
 // follow brings the syncs of a function up to what it says now.
-func (s *Service) follow(ctx context.Context, tx linkspan.Tx, old, fn *linkspan.Function) error {
+func (s *Service) follow(ctx context.Context, tx linkspan.Tx, old, fn *linkspan.Function, live []linkspan.Function) error {
 	gone := slices.DeleteFunc(slices.Clone(old.Version.Definition.Models), func(model string) bool {
 		return slices.Contains(fn.Version.Definition.Models, model)
 	})
 	changed := old.Version.Definition.Frequency != fn.Version.Definition.Frequency
 	if len(gone) == 0 && !changed && old.Enabled == fn.Enabled {
 		return nil
-	}
-	live, err := s.store.SyncFunctions(ctx, tx, fn.EnvironmentID, fn.IntegrationID)
-	if err != nil {
-		return err
 	}
 	ids, err := s.store.LockSyncs(ctx, tx, fn.EnvironmentID, []linkspan.FunctionID{fn.ID}, 0)
 	if err != nil {

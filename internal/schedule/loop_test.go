@@ -155,7 +155,7 @@ func TestCompetition(t *testing.T) {
 		var working sync.WaitGroup
 		worker := func(n uint64, step func(r *rand.Rand) error) {
 			working.Go(func() {
-				r := rand.New(rand.NewPCG(seed, n)) //nolint:gosec // a test's dice
+				r := rand.New(rand.NewPCG(seed, n))
 				for range rounds {
 					if err := step(r); err != nil && !expected(err) {
 						t.Errorf("worker %d: %v", n, err)
