@@ -1,9 +1,9 @@
 // Command bench measures the program and prints a table: start-up, idle
 // memory, proxied calls against httputil.ReverseProxy in the same run, reads of a
-// connection, authorizations, Connect UI, webhooks, syncs and other functions of users, and records. Everything runs on this
-// machine, each part in a process of its own: the program, the plain proxy, the
-// upstream, the authorization server, and the load generator, which receives the
-// webhooks, too. Numbers are printed, never judged.
+// connection, authorizations, Connect UI, webhooks, users' functions, syncs and
+// records. Everything runs on this machine, each part in a process of its own: the
+// program, the plain proxy, the upstream, the authorization server, and the load
+// generator, which receives the webhooks, too. Numbers are printed, never judged.
 package main
 
 import (
