@@ -101,7 +101,7 @@ func arrows() map[string]string {
 		"internal/hook":               ". catalog internal/credential internal/egress internal/upstream",
 		"internal/webhook":            ". internal/change internal/egress internal/oplog",
 		"internal/record":             ".",
-		"internal/schedule":           ". internal/change internal/function internal/oplog internal/record internal/webhook",
+		"internal/schedule":           ". internal/function internal/oplog internal/record internal/webhook",
 		"internal/connect":            ". catalog internal/change internal/credential internal/job internal/lease internal/oauth internal/oplog internal/upstream internal/webhook",
 		"internal/authorize":          ". catalog internal/access internal/change internal/connect internal/credential internal/oauth internal/oplog",
 		"internal/demo":               "",

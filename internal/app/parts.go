@@ -196,6 +196,7 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 		Functions:  p.functions,
 		Actions:    p.runs,
 		Syncs:      p.syncs,
+		Records:    p.records,
 		Docs:       providerdocs.New(p.catalog, a.publicURL()),
 		Ready:      a.ready,
 	})

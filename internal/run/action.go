@@ -164,19 +164,19 @@ func (s *Service) Result(ctx context.Context, env linkspan.EnvironmentID, uuid s
 	return nil, missing(nil)
 }
 
-// Endpoint returns kind and name of the function that older clients call by a
-// method and a path that begins with a slash. Errors: unknown_connection,
+// Endpoint returns the function that older clients call by a method and a path
+// that begins with a slash. Errors: unknown_connection,
 // unknown_provider, and of KindNotFound when there is none.
-func (s *Service) Endpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, connectionName, method, path string) (linkspan.FunctionKind, string, error) {
+func (s *Service) Endpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, connectionName, method, path string) (linkspan.Function, error) {
 	if _, err := s.connections.Live(ctx, env, integrationKey, connectionName); err != nil {
-		return "", "", connectionError(err)
+		return linkspan.Function{}, connectionError(err)
 	}
 	fn, err := s.functions.ByEndpoint(ctx, env, integrationKey, method, path)
 	if err != nil && linkspan.KindOf(err) == linkspan.KindNotFound {
-		return "", "", linkspan.E("run.Endpoint", linkspan.KindNotFound, codeNotFound, err, "No function of %q answers %s %s.", integrationKey, method, path)
+		return linkspan.Function{}, linkspan.E("run.Endpoint", linkspan.KindNotFound, codeNotFound, err, "No function of %q answers %s %s.", integrationKey, method, path)
 	}
 	if err != nil {
-		return "", "", fmt.Errorf("finding the function of %s %s: %w", method, path, err)
+		return linkspan.Function{}, fmt.Errorf("finding the function of %s %s: %w", method, path, err)
 	}
-	return fn.Kind, fn.Name, nil
+	return fn, nil
 }

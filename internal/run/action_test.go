@@ -391,12 +391,12 @@ func TestEndpoint(t *testing.T) {
 		{"PUT", "/issues/create", "", "not_found"},
 		{"POST", "/issues", "", "not_found"},
 	} {
-		_, name, err := s.Endpoint(t.Context(), 1, "github", "c1", test.method, test.path)
-		if name != test.name || codeOf(err) != test.code {
-			t.Errorf("%s %s: %q, %v", test.method, test.path, name, err)
+		fn, err := s.Endpoint(t.Context(), 1, "github", "c1", test.method, test.path)
+		if fn.Name != test.name || codeOf(err) != test.code {
+			t.Errorf("%s %s: %q, %v", test.method, test.path, fn.Name, err)
 		}
 	}
-	if _, _, err := s.Endpoint(t.Context(), 1, "github", "nope", "POST", "/issues/create"); codeOf(err) != "unknown_connection" {
+	if _, err := s.Endpoint(t.Context(), 1, "github", "nope", "POST", "/issues/create"); codeOf(err) != "unknown_connection" {
 		t.Errorf("no connection: %v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -28,7 +29,7 @@ type Actions interface {
 	Trigger(ctx context.Context, t run.Trigger) (json.RawMessage, error)
 	TriggerAsync(ctx context.Context, t run.Trigger, maxRetries int) (uuid string, err error)
 	Result(ctx context.Context, env linkspan.EnvironmentID, uuid string) (json.RawMessage, error)
-	Endpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, connectionName, method, path string) (kind linkspan.FunctionKind, name string, err error)
+	Endpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, connectionName, method, path string) (linkspan.Function, error)
 }
 
 func (s *Server) triggerAction(w http.ResponseWriter, r *http.Request) error {
@@ -109,22 +110,25 @@ func (s *Server) actionResult(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// callEndpoint runs the action that declares the request's method and path. The
-// query is not the action's, and is ignored.
+// callEndpoint runs the action that declares the request's method and path, or
+// answers with the records of the sync that does. The query is not the action's,
+// and is ignored there.
 func (s *Server) callEndpoint(w http.ResponseWriter, r *http.Request) error {
 	h, err := actionHeaders(r)
 	if err != nil {
 		return err
 	}
 	path := "/" + r.PathValue("path")
-	kind, name, err := s.cfg.Actions.Endpoint(r.Context(), environmentOf(r).ID, h.ProviderConfigKey, h.ConnectionID, r.Method, path)
+	fn, err := s.cfg.Actions.Endpoint(r.Context(), environmentOf(r).ID, h.ProviderConfigKey, h.ConnectionID, r.Method, path)
 	switch {
 	case linkspan.CodeOf(err) == "not_found":
 		return httpx.WriteJSON(w, http.StatusNotFound, api.Message{Message: "There is no function of integration " + h.ProviderConfigKey + " for " + r.Method + " " + path + "."})
 	case err != nil:
 		return failAction(w, r, err)
-	case kind != linkspan.FunctionAction:
-		return httpx.WriteJSON(w, http.StatusNotFound, api.Message{Message: "The function " + name + " is a sync: its records can't be read by this server."})
+	case fn.Kind == linkspan.FunctionSync:
+		return s.endpointRecords(w, r, &fn, path)
+	case fn.Kind != linkspan.FunctionAction:
+		return httpx.WriteJSON(w, http.StatusNotFound, api.Message{Message: "The function " + fn.Name + " is neither an action nor a sync."})
 	case !caller(r).Grants(linkspan.ScopeActionsExecute):
 		return linkspan.E("server.callEndpoint", linkspan.KindForbidden, "forbidden", nil, "Running actions requires the %s scope", linkspan.ScopeActionsExecute)
 	}
@@ -132,7 +136,27 @@ func (s *Server) callEndpoint(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.runAction(w, r, &h, name, input)
+	return s.runAction(w, r, &h, fn.Name, input)
+}
+
+// endpointRecords answers with the records of the model that belongs to an endpoint
+// of a sync: it has one for each model, in their order.
+func (s *Server) endpointRecords(w http.ResponseWriter, r *http.Request, fn *linkspan.Function, path string) error {
+	if !caller(r).Grants(linkspan.ScopeRecordsRead) {
+		return linkspan.E("server.endpointRecords", linkspan.KindForbidden, "forbidden", nil, "Reading records requires the %s scope", linkspan.ScopeRecordsRead)
+	}
+	d := &fn.Version.Definition
+	at := slices.IndexFunc(d.Endpoints, func(e linkspan.FunctionEndpoint) bool { return e.Method == r.Method && e.Path == path })
+	if s.cfg.Records == nil || at < 0 || at >= len(d.Models) {
+		return httpx.WriteJSON(w, http.StatusNotFound, api.Message{Message: "No model of the sync " + fn.Name + " belongs to " + r.Method + " " + path + "."})
+	}
+	q, err := httpx.DecodeQuery[api.EndpointRecordsQuery](r)
+	if err != nil {
+		return err
+	}
+	return s.sendRecords(w, r, &api.RecordsQuery{
+		Model: d.Models[at], Variant: q.Variant, Cursor: q.Cursor, Limit: q.Limit, Filter: q.Filter, ModifiedAfter: q.ModifiedAfter, Delta: q.Delta, IDs: q.IDs,
+	})
 }
 
 // writeOutput answers with what a function returned, byte for byte. Nothing is

@@ -300,7 +300,7 @@ func TestEndpoints(t *testing.T) {
 		{"POST", "/v1/echo/it", ``, 200, `null`},
 		{"POST", "/v1/echo/it", `[`, 400, `{"error":{"code":"invalid_json","message":"unexpected end of JSON input"}}`},
 		{"PUT", "/v1/echo/it", `{}`, 404, `{"message":"There is no function of integration seeded for PUT /echo/it."}`},
-		{"GET", "/v1/issues", ``, 404, `{"message":"The function issues is a sync: its records can't be read by this server."}`},
+		{"GET", "/v1/issues?limit=5", ``, 200, `{"records":[],"next_cursor":null}`},
 	} {
 		if got := r.call(devKey, test.method, test.path, test.body, headers...); got.status != test.status || got.body != test.want {
 			t.Errorf("%s %s: %d %s, want %d %s", test.method, test.path, got.status, got.body, test.status, test.want)
@@ -308,6 +308,9 @@ func TestEndpoints(t *testing.T) {
 	}
 	r.expect(r.call(devKey, "POST", "/v1/echo/it", `{}`), 400, "invalid_headers")
 	r.expect(r.call(r.key("environment:records:read"), "POST", "/v1/echo/it", `{}`, headers...), 403, "forbidden")
+	r.expect(r.call(r.key("environment:actions:execute"), "GET", "/v1/issues", ``, headers...), 403, "forbidden")
+	r.expect(r.call(devKey, "GET", "/v1/issues?limit=0", ``, headers...), 400, "invalid_query_params")
+	r.expect(r.call(devKey, "GET", "/v1/issues?model=Other", ``, headers...), 400, "invalid_query_params")
 }
 
 // useActions calls what the client has for actions.

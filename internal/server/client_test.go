@@ -56,6 +56,7 @@ func TestClientKnowsEveryRoute(t *testing.T) {
 
 	useActions(t, r, connect(devKey))
 	useSyncs(t, r, connect(devKey))
+	useRecords(t, r, connect(devKey))
 	web.Close() // waits until all of them are noted
 
 	for _, route := range r.server.Routes() {

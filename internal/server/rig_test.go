@@ -32,6 +32,7 @@ import (
 	"github.com/linkspan/linkspan/internal/oauth"
 	"github.com/linkspan/linkspan/internal/providerdocs"
 	"github.com/linkspan/linkspan/internal/ratelimit"
+	"github.com/linkspan/linkspan/internal/record"
 	"github.com/linkspan/linkspan/internal/run"
 	"github.com/linkspan/linkspan/internal/server"
 	"github.com/linkspan/linkspan/internal/store"
@@ -67,6 +68,7 @@ type rig struct {
 	functions *function.Service
 	engine    *fakeEngine
 	syncs     *fakeSyncs
+	records   *record.Service
 	notes     chan linkspan.Message
 	// outside answers what the services send to providers.
 	outside *httptest.Server
@@ -128,7 +130,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		PublicURL: o.publicURL, ConnectURL: connectURL,
 	})
 	r.functions = function.New(function.Config{Store: r.store, Tx: r.store, Feed: feed, Leases: lease.NewKeeper(r.store, "test", log), Log: log})
-	r.engine, r.syncs = &fakeEngine{}, &fakeSyncs{}
+	r.engine, r.syncs, r.records = &fakeEngine{}, &fakeSyncs{}, record.New(r.store)
 	r.server = server.New(server.Config{
 		Log: log, Metrics: o.metrics, PublicURL: o.publicURL, ConnectURL: connectURL, BodyLimit: 1 << 20,
 		Authorize: r.authorize, Webhooks: r.webhooks, Pages: fakePages{}, Note: func(m linkspan.Message) { r.notes <- m },
@@ -137,7 +139,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		Actions: run.New(run.Config{
 			Store: r.store, Tx: r.store, Functions: r.functions, Connections: connections, Engine: r.engine, Log: log, Holder: "test",
 		}),
-		Syncs: r.syncs, Functions: r.functions, Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
+		Syncs: r.syncs, Records: r.records, Functions: r.functions, Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
 	})
 	runFeed(t, feed)
 	return r

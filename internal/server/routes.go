@@ -39,6 +39,7 @@ func (s *Server) routes() []httpx.Route {
 		s.deployRoutes(),
 		s.actionRoutes(),
 		s.syncRoutes(),
+		s.recordRoutes(),
 		s.connectionRoutes(),
 		s.legacyConnectionRoutes(),
 		s.proxyRoutes(),

@@ -9,9 +9,6 @@ import (
 	"github.com/linkspan/linkspan/internal/httpx"
 )
 
-// scopeRecordsRead lets keys call models at their old paths.
-const scopeRecordsRead = "environment:records:read"
-
 func (s *Server) actionRoutes() []httpx.Route {
 	if s.cfg.Actions == nil {
 		return nil
@@ -36,9 +33,9 @@ func (s *Server) actionRoutes() []httpx.Route {
 		},
 		{
 			Pattern: "/v1/{path...}", Auth: httpx.AuthEnvironment, Tag: tagFunctions, Deprecated: true,
-			Scopes:      []string{linkspan.ScopeActionsExecute, scopeRecordsRead},
-			Summary:     "Run the action that declares a method and path (older form)",
-			Description: "The body is the action's input.",
+			Scopes:      []string{linkspan.ScopeActionsExecute, linkspan.ScopeRecordsRead},
+			Summary:     "Run the action, or list the records of the sync, that declares a method and path (older form)",
+			Description: "The body is the action's input; the query of a sync's endpoint is that of GET /records without the model.",
 			Header:      api.ActionHeaders{}, Reply: json.RawMessage{},
 			Also: map[int]any{
 				http.StatusAccepted: api.AsyncAction{}, http.StatusNotFound: api.Message{}, http.StatusFailedDependency: api.Unhandled{},

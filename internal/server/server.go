@@ -122,7 +122,9 @@ type Config struct {
 	// Actions runs functions. Nil: there are no routes for it.
 	Actions Actions
 	// Syncs says when syncs run. Nil: there are no routes for it.
-	Syncs      Syncs
+	Syncs Syncs
+	// Records keeps what syncs have saved. Nil: there are no routes for it.
+	Records    Records
 	Operations Operations
 	Proxy      Proxy
 	Authorize  Authorize
