@@ -181,6 +181,7 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 			mine := deliveryOf(t, dev)
 			session := "?connect_session_token=" + sessionOf(t, prod)
 			action := actionOf(t, i)
+			cursor := cursorOf(t, i)
 			before := db.State(t)
 
 			covered := map[string]bool{}
@@ -202,6 +203,21 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 				{"/integrations/{uniqueKey}/functions/{name}/rollback", "POST", "/integrations/shared/functions/act/rollback", object{"version": 1}, 404},
 				{"/action/{id}", "GET", "/action/" + action, nil, 404},
 				{"/v1/{path}", "POST", "/v1/act", object{}, 400},
+				{"/sync/trigger", "POST", "/sync/trigger", object{"syncs": []string{"keep"}, "connection_id": "c"}, 404},
+				{"/sync/trigger", "POST", "/sync/trigger", object{"syncs": []string{"keep"}, "provider_config_key": "mine"}, 400},
+				{"/sync/trigger", "POST", "/sync/trigger", object{"syncs": []string{}, "opts": object{"reset": true, "emptyCache": true}}, 404},
+				{"/sync/start", "POST", "/sync/start", syncsOf("shared", "c"), 404},
+				{"/sync/start", "POST", "/sync/start", syncsOf("mine", "c"), 400},
+				{"/sync/pause", "POST", "/sync/pause", syncsOf("shared", "c"), 404},
+				{"/sync/cancel", "POST", "/sync/cancel", syncsOf("shared", "c"), 404},
+				{"/sync/status", "GET", "/sync/status?syncs=*&provider_config_key=shared&connection_id=c", nil, 400},
+				{"/sync/status", "GET", "/sync/status?syncs=*&provider_config_key=mine", nil, 400},
+				{"/sync/update-connection-frequency", "PUT", "/sync/update-connection-frequency", frequencyOf("shared"), 400},
+				{"/sync/{name}/variant/{variant}", "POST", "/sync/keep/variant/eu", ownerOf("shared"), 400},
+				{"/sync/{name}/variant/{variant}", "DELETE", "/sync/keep/variant/us", ownerOf("shared"), 400},
+				{"/sync/{name}/variant/{variant}", "DELETE", "/sync/keep/variant/us", ownerOf("mine"), 400},
+				{"/records", "GET", "/records?model=Kept", nil, 400},
+				{"/records/prune", "PATCH", "/records/prune", object{"model": "Kept", "until_cursor": cursor}, 400},
 				{"/config/{providerConfigKey}", "GET", "/config/mine", nil, 400},
 				{"/connections/{connectionId}", "GET", "/connections/c?provider_config_key=shared", nil, 404},
 				{"/connections/{connectionId}", "GET", "/connections/c?provider_config_key=mine", nil, 400},
@@ -244,10 +260,11 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 				WantError(t, http.StatusBadRequest, "unknown_connection")
 			apptest.Proxy(t, prod, http.MethodGet, "mine", "c", "/stolen", nil).Want(t, http.StatusNotFound)
 
-			var list struct{ Connections, Data []any }
+			var list struct{ Connections, Data, Syncs []any }
+			prod.Do(t, http.MethodGet, "/sync/status?syncs=*&provider_config_key=shared", nil).Want(t, http.StatusOK).Into(t, &list)
 			prod.Do(t, http.MethodGet, "/connections", nil).Want(t, http.StatusOK).Into(t, &list)
 			prod.Do(t, http.MethodGet, "/webhooks/deliveries?limit=100", nil).Want(t, http.StatusOK).Into(t, &list)
-			if len(list.Connections) != 0 || len(list.Data) != 0 {
+			if len(list.Connections) != 0 || len(list.Data) != 0 || len(list.Syncs) != 0 {
 				t.Errorf("prod lists what is in dev: %v", list)
 			}
 			for _, r := range world.SaaS.Requests() {
@@ -283,7 +300,8 @@ func actionOf(t *testing.T, i *apptest.Instance) string {
 	dir := t.TempDir()
 	code := "export default async function run() { return 1 }\n"
 	writeFiles(t, dir, map[string]string{
-		"index.ts": "import './mine/actions/act';\nimport './shared/actions/act';\n", "mine/actions/act.ts": code, "shared/actions/act.ts": code,
+		"index.ts":            "import './mine/actions/act';\nimport './shared/actions/act';\nimport './mine/syncs/keep';\nimport './shared/syncs/keep';\n",
+		"mine/actions/act.ts": code, "shared/actions/act.ts": code, "mine/syncs/keep.ts": keepSync, "shared/syncs/keep.ts": keepSync,
 	})
 	mustLinkspan(t, i, "deploy", "dev", "--dir", dir)
 	var accepted struct{ ID string }
@@ -294,6 +312,51 @@ func actionOf(t *testing.T, i *apptest.Instance) string {
 		return dev.Do(t, http.MethodGet, "/action/"+accepted.ID, nil).Status == http.StatusOK
 	})
 	return accepted.ID
+}
+
+// keepSync is a sync that saves one record when it is asked to.
+const keepSync = `import { createSync } from "linkspan";
+import * as z from "zod";
+export default createSync({
+	description: "Keeps a record",
+	frequency: "every hour",
+	autoStart: false,
+	models: { Kept: z.object({ id: z.string() }) },
+	exec: async (nango) => { await nango.batchSave([{ id: "secret" }], "Kept"); },
+});
+`
+
+// cursorOf runs the sync of dev that actionOf has deployed, with a variant, and
+// returns the cursor of its record.
+func cursorOf(t *testing.T, i *apptest.Instance) string {
+	t.Helper()
+	dev := i.Dev(t)
+	dev.Do(t, http.MethodPost, "/sync/keep/variant/us", ownerOf("shared")).Want(t, http.StatusOK)
+	dev.Do(t, http.MethodPost, "/sync/trigger", syncsOf("shared", "c")).Want(t, http.StatusOK)
+	var status struct{ Syncs []struct{ Status string } }
+	var page struct {
+		Records []struct {
+			Metadata struct{ Cursor string } `json:"_nango_metadata"`
+		}
+	}
+	apptest.Poll(t, 400, "the sync ends", func() bool {
+		dev.Do(t, http.MethodGet, "/sync/status?syncs=keep&provider_config_key=shared", nil).Want(t, http.StatusOK).Into(t, &status)
+		dev.Do(t, http.MethodGet, "/records?model=Kept", nil, "Provider-Config-Key", "shared", "Connection-Id", "c").Want(t, http.StatusOK).Into(t, &page)
+		return len(status.Syncs) == 1 && status.Syncs[0].Status != "RUNNING" && len(page.Records) == 1
+	})
+	return page.Records[0].Metadata.Cursor
+}
+
+func syncsOf(integration, connection string) object {
+	return object{"syncs": []string{"keep"}, "provider_config_key": integration, "connection_id": connection}
+}
+
+func ownerOf(integration string) object {
+	return object{"provider_config_key": integration, "connection_id": "c"}
+}
+
+func frequencyOf(integration string) object {
+	return object{"sync_name": "keep", "provider_config_key": integration, "connection_id": "c", "frequency": "1h"}
 }
 
 // sessionOf makes a connect session and returns its token.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,7 @@ func TestNodeClient(t *testing.T) {
 	t.Parallel()
 	node := needNode(t, filepath.Join("node_modules", "@nangohq", "node"))
 	files, err := filepath.Glob(filepath.Join("node", "*.test.mjs"))
+	files = slices.DeleteFunc(files, func(f string) bool { return slices.Contains(syncFiles(), f) })
 	if err != nil || len(files) == 0 {
 		t.Fatalf("finding the node tests: %d files, %v", len(files), err)
 	}
@@ -45,19 +47,46 @@ func TestNodeClient(t *testing.T) {
 			i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
 			deployForNode(t, i)
 			tokens := world.Authority.Issue()
-			cmd := exec.CommandContext(t.Context(), node, append([]string{"--test", "--test-reporter=tap"}, files...)...)
-			cmd.Env = append(os.Environ(),
-				"E2E_URL="+i.URL, "E2E_KEY="+i.Keys.Dev, "E2E_ACCOUNT_KEY="+i.Keys.Account, "E2E_UPSTREAM="+world.SaaS.URL,
+			runNode(t, node, i, files, "E2E_UPSTREAM="+world.SaaS.URL,
 				"E2E_CLIENT_ID="+world.Authority.ClientID, "E2E_CLIENT_SECRET="+world.Authority.ClientSecret,
 				"E2E_ACCESS_TOKEN="+tokens.Access, "E2E_REFRESH_TOKEN="+tokens.Refresh)
-			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Errorf("the npm client found problems: %v\n%s", err, out)
-			}
-			if !strings.Contains(string(out), "# pass ") {
-				t.Errorf("node ran no tests:\n%s", out)
-			}
 		})
+	}
+}
+
+// runNode runs files of tests against an instance.
+func runNode(t *testing.T, node string, i *apptest.Instance, files []string, environ ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), node, append([]string{"--test", "--test-reporter=tap"}, files...)...)
+	cmd.Env = append(os.Environ(), append(environ, "E2E_URL="+i.URL, "E2E_KEY="+i.Keys.Dev, "E2E_ACCOUNT_KEY="+i.Keys.Account)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("the npm client found problems: %v\n%s", err, out)
+	}
+	if !strings.Contains(string(out), "# pass ") {
+		t.Errorf("node ran no tests:\n%s", out)
+	}
+}
+
+// syncFiles are the tests of syncs and their records, which need a Ticketry and an
+// environment to themselves.
+func syncFiles() []string {
+	return []string{filepath.Join("node", "syncs.test.mjs"), filepath.Join("node", "records.test.mjs")}
+}
+
+// TestNodeSyncs drives syncs and reads their records with the published npm client.
+func TestNodeSyncs(t *testing.T) {
+	t.Parallel()
+	node := needNode(t, filepath.Join("node_modules", "@nangohq", "node"))
+	for name, open := range apptest.Databases() {
+		for _, file := range syncFiles() {
+			t.Run(name+"/"+filepath.Base(file), func(t *testing.T) {
+				t.Parallel()
+				w := newSyncDesk(t, open(t))
+				runNode(t, node, w.Instance, []string{file}, "E2E_UPSTREAM=none", "E2E_CLIENT_ID=none", "E2E_CLIENT_SECRET=none",
+					"E2E_ACCESS_TOKEN=none", "E2E_REFRESH_TOKEN=none", "E2E_SIGNING_KEY="+w.Keys.SigningDev, "E2E_TICKETRY_KEY="+w.desk.APIKey)
+			})
+		}
 	}
 }
 

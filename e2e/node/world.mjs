@@ -2,6 +2,7 @@
 // every file uses.
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { Nango } from '@nangohq/node';
 
 function need(name) {
@@ -22,6 +23,10 @@ export const oauth = {
     accessToken: need('E2E_ACCESS_TOKEN'),
     refreshToken: need('E2E_REFRESH_TOKEN')
 };
+
+// Those of the Go test that has deployed syncs.
+export const signingKey = process.env.E2E_SIGNING_KEY;
+export const ticketryKey = process.env.E2E_TICKETRY_KEY;
 
 export function client(overrides = {}) {
     return new Nango({ host: url, apiKey: key, ...overrides });
@@ -52,4 +57,46 @@ export async function refused(promise, status, code) {
         assert.equal(error.response.data.error.code, code, JSON.stringify(error.response.data));
         return true;
     });
+}
+
+// receiver is a backend that keeps the webhooks it gets, until it is closed.
+export async function receiver() {
+    const hooks = [];
+    const server = createServer(async (request, response) => {
+        const chunks = [];
+        for await (const chunk of request) chunks.push(chunk);
+        const raw = Buffer.concat(chunks).toString();
+        hooks.push({ raw, headers: request.headers, body: JSON.parse(raw) });
+        response.writeHead(204).end();
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const close = () => {
+        server.close();
+        server.closeAllConnections();
+    };
+    return { hooks, url: `http://127.0.0.1:${server.address().port}/hooks`, close };
+}
+
+// eventually asks until the answer is there, for half a minute.
+export async function eventually(what, ask) {
+    for (const until = Date.now() + 30_000; Date.now() < until; ) {
+        const answer = await ask();
+        if (answer) return answer;
+        await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    throw new assert.AssertionError({ message: `${what}: not in half a minute` });
+}
+
+// watch tells of the syncs of one connection.
+export function watch(nango, integration, connection) {
+    const status = async (sync) => (await nango.syncStatus(integration, [sync], connection)).syncs[0];
+    return {
+        status,
+        // settled waits until a sync has run and runs no more.
+        settled: (sync) =>
+            eventually(`${sync} has ended`, async () => {
+                const now = await status(sync);
+                return now.finishedAt !== null && now.status !== 'RUNNING' && now;
+            })
+    };
 }
