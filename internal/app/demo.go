@@ -21,8 +21,8 @@ const (
 	demoProviderPort = "3004"
 	demoReceiverPort = "3005"
 	// onceTimeout bounds a demo that nobody watches, stepTimeout one of its steps.
-	onceTimeout = 3 * time.Minute
-	stepTimeout = 30 * time.Second
+	onceTimeout = 5 * time.Minute
+	stepTimeout = time.Minute
 	// openTimeout bounds the start of a browser.
 	openTimeout = 10 * time.Second
 )

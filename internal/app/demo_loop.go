@@ -265,21 +265,3 @@ func (d *demonstration) readChanges(ctx context.Context, w *walk, want map[strin
 	}
 	return plural(len(records), "record", "records") + ", nothing else", nil
 }
-
-// savedTicket is a ticket in the records cache.
-type savedTicket struct {
-	ID       string `json:"id"`
-	Subject  string `json:"subject"`
-	Status   string `json:"status"`
-	Priority string `json:"priority"`
-	Metadata struct {
-		LastAction string  `json:"last_action"`
-		DeletedAt  *string `json:"deleted_at"`
-		Cursor     string  `json:"cursor"`
-	} `json:"_nango_metadata"`
-}
-
-// String is one line of a table.
-func (r savedTicket) String() string {
-	return padded(r.ID, 4) + padded(r.Metadata.LastAction, 9) + padded(r.Status, 9) + padded(r.Priority, 8) + r.Subject
-}

@@ -2,43 +2,61 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
+
+	"github.com/linkspan/linkspan/api/client"
 )
 
 // records reads the records after the cursor, page by page, and moves it.
 func (d *demonstration) records(ctx context.Context, w *walk) (all []savedTicket, pages int, err error) {
+	of := client.Records{ProviderConfigKey: w.integration, ConnectionID: w.connection, Model: demoModel}
 	for {
-		var page struct {
-			Records    []savedTicket `json:"records"`
-			NextCursor *string       `json:"next_cursor"`
-		}
-		q := url.Values{"model": {demoModel}, "limit": {"100"}}
-		if w.cursor != "" {
-			q.Set("cursor", w.cursor)
-		}
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, d.world.url+"/records?"+q.Encode(), nil)
+		page, err := d.dev.ListRecords(ctx, of, client.RecordFilter{Cursor: w.cursor})
 		if err != nil {
-			return nil, 0, fmt.Errorf("making a request: %w", err)
-		}
-		r.Header.Set("Authorization", "Bearer "+d.secret.DevKey.Reveal())
-		r.Header.Set("Provider-Config-Key", w.integration)
-		r.Header.Set("Connection-Id", w.connection)
-		res, err := d.world.client.Do(r)
-		if err != nil {
-			return nil, 0, err
-		}
-		if err := decodeAnswer(res, http.StatusOK, &page); err != nil {
 			return nil, 0, err
 		}
 		pages++
-		all = append(all, page.Records...)
-		if n := len(page.Records); n > 0 {
-			w.cursor = page.Records[n-1].Metadata.Cursor
+		for _, r := range page.Records {
+			t, err := ticketOf(r)
+			if err != nil {
+				return nil, 0, err
+			}
+			all, w.cursor = append(all, t), t.Metadata.Cursor
 		}
 		if page.NextCursor == nil {
 			return all, pages, nil
 		}
+		w.cursor = *page.NextCursor
 	}
+}
+
+// savedTicket is a ticket in the records cache.
+type savedTicket struct {
+	ID       string `json:"id"`
+	Subject  string `json:"subject"`
+	Status   string `json:"status"`
+	Priority string `json:"priority"`
+	Metadata struct {
+		LastAction string  `json:"last_action"`
+		DeletedAt  *string `json:"deleted_at"`
+		Cursor     string  `json:"cursor"`
+	} `json:"_nango_metadata"`
+}
+
+// ticketOf reads a record.
+func ticketOf(r map[string]any) (t savedTicket, err error) {
+	text, err := json.Marshal(r)
+	if err == nil {
+		err = json.Unmarshal(text, &t)
+	}
+	if err != nil {
+		return t, fmt.Errorf("reading a record: %w", err)
+	}
+	return t, nil
+}
+
+// String is one line of a table.
+func (t savedTicket) String() string {
+	return padded(t.ID, 4) + padded(t.Metadata.LastAction, 9) + padded(t.Status, 9) + padded(t.Priority, 8) + t.Subject
 }
