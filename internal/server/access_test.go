@@ -161,6 +161,8 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 		"POST /connection": 400, "POST /connect/sessions": 400, "POST /connect/sessions/reconnect": 400,
 		// See TestActionsAreIsolated.
 		"POST /action/trigger": 400, " /v1/{path...}": 400,
+		// See TestRefusedRecords, whose connection a key of prod asks for.
+		"GET /records": 400, "PATCH /records/prune": 400,
 		// Whose syncs these are is up to the service; see the end-to-end tests.
 		"POST /sync/trigger": 400, "POST /sync/start": 400, "POST /sync/pause": 400, "POST /sync/cancel": 400, "GET /sync/status": 400,
 		"PUT /sync/update-connection-frequency": 400, "POST /sync/{name}/variant/{variant}": 400, "DELETE /sync/{name}/variant/{variant}": 400,
