@@ -20,6 +20,9 @@ type dialect struct {
 	list func(param string) string
 	// ids makes rows of one integer column from a JSON array of integers.
 	ids func(param string) string
+	// among says that a column holds one of the integers of a JSON array. Unlike a
+	// condition with ids it is taken for rare, so that an index on the column is used.
+	among func(column, param string) string
 	// pairs makes a table u(id, at) from a JSON array of [id, at] pairs of
 	// integers.
 	pairs func(param string) string
@@ -40,6 +43,7 @@ func sqliteDialect() dialect {
 		now:        "cast(unixepoch('subsec') * 1000000 as integer)",
 		list:       func(p string) string { return "select value from json_each(" + p + ")" },
 		ids:        func(p string) string { return "select value from json_each(" + p + ")" },
+		among:      func(column, p string) string { return column + " in (select value from json_each(" + p + "))" },
 		of:         func(string, string) string { return "" },
 		hasTable:   "select count(*) from sqlite_master where type = 'table' and name = $1",
 		migrations: "migrations/sqlite",
@@ -60,6 +64,9 @@ func postgresDialect() dialect {
 		list:       func(p string) string { return "select jsonb_array_elements_text(cast(" + p + " as jsonb))" },
 		ids: func(p string) string {
 			return "select cast(e as bigint) from jsonb_array_elements_text(cast(" + p + " as jsonb)) as e"
+		},
+		among: func(column, p string) string {
+			return column + " = any(array(select cast(e as bigint) from jsonb_array_elements_text(cast(" + p + " as jsonb)) as e))"
 		},
 		of: func(lock, table string) string { return lock + " of " + table },
 		// The second half keeps schemas of one database apart.

@@ -8,14 +8,19 @@ import (
 	"github.com/linkspan/linkspan"
 )
 
-// selectSyncs reads syncs; s is the sync. What belongs to a deleted integration or
-// connection, or to a function that was removed, does not exist.
-const selectSyncs = `select s.id, s.uuid, s.environment_id, s.connection_id, s.function_id, s.variant, f.name, i.key, i.provider, c.name, c.uuid, f.enabled,
-	s.state, s.frequency, s.every, s.cron, s.anchor, s.next_at, s.again, s.succeeded_at, s.unannounced_since, s.unannounced, s.created_at, s.updated_at
-	from syncs s join functions f on f.id = s.function_id and f.deleted_at is null
-	join connections c on c.id = s.connection_id and c.deleted_at is null
-	join integrations i on i.id = f.integration_id and i.deleted_at is null
-	where `
+// selectSyncs reads the syncs whose ids are the JSON array $1, in their order; s is
+// the sync, and more are conditions on it. What belongs to a deleted integration or
+// connection, or to a function that was removed, does not exist. The syncs are found
+// on their own: a planner whose statistics are old would rather begin with all that
+// an environment or a function has.
+func (s *Store) selectSyncs(more string) string {
+	return "with chosen as materialized (select * from syncs where " + s.dialect.among("id", "$1") + `)
+		select s.id, s.uuid, s.environment_id, s.connection_id, s.function_id, s.variant, f.name, i.key, i.provider, c.name, c.uuid, f.enabled,
+			s.state, s.frequency, s.every, s.cron, s.anchor, s.next_at, s.again, s.succeeded_at, s.unannounced_since, s.unannounced, s.created_at, s.updated_at
+		from chosen s join functions f on f.id = s.function_id and f.deleted_at is null
+		join connections c on c.id = s.connection_id and c.deleted_at is null
+		join integrations i on i.id = f.integration_id and i.deleted_at is null` + more + " order by s.id"
+}
 
 func scanSync(row scanner) (sy linkspan.Sync, err error) {
 	var every int64
@@ -134,12 +139,12 @@ func (s *Store) Syncs(ctx context.Context, tx linkspan.Tx, env linkspan.Environm
 	if tx != nil && s.dialect.forUpdate != "" {
 		// Not in one statement with the rest: what others have changed while it
 		// waited would be seen in one table and not in the next.
-		if _, err := all(ctx, s.read(tx), value[int64], "select id from syncs where id in ("+s.dialect.ids("$1")+") and environment_id = $2 order by id"+
+		if _, err := all(ctx, s.read(tx), value[int64], "select id from syncs where "+s.dialect.among("id", "$1")+" and environment_id = $2 order by id"+
 			s.dialect.forUpdate, text, int64(env)); err != nil {
 			return nil, wrap("Syncs", err)
 		}
 	}
-	list, err := all(ctx, s.read(tx), scanSync, selectSyncs+"s.id in ("+s.dialect.ids("$1")+") and s.environment_id = $2 order by s.id", text, int64(env))
+	list, err := all(ctx, s.read(tx), scanSync, s.selectSyncs(" where s.environment_id = $2"), text, int64(env))
 	return list, wrap("Syncs", err)
 }
 

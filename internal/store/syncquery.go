@@ -81,7 +81,7 @@ func (s *Store) TakeDueSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan
 	if err != nil {
 		return nil, nil, wrap("TakeDueSyncs", err)
 	}
-	taken, err := all(ctx, s.read(tx), value[linkspan.SyncID], "select id from syncs where id in ("+s.dialect.ids("$1")+") and next_at <= (select "+s.dialect.now+
+	taken, err := all(ctx, s.read(tx), value[linkspan.SyncID], "select id from syncs where "+s.dialect.among("id", "$1")+" and next_at <= (select "+s.dialect.now+
 		") order by id"+s.dialect.skipLocked, text)
 	if err != nil || len(taken) == 0 {
 		return nil, nil, wrap("TakeDueSyncs", err)
@@ -89,7 +89,7 @@ func (s *Store) TakeDueSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan
 	if text, err = listText(taken); err != nil {
 		return nil, nil, wrap("TakeDueSyncs", err)
 	}
-	if syncs, err = all(ctx, s.read(tx), scanSync, selectSyncs+"s.id in ("+s.dialect.ids("$1")+") order by s.id", text); err != nil {
+	if syncs, err = all(ctx, s.read(tx), scanSync, s.selectSyncs(""), text); err != nil {
 		return nil, nil, wrap("TakeDueSyncs", err)
 	}
 	there := make(map[linkspan.SyncID]bool, len(syncs))
@@ -119,14 +119,14 @@ func (s *Store) Connecting(ctx context.Context, tx linkspan.Tx, ids []linkspan.C
 // ActiveRuns returns the runs of syncs that have not ended: ID, State, NextAt and
 // StartedAt.
 func (s *Store) ActiveRuns(ctx context.Context, tx linkspan.Tx, syncs []linkspan.SyncID) (map[linkspan.SyncID]linkspan.Run, error) {
-	return s.syncRuns(ctx, tx, "ActiveRuns", "r.ended_at is null and r.sync_id in ("+s.dialect.ids("$1")+")", syncs)
+	return s.syncRuns(ctx, tx, "ActiveRuns", "r.ended_at is null and "+s.dialect.among("r.sync_id", "$1"), syncs)
 }
 
 // LastRuns returns the newest runs of syncs that have ended: ID, State, StartedAt,
 // EndedAt and, in Sync, what they changed.
 func (s *Store) LastRuns(ctx context.Context, tx linkspan.Tx, syncs []linkspan.SyncID) (map[linkspan.SyncID]linkspan.Run, error) {
 	found, err := s.syncRuns(ctx, tx, "LastRuns", `r.id in (select (select max(e.id) from runs e where e.sync_id = s.id and e.ended_at is not null)
-		from syncs s where s.id in (`+s.dialect.ids("$1")+"))", syncs)
+		from syncs s where `+s.dialect.among("s.id", "$1")+")", syncs)
 	if err != nil {
 		return nil, err
 	}
