@@ -159,8 +159,8 @@ func (s *Server) endpointRecords(w http.ResponseWriter, r *http.Request, fn *lin
 	})
 }
 
-// writeOutput answers with what a function returned, byte for byte. Nothing is
-// null, which every client can read.
+// writeOutput answers with JSON that is written already, such as what a function
+// returned, byte for byte. Nothing is null, which every client can read.
 func writeOutput(w http.ResponseWriter, output json.RawMessage) {
 	if len(output) == 0 {
 		output = json.RawMessage("null")

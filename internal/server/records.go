@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,12 +43,7 @@ func (s *Server) sendRecords(w http.ResponseWriter, r *http.Request, q *api.Reco
 	if err != nil {
 		return err
 	}
-	body := recordsJSON(&page)
-	h := w.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(body) // fails only when the client is gone
+	writeOutput(w, recordsJSON(&page))
 	return nil
 }
 
