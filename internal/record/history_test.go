@@ -35,10 +35,9 @@ type op struct {
 	records []map[string]any
 	unless  linkspan.RecordPosition
 
-	// what the model expects of the call, and where its sweep has come to
+	// what the model expects of the call
 	want    linkspan.RecordCounts
 	wantIDs []string
-	after   linkspan.RecordPosition
 
 	got    linkspan.RecordCounts
 	gotIDs []string
@@ -54,7 +53,9 @@ type entry struct {
 	counted linkspan.RecordCounts
 	window  linkspan.RecordWindow // of a sweep
 	batch   int
+	after   linkspan.RecordPosition
 	ended   bool
+	dropped bool
 	until   linkspan.RecordPosition // of a prune
 	limit   int
 	pruned  int
@@ -149,15 +150,28 @@ func (j *journal) OpenRecordWindow(ctx context.Context, tx linkspan.Tx, s *links
 	return w, err
 }
 
-func (j *journal) UnseenRecords(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, w linkspan.RecordWindow, after linkspan.RecordPosition, limit int) ([]linkspan.Record, error) {
+func (j *journal) UnseenRecords(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, w linkspan.RecordWindow, after linkspan.RecordPosition, limit int) ([]linkspan.Record, linkspan.RecordPosition, error) {
 	e := entryOf(ctx)
-	e.window, e.batch = w, limit
+	e.window, e.batch, e.after = w, limit, after
 	return j.Store.UnseenRecords(ctx, tx, s, w, after, limit)
 }
 
 func (j *journal) EndRecordWindow(ctx context.Context, tx linkspan.Tx, w linkspan.RecordWindow) error {
 	entryOf(ctx).ended = true
 	return j.Store.EndRecordWindow(ctx, tx, w)
+}
+
+// DropRecordStreams notes whether there was anything to drop: a stream that is just
+// being made comes after.
+func (j *journal) DropRecordStreams(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, streams []linkspan.RecordStream) error {
+	if _, err := j.LockRecordStream(ctx, tx, streams[0], false); err != nil {
+		if linkspan.KindOf(err) == linkspan.KindNotFound {
+			return nil
+		}
+		return err
+	}
+	entryOf(ctx).dropped = true
+	return errors.Join(j.Store.DropRecordStreams(ctx, tx, env, streams), j.crash())
 }
 
 func (j *journal) PruneRecords(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, until linkspan.RecordPosition, limit int) (int, error) {
@@ -199,6 +213,7 @@ type history struct {
 	models  map[linkspan.RecordStream]*model
 	readers []*reader
 	nextRun linkspan.RunID
+	steps   chan struct{} // one for each step of a writer
 }
 
 func newHistory(t *testing.T, s *store.Store, seed uint64) *history {
@@ -250,6 +265,7 @@ func (h *history) phase() int {
 	h.t.Helper()
 	writers := []int{1, 2, 4}[h.rand.IntN(3)]
 	const steps = 60
+	h.steps = make(chan struct{}, steps)
 	h.journal.crashes = []int{0, 30, 8}[h.rand.IntN(3)]
 	ops := make([][]*op, writers)
 	var writing, reading sync.WaitGroup
@@ -372,6 +388,7 @@ func (h *history) write(r *rand.Rand, run linkspan.RunID, steps int) []*op {
 			h.loseRun(run)
 		}
 		ops = append(ops, o)
+		h.steps <- struct{}{}
 	}
 	return ops
 }
@@ -477,7 +494,7 @@ func (rd *reader) follow(h *history, r *rand.Rand, stop <-chan struct{}) {
 		select {
 		case <-stop:
 			return
-		default:
+		case <-h.steps: // one reader looks while the writers go on
 			rd.page(h, 1+r.IntN(20))
 		}
 	}

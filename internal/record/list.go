@@ -88,9 +88,11 @@ func (s *Service) ByIDs(ctx context.Context, st linkspan.RecordStream, ids []str
 	return records, nil
 }
 
-// storableIDs leaves out what can't be the id of a record.
+// storableIDs leaves out what can't be the id of a record, and repetitions.
 func storableIDs(ids []string) []string {
-	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !storableID(id) })
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !storableID(id) })
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // timeForm is how times of records are shown: RFC 3339 in UTC with all six digits

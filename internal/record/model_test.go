@@ -106,6 +106,9 @@ func (m *model) replay(e *entry) error {
 	case "prune":
 		err = m.prune(e)
 	case "drop":
+		if !e.dropped {
+			break
+		}
 		m.records, m.windows, m.dropped = map[string]*modelRecord{}, map[int64]*modelWindow{}, m.last
 	case "end":
 		for id, w := range m.windows {
@@ -266,20 +269,25 @@ func (m *model) sweep(e *entry) (n linkspan.RecordCounts, err error) {
 	if w == nil || w.began != e.window.Began {
 		return n, fmt.Errorf("there is no window %+v", e.window)
 	}
+	looked := 0
 	for _, r := range m.inOrder() {
-		if n.Deleted == int64(e.batch) || r.deleted || w.seen[r.id] || r.position <= e.op.after || r.position > w.began {
+		if r.deleted || r.position <= e.after || r.position > w.began {
+			continue
+		}
+		if looked++; looked > e.batch {
+			break
+		}
+		if w.seen[r.id] {
 			continue
 		}
 		n.Deleted++
-		from := r.position
 		if err := m.takeMove(e, r); err != nil {
 			return n, err
 		}
-		e.op.after = from
 		e.op.wantIDs = append(e.op.wantIDs, r.id)
 	}
-	if n.Deleted < int64(e.batch) != e.ended {
-		return n, fmt.Errorf("the window ended: %t, after %d of %d", e.ended, n.Deleted, e.batch)
+	if looked < e.batch != e.ended {
+		return n, fmt.Errorf("the window ended: %t, after %d of %d", e.ended, looked, e.batch)
 	}
 	if e.ended {
 		delete(m.windows, e.window.ID)

@@ -39,7 +39,7 @@ type Store interface {
 
 	OpenRecordWindow(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, run linkspan.RunID) (linkspan.RecordWindow, error)
 	MarkRecordsSeen(ctx context.Context, tx linkspan.Tx, w linkspan.RecordWindow, ids []string) error
-	UnseenRecords(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, w linkspan.RecordWindow, after linkspan.RecordPosition, limit int) ([]linkspan.Record, error)
+	UnseenRecords(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, w linkspan.RecordWindow, after linkspan.RecordPosition, limit int) (unseen []linkspan.Record, next linkspan.RecordPosition, err error)
 	EndRecordWindow(ctx context.Context, tx linkspan.Tx, w linkspan.RecordWindow) error
 	EndRunWindows(ctx context.Context, tx linkspan.Tx, run linkspan.RunID) error
 	MoveRunWindows(ctx context.Context, tx linkspan.Tx, from, to linkspan.RunID) error

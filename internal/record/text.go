@@ -23,7 +23,12 @@ func skipSpace(b []byte, i int) int {
 
 // skipText returns where the string that begins at i ends.
 func skipText(b []byte, i int) int {
-	for i++; i < len(b); i++ {
+	i++
+	// Most strings have no escapes.
+	if n := bytes.IndexByte(b[i:], '"'); n >= 0 && bytes.IndexByte(b[i:i+n], '\\') < 0 {
+		return i + n + 1
+	}
+	for ; i < len(b); i++ {
 		switch b[i] {
 		case '\\':
 			i++

@@ -62,62 +62,67 @@ func (s *Service) DeleteUnseen(ctx context.Context, st linkspan.RecordStream, f 
 	return s.sweep(ctx, st, f, f.Run)
 }
 
-// sweep ends a window.
+// sweep is the end of a window, batch by batch.
+type sweep struct {
+	stream linkspan.RecordStream
+	fence  linkspan.RunFence
+	// owner is the window's run; zero: it has none.
+	owner  linkspan.RunID
+	window linkspan.RecordWindow // once the first batch was done
+	after  linkspan.RecordPosition
+}
+
 func (s *Service) sweep(ctx context.Context, st linkspan.RecordStream, f linkspan.RunFence, owner linkspan.RunID) ([]string, error) {
-	var (
-		ids    []string
-		window linkspan.RecordWindow
-		after  linkspan.RecordPosition
-	)
+	var ids []string
+	w := sweep{stream: st, fence: f, owner: owner}
 	for {
-		var batch []linkspan.Record
-		err := s.store.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) (err error) {
-			// Of a window that was not there at first nothing must be deleted.
-			batch, err = s.sweepBatch(ctx, tx, st, f, owner, &window, after)
+		var (
+			unseen []linkspan.Record
+			done   sweep
+		)
+		if err := s.store.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) (err error) {
+			unseen, done, err = s.sweepBatch(ctx, tx, w)
 			return err
-		})
-		if err != nil {
+		}); err != nil {
 			return nil, fmt.Errorf("deleting what was not seen: %w", err)
 		}
-		for i := range batch {
-			ids = append(ids, batch[i].ID)
+		for i := range unseen {
+			ids = append(ids, unseen[i].ID)
 		}
-		if len(batch) < s.deleteBatch {
+		if done.after == 0 {
 			return ids, nil
 		}
 		// What was passed over stays seen, and what was deleted has moved on.
-		after = batch[len(batch)-1].Position
+		w = done
 	}
 }
 
-// sweepBatch deletes unseen records behind a position, and ends the window when
-// they are the last ones. The first batch notes which window it is about.
-func (s *Service) sweepBatch(ctx context.Context, tx linkspan.Tx, st linkspan.RecordStream, f linkspan.RunFence, owner linkspan.RunID,
-	window *linkspan.RecordWindow, after linkspan.RecordPosition,
-) ([]linkspan.Record, error) {
-	c, err := s.begin(ctx, tx, &Write{Stream: st, Fence: f, Window: owner != 0 && after == 0})
+// sweepBatch deletes what is unseen of the next records, and ends the window when
+// they are the last ones. It returns how far the sweep has come.
+func (s *Service) sweepBatch(ctx context.Context, tx linkspan.Tx, w sweep) ([]linkspan.Record, sweep, error) {
+	c, err := s.begin(ctx, tx, &Write{Stream: w.stream, Fence: w.fence, Window: w.owner != 0 && w.window.ID == 0})
 	if err != nil {
-		return nil, err
+		return nil, w, err
 	}
-	w, found := findWindow(&c.stream, owner)
-	if !found || after != 0 && w.ID != window.ID {
-		return nil, linkspan.E("record.sweep", linkspan.KindNotFound, "", nil, "There is no window of deletions for the model %s.", st.Model)
+	found, ok := findWindow(&c.stream, w.owner)
+	if !ok || w.window.ID != 0 && found.ID != w.window.ID { // of a later window nothing must be deleted
+		return nil, w, linkspan.E("record.sweep", linkspan.KindNotFound, "", nil, "There is no window of deletions for the model %s.", w.stream.Model)
 	}
-	*window = w
-	unseen, err := s.store.UnseenRecords(ctx, tx, &c.stream, w, after, s.deleteBatch)
-	if err != nil {
-		return nil, err
+	w.window = found
+	var unseen []linkspan.Record
+	if unseen, w.after, err = s.store.UnseenRecords(ctx, tx, &c.stream, found, w.after, s.deleteBatch); err != nil {
+		return nil, w, err
 	}
 	for i := range unseen {
 		c.delete(unseen[i].Position)
 	}
 	if err := c.store(ctx); err != nil {
-		return nil, err
+		return nil, w, err
 	}
-	if len(unseen) < s.deleteBatch {
-		return unseen, s.store.EndRecordWindow(ctx, tx, w)
+	if w.after == 0 {
+		return unseen, w, s.store.EndRecordWindow(ctx, tx, found)
 	}
-	return unseen, nil
+	return unseen, w, nil
 }
 
 // EndRun drops the windows of a run. It is part of the caller's transaction.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/linkspan/linkspan"
@@ -37,8 +36,45 @@ func (s *Store) openRecord(ctx context.Context, tx linkspan.Tx, stream *linkspan
 	return err
 }
 
-// RecordRows returns the records of a stream with the ids, in no order. Their
-// payloads are read only on request.
+// Lists of what to look up are named u. PostgreSQL plans for the number of rows
+// that it remembers of a stream, which is next to none while a stream is filled for
+// the first time: left to itself it reads all of it, time and again. So look-ups are
+// written as one search of an index for each element, ordered reads as ranges of
+// one (see ordered). SQLite needs only to be told the order of the join.
+
+// lookUp is the from clause of the rows of a table, called r, whose key is $1 and
+// whose column is one of u's ids.
+func (s *Store) lookUp(u, table, key, column string) string {
+	if s.pg != nil {
+		return u + " cross join lateral (select * from " + table + " x where x." + key + " = $1 and x." + column + " = u.id limit 1) as r where true"
+	}
+	return u + " cross join " + table + " r where r." + key + " = $1 and r." + column + " = u.id"
+}
+
+// ordered runs a read that must follow an index from one end. With nothing else to
+// choose from, it does: a bitmap would have to be sorted.
+func (s *Store) ordered(ctx context.Context, tx linkspan.Tx, f func(ctx context.Context, q queryer) error) error {
+	if s.pg == nil {
+		return f(ctx, s.read(tx))
+	}
+	return s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		if _, err := t.exec(ctx, "set local enable_bitmapscan = off"); err != nil {
+			return err
+		}
+		return f(ctx, t)
+	})
+}
+
+// idList is a list of texts called u, from a JSON array.
+func (s *Store) idList(param string) string {
+	if s.pg != nil {
+		return "(select cast(e as text) as id from jsonb_array_elements_text(cast(" + param + " as jsonb)) as e) as u"
+	}
+	return "(select value as id from json_each(" + param + ")) as u"
+}
+
+// RecordRows returns the records of a stream with the ids, which are distinct, in
+// no order. Their payloads are read only on request.
 func (s *Store) RecordRows(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, ids []string, payloads bool) ([]linkspan.RecordRow, error) {
 	const op = "RecordRows"
 	list, err := jsonText(ids)
@@ -51,8 +87,7 @@ func (s *Store) RecordRows(ctx context.Context, tx linkspan.Tx, stream *linkspan
 	}
 	found, err := all(ctx, s.read(tx), func(row scanner) (r sealedRecord, err error) {
 		return r, row.Scan(append(recordDest(&r.Record), hashInto{&r.Hash}, &r.Run, &r.sealed)...)
-	}, "select "+recordColumns+", r.hash, r.run_id, "+payload+" from records r where r.stream_id = $1 and r.external_id in ("+
-		s.dialect.list("$2")+")", stream.ID, list)
+	}, "select "+recordColumns+", r.hash, r.run_id, "+payload+" from "+s.lookUp(s.idList("$2"), "records", "stream_id", "external_id"), stream.ID, list)
 	if err != nil {
 		return nil, wrap(op, err)
 	}
@@ -114,8 +149,13 @@ func (s *Store) DeleteRecords(ctx context.Context, tx linkspan.Tx, stream *links
 	}
 	pairs = append(pairs, ']')
 	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
-		n, err := t.exec(ctx, `update records set position = u.at, deleted_at = u.at, action = 'DELETED', run_id = $3
-			from `+s.dialect.pairs("$2")+" where stream_id = $1 and position = u.id", stream.ID, string(pairs), int64(run))
+		// Not an update with a join: of that SQLite reads the whole stream, once for
+		// each move. The order of a cross join it leaves alone.
+		n, err := t.exec(ctx, `insert into records (stream_id, external_id, position, action, hash, run_id, first_seen_at)
+			select r.stream_id, r.external_id, u.at, 'DELETED', r.hash, cast($3 as bigint), r.first_seen_at
+			from `+s.lookUp(s.dialect.pairs("$2"), "records", "stream_id", "position")+`
+			on conflict (stream_id, external_id) do update set position = excluded.position, deleted_at = excluded.position,
+				action = excluded.action, run_id = excluded.run_id`, stream.ID, string(pairs), int64(run))
 		if err == nil && n != int64(len(moves)) {
 			err = fmt.Errorf("%d of %d records were there", n, len(moves))
 		}
@@ -129,19 +169,21 @@ func (s *Store) DeleteRecords(ctx context.Context, tx linkspan.Tx, stream *links
 func (s *Store) Records(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, f linkspan.RecordFilter) ([]linkspan.Record, bool, error) {
 	const op = "Records"
 	c := &conditions{}
-	c.add("r.stream_id = " + c.arg(stream.ID))
+	from := "records r where r.stream_id = " + c.arg(stream.ID)
+	if len(f.IDs) > 0 {
+		list, err := jsonText(f.IDs)
+		if err != nil {
+			return nil, false, wrap(op, err)
+		}
+		from = s.lookUp(s.idList(c.arg(list)), "records", "stream_id", "external_id")
+	}
 	c.add("r.position > " + c.arg(int64(f.After)))
 	if len(f.Actions) > 0 {
 		if err := c.in(s.dialect, "r.action", texts(f.Actions)); err != nil {
 			return nil, false, wrap(op, err)
 		}
 	}
-	if len(f.IDs) > 0 {
-		if err := c.in(s.dialect, "r.external_id", f.IDs); err != nil {
-			return nil, false, wrap(op, err)
-		}
-	}
-	query := "select " + recordColumns + ", r.payload from records r where " + c.where() + " order by r.position limit " + c.arg(f.Limit+1)
+	query := "select " + recordColumns + ", r.payload from " + from + " and " + c.where() + " order by r.position limit " + c.arg(f.Limit+1)
 	records, more, err := s.page(ctx, tx, stream, f, query, c.args)
 	return records, more, wrap(op, err)
 }
@@ -155,8 +197,14 @@ func (s *Store) page(ctx context.Context, tx linkspan.Tx, stream *linkspan.Recor
 			select x.*, sum(coalesce(length(x.payload), 0)) over (order by x.position rows between unbounded preceding and 2 preceding) as before
 			from (` + query + `) as x) as r where coalesce(r.before, 0) < $` + strconv.Itoa(len(args)) + " order by r.position"
 	}
-	found, more, err := s.scanPage(ctx, tx, f, query, args)
-	if err != nil {
+	var (
+		found []sealedRecord
+		more  bool
+	)
+	if err := s.ordered(ctx, tx, func(ctx context.Context, q queryer) (err error) {
+		found, more, err = scanPage(ctx, q, f, query, args)
+		return err
+	}); err != nil {
 		return nil, false, err
 	}
 	records := make([]linkspan.Record, len(found))
@@ -169,8 +217,8 @@ func (s *Store) page(ctx context.Context, tx linkspan.Tx, stream *linkspan.Recor
 	return records, more, nil
 }
 
-func (s *Store) scanPage(ctx context.Context, tx linkspan.Tx, f linkspan.RecordFilter, query string, args []any) (found []sealedRecord, more bool, err error) {
-	rows, err := s.read(tx).query(ctx, query, args...)
+func scanPage(ctx context.Context, q queryer, f linkspan.RecordFilter, query string, args []any) (found []sealedRecord, more bool, err error) {
+	rows, err := q.query(ctx, query, args...)
 	if err != nil {
 		return nil, false, err
 	}
@@ -193,22 +241,31 @@ func (s *Store) scanPage(ctx context.Context, tx linkspan.Tx, f linkspan.RecordF
 // that were changed at a position or before, stores how far that reached, and
 // returns how many there were.
 func (s *Store) PruneRecords(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, until linkspan.RecordPosition, limit int) (int, error) {
-	var n int
+	var n int64
 	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
 		if until <= stream.Pruned {
 			return nil
 		}
-		pruned, err := all(ctx, t, value[int64], "update records set payload = null, pruned_at = "+s.dialect.now+` where stream_id = $1 and position in (
-			select position from records where stream_id = $1 and position > $2 and position <= $3 and payload is not null
-			order by position limit $4) returning position`, stream.ID, int64(stream.Pruned), int64(until), limit)
-		if err != nil {
+		var positions []linkspan.RecordPosition
+		if err := s.ordered(ctx, t, func(ctx context.Context, q queryer) (err error) {
+			positions, err = all(ctx, q, value[linkspan.RecordPosition], `select position from records where stream_id = $1 and position > $2
+				and position <= $3 and payload is not null order by position limit $4`, stream.ID, int64(stream.Pruned), int64(until), limit)
+			return err
+		}); err != nil {
 			return err
 		}
-		if n = len(pruned); n == limit && n > 0 {
-			until = linkspan.RecordPosition(slices.Max(pruned))
+		if len(positions) == limit && limit > 0 {
+			until = positions[limit-1]
+		}
+		var err error
+		if len(positions) > 0 {
+			if n, err = t.exec(ctx, "update records set payload = null, pruned_at = "+s.dialect.now+`
+				where stream_id = $1 and position > $2 and position <= $3 and payload is not null`, stream.ID, int64(stream.Pruned), int64(until)); err != nil {
+				return err
+			}
 		}
 		stream.Pruned = until
 		return s.SaveRecordStream(ctx, t, stream)
 	})
-	return n, wrap("PruneRecords", err)
+	return int(n), wrap("PruneRecords", err)
 }

@@ -31,8 +31,8 @@ func (s *Store) PurgeRecords(ctx context.Context, limit int) (int, error) {
 // environment.
 func (s *Store) dropOrphans(ctx context.Context, limit int) (int, error) {
 	err := s.write(ctx, nil, func(ctx context.Context, t *txn) error {
-		_, err := s.dropRecordStreams(ctx, t, `id in (select s.id from connections c join record_streams s on s.connection_id = c.id
-			where c.deleted_at is not null and s.dropped_at is null limit $1`+s.dialect.of(s.dialect.skipLocked, "s")+")", limit)
+		_, err := s.dropRecordStreams(ctx, t, `id in (select id from record_streams where dropped_at is null
+			and connection_id in (select id from connections where deleted_at is not null) limit $1`+s.dialect.skipLocked+")", limit)
 		return err
 	})
 	return 0, err
@@ -51,14 +51,35 @@ func (s *Store) purgeSeen(ctx context.Context, limit int) (int, error) {
 			return total, err
 		}
 		window = next
-		n, err := s.purge(ctx, nil, `delete from records_seen where window_id = $1 and not exists (select 1 from record_windows where id = $1)
-			and external_id in (select external_id from records_seen where window_id = $1 limit $2)`, window, limit-total)
+		n, err := s.purgeWindow(ctx, window, limit-total)
 		if err != nil {
 			return total, err
 		}
 		total += n
 	}
 	return total, nil
+}
+
+// purgeWindow removes at most limit notes of a window that is no more.
+func (s *Store) purgeWindow(ctx context.Context, window int64, limit int) (int, error) {
+	if _, err := one(ctx, s.read(nil), value[int64], "select id from record_windows where id = $1", window); !errors.Is(err, errNoRow) {
+		return 0, err // it is open, or the database failed
+	}
+	return s.purgeFirst(ctx, "records_seen", "window_id", "external_id", window, limit)
+}
+
+// purgeFirst removes the first rows of a table with a key, in the order of a
+// column.
+func (s *Store) purgeFirst(ctx context.Context, table, key, column string, id int64, limit int) (int, error) {
+	var n int64
+	err := s.write(ctx, nil, func(ctx context.Context, t *txn) error {
+		return s.ordered(ctx, t, func(ctx context.Context, _ queryer) (err error) {
+			n, err = t.exec(ctx, "delete from "+table+" where "+key+" = $1 and "+column+" <= (select max("+column+") from (select "+column+
+				" from "+table+" where "+key+" = $1 order by "+column+" limit $2) as f)", id, limit)
+			return err
+		})
+	})
+	return int(n), err
 }
 
 // purgeDropped removes records of dropped streams, and the rows of those that are
@@ -74,8 +95,7 @@ func (s *Store) purgeDropped(ctx context.Context, limit int) (int, error) {
 		if total >= limit {
 			return total, nil
 		}
-		n, err := s.purge(ctx, nil, `delete from records where stream_id = $1 and external_id in (
-			select external_id from records where stream_id = $1 limit $2)`, id, limit-total)
+		n, err := s.purgeFirst(ctx, "records", "stream_id", "position", id, limit-total)
 		if err != nil {
 			return total, err
 		}

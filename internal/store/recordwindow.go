@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/linkspan/linkspan"
 )
@@ -43,16 +44,53 @@ func (s *Store) MarkRecordsSeen(ctx context.Context, tx linkspan.Tx, w linkspan.
 	return wrap("MarkRecordsSeen", err)
 }
 
-// UnseenRecords returns the first records behind a position, without their
-// payloads, that are not deleted, existed before a window of their locked stream
-// began, and were not seen since.
-func (s *Store) UnseenRecords(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, w linkspan.RecordWindow, after linkspan.RecordPosition, limit int) ([]linkspan.Record, error) {
-	records, err := all(ctx, s.read(tx), func(row scanner) (r linkspan.Record, err error) {
-		return r, row.Scan(recordDest(&r)...)
-	}, "select "+recordColumns+` from records r where r.stream_id = $1 and r.position > $2 and r.position <= $3 and r.deleted_at is null
-			and not exists (select 1 from records_seen e where e.window_id = $4 and e.external_id = r.external_id)
-		order by r.position limit $5`, stream.ID, int64(after), int64(w.Began), w.ID, limit)
-	return records, wrap("UnseenRecords", err)
+// UnseenRecords looks at the first records behind a position that are not deleted
+// and existed before a window of their locked stream began, limit of them. It
+// returns those that were not seen since, without their payloads, and the position
+// of the last one that it looked at: zero when there are no more.
+func (s *Store) UnseenRecords(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, w linkspan.RecordWindow, after linkspan.RecordPosition, limit int) ([]linkspan.Record, linkspan.RecordPosition, error) {
+	const op = "UnseenRecords"
+	var records []linkspan.Record
+	if err := s.ordered(ctx, tx, func(ctx context.Context, q queryer) (err error) {
+		records, err = all(ctx, q, func(row scanner) (r linkspan.Record, err error) {
+			return r, row.Scan(recordDest(&r)...)
+		}, "select "+recordColumns+` from records r where r.stream_id = $1 and r.position > $2 and r.position <= $3 and r.deleted_at is null
+			order by r.position limit $4`, stream.ID, int64(after), int64(w.Began), limit)
+		return err
+	}); err != nil || len(records) == 0 {
+		return nil, 0, wrap(op, err)
+	}
+	next := records[len(records)-1].Position
+	if len(records) < limit {
+		next = 0
+	}
+	seen, err := s.seen(ctx, tx, w, records)
+	if err != nil {
+		return nil, 0, wrap(op, err)
+	}
+	return slices.DeleteFunc(records, func(r linkspan.Record) bool { return seen[r.ID] }), next, nil
+}
+
+// seen returns which of the records have a note.
+func (s *Store) seen(ctx context.Context, tx linkspan.Tx, w linkspan.RecordWindow, records []linkspan.Record) (map[string]bool, error) {
+	ids := make([]string, len(records))
+	for i := range records {
+		ids[i] = records[i].ID
+	}
+	list, err := jsonText(ids)
+	if err != nil {
+		return nil, err
+	}
+	noted, err := all(ctx, s.read(tx), value[string], "select r.external_id from "+
+		s.lookUp(s.idList("$2"), "records_seen", "window_id", "external_id"), w.ID, list)
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[string]bool, len(noted))
+	for _, id := range noted {
+		seen[id] = true
+	}
+	return seen, nil
 }
 
 // EndRecordWindow ends a window of a locked stream. PurgeRecords removes its
