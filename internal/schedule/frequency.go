@@ -76,8 +76,10 @@ func nextAfter(sy *linkspan.Sync, now time.Time) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	if f.Cron == nil && sy.Anchor.After(now) {
-		now = sy.Anchor // the step after the first run is a whole one
+	// The step after the first run is a whole one. An anchor that is further away is
+	// that of a frequency which was lower.
+	if ahead := sy.Anchor.Sub(now); f.Cron == nil && ahead > 0 && ahead < f.Every {
+		now = sy.Anchor
 	}
 	return f.Next(now, sy.Anchor), nil
 }
