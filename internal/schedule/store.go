@@ -56,7 +56,7 @@ type Store interface {
 	SyncCheckpoints(ctx context.Context, tx linkspan.Tx, syncs []linkspan.SyncID) (map[linkspan.SyncID]linkspan.Checkpoint, error)
 
 	// DueSyncs returns the ids of at most limit syncs that are due, those first that
-	// are so longest.
+	// are so longest; where there are more, environments take turns as well.
 	DueSyncs(ctx context.Context, tx linkspan.Tx, limit int) ([]linkspan.SyncID, error)
 	// TakeDueSyncs returns those of the syncs that are still due and that no other
 	// transaction holds; nobody changes them until this one ends. The ids of those

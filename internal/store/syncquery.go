@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/linkspan/linkspan"
@@ -67,11 +68,39 @@ func (s *Store) ConnectionsWithoutSync(ctx context.Context, tx linkspan.Tx, env 
 }
 
 // DueSyncs returns the ids of at most limit syncs that are due, those first that
-// are so longest.
+// are so longest. Where there are more, half of the places are for environments in
+// turns, so that one with thousands delays nobody: the first of each comes before
+// the second of any.
 func (s *Store) DueSyncs(ctx context.Context, tx linkspan.Tx, limit int) ([]linkspan.SyncID, error) {
-	ids, err := all(ctx, s.read(tx), value[linkspan.SyncID], "select id from syncs where next_at <= (select "+s.dialect.now+") order by next_at limit $1", limit)
-	return ids, wrap("DueSyncs", err)
+	now := "(select " + s.dialect.now + ")"
+	oldest, err := all(ctx, s.read(tx), value[linkspan.SyncID], "select id from syncs where next_at <= "+now+" order by next_at limit $1", limit)
+	if err != nil || len(oldest) < limit {
+		return oldest, wrap("DueSyncs", err)
+	}
+	ids, err := all(ctx, s.read(tx), value[linkspan.SyncID], `
+		with recursive walk(env) as (
+			select min(environment_id) from syncs where next_at is not null
+			union all
+			select (select min(s.environment_id) from syncs s where s.next_at is not null and s.environment_id > w.env) from walk w where w.env is not null
+		),
+		waiting as (
+			select s.id, s.next_at, row_number() over (partition by s.environment_id order by s.next_at, s.id) as turn
+			from walk w join syncs s on s.id in (select d.id from syncs d where d.environment_id = w.env and d.next_at <= `+now+` order by d.next_at limit $1)
+		)
+		select id from waiting order by turn, next_at, id limit $2`, turnsOfDue, limit/2)
+	if err != nil {
+		return nil, wrap("DueSyncs", err)
+	}
+	for _, id := range oldest {
+		if len(ids) < limit && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
 }
+
+// turnsOfDue is how many syncs of one environment DueSyncs may find in turns.
+const turnsOfDue = 10
 
 // TakeDueSyncs returns those of the syncs that are still due and that no other
 // transaction holds; nobody changes them until this one ends. The ids of those

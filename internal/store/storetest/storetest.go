@@ -79,6 +79,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"runs of syncs", testSyncRuns},
 		{"syncs", testSyncs},
 		{"due syncs", testDueSyncs},
+		{"due syncs in turns", testDueSyncsInTurns},
 		{"sync isolation", testSyncIsolation},
 		{"run holds", testRunHolds},
 		{"run holds under competition", testRunHoldRace},

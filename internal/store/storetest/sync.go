@@ -140,6 +140,29 @@ func testSyncs(t *testing.T, w *world) {
 	}
 }
 
+// testDueSyncsInTurns has one environment with more due syncs than are asked for.
+func testDueSyncsInTurns(t *testing.T, w *world) {
+	crowd := w.newSyncs(t, w.env, "a", "b", "c", "d", "e", "f", "g", "h")
+	others := []*syncs{w.newSyncs(t, w.newEnvironment(t, "second"), "a", "b"), w.newSyncs(t, w.newEnvironment(t, "third"), "a")}
+	at := make(map[linkspan.SyncID]time.Time)
+	for i, s := range append([]*syncs{crowd}, others...) {
+		for n, id := range s.ids() {
+			at[id] = past().Add(time.Duration(100*i+n) * time.Millisecond)
+		}
+	}
+	must(t, w.ScheduleSyncs(t.Context(), nil, at))
+	a, b, c := crowd.ids(), others[0].ids(), others[1].ids()
+	for limit, want := range map[int][]linkspan.SyncID{
+		6:  {a[0], b[0], c[0], a[1], a[2], a[3]},
+		8:  {a[0], b[0], c[0], a[1], a[2], a[3], a[4], a[5]},
+		12: append(append(slices.Clone(a), b...), c...), // that is all
+	} {
+		due, err := w.DueSyncs(t.Context(), nil, limit)
+		must(t, err)
+		wantEqual(t, "due in turns", due, want)
+	}
+}
+
 func testDueSyncs(t *testing.T, w *world) {
 	ctx := t.Context()
 	s := w.newSyncs(t, w.env, "a", "b", "c")
