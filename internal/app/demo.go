@@ -93,15 +93,19 @@ func (d *demonstration) tell(ctx context.Context) (err error) {
 			}
 		}()
 	}
-	err = d.run(ctx)
+	way := d.show
+	if d.Once {
+		way = d.goThrough
+	}
+	err = d.run(ctx, way)
 	if d.Once && ctx.Err() != nil && err != nil {
 		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
 	return errors.Join(err, d.screen.err())
 }
 
-// run builds everything up, shows it, and takes it down again.
-func (d *demonstration) run(ctx context.Context) (err error) {
+// run builds everything up, goes a way through it, and takes it down again.
+func (d *demonstration) run(ctx context.Context, way func(context.Context) error) (err error) {
 	release, err := claimDemoFolder(d.DataDir)
 	if err != nil {
 		return err
@@ -117,19 +121,14 @@ func (d *demonstration) run(ctx context.Context) (err error) {
 	if err != nil {
 		return d.unlessLeft(ctx, err)
 	}
-	defer func() {
-		err = errors.Join(err, d.world.stop())
-	}()
+	defer func() { err = errors.Join(err, d.world.stop()) }()
 	d.screen.done("Ticketry, to connect to", d.world.providerURL)
 	d.screen.done("A receiver of webhooks", d.world.receiverURL)
 	d.screen.done("Linkspan", joined(d.world.url, took(time.Since(d.began))))
 	if err := d.setUp(ctx); err != nil {
 		return d.unlessLeft(ctx, err)
 	}
-	if d.Once {
-		return d.goThrough(ctx)
-	}
-	return d.show(ctx)
+	return way(ctx)
 }
 
 // unlessLeft returns an error of the start, unless it came of a person leaving.

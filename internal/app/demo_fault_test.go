@@ -2,7 +2,9 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -17,16 +19,9 @@ import (
 	"github.com/linkspan/linkspan/internal/demo"
 )
 
-// Each step that fails ends the demo with a code that is not zero, and says what
-// failed and why.
-func TestDemoFaults(t *testing.T) {
+// A step that fails ends the demo, which says what failed and why.
+func TestDemoFails(t *testing.T) {
 	t.Parallel()
-	// refuse has Ticketry refuse requests from now on.
-	refuse := func(method, path string, status int) func(*testing.T, *rig) {
-		return func(t *testing.T, r *rig) {
-			r.arm(t, map[string]any{"method": method, "path": path, "status": status, "times": 100})
-		}
-	}
 	// edit has a person break the sync of an earlier demo in the same folder.
 	edit := func(from, to string) func(*testing.T, *rig) {
 		return func(t *testing.T, r *rig) { r.edit(t, from, to) }
@@ -37,44 +32,81 @@ func TestDemoFaults(t *testing.T) {
 		want  []string
 	}{
 		"compiling":   {"", edit("createSync({", "createSync({{"), []string{"TypeScript functions deployed", "does not compile", "demo-tickets/syncs/tickets.ts:"}},
-		"consent":     {"TypeScript functions deployed", refuse(http.MethodGet, "/oauth/authorize", 503), []string{"Signed in, access approved", "no consent page", "503"}},
 		"token":       {"TypeScript functions deployed", refuse(http.MethodPost, "/oauth/token", 500), []string{"Signed in, access approved", "the way back ended at"}},
-		"call":        {"GET /records ", refuse(http.MethodGet, "/api/tickets", 404), []string{"A call through it", "404", "This failure was asked for."}},
-		"renewal":     {"A call through it", refuse(http.MethodPost, "/oauth/token", 400), []string{"Access token renewed", "invalid_credentials"}},
 		"first run":   {"", edit("const checkpoint =", "throw new Error('The roof leaks.');\nconst checkpoint ="), []string{"First run of the sync", "the sync failed", "The roof leaks."}},
-		"action":      {"Access token renewed", refuse(http.MethodPatch, "/api/tickets", 422), []string{"Action close-ticket", "script_http_error"}},
-		"later run":   {"Action close-ticket", refuse(http.MethodGet, "/api/tickets", 404), []string{"Sync, triggered", "the sync failed", "404"}},
-		"change":      {"GET /records from", refuse(http.MethodDelete, "/api/keyed/tickets", 403), []string{"One ticket changed, one deleted", "403"}},
-		"key":         {"Something changes", refuse(http.MethodGet, "/api/keyed/me", 401), []string{"Connected by a form", "400"}},
-		"new ticket":  {"Connected by a form", refuse(http.MethodPost, "/api/keyed/tickets", 507), []string{"Ticket created through it", "507"}},
+		"renewal":     {"A call through it", refuse(http.MethodPost, "/oauth/token", 400), []string{"Access token renewed", "invalid_credentials"}},
 		"no webhooks": {"Action close-ticket", muteWebhooks, []string{"Sync, triggered", "no end after 2s", "it was to tell of 0 added, 1 updated, 0 deleted, but none came, and the sync has the status "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := &rig{dir: filepath.Join(t.TempDir(), "demo"), out: new(story)}
-			o := options(t, r.out)
-			o.DataDir, o.Once = r.dir, true
-			d := newDemonstration(o)
-			r.demo = d
+			r := newRig(t)
 			if tt.after == "" {
 				tt.fault(t, r)
 			} else {
 				r.out.when(tt.after, 1, func() { tt.fault(t, r) })
 			}
-			err := d.tell(t.Context())
-			if err == nil {
-				t.Fatalf("all went well\n%s", r.out.text.String())
+			err := r.demo.tell(t.Context())
+			if err == nil || strings.Contains(r.out.String(), "All is well") {
+				t.Fatalf("all went well\n%s", r.out)
 			}
-			story := r.out.String()
-			if failed := strings.Count(story, "✗ "+tt.want[0]); failed != 1 || strings.Contains(story, "All is well") {
-				t.Errorf("the story is\n%s", story)
+			r.failed(t, err, tt.want)
+		})
+	}
+}
+
+// Each step says what Ticketry refuses, and does its work when tried again.
+func TestDemoSteps(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	faults := map[string]struct {
+		fault func(*testing.T, *rig)
+		want  []string
+	}{
+		"Signed in, access approved":      {refuse(http.MethodGet, "/oauth/authorize", 503), []string{"no consent page", "503"}},
+		"A call through it":               {refuse(http.MethodGet, "/api/tickets", 404), []string{"404", "This failure was asked for."}},
+		"Action close-ticket":             {refuse(http.MethodPost, "/api/tickets", 422), []string{"script_http_error"}},
+		"Sync, triggered":                 {refuse(http.MethodGet, "/api/tickets", 404), []string{"the sync failed", "404"}},
+		"One ticket changed, one deleted": {refuse(http.MethodPatch, "/api/keyed/tickets", 403), []string{"403"}},
+		"Connected by a form":             {refuse(http.MethodGet, "/api/keyed/me", 401), []string{"400"}},
+		"Ticket created through it":       {refuse(http.MethodPost, "/api/keyed/tickets", 507), []string{"507"}},
+	}
+	err := r.demo.run(t.Context(), func(ctx context.Context) error {
+		w := new(walk)
+		for i, parts := range [][]part{r.demo.connectParts(), r.demo.parts(), r.demo.otherParts()} {
+			if i == 2 {
+				w = new(walk)
 			}
-			for _, part := range tt.want {
-				if !strings.Contains(err.Error(), part) {
-					t.Errorf("%q is not in %q", part, err)
+			for _, s := range stepsOf(parts) {
+				if f, ok := faults[s.what]; ok {
+					f.fault(t, r)
+					r.failed(t, r.demo.each(ctx, w, []step{s}), append([]string{s.what}, f.want...))
+					r.control(t, http.MethodDelete, nil)
+					delete(faults, s.what)
+				}
+				if err := r.demo.each(ctx, w, []step{s}); err != nil {
+					return fmt.Errorf("tried again: %w", err)
 				}
 			}
-		})
+		}
+		return nil
+	})
+	if err != nil || len(faults) > 0 {
+		t.Errorf("%v, and %d faults were not tried\n%s", err, len(faults), r.out)
+	}
+}
+
+func stepsOf(parts []part) (steps []step) {
+	for _, p := range parts {
+		steps = append(steps, p.steps...)
+	}
+	return steps
+}
+
+// refuse has Ticketry refuse requests from now on.
+func refuse(method, path string, status int) func(*testing.T, *rig) {
+	return func(t *testing.T, r *rig) {
+		t.Helper()
+		r.control(t, http.MethodPost, map[string]any{"method": method, "path": path, "status": status, "times": 100})
 	}
 }
 
@@ -83,6 +115,32 @@ type rig struct {
 	dir  string
 	out  *story
 	demo *demonstration
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{dir: filepath.Join(t.TempDir(), "demo"), out: new(story)}
+	o := options(t, r.out)
+	o.DataDir, o.Once = r.dir, true
+	r.demo = newDemonstration(o)
+	return r
+}
+
+// failed checks how a step failed: the first one of what is wanted.
+func (r *rig) failed(t *testing.T, err error, want []string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s did not fail", want[0])
+		return
+	}
+	if n := strings.Count(r.out.String(), "✗ "+want[0]); n != 1 {
+		t.Errorf("%s failed, and the story tells of it %d times\n%s", want[0], n, r.out)
+	}
+	for _, part := range want {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in %q", part, err)
+		}
+	}
 }
 
 // edit changes the demo's sync before the start.
@@ -127,14 +185,14 @@ func (r *rig) secrets(t *testing.T) demoSecrets {
 	return s
 }
 
-// arm has Ticketry fail.
-func (r *rig) arm(t *testing.T, fault map[string]any) {
+// control has Ticketry fail, or stop failing.
+func (r *rig) control(t *testing.T, method string, fault map[string]any) {
 	t.Helper()
 	body, err := json.Marshal(fault)
 	if err != nil {
 		t.Fatal(err)
 	}
-	q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.address(t, "Ticketry, to connect to")+"/control/faults", bytes.NewReader(body))
+	q, err := http.NewRequestWithContext(t.Context(), method, r.address(t, "Ticketry, to connect to")+"/control/faults", bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +204,7 @@ func (r *rig) arm(t *testing.T, fault map[string]any) {
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusNoContent {
 		text, _ := io.ReadAll(res.Body)
-		t.Fatalf("arming a fault: %d %s", res.StatusCode, text)
+		t.Fatalf("%s of faults: %d %s", method, res.StatusCode, text)
 	}
 }
 

@@ -97,10 +97,13 @@ func (d *demonstration) stepKey(ctx context.Context, w *walk) (string, error) {
 // known already, or any. Older connections may have something to tell, too.
 func (d *demonstration) stepConnected(ctx context.Context, w *walk) (string, error) {
 	err := d.await(ctx, w, "the webhook about the connection", func(a arrival) (verdict, error) {
+		if w.connection != "" && a.ConnectionID != w.connection {
+			return another, nil
+		}
 		if a.Type == "auth" && a.Operation == "creation" && a.failed() && a.Error != nil {
 			return enough, fmt.Errorf("connecting failed: %s", printable(a.Error.why()))
 		}
-		if !a.created() || w.connection != "" && a.ConnectionID != w.connection {
+		if !a.created() {
 			return another, nil
 		}
 		w.integration, w.connection = a.ProviderConfigKey, a.ConnectionID
