@@ -33,29 +33,11 @@ func (s *Service) Begin(ctx context.Context, r *linkspan.Run) (Begun, error) {
 	return Begun{Sync: sy, Checkpoint: c, LastSync: sy.SucceededAt}, nil
 }
 
-// Hold takes the syncs of runs for a transaction, in their order. Whoever stores
-// how runs ended calls it first: everybody else holds a sync before its runs, and
-// in another order they would wait for each other.
-func (s *Service) Hold(ctx context.Context, tx linkspan.Tx, runs []*linkspan.Run) error {
-	byEnvironment := make(map[linkspan.EnvironmentID][]linkspan.SyncID)
-	for _, r := range runs {
-		if r.Sync != nil {
-			byEnvironment[r.EnvironmentID] = append(byEnvironment[r.EnvironmentID], r.Sync.ID)
-		}
-	}
-	for _, env := range slices.Sorted(maps.Keys(byEnvironment)) {
-		if _, err := s.store.Syncs(ctx, tx, env, byEnvironment[env]); err != nil {
-			return fmt.Errorf("holding syncs: %w", err)
-		}
-	}
-	return nil
-}
-
-// Ended follows the end of a run of a sync, in the transaction that has stored it
-// before: it notes the success, has the customer's backend told of what was
-// changed, and stores the run that is to follow. What a run has changed that failed
-// is announced with the next one that succeeds. A sync that was deleted has no
-// followers.
+// Ended follows the end of a run of a sync, in the transaction that has stored it,
+// which has taken the sync before the run: it notes the success, has the customer's
+// backend told of what was changed, and stores the run that is to follow. What a run
+// has changed that failed is announced with the next one that succeeds. A sync that
+// was deleted has no followers.
 func (s *Service) Ended(ctx context.Context, tx linkspan.Tx, e End) error {
 	list, err := s.store.Syncs(ctx, tx, e.Run.EnvironmentID, []linkspan.SyncID{e.Run.Sync.ID})
 	if err != nil {

@@ -240,9 +240,6 @@ func (w *world) work(ctx context.Context, r *rand.Rand) error {
 			end.State, end.Sync.Interrupted = linkspan.RunFailed, false
 		}
 		if err := w.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-			if err := w.syncs.Hold(ctx, tx, []*linkspan.Run{&end}); err != nil {
-				return err
-			}
 			stored, err := w.FinishRun(ctx, tx, &end, 0)
 			if err != nil || !stored {
 				return err

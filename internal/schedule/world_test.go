@@ -267,9 +267,6 @@ func (w *world) finish(r *linkspan.Run, state linkspan.RunState, interrupted boo
 		if state == linkspan.RunFailed {
 			end.Error = &linkspan.RunError{Code: "script_error", Message: "no"}
 		}
-		if err := w.syncs.Hold(ctx, tx, []*linkspan.Run{&end}); err != nil {
-			return err
-		}
 		var err error
 		if stored, err = w.FinishRun(ctx, tx, &end, 0); err != nil || !stored {
 			return err

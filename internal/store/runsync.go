@@ -212,10 +212,10 @@ func (s *Store) cancelRuns(ctx context.Context, t *txn, runs []linkspan.Run) err
 		ended_at = `+s.dialect.now+` where id in (`+s.dialect.ids("$1")+")", text); err != nil {
 		return err
 	}
-	// Those that wait have nobody who would say so. One that never began has no
+	// Not left to their holders, who may be dead. One that never began has no
 	// operation.
-	if _, err := t.exec(ctx, `update operations set state = 'cancelled', ended_at = $2
-		where id in (select operation_id from runs where id in (`+s.dialect.ids("$1")+")) and state = 'waiting'", text, micros(t.now)); err != nil {
+	if _, err := t.exec(ctx, `update operations set state = 'cancelled', message = 'The run was cancelled.', ended_at = $2
+		where ended_at is null and id in (select operation_id from runs where id in (`+s.dialect.ids("$1")+"))", text, micros(t.now)); err != nil {
 		return err
 	}
 	return s.countRuns(ctx, t, rows)

@@ -132,6 +132,15 @@ func testRunHolds(t *testing.T, w *world) {
 	ctx := t.Context()
 	running, waiting, foreign := w.syncRun(1, nil), w.syncRun(2, nil), w.syncRun(3, nil)
 	w.insertSyncs(t, running, waiting, foreign)
+	operation := func(r *linkspan.Run, state linkspan.OperationState) linkspan.Operation {
+		return linkspan.Operation{
+			ID: r.Operation, AccountID: w.account.ID, EnvironmentID: w.env.ID, Type: linkspan.OperationSync, Action: linkspan.ActionRun, State: state,
+			Message: "Running the sync issues.", CreatedAt: past(),
+		}
+	}
+	must(t, w.SaveOperations(ctx, nil, []linkspan.Operation{
+		operation(running, linkspan.StateRunning), operation(waiting, linkspan.StateWaiting), operation(foreign, linkspan.StateWaiting),
+	}, nil))
 	must(t, w.HoldRun(ctx, nil, linkspan.RunFence{}))
 	wantKind(t, w.HoldRun(ctx, nil, linkspan.RunFence{Run: running.ID}), linkspan.KindConflict)
 	stale := w.claimRun(t, lapsed, running.ID)
@@ -173,6 +182,13 @@ func testRunHolds(t *testing.T, w *world) {
 	for _, c := range []*linkspan.Run{running, waiting} {
 		if got := w.run(t, c); got.State != linkspan.RunCancelled || got.EndedAt.IsZero() || !got.NextAt.IsZero() || !got.LeaseUntil.IsZero() {
 			t.Errorf("cancelled: %+v", got)
+		}
+	}
+	for r, want := range map[*linkspan.Run]linkspan.OperationState{running: linkspan.StateCancelled, waiting: linkspan.StateCancelled, foreign: linkspan.StateWaiting} {
+		o, err := w.Operation(ctx, nil, w.env.ID, r.Operation)
+		must(t, err)
+		if o.State != want || o.EndedAt.IsZero() != (want == linkspan.StateWaiting) {
+			t.Errorf("the operation of run %d: %+v", r.ID, o)
 		}
 	}
 	wantKind(t, w.HoldRun(ctx, nil, fenceOf(&r)), linkspan.KindConflict)
