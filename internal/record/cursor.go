@@ -32,7 +32,8 @@ func appendCursor(dst []byte, p linkspan.RecordPosition) []byte {
 // ParseCursor is the inverse of Cursor. The error is of KindInvalid.
 func ParseCursor(text string) (linkspan.RecordPosition, error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(text) != cursorText || b[0] != cursorVersion {
+	// The decoder passes over line breaks.
+	if err != nil || len(text) != cursorText || len(b) != cursorSize || b[0] != cursorVersion {
 		return 0, invalidCursor(err)
 	}
 	p := linkspan.RecordPosition(binary.BigEndian.Uint64(b[1:])) //nolint:gosec // negative ones are refused below

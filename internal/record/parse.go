@@ -16,6 +16,10 @@ import (
 // maxID is the length of the longest id, in characters.
 const maxID = 255
 
+// maxDepth is how deep objects and arrays may lie in each other. It bounds how often
+// the same text is looked at.
+const maxDepth = 100
+
 // metadataKey is the member under which records carry what the cache knows of
 // them. It is not theirs.
 const metadataKey = "_nango_metadata"
@@ -94,6 +98,9 @@ type parser struct {
 func (p *parser) record(value []byte) error {
 	if value[0] != '{' {
 		return invalid(nil, "Record %d is not an object.", p.index)
+	}
+	if tooDeep(value) {
+		return invalid(nil, "Record %d is nested more than %d levels deep.", p.index, maxDepth)
 	}
 	id, err := p.id(value)
 	if err != nil {

@@ -72,6 +72,26 @@ func skipValue(b []byte, i int) int {
 	return i
 }
 
+// tooDeep reports whether a value is nested more than maxDepth levels deep.
+func tooDeep(b []byte) bool {
+	depth := 0
+	for i := 0; i < len(b); {
+		switch b[i] {
+		case '"':
+			i = skipText(b, i)
+			continue
+		case '{', '[':
+			if depth++; depth > maxDepth {
+				return true
+			}
+		case '}', ']':
+			depth--
+		}
+		i++
+	}
+	return false
+}
+
 // elements yields the values of an array.
 func elements(b []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {

@@ -1,0 +1,103 @@
+package record
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/linkspan/linkspan"
+)
+
+type parsed struct{ ID, Payload string }
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		in   string
+		want []parsed
+	}{
+		"nothing":            {` [ ] `, nil},
+		"text":               {`[{"id":"a","n":1}]`, []parsed{{"a", `{"id":"a","n":1}`}}},
+		"white space":        {" [ {\n\"id\" : \"a\" ,\t\"o\" : { \"x\": 1 } } , {\"id\":\"b\"} ] ", []parsed{{"a", `{"id":"a","o":{ "x": 1 }}`}, {"b", `{"id":"b"}`}}},
+		"a number":           {`[{"n":1,"id":42}]`, []parsed{{"42", `{"n":1,"id":"42"}`}}},
+		"numbers as written": {`[{"id":-0},{"id":1.50},{"id":1e21},{"id":12345678901234567890}]`, []parsed{{"0", `{"id":"0"}`}, {"1.5", `{"id":"1.5"}`}, {"1e+21", `{"id":"1e+21"}`}, {"12345678901234567000", `{"id":"12345678901234567000"}`}}},
+		"metadata":           {`[{"_nango_metadata":{"cursor":"x"},"id":"a","o":{"_nango_metadata":1}}]`, []parsed{{"a", `{"id":"a","o":{"_nango_metadata":1}}`}}},
+		"escaped metadata":   {`[{"id":"a","_nango\u005fmetadata":{}}]`, []parsed{{"a", `{"id":"a"}`}}},
+		"the last one":       {`[{"id":"a","n":1},{"id":"b"},{"id":"a","n":2}]`, []parsed{{"a", `{"id":"a","n":2}`}, {"b", `{"id":"b"}`}}},
+		"number and text":    {`[{"id":1,"n":1},{"id":"1","n":2}]`, []parsed{{"1", `{"id":"1","n":2}`}}},
+		"two ids":            {`[{"id":1,"id":"2"}]`, []parsed{{"2", `{"id":"2","id":"2"}`}}},
+		"escapes":            {`[{"id":"a\/\"\u00e9\ud83d\ude00"}]`, []parsed{{`a/"é😀`, `{"id":"a\/\"\u00e9\ud83d\ude00"}`}}},
+		"replacement":        {`[{"id":"\ufffd"}]`, []parsed{{"\uFFFD", `{"id":"\ufffd"}`}}},
+		"brackets in texts":  {`[{"id":"a","t":"[{\"` + strings.Repeat("[", 200) + `"}]`, []parsed{{"a", `{"id":"a","t":"[{\"` + strings.Repeat("[", 200) + `"}`}}},
+		"255 characters":     {`[{"id":"` + strings.Repeat("é", 255) + `"}]`, []parsed{{strings.Repeat("é", 255), `{"id":"` + strings.Repeat("é", 255) + `"}`}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			items, err := parse([]byte(test.in), newHasher([]byte("k")), forSave)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []parsed
+			for i := range items {
+				got = append(got, parsed{items[i].id, items[i].payload.Reveal()})
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		``:                    "The records are not valid JSON.",
+		`[{"id":"a"}`:         "The records are not valid JSON.",
+		`{"id":"a"}`:          "The records are not an array.",
+		`null`:                "The records are not an array.",
+		"[{\"id\":\"\xff\"}]": "The records are not valid UTF-8.",
+		`[{"id":"a"},{"id":"b","x":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}]`: "Record 1 is nested more than 100 levels deep.",
+		`[{"id":"a"},5]`:               "Record 1 is not an object.",
+		`[{"id":"a"},null]`:            "Record 1 is not an object.",
+		`[{"id":"a"},[]]`:              "Record 1 is not an object.",
+		`[{"id":"a"},{"ID":"b"}]`:      "Record 1 has no id.",
+		`[{"id":"a"},{"id":""}]`:       "Record 1 has an empty id.",
+		`[{"id":true}]`:                "Record 0 has an id that is neither a text nor a number.",
+		`[{"id":null}]`:                "Record 0 has an id that is neither a text nor a number.",
+		`[{"id":{}}]`:                  "Record 0 has an id that is neither a text nor a number.",
+		`[{"id":1e999}]`:               "Record 0 has an id that is too large a number.",
+		`[{"id":"a\u0000b"}]`:          `Record 0 has an id with a NUL character: "a\x00b"`,
+		`[{"id":"x\ud800\ufffd"}]`:     "Record 0 has an id that is not valid Unicode: \"x\uFFFD\uFFFD\"",
+		`[{"id":"\\\ud800"}]`:          `Record 0 has an id that is not valid Unicode: "\\` + "\uFFFD\"",
+		`[{"id":"` + long(256) + `"}]`: `Record 0 has an id of 256 characters, more than 255: "` + long(40) + `"…`,
+	} {
+		for _, why := range []purpose{forSave, forUpdate, forDelete} {
+			_, err := parse([]byte(in), newHasher([]byte("k")), why)
+			if linkspan.KindOf(err) != linkspan.KindInvalid || linkspan.CodeOf(err) != "invalid_records" || !strings.HasSuffix(err.Error(), ": "+want) {
+				t.Errorf("%.60s: %v, want %s", in, err, want)
+			}
+		}
+	}
+}
+
+func long(n int) string { return strings.Repeat("é", n) }
+
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ old, patch, want string }{
+		{`{"id":"1","a":1}`, `{"id":"1","b":2}`, `{"id":"1","a":1,"b":2}`},
+		{`{"id":"1","a":1}`, `{"a":null,"id":"1"}`, `{"id":"1","a":null}`},
+		{`{"o":{"x":1,"y":{"z":1}},"k":0}`, `{"o":{"y":{"w":2},"x":[1]}}`, `{"o":{"x":[1],"y":{"z":1,"w":2}},"k":0}`},
+		{`{"o":{"x":1}}`, `{"o":5}`, `{"o":5}`},
+		{`{"o":5}`, `{"o":{"x":1}}`, `{"o":{"x":1}}`},
+		{`{"l":[1,2,{"a":1}]}`, `{"l":[{"b":2}]}`, `{"l":[{"b":2}]}`},
+		{`{"a":1}`, `{}`, `{"a":1}`},
+		{`{}`, `{"a":1,"a":2}`, `{"a":2}`},
+		{`{"\u0061":1}`, `{"a":2}`, `{"\u0061":2}`},
+	} {
+		if got := string(merge(nil, []byte(test.old), []byte(test.patch))); got != test.want {
+			t.Errorf("%s + %s = %s, want %s", test.old, test.patch, got, test.want)
+		}
+	}
+}
