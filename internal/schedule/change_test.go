@@ -10,7 +10,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/change"
+	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/environment"
 	"github.com/linkspan/linkspan/internal/function"
+	"github.com/linkspan/linkspan/internal/integration"
+	"github.com/linkspan/linkspan/internal/lease"
 	"github.com/linkspan/linkspan/internal/schedule"
 )
 
@@ -329,44 +334,88 @@ func TestVariants(t *testing.T) {
 }
 
 // TestDeletions deletes what syncs belong to.
+// TestDeletions deletes what syncs belong to, as the API does.
 func TestDeletions(t *testing.T) {
 	t.Parallel()
-	everyDatabase(t, func(t *testing.T, w *world) {
-		ctx := t.Context()
-		w.deploy(syncFunction("issues", "every hour", true, "Issue"))
-		for _, name := range []string{"c1", "c2", "c3"} {
-			w.connect(name)
+	for name, test := range map[string]struct {
+		remove func(ctx context.Context, w *world) error
+		// left is how many connections keep their syncs, and their records.
+		left int64
+	}{
+		"connection": {func(ctx context.Context, w *world) error {
+			s := connect.New(connect.Config{
+				Store: w.Store, Tx: w.Store, Feed: change.NewFeed(w.Store, quiet()), Leases: lease.NewKeeper(w.Store, "test", quiet()), Syncs: w.syncs, Log: quiet(),
+			})
+			return s.Delete(ctx, w.env, "github", "c1")
+		}, 2},
+		"integration": {func(ctx context.Context, w *world) error {
+			s := integration.New(w.Store, w.Store, nil)
+			s.UseSyncs(w.syncs)
+			return s.Delete(ctx, w.env, "github")
+		}, 1},
+		"environment": {func(ctx context.Context, w *world) error {
+			s := environment.New(w.Store, w.Store)
+			s.UseSyncs(w.syncs)
+			return s.Delete(ctx, w.account, w.envUUID)
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everyDatabase(t, func(t *testing.T, w *world) { w.testDeletion(t, test.remove, test.left) })
+		})
+	}
+}
+
+// testDeletion has a run of the connection c1 under way while it is removed, and
+// others wait; one of them is of another integration.
+func (w *world) testDeletion(t *testing.T, remove func(ctx context.Context, w *world) error, left int64) {
+	t.Helper()
+	ctx := t.Context()
+	issues, other := syncFunction("issues", "every hour", true, "Issue"), syncFunction("pages", "every hour", true, "Page")
+	other.IntegrationKey = "notion"
+	notion := linkspan.Integration{UUID: linkspan.NewUUID(), EnvironmentID: w.env, Key: "notion", Provider: "notion"}
+	must(t, w.InsertIntegration(ctx, nil, &notion))
+	w.deploy(issues, other)
+	for _, name := range []string{"c1", "c2"} {
+		w.connect(name)
+	}
+	github := w.integration
+	w.integration = notion
+	w.connect("c3")
+	w.integration = github
+	w.tick()
+	first := w.begin(w.status("c1", "issues").Sync.ID)
+	w.save(&first, "Issue", "1")
+	w.checkpoint(&linkspan.Connection{ID: first.ConnectionID}, "issues", linkspan.BaseVariant)
+	must(t, remove(ctx, w))
+	if w.finish(&first, linkspan.RunSucceeded, false, "Issue") {
+		t.Error("the run of what was deleted ends well")
+	}
+	if _, err := w.syncs.Begin(ctx, &first); linkspan.KindOf(err) != linkspan.KindNotFound {
+		t.Errorf("a run of a sync that is gone begins: %v", err)
+	}
+	for {
+		n, err := w.records.PurgeDropped(ctx, 100)
+		must(t, err)
+		if n == 0 {
+			break
 		}
-		w.tick()
-		first := w.begin(w.status("c1", "issues").Sync.ID)
-		w.save(&first, "Issue", "1")
-		must(t, w.disconnect("c1"))
-		if w.finish(&first, linkspan.RunSucceeded, false, "Issue") {
-			t.Fatal("the run of a deleted connection ends well")
+	}
+	for what, test := range map[string]struct {
+		rows string
+		want int64
+	}{
+		"syncs":           {"syncs", left},
+		"active runs":     {"runs where ended_at is null", left},
+		"streams":         {"record_streams where dropped_at is null", 0},
+		"records":         {"records", 0},
+		"checkpoints":     {"checkpoints", 0},
+		"untold replicas": {"runs r where r.state = 'cancelled' and r.started_at is not null and r.uuid not in (select key from changes)", 0},
+	} {
+		if n := w.number("select count(*) from %s", test.rows); n != test.want {
+			t.Errorf("%d %s, want %d", n, what, test.want)
 		}
-		if n := w.number("select count(*) from record_streams where dropped_at is null"); n != 0 {
-			t.Fatalf("%d streams are left", n)
-		}
-		if _, err := w.syncs.Begin(ctx, &first); linkspan.KindOf(err) != linkspan.KindNotFound {
-			t.Fatalf("a run of a sync that is gone begins: %v", err)
-		}
-		second := w.begin(w.status("c2", "issues").Sync.ID)
-		// As package integration deletes it.
-		must(t, w.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-			if err := w.DeleteIntegration(ctx, tx, &w.integration); err != nil {
-				return err
-			}
-			return w.syncs.ConnectionsDeleted(ctx, tx, w.env, w.integration.ID)
-		}))
-		if w.finish(&second, linkspan.RunSucceeded, false, "Issue") {
-			t.Fatal("the run of a deleted integration ends well")
-		}
-		for what, table := range map[string]string{"syncs": "syncs", "active runs": "runs where ended_at is null"} {
-			if n := w.number("select count(*) from %s", table); n != 0 {
-				t.Fatalf("%d %s are left", n, what)
-			}
-		}
-	})
+	}
 }
 
 // TestCompleting gives connections the syncs that they have none of.

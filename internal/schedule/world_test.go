@@ -39,7 +39,9 @@ type world struct {
 	*store.Store
 
 	tb          testing.TB
+	account     linkspan.AccountID
 	env         linkspan.EnvironmentID
+	envUUID     string
 	integration linkspan.Integration
 	functions   *function.Service
 	records     *record.Service
@@ -91,7 +93,7 @@ func newWorld(tb testing.TB, c store.Config) *world {
 	must(tb, w.InsertAccount(tb.Context(), nil, &account))
 	e := linkspan.Environment{UUID: linkspan.NewUUID(), AccountID: account.ID, Name: "dev", PublicKey: linkspan.NewUUID()}
 	must(tb, w.InsertEnvironment(tb.Context(), nil, &e))
-	w.env = e.ID
+	w.account, w.env, w.envUUID = account.ID, e.ID, e.UUID
 	w.integration = linkspan.Integration{UUID: linkspan.NewUUID(), EnvironmentID: w.env, Key: "github", Provider: "github"}
 	must(tb, w.InsertIntegration(tb.Context(), nil, &w.integration))
 	w.records = record.New(w.Store)
@@ -139,14 +141,15 @@ func (w *world) connect(name string) linkspan.Connection {
 }
 
 func (w *world) tryConnect(name string) (linkspan.Connection, error) {
-	follow, err := w.syncs.Creating(w.tb.Context(), w.env, "github")
+	i := &w.integration
+	follow, err := w.syncs.Creating(w.tb.Context(), w.env, i.Key)
 	if err != nil {
 		return linkspan.Connection{}, err
 	}
 	var saved linkspan.Connection
 	err = w.InTx(w.tb.Context(), func(ctx context.Context, tx linkspan.Tx) error {
 		c := linkspan.Connection{
-			UUID: linkspan.NewUUID(), EnvironmentID: w.env, IntegrationID: w.integration.ID, IntegrationKey: "github", Provider: "github", Name: name,
+			UUID: linkspan.NewUUID(), EnvironmentID: w.env, IntegrationID: i.ID, IntegrationKey: i.Key, Provider: i.Provider, Name: name,
 			Credentials: linkspan.NewSecret(`{"type":"API_KEY"}`),
 		}
 		if err := w.InsertConnection(ctx, tx, &c); err != nil {
