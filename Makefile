@@ -17,7 +17,7 @@ run: build ## Build and run the server on http://localhost:3003 (ARGS="--rate-li
 	@scripts/run.sh $(ARGS)
 
 .PHONY: demo
-demo: build ## Try everything with a demo provider (ONCE=1 goes through it by itself; ARGS="--no-open" adds flags)
+demo: build ## See the whole loop with a demo provider (ONCE=1 goes through it by itself; ARGS="--no-open" adds flags)
 	@ONCE="$(ONCE)" scripts/demo.sh $(ARGS)
 
 .PHONY: test
