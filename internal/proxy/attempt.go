@@ -22,11 +22,19 @@ func (c *call) attempts() (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		if attempt == 0 {
+		if c.sent == 0 {
 			c.logRequest(req)
 		}
 		res, err := c.send(req)
-		if attempt >= c.params.retries || c.stream != nil || c.ctx.Err() != nil {
+		if c.stream != nil || c.ctx.Err() != nil {
+			return res, err
+		}
+		if c.overtaken(res) {
+			drain(res)
+			attempt-- // it is none of those that were asked for
+			continue
+		}
+		if attempt >= c.params.retries {
 			return res, err
 		}
 		pause, again := c.pause(attempt, res, err)
@@ -98,27 +106,49 @@ func (c *call) fits(pause time.Duration) (time.Duration, bool) {
 	return pause, true
 }
 
-// renewCredentials gets other credentials after a 401, once: those that somebody
-// else has refreshed meanwhile, or new ones. It reports whether there are any;
-// the same ones would be refused again.
+// overtaken reports, once, whether a 401 is about credentials that somebody else has
+// replaced while the call was on its way. Some providers end those at once. With
+// the new ones it is made again whether or not that was asked for: the refusal
+// says nothing about them, and that the call had no effect.
+func (c *call) overtaken(res *http.Response) bool {
+	if res == nil || res.StatusCode != http.StatusUnauthorized || c.looked {
+		return false
+	}
+	c.looked = true
+	if !c.replaceCredentials(connect.FreshOptions{}) {
+		return false
+	}
+	c.op.Message(linkspan.Message{
+		Type: "http", Level: "info", Response: &linkspan.HTTPResponseSummary{Code: res.StatusCode},
+		Text: "The upstream refused credentials that were renewed meanwhile. The call is made again with the new ones.",
+	})
+	return true
+}
+
+// renewCredentials gets other credentials after a 401, once. It reports whether
+// there are any; the same ones would be refused again.
 func (c *call) renewCredentials() bool {
 	if c.renewed {
 		return false
 	}
 	c.renewed = true
-	before := c.target
-	for _, o := range []connect.FreshOptions{{}, {Rejected: true}} {
-		target, err := c.fresh(o)
-		if err != nil {
-			c.op.Message(linkspan.Message{Level: "warn", Text: "The upstream refused the credentials, and they could not be renewed."})
-			return false
-		}
-		if !target.Credentials.Equal(before.Credentials) {
-			c.target = target
-			return true
-		}
+	return c.replaceCredentials(connect.FreshOptions{Rejected: true})
+}
+
+// replaceCredentials has the call go on with the connection's credentials if they
+// are others than it has, and reports whether they are.
+func (c *call) replaceCredentials(o connect.FreshOptions) bool {
+	target, err := c.fresh(o)
+	if err != nil {
+		c.renewed = true // it is in vain to ask again
+		c.op.Message(linkspan.Message{Level: "warn", Text: "The upstream refused the credentials, and they could not be renewed."})
+		return false
 	}
-	return false
+	if target.Credentials.Equal(c.target.Credentials) {
+		return false
+	}
+	c.target = target
+	return true
 }
 
 // peek reads the beginning of an error's body and leaves the body whole.

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -140,6 +141,62 @@ func TestRefreshAfter401(t *testing.T) {
 			}
 			if len(b.fresh) > 2 && !b.fresh[2].Rejected {
 				t.Errorf("a refresh was not asked for: %+v", b.fresh)
+			}
+		})
+	}
+}
+
+// A refresh may end the token that a call has just been sent with. The call is made
+// again, once, also where no retries were asked for, and none of those is spent.
+func TestOvertaken(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		method, retries, body string
+		tokens                []string // which the connection has after each call; empty: it can't be had
+		// answers are the statuses of the calls, the last one repeats.
+		answers []int
+		want    []string // the tokens of the calls
+	}{
+		"without retries":           {"GET", "0", "", []string{"token-2"}, []int{401, 200}, []string{"token-1", "token-2"}},
+		"refused all the same":      {"GET", "0", "", []string{"token-2", "token-3"}, []int{401}, []string{"token-1", "token-2"}},
+		"the same token":            {"GET", "0", "", []string{"token-1"}, []int{401}, []string{"token-1"}},
+		"no token":                  {"GET", "3", "", []string{""}, []int{401}, []string{"token-1"}},
+		"another refusal":           {"GET", "0", "", []string{"token-2"}, []int{403}, []string{"token-1"}},
+		"a body that is on its way": {"POST", "0", "payload", []string{"token-2"}, []int{401}, []string{"token-1"}},
+		"a body that was kept":      {"POST", "1", "payload", []string{"token-2", "token-2"}, []int{401, 500, 200}, []string{"token-1", "token-2", "token-2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			var b *bench
+			b = newBench(t, func(w http.ResponseWriter, r *http.Request) {
+				if body, _ := io.ReadAll(r.Body); string(body) != c.body {
+					t.Errorf("the body is %q", body)
+				}
+				n := len(got)
+				got = append(got, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+				b.mu.Lock()
+				if next := c.tokens[min(n, len(c.tokens)-1)]; next != "" {
+					b.target = newTarget(t, b.saas.URL, "", next)
+				} else {
+					b.fail = errors.New("no token")
+				}
+				b.mu.Unlock()
+				w.WriteHeader(c.answers[min(n, len(c.answers)-1)])
+			}, "")
+			var body io.Reader
+			if c.body != "" {
+				body = strings.NewReader(c.body)
+			}
+			res := b.do(t, c.method, "/proxy/x", body, "Retries", c.retries)
+			if want := c.answers[min(len(c.want), len(c.answers))-1]; res.StatusCode != want {
+				t.Errorf("status %d, want %d", res.StatusCode, want)
+			}
+			if d := cmp.Diff(c.want, got); d != "" {
+				t.Error(d)
+			}
+			if _, msgs := b.flush(t); len(c.want) > 1 && (len(msgs) != len(c.want)-1 || !strings.Contains(msgs[0].Text, "renewed meanwhile")) {
+				t.Errorf("messages: %+v", msgs)
 			}
 		})
 	}

@@ -68,8 +68,9 @@ type call struct {
 	// type of the body, after a change of it.
 	contentType string
 
-	// renewed is set once other credentials were asked for.
-	renewed bool
+	// looked is set once a 401 had the connection read again, renewed once it had
+	// other credentials asked for.
+	looked, renewed bool
 }
 
 // prepare gets the connection and the body, and checks what is asked for.
