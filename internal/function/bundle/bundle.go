@@ -203,7 +203,7 @@ func (b *builder) one(ctx context.Context, e entry) (*Function, []Problem, error
 		return nil, problems, err
 	}
 	problems = d.fill(f, b.options.Version)
-	if usesCheckpoints(f.Code.Source, e.file) {
+	if d.usesCheckpoints(f, out) {
 		f.Definition.Features = []string{"checkpoints"}
 	}
 	return f, e.claim(problems), nil

@@ -131,28 +131,45 @@ func (b *builder) warn(e entry, messages []api.Message) {
 	b.warnings = append(b.warnings, e.claim(own)...)
 }
 
-// usesCheckpoints reports whether a function's own file calls one of the methods
-// for checkpoints of an object named nango. Printed by esbuild, the text has
-// neither comments nor blanks.
-func usesCheckpoints(source, file string) bool {
+// usesCheckpoints reports whether a function makes use of checkpoints. As the
+// published tool has it, its own file calls one of the methods of an object named
+// nango. Files that only export again what another one has, and those that leave
+// the work to others, have no such call: then any object's counts in all that is
+// imported, if the definition says what a checkpoint is.
+func (d *described) usesCheckpoints(f *Function, out output) bool {
 	loader := api.LoaderTS
-	if strings.HasSuffix(file, "x") {
+	if strings.HasSuffix(f.File, "x") {
 		loader = api.LoaderTSX
 	}
+	if callsCheckpoints(f.Code.Source, loader, func(object string) bool {
+		before, named := strings.CutSuffix(object, "nango")
+		return named && !endsInName(before)
+	}) {
+		return true
+	}
+	declared := len(d.Checkpoint) > 0 && string(d.Checkpoint) != "null"
+	return declared && callsCheckpoints(out.bundle, api.LoaderJS, func(string) bool { return true })
+}
+
+// callsCheckpoints reports whether a text calls one of the methods for checkpoints
+// of an object that is ours, as far as one can tell by what is written before its
+// dot. Printed by esbuild, the text has neither comments nor blanks.
+func callsCheckpoints(source string, loader api.Loader, ours func(object string) bool) bool {
 	r := api.Transform(source, api.TransformOptions{Loader: loader, Target: api.ESNext, MinifyWhitespace: true, LogLevel: api.LogLevelSilent})
-	for text, from := string(r.Code), 0; ; {
-		at := strings.Index(text[from:], "nango.")
-		if at < 0 {
-			return false
-		}
-		before, after := text[:from+at], text[from+at+len("nango."):]
-		from += at + len("nango.")
-		for _, method := range []string{"getCheckpoint(", "saveCheckpoint(", "clearCheckpoint("} {
-			if strings.HasPrefix(after, method) && !endsInName(before) {
+	text := string(r.Code)
+	for _, method := range []string{".getCheckpoint(", ".saveCheckpoint(", ".clearCheckpoint("} {
+		for from := 0; ; {
+			at := strings.Index(text[from:], method)
+			if at < 0 {
+				break
+			}
+			if ours(text[:from+at]) {
 				return true
 			}
+			from += at + len(method)
 		}
 	}
+	return false
 }
 
 // endsInName reports whether what follows the text is part of a longer name.

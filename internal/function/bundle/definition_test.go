@@ -61,6 +61,40 @@ func TestDefinitions(t *testing.T) {
 	}
 }
 
+// TestCheckpointsElsewhere covers functions whose own file has no call for
+// checkpoints.
+func TestCheckpointsElsewhere(t *testing.T) {
+	t.Parallel()
+	const declared = "checkpoint: z.object({ at: z.string() }), "
+	work := "export async function work(run: any) { await run.saveCheckpoint({ at: 'x' }); }\n"
+	calls := "import { work } from '../../work';\n"
+	for name, tc := range map[string]struct {
+		files map[string]string
+		want  []string
+	}{
+		"exported again": {map[string]string{
+			"a/syncs/x.ts": "export { default } from '../../b/syncs/x';", "b/syncs/x.ts": syncFile(declared + "onWebhook: async (nango) => { await nango.saveCheckpoint({ at: 'x' }); }"),
+		}, []string{"checkpoints"}},
+		"in a helper": {map[string]string{
+			"a/syncs/x.ts": calls + syncFile(declared+"onWebhook: work"), "work.ts": work,
+		}, []string{"checkpoints"}},
+		"in a helper, not declared": {map[string]string{
+			"a/syncs/x.ts": calls + syncFile("onWebhook: work"), "work.ts": work,
+		}, nil},
+		"only declared": {map[string]string{"a/syncs/x.ts": syncFile(declared)}, nil},
+		"in a comment":  {map[string]string{"a/syncs/x.ts": syncFile(declared) + "// nango.saveCheckpoint({})"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tc.files["index.ts"] = "import './a/syncs/x';"
+			got := clean(t, build(t, folder(t, tc.files))).Functions[0].Definition.Features
+			if d := cmp.Diff(tc.want, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
 // TestReferences follows every reference in schemas that refer to others.
 func TestReferences(t *testing.T) {
 	t.Parallel()
