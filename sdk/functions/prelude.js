@@ -11519,7 +11519,7 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
   }
 
   // src/sdk/records.ts
-  var maxRecords = 1e3, maxBytes = 4 << 20, maxChars = Math.floor(maxBytes / 3), maxId = 255, maxIds = 100, pageSize = 1e3, strategies = ["override", "ignore_if_modified_after"], stringify3 = JSON.stringify, parse7 = JSON.parse, Records = class {
+  var maxRecords = 1e3, maxBytes = 4 << 20, maxChars = Math.floor(maxBytes / 3), maxId = 255, maxIds = 100, pageSize = 1e3, strategies = ["override", "ignore_if_modified_after"], stringify3 = JSON.stringify, parse7 = JSON.parse, wellFormed = String.prototype.isWellFormed, Records = class {
     #warn;
     /** The end of the last call so far; it is never rejected. */
     #tail = Promise.resolve();
@@ -11706,6 +11706,7 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     if (typeof id == "string" ? id === "" : typeof id != "number" || !Number.isFinite(id))
       throw refuse2(`needs an id, a text that is not empty or a number; it has ${id === void 0 ? "none" : id === "" ? "an empty one" : shown(id)}.`);
     if (typeof id == "string" && id.length > maxId) throw refuse2(`has an id of ${id.length} characters; at most ${maxId} are allowed.`);
+    if (typeof id == "string" && (id.includes("\0") || !wellFormed.call(id))) throw refuse2("has an id that is not valid Unicode, or has a NUL character.");
     let json2;
     try {
       json2 = text2(record2);

@@ -157,8 +157,9 @@ func TestOtherSyncs(t *testing.T) {
 	if diff := cmp.Diff(want, syncs.asked); diff != "" {
 		t.Errorf("asked for (-want +got):\n%s", diff)
 	}
-	got := w.run(t, `const code = (p) => p.then(() => "ok", (e) => e.code); return [await code(nango.triggerSync()), await code(nango.triggerSync("acme", 5, "a")), await code(nango.triggerSync("acme", "c1")), await code(nango.triggerSync("acme", "c1", "a", "all")), await code(nango.startSync("acme", "a")), await code(nango.startSync("none", ["a"]))]`, with).text(t)
-	if got != `["invalid_body","invalid_body","invalid_body","invalid_body","invalid_body","unknown_provider_config"]` {
+	got := w.run(t, `const code = (p) => p.then(() => "ok", (e) => e.code); return [await code(nango.triggerSync()), await code(nango.triggerSync("acme", 5, "a")), await code(nango.triggerSync("acme", "c1")), await code(nango.triggerSync("acme", "c1", "a", "all")), await code(nango.startSync("acme", "a")), await code(nango.startSync("none", ["a"])),
+		await code(nango.triggerSync("acme", "c1", "x".repeat(256))), await code(nango.triggerSync("acme", "c1", "a::" + "x".repeat(256))), await code(nango.triggerSync("x".repeat(256), "c1", "a")), await code(nango.startSync("acme", ["a"], "x".repeat(256))), await code(nango.startSync("acme", Array(101).fill("a")))]`, with).text(t)
+	if got != `["invalid_body","invalid_body","invalid_body","invalid_body","invalid_body","unknown_provider_config","invalid_body","invalid_body","invalid_body","invalid_body","invalid_body"]` {
 		t.Errorf("mistakes: %s", got)
 	}
 }

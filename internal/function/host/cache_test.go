@@ -257,6 +257,13 @@ func (c *cache) sweep(st linkspan.RecordStream, f linkspan.RunFence, run linkspa
 	return ids, nil
 }
 
+// forgetWindows is what emptying a stream does to what was noted of it.
+func (c *cache) forgetWindows(st linkspan.RecordStream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.at(st).seen)
+}
+
 // shownRecords are the fields of the records of a stream that are not deleted, by id.
 func (c *cache) shownRecords(st linkspan.RecordStream) map[string]map[string]any {
 	c.mu.Lock()

@@ -99,7 +99,9 @@ func (x *Session) checkpoint(ctx context.Context, _ none) (any, error) {
 	}
 	x.checkpoints.Lock()
 	defer x.checkpoints.Unlock()
-	return x.load(ctx, connection)
+	value, err := x.load(ctx, connection)
+	x.resumed = x.resumed || err == nil && x.version != 0
+	return value, err
 }
 
 // checkpointParams is what the prelude asks of "checkpoint_save".

@@ -59,7 +59,8 @@ type unseenParams struct {
 
 // deleteUnseen deletes the records that were there before the run and that it did
 // not save, once. It must have seen everything: a run that goes on from a checkpoint, or
-// that leaves one for another to go on from, has not.
+// that leaves one for another to go on from, has not. A checkpoint that it never looks
+// at, of an earlier version of the function or of a webhook, is none to go on from.
 func (x *Session) deleteUnseen(ctx context.Context, p unseenParams) (any, error) {
 	const op, method = "host.deleteUnseen", "deleteRecordsFromPreviousExecutions"
 	st, err := x.stream(ctx, p.Model)
@@ -71,11 +72,7 @@ func (x *Session) deleteUnseen(ctx context.Context, p unseenParams) (any, error)
 			"nango.%s does not work here: it was not noted which records this run saved.", method).
 			WithHint("Call nango.%s by this name in the sync's exec, or use nango.trackDeletesStart and nango.trackDeletesEnd.", method)
 	}
-	partial, err := x.partial(ctx, st.ConnectionID)
-	if err != nil {
-		return nil, err
-	}
-	switch {
+	switch partial := x.partial(); {
 	case partial && p.Automatic:
 		x.info.Op.Message(linkspan.Message{Level: "warn", Text: fmt.Sprintf(
 			"trackDeletes does not go together with checkpoints: nothing of the model %s was deleted. Use nango.trackDeletesStart and nango.trackDeletesEnd.", clip(p.Model, maxModel))})
@@ -89,6 +86,11 @@ func (x *Session) deleteUnseen(ctx context.Context, p unseenParams) (any, error)
 		return deletedReply{[]string{}}, nil
 	}
 	ids, err := x.s.c.Records.DeleteUnseen(ctx, st, x.info.Sync.Run)
+	if linkspan.KindOf(err) == linkspan.KindNotFound {
+		return nil, linkspan.E(op, linkspan.KindNotFound, "records_removed", err,
+			"Nothing of the model %q was deleted: its records were removed while this run was under way.", p.Model).
+			WithHint("The next run compares again.")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -111,12 +113,9 @@ func (x *Session) sweeping(model string) bool {
 	return true
 }
 
-// partial reports whether the run began with a checkpoint, or saved one.
-func (x *Session) partial(ctx context.Context, connection linkspan.ConnectionID) (bool, error) {
+// partial reports whether the run went on from a checkpoint, or saved one.
+func (x *Session) partial() bool {
 	x.checkpoints.Lock()
 	defer x.checkpoints.Unlock()
-	if err := x.known(ctx, connection); err != nil {
-		return false, err
-	}
-	return x.first != nil || x.saved, nil
+	return x.resumed || x.saved
 }

@@ -216,11 +216,13 @@ type Session struct {
 
 	// checkpoints puts the calls about the checkpoint in a row; version is the
 	// one that the function knows, once read is set. first is the value that the run
-	// began with, nil for none, and saved says that it stored another one.
+	// began with, nil for none; resumed says that the function was given one, and saved
+	// that it stored one.
 	checkpoints sync.Mutex
 	read        bool
 	version     int64
 	first       map[string]any
+	resumed     bool
 	saved       bool
 }
 

@@ -102,6 +102,8 @@ func TestSyncMembers(t *testing.T) {
 		"odd id":         {`say(await code(nango.batchSave([{id: {}}], "Issue")))`, `["invalid_record","The record at index 0 for the model \"Issue\" needs an id, a text that is not empty or a number; it has an object."]`},
 		"NaN as id":      {`say((await code(nango.batchSave([{id: NaN}], "Issue")))[0])`, `"invalid_record"`},
 		"long id":        {`say(await code(nango.batchSave([{id: "x".repeat(256)}], "Issue")))`, `["invalid_record","The record at index 0 for the model \"Issue\" has an id of 256 characters; at most 255 are allowed."]`},
+		"NUL in an id":   {`say([await code(nango.batchSave([...Array.from({length: 1200}, (_, i) => ({id: i})), {id: "a\u0000b"}], "Issue")), (await nango.getRecordsByIds([1], "Issue")).size])`, `[["invalid_record","The record at index 1200 for the model \"Issue\" has an id that is not valid Unicode, or has a NUL character."],0]`},
+		"half a pair":    {`say((await code(nango.batchDelete([{id: "\ud83d"}], "Issue")))[1])`, `"The record at index 0 for the model \"Issue\" has an id that is not valid Unicode, or has a NUL character."`},
 		"null":           {`say(await code(nango.batchSave([{id: 1}, null], "Issue")))`, `["invalid_record","The record at index 1 for the model \"Issue\" must be an object, not null."]`},
 		"a list in it":   {`say((await code(nango.batchSave([[1]], "Issue")))[1])`, `"The record at index 0 for the model \"Issue\" must be an object, not an array."`},
 		"circular":       {`const r = {id: 1}; r.r = r; say((await code(nango.batchSave([{id: 0}, r], "Issue")))[1].startsWith('The record at index 1 for the model "Issue" can\'t be written as JSON: '))`, `true`},
@@ -314,13 +316,35 @@ func TestAutomaticDeletes(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t, echo)
 		w.sync(t, `await nango.batchSave([{ id: "a" }], "Issue"); await nango.saveCheckpoint({ page: 1 })`).value(t)
-		r := w.sync(t, `await nango.batchSave([{ id: "b" }], "Issue")`, tracked)
+		r := w.sync(t, `await nango.getCheckpoint(); await nango.batchSave([{ id: "b" }], "Issue")`, tracked)
 		r.value(t)
 		if got := w.records.shownRecords(w.stream(t, "Issue", "base")); len(got) != 2 {
 			t.Errorf("left: %v", got)
 		}
 		if messages := w.messages(t, r); messages[len(messages)-1].Level != "warn" {
 			t.Errorf("nobody is told: %+v", messages)
+		}
+	})
+	t.Run("beside a checkpoint of an earlier version", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, echo)
+		w.sync(t, `await nango.batchSave([{ id: "a" }], "Issue"); await nango.saveCheckpoint({ page: 1 })`).value(t)
+		w.sync(t, `await nango.batchSave([{ id: "b" }], "Issue")`, tracked).value(t)
+		if got := w.records.shownRecords(w.stream(t, "Issue", "base")); len(got) != 1 || got["b"] == nil {
+			t.Errorf("left: %v", got)
+		}
+	})
+	t.Run("emptied meanwhile", func(t *testing.T) {
+		t.Parallel()
+		var w *world
+		w = newWorld(t, func(http.ResponseWriter, *http.Request) { w.records.forgetWindows(w.stream(t, "Issue", "base")) })
+		w.sync(t, `await nango.batchSave([{ id: "a" }], "Issue")`).value(t)
+		r := w.sync(t, `await nango.get({ endpoint: "/wait" })`, tracked)
+		if r.failed == nil || r.failed.Code != "records_removed" || !strings.Contains(r.failed.Message, "its records were removed while this run was under way") {
+			t.Errorf("error = %+v", r.failed)
+		}
+		if got := w.records.shownRecords(w.stream(t, "Issue", "base")); len(got) != 1 {
+			t.Errorf("left: %v", got)
 		}
 	})
 }

@@ -94,8 +94,11 @@ type syncsParams struct {
 	Empty       bool      `json:"empty"`
 }
 
-// maxSyncs bounds how many syncs one call names.
-const maxSyncs = 100
+// Limits of the calls about syncs: how many one names, and the length of names.
+const (
+	maxSyncs = 100
+	maxName  = 255
+)
 
 // selection checks the parameters. Without a connection all of the integration are
 // meant.
@@ -107,10 +110,13 @@ func (x *Session) selection(p *syncsParams) (schedule.Selection, error) {
 	if p.Integration == "" || len(p.Syncs) > maxSyncs {
 		return schedule.Selection{}, linkspan.E(op, linkspan.KindInvalid, "invalid_body", nil, "The call needs an integration and at most %d syncs.", maxSyncs)
 	}
+	if len(p.Integration) > maxName || len(p.Connection) > maxName {
+		return schedule.Selection{}, linkspan.E(op, linkspan.KindInvalid, "invalid_body", nil, "The names of integrations and connections have at most %d bytes.", maxName)
+	}
 	sel := schedule.Selection{Environment: x.info.Environment.ID, IntegrationKey: p.Integration, ConnectionName: p.Connection}
 	for _, ref := range p.Syncs {
-		if ref.Name == "" {
-			return schedule.Selection{}, linkspan.E(op, linkspan.KindInvalid, "invalid_body", nil, "A sync has a name.")
+		if ref.Name == "" || len(ref.Name) > maxName || len(ref.Variant) > maxName {
+			return schedule.Selection{}, linkspan.E(op, linkspan.KindInvalid, "invalid_body", nil, "The names of syncs and variants have 1 to %d bytes.", maxName)
 		}
 		sel.Syncs = append(sel.Syncs, schedule.Ref(ref))
 	}

@@ -33,6 +33,7 @@ const strategies: unknown[] = ["override", "ignore_if_modified_after"];
 // User code may replace what the globals offer.
 const stringify = JSON.stringify;
 const parse = JSON.parse;
+const wellFormed: (this: string) => boolean = (String.prototype as any).isWellFormed;
 
 /** Calls about records run one after the other, in the order in which they were made. */
 export class Records {
@@ -285,6 +286,7 @@ function encodeOne(record: unknown, index: number, model: string, text: (record:
 		throw refuse(`needs an id, a text that is not empty or a number; it has ${id === undefined ? "none" : id === "" ? "an empty one" : shown(id)}.`);
 	}
 	if (typeof id === "string" && id.length > maxId) throw refuse(`has an id of ${id.length} characters; at most ${maxId} are allowed.`);
+	if (typeof id === "string" && (id.includes("\0") || !wellFormed.call(id))) throw refuse("has an id that is not valid Unicode, or has a NUL character.");
 	let json: string | undefined;
 	try {
 		json = text(record);
