@@ -226,7 +226,7 @@ func (s *Store) LiveRecords(ctx context.Context, tx linkspan.Tx, env linkspan.En
 	counts, err := all(ctx, s.read(tx), func(r scanner) (c count, err error) {
 		return c, r.Scan(&c.stream.EnvironmentID, &c.stream.ConnectionID, &c.stream.Model, &c.stream.Variant, &c.live)
 	}, `select environment_id, connection_id, model, variant, live from record_streams
-		where environment_id = $1 and connection_id in (`+s.dialect.ids("$2")+") and dropped_at is null", int64(env), ids)
+		where environment_id = $1 and `+s.dialect.among("connection_id", "$2")+" and dropped_at is null", int64(env), ids)
 	if err != nil {
 		return nil, wrap(op, err)
 	}

@@ -167,7 +167,7 @@ func (s *Store) countRuns(ctx context.Context, q queryer, runs []*linkspan.Run) 
 			r.Counts[model] = c
 		}
 		return struct{}{}, err
-	}, "select run_id, model, added, updated, deleted, unchanged from run_models where run_id in ("+s.dialect.ids("$1")+")", text)
+	}, "select run_id, model, added, updated, deleted, unchanged from run_models where "+s.dialect.among("run_id", "$1"), text)
 	return err
 }
 
@@ -185,8 +185,8 @@ func (s *Store) CancelRuns(ctx context.Context, tx linkspan.Tx, env linkspan.Env
 		if len(syncs) == 0 {
 			return nil
 		}
-		found, err := all(ctx, t, scanRun, "select "+runColumns+" from runs r where r.sync_id in ("+s.dialect.ids("$1")+
-			") and r.environment_id = $2 and r.ended_at is null order by r.id"+s.dialect.forUpdate, text, int64(env))
+		found, err := all(ctx, t, scanRun, "select "+runColumns+" from runs r where "+s.dialect.among("r.sync_id", "$1")+
+			" and r.environment_id = $2 and r.ended_at is null order by r.id"+s.dialect.forUpdate, text, int64(env))
 		if err != nil || len(found) == 0 {
 			return err
 		}
@@ -209,13 +209,13 @@ func (s *Store) cancelRuns(ctx context.Context, t *txn, runs []linkspan.Run) err
 		return err
 	}
 	if _, err := t.exec(ctx, `update runs set state = 'cancelled', attempt = attempt + 1, holder = '', lease_until = null, next_at = null,
-		ended_at = `+s.dialect.now+` where id in (`+s.dialect.ids("$1")+")", text); err != nil {
+		ended_at = `+s.dialect.now+` where `+s.dialect.among("id", "$1"), text); err != nil {
 		return err
 	}
 	// Not left to their holders, who may be dead. One that never began has no
 	// operation.
 	if _, err := t.exec(ctx, `update operations set state = 'cancelled', message = 'The run was cancelled.', ended_at = $2
-		where ended_at is null and id in (select operation_id from runs where id in (`+s.dialect.ids("$1")+"))", text, micros(t.now)); err != nil {
+		where ended_at is null and id in (select operation_id from runs where `+s.dialect.among("id", "$1")+")", text, micros(t.now)); err != nil {
 		return err
 	}
 	return s.countRuns(ctx, t, rows)

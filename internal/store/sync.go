@@ -158,7 +158,7 @@ func (s *Store) LockSyncs(ctx context.Context, tx linkspan.Tx, env linkspan.Envi
 		if err != nil {
 			return nil, wrap("LockSyncs", err)
 		}
-		c.add("function_id in (" + s.dialect.ids(c.arg(text)) + ")")
+		c.add(s.dialect.among("function_id", c.arg(text)))
 	}
 	if connection != 0 {
 		c.add("connection_id = " + c.arg(int64(connection)))
@@ -222,12 +222,12 @@ func (s *Store) StartSyncs(ctx context.Context, tx linkspan.Tx, anchors map[link
 
 // PauseSyncs keeps syncs from running by their schedules.
 func (s *Store) PauseSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID) error {
-	return changeSyncs(ctx, s, tx, "PauseSyncs", "update syncs set state = 'paused', next_at = null where id in ("+s.dialect.ids("$1")+")", ids)
+	return changeSyncs(ctx, s, tx, "PauseSyncs", "update syncs set state = 'paused', next_at = null where "+s.dialect.among("id", "$1"), ids)
 }
 
 // SetSyncsAgain sets whether another run follows the one under way.
 func (s *Store) SetSyncsAgain(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID, again bool) error {
-	return changeSyncs(ctx, s, tx, "SetSyncsAgain", "update syncs set again = $2 where id in ("+s.dialect.ids("$1")+")", ids, again)
+	return changeSyncs(ctx, s, tx, "SetSyncsAgain", "update syncs set again = $2 where "+s.dialect.among("id", "$1"), ids, again)
 }
 
 // ResetSyncs forgets when syncs last succeeded, and their checkpoints; with
@@ -245,7 +245,7 @@ func (s *Store) ResetSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.S
 		if err := s.deleteSyncCheckpoints(ctx, t, text); err != nil {
 			return err
 		}
-		_, err := t.exec(ctx, "update syncs set "+set+" where id in ("+s.dialect.ids("$1")+")", text)
+		_, err := t.exec(ctx, "update syncs set "+set+" where "+s.dialect.among("id", "$1"), text)
 		return err
 	})
 	return wrap("ResetSyncs", err)
@@ -256,7 +256,7 @@ func (s *Store) ResetSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.S
 func (s *Store) deleteSyncCheckpoints(ctx context.Context, t *txn, ids string) error {
 	_, err := t.exec(ctx, `delete from checkpoints where (connection_id, key) in (
 		select s.connection_id, `+syncCheckpointKey+` from syncs s join functions f on f.id = s.function_id
-		where s.id in (`+s.dialect.ids("$1")+"))", ids)
+		where `+s.dialect.among("s.id", "$1")+")", ids)
 	return err
 }
 
@@ -349,7 +349,7 @@ func (s *Store) DeleteSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.
 		if err := s.deleteSyncCheckpoints(ctx, t, text); err != nil {
 			return fmt.Errorf("deleting checkpoints: %w", err)
 		}
-		_, err := t.exec(ctx, "delete from syncs where id in ("+s.dialect.ids("$1")+")", text)
+		_, err := t.exec(ctx, "delete from syncs where "+s.dialect.among("id", "$1"), text)
 		return err
 	})
 	return wrap("DeleteSyncs", err)
