@@ -104,6 +104,7 @@ func BenchmarkSave(b *testing.B) {
 // empties as many.
 func BenchmarkSweep(b *testing.B) {
 	onDatabases(b, func(b *testing.B, s *record.Service, st linkspan.RecordStream) {
+		b.Helper()
 		must(b, s.TrackStart(b.Context(), st, linkspan.RunFence{}))
 		ids, err := s.TrackEnd(b.Context(), st, linkspan.RunFence{})
 		must(b, err)
@@ -115,6 +116,7 @@ func BenchmarkSweep(b *testing.B) {
 
 func BenchmarkPrune(b *testing.B) {
 	onDatabases(b, func(b *testing.B, s *record.Service, st linkspan.RecordStream) {
+		b.Helper()
 		until, err := s.Position(b.Context(), st)
 		must(b, err)
 		for more := true; more; {

@@ -25,7 +25,7 @@ const (
 func appendCursor(dst []byte, p linkspan.RecordPosition) []byte {
 	var b [cursorSize]byte
 	b[0] = cursorVersion
-	binary.BigEndian.PutUint64(b[1:], uint64(p)) //nolint:gosec // positions are not negative
+	binary.BigEndian.PutUint64(b[1:], uint64(p))
 	return base64.RawURLEncoding.AppendEncode(dst, b[:])
 }
 
@@ -36,7 +36,7 @@ func ParseCursor(text string) (linkspan.RecordPosition, error) {
 	if err != nil || len(text) != cursorText || len(b) != cursorSize || b[0] != cursorVersion {
 		return 0, invalidCursor(err)
 	}
-	p := linkspan.RecordPosition(binary.BigEndian.Uint64(b[1:])) //nolint:gosec // negative ones are refused below
+	p := linkspan.RecordPosition(binary.BigEndian.Uint64(b[1:]))
 	if p <= 0 {
 		return 0, invalidCursor(nil)
 	}

@@ -122,7 +122,7 @@ func FuzzMerge(f *testing.F) {
 		if repeats(old) || repeats(patch) {
 			t.Skip() // encoding/json merges members of the same name into each other
 		}
-		merged := merge(nil, bytes.TrimSpace([]byte(old)), bytes.TrimSpace([]byte(patch)))
+		merged := merge(bytes.TrimSpace([]byte(old)), bytes.TrimSpace([]byte(patch)))
 		if err := json.Unmarshal(merged, &got); err != nil {
 			t.Fatal(err)
 		}

@@ -264,7 +264,7 @@ func must(tb testing.TB, err error) {
 func (h *history) phase() int {
 	h.t.Helper()
 	writers := []int{1, 2, 4}[h.rand.IntN(3)]
-	const steps = 60
+	const steps = 200
 	h.steps = make(chan struct{}, steps)
 	h.journal.crashes = []int{0, 30, 8}[h.rand.IntN(3)]
 	ops := make([][]*op, writers)
@@ -433,7 +433,7 @@ func (h *history) compare(st linkspan.RecordStream) {
 		h.t.Fatalf("%s counts %d records, want %d", st.Model, live[st], m.live())
 	}
 	all := &reader{stream: st, found: map[string]linkspan.Record{}}
-	for all.page(h, 7) {
+	for all.page(h, 11) {
 	}
 	want := m.inOrder()
 	h.compareRecords(want, slices.SortedFunc(maps.Values(all.found), byPosition))

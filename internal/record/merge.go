@@ -7,19 +7,19 @@ import "github.com/linkspan/linkspan"
 func (it *item) merged(old linkspan.Secret) []byte {
 	payload := []byte(it.payload.Reveal())
 	if !old.IsZero() {
-		payload = merge(nil, []byte(old.Reveal()), payload)
+		payload = merge([]byte(old.Reveal()), payload)
 	}
 	for _, patch := range it.later {
-		payload = merge(nil, payload, []byte(patch.Reveal()))
+		payload = merge(payload, []byte(patch.Reveal()))
 	}
 	return payload
 }
 
-// merge appends the JSON object old with the members of patch merged into it:
+// merge returns the JSON object old with the members of patch merged into it:
 // where both are objects they are merged in turn, and elsewhere the patch's value
 // counts. The order of old is kept; new members follow in the order of patch. Both
 // are valid JSON.
-func merge(dst, old, patch []byte) []byte {
+func merge(old, patch []byte) []byte {
 	type change struct {
 		value []byte
 		done  bool
@@ -28,10 +28,9 @@ func merge(dst, old, patch []byte) []byte {
 	for key, value := range members(patch) {
 		changes[name(key)] = &change{value: value}
 	}
-	dst = append(dst, '{')
-	start := len(dst)
+	dst := append(make([]byte, 0, len(old)+len(patch)), '{')
 	write := func(key, value []byte) {
-		if len(dst) > start {
+		if len(dst) > 1 {
 			dst = append(dst, ',')
 		}
 		dst = append(append(append(dst, key...), ':'), value...)
@@ -44,7 +43,7 @@ func merge(dst, old, patch []byte) []byte {
 		}
 		c.done = true
 		if value[0] == '{' && c.value[0] == '{' {
-			write(key, merge(nil, value, c.value))
+			write(key, merge(value, c.value))
 			continue
 		}
 		write(key, c.value)

@@ -96,7 +96,7 @@ func TestMerge(t *testing.T) {
 		{`{}`, `{"a":1,"a":2}`, `{"a":2}`},
 		{`{"\u0061":1}`, `{"a":2}`, `{"\u0061":2}`},
 	} {
-		if got := string(merge(nil, []byte(test.old), []byte(test.patch))); got != test.want {
+		if got := string(merge([]byte(test.old), []byte(test.patch))); got != test.want {
 			t.Errorf("%s + %s = %s, want %s", test.old, test.patch, got, test.want)
 		}
 	}

@@ -313,19 +313,18 @@ func testRecordWindows(t *testing.T, w *world) {
 	after := w.put(t, st, "g")
 	w.hold(t, st, func(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow) {
 		wantEqual(t, "windows", s.Windows, []linkspan.RecordWindow{open})
-		got := ""
+		var got []string
 		for next, more := linkspan.RecordPosition(0), true; more; more = next != 0 {
 			var unseen []linkspan.Record
 			var err error
 			unseen, next, err = w.UnseenRecords(ctx, tx, s, open, next, 2)
 			must(t, err)
-			got += "("
 			for _, r := range unseen {
-				got += r.ID
+				got = append(got, r.ID)
 			}
-			got += ")"
+			got = append(got, "|")
 		}
-		wantEqual(t, "unseen", got, "(a)(c)(e)")
+		wantEqual(t, "unseen", strings.Join(got, " "), "a | c | e |")
 		// What came after the run began is not older than its window.
 		own, err := w.OpenRecordWindow(ctx, tx, s, run.ID)
 		must(t, err)
@@ -335,7 +334,7 @@ func testRecordWindows(t *testing.T, w *world) {
 	})
 	must(t, w.MoveRunWindows(t.Context(), nil, run.ID, run.ID+1))
 	must(t, w.EndRunWindows(t.Context(), nil, run.ID))
-	w.hold(t, st, func(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow) {
+	w.hold(t, st, func(_ context.Context, _ linkspan.Tx, s *linkspan.RecordStreamRow) {
 		if len(s.Windows) != 2 || s.Windows[1].Run != run.ID+1 {
 			t.Errorf("windows: %+v", s.Windows)
 		}
