@@ -68,18 +68,22 @@ func (s *Service) insert(ctx context.Context, tx linkspan.Tx, fn *linkspan.Funct
 	return s.store.InsertSyncs(ctx, tx, syncs)
 }
 
+// fillSize is how many connections get their rows of a function in one step: to find
+// them, those that have theirs already are gone through.
+const fillSize = 1000
+
 // fill gives the connections of an integration their rows of a function, at most
 // one batch if the transaction is not to last. It reports whether there may be
 // more.
 func (s *Service) fill(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, once bool) (more bool, err error) {
 	var after linkspan.ConnectionID
 	for {
-		without, err := s.store.ConnectionsWithoutSync(ctx, tx, fn.EnvironmentID, fn.IntegrationID, fn.ID, after, batchSize)
+		without, err := s.store.ConnectionsWithoutSync(ctx, tx, fn.EnvironmentID, fn.IntegrationID, fn.ID, after, fillSize)
 		if err != nil || len(without) == 0 {
 			return false, err
 		}
 		if err := s.insert(ctx, tx, fn, without); err != nil || once {
-			return len(without) == batchSize, err
+			return len(without) == fillSize, err
 		}
 		after = without[len(without)-1].ID
 	}

@@ -77,17 +77,24 @@ func (s *Store) DueSyncs(ctx context.Context, tx linkspan.Tx, limit int) ([]link
 	if err != nil || len(oldest) < limit {
 		return oldest, wrap("DueSyncs", err)
 	}
+	// Scalar queries throughout: for joins PostgreSQL may read the whole table.
 	ids, err := all(ctx, s.read(tx), value[linkspan.SyncID], `
 		with recursive walk(env) as (
-			select min(environment_id) from syncs where next_at is not null
+			select (select s.environment_id from syncs s where s.next_at is not null order by s.environment_id limit 1)
 			union all
-			select (select min(s.environment_id) from syncs s where s.next_at is not null and s.environment_id > w.env) from walk w where w.env is not null
+			select (select s.environment_id from syncs s where s.next_at is not null and s.environment_id > w.env order by s.environment_id limit 1)
+			from walk w where w.env is not null
 		),
-		waiting as (
-			select s.id, s.next_at, row_number() over (partition by s.environment_id order by s.next_at, s.id) as turn
-			from walk w join syncs s on s.id in (select d.id from syncs d where d.environment_id = w.env and d.next_at <= `+now+` order by d.next_at limit $1)
+		waiting(env, id, turn) as (
+			select env, (select s.id from syncs s where s.environment_id = w.env and s.next_at <= `+now+` order by s.next_at, s.id limit 1), 1
+			from walk w where w.env is not null
+			union all
+			select p.env, (select s.id from syncs s where s.environment_id = p.env and s.next_at <= `+now+`
+				and (s.next_at, s.id) > ((select h.next_at from syncs h where h.id = p.id), p.id) order by s.next_at, s.id limit 1), p.turn + 1
+			from waiting p where p.id is not null and p.turn < $1
 		)
-		select id from waiting order by turn, next_at, id limit $2`, turnsOfDue, limit/2)
+		select w.id from waiting w where w.id is not null order by w.turn, (select s.next_at from syncs s where s.id = w.id), w.id limit $2`,
+		turnsOfDue, limit/2)
 	if err != nil {
 		return nil, wrap("DueSyncs", err)
 	}
@@ -141,7 +148,7 @@ func (s *Store) Connecting(ctx context.Context, tx linkspan.Tx, ids []linkspan.C
 		return nil, wrap("Connecting", err)
 	}
 	list, err := all(ctx, s.read(tx), value[linkspan.ConnectionID], `select distinct connection_id from runs
-		where event <> '' and ended_at is null and event = 'post-connection-creation' and connection_id in (`+s.dialect.ids("$1")+")", text)
+		where event <> '' and ended_at is null and event = 'post-connection-creation' and `+s.dialect.among("connection_id", "$1"), text)
 	return list, wrap("Connecting", err)
 }
 
@@ -218,7 +225,7 @@ func (s *Store) SyncCheckpoints(ctx context.Context, tx linkspan.Tx, syncs []lin
 		found[id] = c
 		return struct{}{}, err
 	}, `select s.id, k.key, k.value, k.version, k.updated_at from syncs s join functions f on f.id = s.function_id
-		join checkpoints k on k.connection_id = s.connection_id and k.key = `+syncCheckpointKey+" where s.id in ("+s.dialect.ids("$1")+")", text)
+		join checkpoints k on k.connection_id = s.connection_id and k.key = `+syncCheckpointKey+" where "+s.dialect.among("s.id", "$1"), text)
 	return found, wrap("SyncCheckpoints", err)
 }
 
@@ -235,8 +242,8 @@ func (s *Store) SyncPlaces(ctx context.Context, tx linkspan.Tx, ids []linkspan.S
 	}
 	list, err := all(ctx, s.read(tx), func(row scanner) (st linkspan.RecordStream, err error) {
 		return st, row.Scan(&st.EnvironmentID, &st.ConnectionID, &st.Variant)
-	}, `select s.environment_id, s.connection_id, s.variant from syncs s where s.id in (`+s.dialect.ids("$1")+`) and not exists (
-		select 1 from syncs o where o.connection_id = s.connection_id and o.variant = s.variant and o.function_id in (`+s.dialect.ids("$2")+")) order by s.id",
+	}, `select s.environment_id, s.connection_id, s.variant from syncs s where `+s.dialect.among("s.id", "$1")+` and not exists (
+		select 1 from syncs o where o.connection_id = s.connection_id and o.variant = s.variant and `+s.dialect.among("o.function_id", "$2")+") order by s.id",
 		text, except)
 	return list, wrap("SyncPlaces", err)
 }

@@ -25,7 +25,7 @@ create unique index syncs_name on syncs (connection_id, function_id, variant);
 create index syncs_function on syncs (function_id, id);
 create index syncs_environment on syncs (environment_id);
 create index syncs_due on syncs (next_at) where next_at is not null;
-create index syncs_turns on syncs (environment_id, next_at) where next_at is not null;
+create index syncs_turns on syncs (environment_id, next_at, id) where next_at is not null;
 
 -- What runs of syncs have besides. lane: 0 is for what somebody waits for, 1 for
 -- syncs.
