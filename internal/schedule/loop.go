@@ -56,28 +56,30 @@ func (s *Service) Run(ctx context.Context) error {
 // other.
 func (s *Service) Tick(ctx context.Context) error {
 	for {
-		n, err := s.tick(ctx)
-		if err != nil || n < batchSize {
+		more, err := s.tick(ctx)
+		if err != nil || !more {
 			return err
 		}
 	}
 }
 
-// tick takes one batch, and returns how many were due.
-func (s *Service) tick(ctx context.Context) (int, error) {
+// tick takes one batch, and reports whether to look for another one at once: not
+// when all that are due are held by others, who may take their time.
+func (s *Service) tick(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	ids, err := s.store.DueSyncs(ctx, nil, batchSize)
 	if err != nil {
-		return 0, fmt.Errorf("looking for due syncs: %w", err)
+		return false, fmt.Errorf("looking for due syncs: %w", err)
 	}
 	if len(ids) == 0 {
-		return 0, nil
+		return false, nil
 	}
-	if err := s.take(ctx, ids); err != nil {
-		return len(ids), s.takeEach(ctx, ids, err)
+	taken, err := s.take(ctx, ids)
+	if err != nil {
+		taken, err = len(ids), s.takeEach(ctx, ids, err)
 	}
-	return len(ids), nil
+	return len(ids) == batchSize && taken > 0, err
 }
 
 // takeEach takes syncs one by one that could not be taken together, and puts those
@@ -89,7 +91,7 @@ func (s *Service) takeEach(ctx context.Context, ids []linkspan.SyncID, cause err
 	}
 	var broken []linkspan.SyncID
 	for _, id := range ids {
-		if err := s.take(ctx, []linkspan.SyncID{id}); err != nil {
+		if _, err := s.take(ctx, []linkspan.SyncID{id}); err != nil {
 			if ctx.Err() != nil {
 				return fmt.Errorf("taking due syncs: %w", errors.Join(cause, err))
 			}
@@ -121,11 +123,12 @@ func (s *Service) putOff(ctx context.Context, ids []linkspan.SyncID) error {
 	return nil
 }
 
-// take stores runs for those of the syncs that are still due, and when they are due
-// next, in one transaction.
-func (s *Service) take(ctx context.Context, ids []linkspan.SyncID) error {
-	return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+// take stores runs for those of the syncs that are still due and that nobody holds,
+// and when they are due next, in one transaction. It returns how many these are.
+func (s *Service) take(ctx context.Context, ids []linkspan.SyncID) (taken int, err error) {
+	err = s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 		due, gone, err := s.store.TakeDueSyncs(ctx, tx, ids)
+		taken = len(due) + len(gone)
 		if err != nil {
 			return err
 		}
@@ -148,6 +151,7 @@ func (s *Service) take(ctx context.Context, ids []linkspan.SyncID) error {
 		_, err = s.store.InsertSyncRuns(ctx, tx, p.runs)
 		return err
 	})
+	return taken, err
 }
 
 // plan is what to do with syncs that are due.

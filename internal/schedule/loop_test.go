@@ -73,6 +73,30 @@ func TestReplicasShare(t *testing.T) {
 	})
 }
 
+// TestHeldByOthers has somebody hold more syncs that are due than one batch takes:
+// a look goes on to nothing else, and ends.
+func TestHeldByOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.Databases()["postgres"](t))
+	const n = 250
+	w.fill(n)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	must(t, w.InTx(ctx, func(txCtx context.Context, tx linkspan.Tx) error {
+		if _, err := w.LockSyncs(txCtx, tx, w.env, nil, 0); err != nil {
+			return err
+		}
+		return w.syncs.Tick(ctx)
+	}))
+	if got := w.number("select count(*) from runs"); got != 0 {
+		t.Fatalf("%d runs of syncs that others hold", got)
+	}
+	w.tick()
+	if got := w.number("select count(*) from runs"); got != n {
+		t.Fatalf("%d runs in the end, want %d", got, n)
+	}
+}
+
 // TestPoison has schedules among others that can't be followed.
 func TestPoison(t *testing.T) {
 	t.Parallel()
