@@ -110,15 +110,14 @@ func (d *dispatcher) loop(ctx context.Context) {
 	renew := time.NewTicker(renewEvery)
 	defer renew.Stop()
 	for {
-		var look bool
+		var look, polled bool
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.due[d.usage.caps.lane]:
 			look = true
 		case <-poll.C:
-			look = true
-			poll.Reset(pollEvery)
+			look, polled = true, true
 		case <-renew.C:
 			d.renew(ctx)
 			continue
@@ -127,9 +126,19 @@ func (d *dispatcher) loop(ctx context.Context) {
 			look = d.more
 		}
 		d.collect()
+		if d.failing && !polled {
+			continue // whatever happens meanwhile: the poll tries again
+		}
+		began := d.now()
 		d.work(ctx, look)
-		if look && d.unfinished {
+		switch {
+		case d.failing:
+			// A database that is too slow is left alone for as long as it was kept busy.
+			poll.Reset(max(pollEvery, d.now().Sub(began)))
+		case look && d.unfinished:
 			poll.Reset(min(pollEvery, max(lookAgain, d.took)))
+		case polled:
+			poll.Reset(pollEvery)
 		}
 	}
 }
@@ -211,7 +220,7 @@ func (d *dispatcher) report(ctx context.Context, err error) {
 	switch {
 	case err != nil && !d.failing && ctx.Err() == nil:
 		d.failing = true
-		d.log.WarnContext(ctx, "running functions in the background is held up; it is tried again every second", "error", err)
+		d.log.WarnContext(ctx, "running functions in the background is held up; it is tried again in a moment", "error", err)
 	case err == nil && d.failing:
 		d.failing = false
 		d.log.InfoContext(ctx, "running functions in the background works again")

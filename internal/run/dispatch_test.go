@@ -201,6 +201,38 @@ func TestLongRunsLeaveRoom(t *testing.T) {
 	})
 }
 
+// TestSlowDatabase has looks end by their time limit: what is too slow is not kept
+// busy with more of them, whoever wakes the dispatcher.
+func TestSlowDatabase(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		s := w.service("me")
+		w.setStuck(true)
+		r := w.async(t, s, 1, 0)
+		stop := start(t, s)
+		const minute = 60
+		for range minute {
+			s.RunsDue()
+			wait(time.Second)
+		}
+		if most := minute/int(2*callTimeout/time.Second) + 1; w.looked() > most || w.looked() < 2 {
+			t.Errorf("%d looks in a minute, %d at most", w.looked(), most)
+		}
+		w.setStuck(false)
+		wait(2 * callTimeout)
+		if got := w.row(r.ID); got.State != linkspan.RunSucceeded {
+			t.Errorf("after the database is fast again: %+v", got)
+		}
+		before := w.looked()
+		wait(10 * pollEvery)
+		if n := w.looked() - before; n < 9 || n > 11 {
+			t.Errorf("%d looks in ten seconds", n)
+		}
+		stop()
+	})
+}
+
 // TestTakeover has processes die over a run.
 func TestTakeover(t *testing.T) {
 	t.Parallel()

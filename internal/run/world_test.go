@@ -38,6 +38,8 @@ type world struct {
 	// mute means that webhooks can't be written.
 	mute   bool
 	looks  int
+	// stuck means that looks find nothing before the caller gives up.
+	stuck  bool
 	events []webhook.AsyncActionEvent
 	ops    map[linkspan.OperationID]linkspan.Operation
 	msgs   []linkspan.Message
@@ -174,6 +176,16 @@ func (w *world) told() []webhook.AsyncActionEvent {
 func (w *world) setDown(down bool) {
 	defer w.lock(nil)()
 	w.down = down
+}
+
+func (w *world) setStuck(stuck bool) {
+	defer w.lock(nil)()
+	w.stuck = stuck
+}
+
+func (w *world) looked() int {
+	defer w.lock(nil)()
+	return w.looks
 }
 
 func must(t testing.TB, err error) {
@@ -371,9 +383,15 @@ func hasLapsed(r *linkspan.Run) bool {
 }
 
 // DueRuns implements Store.
-func (w *world) DueRuns(_ context.Context, tx linkspan.Tx, q linkspan.RunQuery) (found []linkspan.Run, cut linkspan.RunGroup, err error) {
-	defer w.lock(tx)()
+func (w *world) DueRuns(ctx context.Context, tx linkspan.Tx, q linkspan.RunQuery) (found []linkspan.Run, cut linkspan.RunGroup, err error) {
+	unlock := w.lock(tx)
 	w.looks++
+	if w.stuck {
+		unlock()
+		<-ctx.Done()
+		return nil, cut, ctx.Err()
+	}
+	defer unlock()
 	var lapsed, due []linkspan.Run
 	environments, groups := make(map[linkspan.EnvironmentID]int), make(map[linkspan.RunGroup]int)
 	for _, r := range w.sorted() {
