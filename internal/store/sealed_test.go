@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"os"
@@ -60,6 +61,8 @@ type sealed struct {
 	event         linkspan.WebhookEvent
 	deliveries    []linkspan.WebhookDelivery
 	run           linkspan.Run
+	stream        linkspan.RecordStream
+	recordKey     linkspan.Secret
 }
 
 func secret(what string) linkspan.Secret { return linkspan.NewSecret(hidden + what) }
@@ -95,7 +98,28 @@ func connecting(t *testing.T, s *store.Store) *sealed {
 	m.run = ended(t, s, &linkspan.Run{
 		UUID: linkspan.NewUUID(), EnvironmentID: m.env.ID, Kind: linkspan.FunctionAction, Name: "act", Input: secret("input"), MaxAttempts: 1, ExpiresAt: soon,
 	})
+	m.records(t, s)
 	return m
+}
+
+// records stores a record, and the key of the hashes of all of them.
+func (m *sealed) records(t *testing.T, s *store.Store) {
+	t.Helper()
+	i := linkspan.Integration{UUID: linkspan.NewUUID(), EnvironmentID: m.env.ID, Key: "desk", Provider: "desk"}
+	must(t, s.InsertIntegration(t.Context(), nil, &i))
+	c := newConnection(i, "c")
+	must(t, s.InsertConnection(t.Context(), nil, c))
+	m.stream = linkspan.RecordStream{EnvironmentID: m.env.ID, ConnectionID: c.ID, Model: "Issue", Variant: linkspan.BaseVariant}
+	must(t, s.InTx(t.Context(), func(ctx context.Context, tx linkspan.Tx) error {
+		row, err := s.LockRecordStream(ctx, tx, m.stream, true)
+		must(t, err)
+		return s.PutRecords(ctx, tx, &row, []linkspan.RecordRow{{
+			Record: linkspan.Record{ID: "1", Payload: secret("record"), Action: linkspan.RecordAdded, Position: 1, FirstSeenAt: time.Now()},
+		}})
+	}))
+	var err error
+	m.recordKey, err = s.RecordKey(t.Context(), nil, m.env.ID)
+	must(t, err)
 }
 
 // ended stores a run that failed and has everything that a run can have.
@@ -151,6 +175,14 @@ func (m *sealed) check(t *testing.T, s *store.Store) {
 		t.Fatalf("claimed: %+v", claimed)
 	}
 	same("body of the webhook", claimed[0].Event.Body, m.event.Body)
+	key, err := s.RecordKey(ctx, nil, m.env.ID)
+	must(t, err)
+	same("key of record hashes", key, m.recordKey)
+	stream, err := s.RecordStream(ctx, nil, m.stream)
+	must(t, err)
+	rows, err := s.RecordRows(ctx, nil, &stream, []string{"1"}, true)
+	must(t, err)
+	same("record", rows[0].Payload, secret("record"))
 	run, err := s.Run(ctx, nil, m.env.ID, m.run.UUID)
 	must(t, err)
 	same("input of the run", run.Input, m.run.Input)
