@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -145,7 +146,7 @@ func (b *bench) fairnessOf(ctx context.Context, t io.Writer, c *browser, r *tell
 		return fmt.Errorf("the crowd was gone after %v, before the single runs were", time.Since(began))
 	}
 	slices.Sort(waits)
-	row(t, name, milliseconds(waits[alone/2]), milliseconds(waits[alone*99/100-1]), milliseconds(waits[alone-1]), fmt.Sprint(done))
+	row(t, name, milliseconds(waits[alone/2]), milliseconds(waits[alone*99/100-1]), milliseconds(waits[alone-1]), strconv.FormatInt(done, 10))
 	row(t, fmt.Sprintf("    POST /sync/%s for %d connections", many, crowd), milliseconds(took))
 	for _, end := range []string{"pause", "cancel"} {
 		if err := c.sync(ctx, devKey, end); err != nil {
