@@ -137,7 +137,7 @@ func (s *Store) dueRunsQuery() string {
 			select h.id, h.environment_id, h.function_id, h.connection_id, h.provider, h.lease_until from runs h
 			where h.lease_until is not null and h.lease_until <= ` + now + ` and h.lane = $1 and not ` + fullEnv + ` and not ` + fullOne + `
 				and h.connection_id not in ` + fullConns + `
-			order by h.lease_until limit $5) as left_behind
+			order by h.lease_until limit cast($5 as bigint)) as left_behind
 		union all
 		select 0, step, id, environment_id, function_id, connection_id, provider, null from seen where may
 		order by kind desc, step, id`
@@ -147,9 +147,10 @@ func (s *Store) dueRunsQuery() string {
 // those of the runs that are still due, or that were left behind. It counts the
 // attempts, raises the numbers that fence them, and returns the runs with their
 // inputs. Error is set only when the input can't be decrypted, which is logged.
-// Of syncs it notes the checkpoint's version as their progress: that they had a
-// holder who died, without having moved it, is another stall, and none counts any
-// more once it was moved.
+// Of syncs it notes the checkpoint's version as their progress: that they had
+// another holder, who died without having moved it, is another stall, and none counts
+// any more once it was moved. What its own holder claims again was not begun: that
+// claim seemed to fail.
 func (s *Store) ClaimRuns(ctx context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string, ttl time.Duration) ([]linkspan.Run, error) {
 	if holder == "" {
 		return nil, errors.New("store.ClaimRuns: a claim needs a holder")
@@ -165,9 +166,9 @@ func (s *Store) ClaimRuns(ctx context.Context, tx linkspan.Tx, ids []linkspan.Ru
 			update runs as r set state = 'running', holder = $1, attempts = attempts + 1, attempt = attempt + 1, next_at = null,
 				lease_until = `+now+` + $2, started_at = coalesce(started_at, `+now+`),
 				checkpoint_from = case when sync_id is not null and started_at is null then `+checkpointOf("value")+` else checkpoint_from end,
-				stalls = case when sync_id is null or progress <> `+version+` then 0 when state = 'running' then stalls + 1 else stalls end,
+				stalls = case when sync_id is null or progress <> `+version+` then 0 when state = 'running' and holder <> $1 then stalls + 1 else stalls end,
 				progress = case when sync_id is null then 0 else `+version+` end
-			where id in (select id from runs where id in (`+s.dialect.ids("$3")+`)
+			where id in (select id from runs where `+s.dialect.among("id", "$3")+`
 				and (state = 'waiting' and next_at <= `+now+` or state = 'running' and lease_until <= `+now+`)`+s.dialect.skipLocked+`)
 			returning id`, holder, ttl.Microseconds(), wanted)
 		if err != nil || len(got) == 0 {
@@ -192,7 +193,7 @@ func (s *Store) claimedRuns(ctx context.Context, t *txn, ids []int64) ([]linkspa
 		r, err = scanRunAnd(row, &sealed)
 		inputs = append(inputs, sealed)
 		return r, err
-	}, "select "+runColumns+", r.input from runs r where r.id in ("+s.dialect.ids("$1")+") order by r.id", text)
+	}, "select "+runColumns+", r.input from runs r where "+s.dialect.among("r.id", "$1")+" order by r.id", text)
 	if err != nil {
 		return nil, err
 	}
@@ -262,7 +263,7 @@ func (s *Store) ReleaseClaims(ctx context.Context, tx linkspan.Tx, ids []linkspa
 	}
 	err = s.write(ctx, tx, func(ctx context.Context, t *txn) error {
 		n, err := t.exec(ctx, "update runs set state = 'waiting', attempts = attempts - 1, next_at = "+s.dialect.now+
-			", lease_until = null, holder = '' where id in ("+s.dialect.ids("$1")+") and holder = $2 and lease_until is not null", text, holder)
+			", lease_until = null, holder = '' where "+s.dialect.among("id", "$1")+" and holder = $2 and lease_until is not null", text, holder)
 		if n > 0 {
 			t.changed(linkspan.ChangeRunsDue, 0, "")
 		}

@@ -35,9 +35,10 @@ func (w *world) insertSyncs(t *testing.T, runs ...*linkspan.Run) []linkspan.RunI
 	return ids
 }
 
+// claimRun has another process claim a run.
 func (w *world) claimRun(t *testing.T, ttl time.Duration, id linkspan.RunID) linkspan.Run {
 	t.Helper()
-	claimed := w.claimRuns(t, "me", ttl, id)
+	claimed := w.claimRuns(t, linkspan.NewUUID(), ttl, id)
 	if len(claimed) != 1 {
 		t.Fatalf("claimed: %+v", claimed)
 	}
@@ -94,19 +95,27 @@ func testSyncRuns(t *testing.T, w *world) {
 	}
 	r = w.claimRun(t, lapsed, first.ID)
 	wantEqual(t, "stalls after progress", r.Sync.Stalls, 1)
+	// One that its holder claims again never began: the claim had failed for it.
+	for range 2 {
+		r = w.claimRuns(t, "alive", lapsed, first.ID)[0]
+		wantEqual(t, "stalls of a holder who did not die", r.Sync.Stalls, 2)
+	}
+	must(t, w.ReleaseClaims(ctx, nil, []linkspan.RunID{first.ID}, "alive"))
+	r = w.claimRun(t, time.Minute, first.ID)
+	wantEqual(t, "stalls after a claim that was given back", r.Sync.Stalls, 2)
 	// Given back is not cut off, and a failure counts as its holder says.
 	ok, err := w.ReleaseRun(ctx, nil, &r)
 	must(t, err)
 	r = w.claimRun(t, time.Minute, first.ID)
-	if !ok || r.Sync.Stalls != 1 {
+	if !ok || r.Sync.Stalls != 2 {
 		t.Fatalf("given back: %t, %+v", ok, r.Sync)
 	}
-	r.State, r.Sync.Stalls = linkspan.RunWaiting, 2
+	r.State, r.Sync.Stalls = linkspan.RunWaiting, 3
 	if ok, err = w.FinishRun(ctx, nil, &r, lapsed); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	r = w.claimRun(t, time.Minute, first.ID)
-	wantEqual(t, "stalls after a failure", r.Sync.Stalls, 2)
+	wantEqual(t, "stalls after a failure", r.Sync.Stalls, 3)
 
 	must(t, w.CountRun(ctx, nil, r.ID, "Issue", linkspan.RecordCounts{Added: 1, Updated: 2, Deleted: 3, Unchanged: 4}))
 	must(t, w.CountRun(ctx, nil, r.ID, "Issue", linkspan.RecordCounts{Added: 10, Unchanged: 40}))
