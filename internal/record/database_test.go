@@ -116,6 +116,10 @@ func TestDeleteUnseen(t *testing.T) {
 
 		// A run that saw nothing deletes what was there when it began.
 		second := w.begin()
+		if _, err := w.DeleteUnseen(t.Context(), w.stream, second); linkspan.KindOf(err) != linkspan.KindNotFound {
+			t.Errorf("without a window: %v", err)
+		}
+		w.save(second, true)
 		w.save(linkspan.RunFence{}, false, "new")
 		ids, err = w.DeleteUnseen(t.Context(), w.stream, second)
 		must(t, err)

@@ -54,7 +54,9 @@ func (s *Service) TrackEnd(ctx context.Context, st linkspan.RecordStream, f link
 
 // DeleteUnseen deletes the records that existed before the fence's run began and
 // that it has not saved, ends the run's window, and returns their ids. A run that
-// saved nothing deletes all of them. It works in batches, as TrackEnd does.
+// saved nothing deletes all of them, and one without a window none: what it saved
+// is not known. The error is then of KindNotFound. It works in batches, as TrackEnd
+// does.
 func (s *Service) DeleteUnseen(ctx context.Context, st linkspan.RecordStream, f linkspan.RunFence) ([]string, error) {
 	if f.Run == 0 {
 		return nil, linkspan.E("record.DeleteUnseen", linkspan.KindInvalid, "", nil, "Only a run can delete what it has not seen.")
@@ -100,7 +102,7 @@ func (s *Service) sweep(ctx context.Context, st linkspan.RecordStream, f linkspa
 // sweepBatch deletes what is unseen of the next records, and ends the window when
 // they are the last ones. It returns how far the sweep has come.
 func (s *Service) sweepBatch(ctx context.Context, tx linkspan.Tx, w sweep) ([]linkspan.Record, sweep, error) {
-	c, err := s.begin(ctx, tx, &Write{Stream: w.stream, Fence: w.fence, Window: w.owner != 0 && w.window.ID == 0})
+	c, err := s.begin(ctx, tx, &Write{Stream: w.stream, Fence: w.fence})
 	if err != nil {
 		return nil, w, err
 	}
