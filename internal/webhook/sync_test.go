@@ -100,7 +100,7 @@ func TestAddSync(t *testing.T) {
 			}
 			for _, d := range list {
 				urls, bodies = append(urls, d.URL), append(bodies, d.Event.Body.Reveal())
-				if e := &d.Event; e.Type != "sync" || action(e) != linkspan.ActionSyncHook || e.ConnectionName != "c1" || e.Provider != "github" {
+				if e := &d.Event; e.Type != "sync" || action(e) != linkspan.ActionSyncHook || e.ConnectionName != "c1" || e.ConnectionUUID != test.event.ConnectionUUID || e.ConnectionUUID == "" || e.Provider != "github" {
 					t.Errorf("stored: %+v", e)
 				}
 			}
