@@ -111,7 +111,7 @@ func (db *DB) ChangesSince(ctx context.Context, seq int64, limit int) ([]linkspa
 		select s.seq, coalesce(c.seq, 0), coalesce(c.kind, ''), coalesce(c.environment_id, 0), coalesce(c.key, '')
 		from change_sequence s left join changes c on c.seq > $1
 		where s.id = 1
-		order by c.seq limit $2`, seq, limit)
+		order by c.seq limit cast($2 as bigint)`, seq, limit)
 	if err != nil {
 		return nil, wrap("ChangesSince", err)
 	}

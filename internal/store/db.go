@@ -35,6 +35,7 @@ type DB struct {
 
 	pg             *pgxpool.Pool // PostgreSQL
 	writer, reader *sql.DB       // SQLite
+	prepared       *preparer     // of reader
 
 	mu      sync.Mutex
 	onLocal []func(linkspan.Change)
@@ -59,6 +60,7 @@ func Open(ctx context.Context, c Config, log *slog.Logger) (*DB, error) {
 	default:
 		db.dialect = sqliteDialect()
 		db.writer, db.reader, err = openSQLite(ctx, c.DataDir)
+		db.prepared = newPreparer(db.reader)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
@@ -77,7 +79,7 @@ func (db *DB) Close() error {
 			db.pg.Close()
 			return
 		}
-		err = errors.Join(db.reader.Close(), db.writer.Close())
+		err = errors.Join(db.prepared.close(), db.reader.Close(), db.writer.Close())
 	})
 	return err
 }
@@ -116,7 +118,7 @@ func (db *DB) read(tx linkspan.Tx) queryer {
 	case db.pg != nil:
 		return pgQueryer{run: db.pg}
 	default:
-		return sqlQueryer{run: db.reader}
+		return sqlQueryer{run: db.prepared}
 	}
 }
 

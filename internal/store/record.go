@@ -183,7 +183,7 @@ func (s *Store) Records(ctx context.Context, tx linkspan.Tx, stream *linkspan.Re
 			return nil, false, wrap(op, err)
 		}
 	}
-	query := "select " + recordColumns + ", r.payload from " + from + " and " + c.where() + " order by r.position limit " + c.arg(f.Limit+1)
+	query := "select " + recordColumns + ", r.payload from " + from + " and " + c.where() + " order by r.position limit cast(" + c.arg(f.Limit+1) + " as bigint)"
 	records, more, err := s.page(ctx, tx, stream, f, query, c.args)
 	return records, more, wrap(op, err)
 }

@@ -207,7 +207,7 @@ func (s *Store) dueQuery() string {
 		select 1 as lapsed, id, environment_id, destination, attempts, attempt, lease_until from (
 			select h.id, h.environment_id, h.destination, h.attempts, h.attempt, h.lease_until from webhook_deliveries h
 			where h.lease_until is not null and h.lease_until <= ` + now + ` and not ` + skipped + `
-			order by h.lease_until limit $4) as left_behind
+			order by h.lease_until limit cast($4 as bigint)) as left_behind
 		union all
 		select 0 as lapsed, h.id, h.environment_id, h.destination, h.attempts, h.attempt, null
 			from walk w join webhook_deliveries h on h.id = w.id where h.next_at <= ` + now + ` and not ` + skipped + `
