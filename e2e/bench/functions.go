@@ -225,8 +225,13 @@ func (b *bench) asynchronous(ctx context.Context, t io.Writer, program *process)
 	a := action{"trivial", pair, "", true}
 	request := a.request(program.address)
 	var accepted, executed []result
+	var processors []time.Duration
 	for range b.rounds {
 		before, err := program.succeeded(ctx)
+		if err != nil {
+			return err
+		}
+		busy, err := program.processors()
 		if err != nil {
 			return err
 		}
@@ -245,11 +250,17 @@ func (b *bench) asynchronous(ctx context.Context, t io.Writer, program *process)
 			return err
 		}
 		executed = append(executed, result{perSecond: queued / time.Since(start).Seconds()})
+		after, err := program.processors()
+		if err != nil {
+			return err
+		}
+		processors = append(processors, (after-busy)/queued)
 		b.tick()
 	}
-	row(t, "asynchronous actions", "a second", "", "", "")
+	each, _ := extremes(processors)
+	row(t, "asynchronous actions", "a second", "processor time", "", "")
 	row(t, "  accepted, 16 connections", fmt.Sprintf("%.0f", median(accepted).perSecond), "", "", "")
-	row(t, "  executed, from the first request on", fmt.Sprintf("%.0f", median(executed).perSecond), "", "", "")
+	row(t, "  executed, from the first request on", fmt.Sprintf("%.0f", median(executed).perSecond), milliseconds(each), "", "")
 	return nil
 }
 
