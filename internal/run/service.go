@@ -71,8 +71,8 @@ type Store interface {
 	Checkpoint(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, connection linkspan.ConnectionID, key string) (linkspan.Checkpoint, error)
 	// WaitingRuns counts the runs that are due or planned, up to limit.
 	WaitingRuns(ctx context.Context, tx linkspan.Tx, limit int) (int, error)
-	// PurgeRuns removes at most limit runs that ended before the given time, and
-	// returns how many.
+	// PurgeRuns removes at most limit runs that ended before the given time, but not
+	// the last one of a sync, and returns how many.
 	PurgeRuns(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error)
 }
 
@@ -375,8 +375,8 @@ func (s *Service) Waiting(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// Purge removes at most limit runs that ended 15 days ago, and returns how many.
-// Call it again while that is limit or more.
+// Purge removes at most limit runs that ended 15 days ago, except the last one of
+// each sync, and returns how many. Call it again while that is limit or more.
 func (s *Service) Purge(ctx context.Context, limit int) (int, error) {
 	n, err := s.store.PurgeRuns(ctx, nil, s.now().Add(-keepRuns), limit)
 	if err != nil {

@@ -179,10 +179,13 @@ func (s *Store) WaitingRuns(ctx context.Context, tx linkspan.Tx, limit int) (int
 	return n, wrap("WaitingRuns", err)
 }
 
-// PurgeRuns removes at most limit runs that ended before the given time. It
-// returns how many; call it again while that is limit.
+// PurgeRuns removes at most limit runs that ended before the given time, except the
+// last one of each sync, which its status tells of. It returns how many; call it
+// again while that is limit.
 func (s *Store) PurgeRuns(ctx context.Context, tx linkspan.Tx, before time.Time, limit int) (int, error) {
-	n, err := s.purge(ctx, tx, "delete from runs where id in (select id from runs where ended_at < $1 order by ended_at limit $2"+
-		s.dialect.skipLocked+")", micros(before), limit)
+	n, err := s.purge(ctx, tx, `delete from runs where id in (select r.id from runs r where r.ended_at < $1 and (r.sync_id is null
+			or exists (select 1 from runs n where n.sync_id = r.sync_id and n.id > r.id and n.ended_at is not null)
+			or not exists (select 1 from syncs s where s.id = r.sync_id))
+		order by r.ended_at limit $2`+s.dialect.skipLocked+")", micros(before), limit)
 	return n, wrap("PurgeRuns", err)
 }

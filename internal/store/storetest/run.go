@@ -308,6 +308,44 @@ func testRunPurge(t *testing.T, w *world) {
 		wantEqual(t, "removed", n, want.n)
 	}
 	w.run(t, waiting)
+	w.testSyncRunPurge(t)
+}
+
+// testSyncRunPurge has two runs of a sync end, of which its status tells of the
+// last, and one of a sync that is gone.
+func (w *world) testSyncRunPurge(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	s := w.newSyncs(t, w.env, "a", "b")
+	id := s.stored[0].ID
+	end := func(sync linkspan.SyncID) linkspan.RunID {
+		r := w.syncRun(sync, nil)
+		w.insertSyncs(t, r)
+		claimed := w.claimRun(t, time.Minute, r.ID)
+		claimed.State = linkspan.RunFailed
+		_, err := w.FinishRun(ctx, nil, &claimed, 0)
+		must(t, err)
+		return r.ID
+	}
+	end(id)
+	last := end(id)
+	end(s.stored[1].ID)
+	must(t, w.DeleteSyncs(ctx, nil, []linkspan.SyncID{s.stored[1].ID}))
+	w.insertSyncs(t, w.syncRun(id, nil))
+	purge := func(want int) {
+		t.Helper()
+		n, err := w.PurgeRuns(ctx, nil, time.Now().Add(time.Minute), 10)
+		must(t, err)
+		wantEqual(t, "removed runs of syncs", n, want)
+	}
+	purge(2)
+	kept, err := w.LastRuns(ctx, nil, []linkspan.SyncID{id})
+	must(t, err)
+	if len(kept) != 1 || kept[id].ID != last || kept[id].State != linkspan.RunFailed {
+		t.Errorf("the last run: %+v", kept)
+	}
+	must(t, w.DeleteSyncs(ctx, nil, []linkspan.SyncID{id}))
+	purge(1)
 }
 
 // testRunSecrecy looks for what runs hold in what is stored.
