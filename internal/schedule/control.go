@@ -129,12 +129,11 @@ func (r *resolved) skipDisabled(named bool) error {
 
 // names says for people which syncs are selected.
 func (s *Selection) names() string {
-	const shown = 10
 	what := "all syncs"
 	if len(s.Syncs) > 0 {
-		names := make([]string, 0, shown+1)
+		names := make([]string, 0, mostShown+1)
 		for i, ref := range s.Syncs {
-			if i == shown {
+			if i == mostShown {
 				names = append(names, "…")
 				break
 			}

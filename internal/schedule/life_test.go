@@ -1,6 +1,7 @@
 package schedule_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -259,6 +260,14 @@ func TestUnknown(t *testing.T) {
 			}
 		}
 		wantCode(t, w.syncs.Pause(ctx, w.selection("c1", "issues::none")), "no_syncs_found")
+		unknown := make([]string, 300)
+		for i := range unknown {
+			unknown[i] = fmt.Sprintf("unknown-%d", i)
+		}
+		many := w.syncs.Trigger(ctx, w.selection("c1", unknown...), schedule.TriggerOptions{})
+		if wantCode(t, many, "no_syncs_found"); len(many.Error()) > 1000 {
+			t.Errorf("the error has %d bytes", len(many.Error()))
+		}
 		wantCode(t, w.syncs.Pause(ctx, schedule.Selection{Environment: w.env + 1, IntegrationKey: "github"}), "unknown_provider_config")
 		w.wantRuns(id, "start:waiting")
 		if st := w.status("c1", "issues"); st.Sync.State != linkspan.SyncStarted {

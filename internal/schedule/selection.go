@@ -29,6 +29,9 @@ func (r Ref) String() string {
 	return r.Name + "::" + r.Variant
 }
 
+// mostShown is how many syncs texts name.
+const mostShown = 10
+
 // anyVariant stands for all variants of a sync.
 const anyVariant = "*"
 
@@ -114,6 +117,9 @@ func (s *Service) resolve(ctx context.Context, op string, sel *Selection, strict
 		return nil, err
 	}
 	if strict && len(missing) > 0 {
+		if len(missing) > mostShown { // errors are kept with the operation
+			missing = append(missing[:mostShown], "…")
+		}
 		return nil, linkspan.E(op, linkspan.KindInvalid, "no_syncs_found", nil, "There is no sync %s for %s.", strings.Join(missing, ", "), sel.where()).
 			WithHint("Nothing was changed for the other ones.")
 	}
