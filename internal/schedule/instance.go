@@ -298,9 +298,7 @@ func (s *Service) reschedule(ctx context.Context, tx linkspan.Tx, fn *linkspan.F
 		if err != nil || f.Cron == nil {
 			continue // it never was one; the loop says so when it is due
 		}
-		if tick := f.Cron.Next(now); !tick.IsZero() {
-			ticks[cron] = tick
-		}
+		ticks[cron] = f.Cron.Next(now)
 	}
 	return s.store.RescheduleSyncs(ctx, tx, fn.ID, now, ticks, function.CronSpread, first)
 }

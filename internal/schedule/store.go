@@ -89,9 +89,9 @@ type Store interface {
 	// SyncCrons returns the cron expressions of a function's syncs, each once.
 	SyncCrons(ctx context.Context, tx linkspan.Tx, function linkspan.FunctionID) ([]string, error)
 	// RescheduleSyncs works out anew when the started syncs of a function run next,
-	// from their anchors and from when each cron expression comes next. A run that
-	// is due, or the first one that is yet to come, stays; with first, those that
-	// never succeeded and have no next run are due now.
+	// from their anchors and from when each cron expression comes next, zero for
+	// never. A run that is due, or the first one that is yet to come, stays; with
+	// first, those that never succeeded and have no next run are due now.
 	RescheduleSyncs(ctx context.Context, tx linkspan.Tx, function linkspan.FunctionID, now time.Time, ticks map[string]time.Time, spread time.Duration, first bool) error
 	// DeleteSyncs deletes syncs with their checkpoints.
 	DeleteSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID) error

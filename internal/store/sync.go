@@ -304,9 +304,9 @@ func (s *Store) SyncCrons(ctx context.Context, tx linkspan.Tx, function linkspan
 // RescheduleSyncs works out anew when the started syncs of a function run next. A
 // run that is due, or the first one that is yet to come, stays; with first, those
 // that never succeeded and have no next run are due now. Steps are counted from the
-// anchors, and ticks say when each cron expression comes next, from when on syncs
-// are spread by their anchors over the given time. One without a schedule has no
-// next run.
+// anchors, and ticks say when each cron expression comes next, zero for never, from
+// when on syncs are spread by their anchors over the given time. One without a
+// schedule has no next run.
 func (s *Store) RescheduleSyncs(ctx context.Context, tx linkspan.Tx, function linkspan.FunctionID, now time.Time, ticks map[string]time.Time, spread time.Duration, first bool) error {
 	const (
 		keep = `case when next_at <= $2 or next_at <= anchor then next_at
@@ -320,7 +320,7 @@ func (s *Store) RescheduleSyncs(ctx context.Context, tx linkspan.Tx, function li
 		}
 		for cron, tick := range ticks {
 			if _, err := t.exec(ctx, "update syncs set next_at = "+keep+"$5 + anchor % $6 end"+started+"cron = $4",
-				int64(function), micros(now), first, cron, micros(tick), spread.Microseconds()); err != nil {
+				int64(function), micros(now), first, cron, nullMicros(tick), spread.Microseconds()); err != nil {
 				return err
 			}
 		}

@@ -201,6 +201,10 @@ func testDueSyncs(t *testing.T, w *world) {
 	if got := s.read(t)[0].NextAt; !got.Equal(want) {
 		t.Fatalf("next at %s, want %s", got, want)
 	}
+	must(t, w.RescheduleSyncs(ctx, nil, s.function.ID, anchor.Add(90*time.Minute), map[string]time.Time{"cron 0 0 * * *": {}}, time.Second, false))
+	if got := s.read(t)[0]; !got.NextAt.IsZero() || got.State != linkspan.SyncStarted {
+		t.Fatalf("by an expression that never comes: next at %s", got.NextAt)
+	}
 	must(t, w.PauseSyncs(ctx, nil, s.ids()))
 	must(t, w.RescheduleSyncs(ctx, nil, s.function.ID, anchor, map[string]time.Time{"cron 0 0 * * *": tick}, time.Second, true))
 	if got := s.read(t)[0]; !got.NextAt.IsZero() || got.State != linkspan.SyncPaused {
