@@ -28,27 +28,41 @@ func (s *Service) Run(ctx context.Context) error {
 	var working sync.WaitGroup
 	defer working.Wait()
 	working.Go(func() { s.completeAll(ctx) })
-	poll := time.NewTicker(pollEvery)
-	defer poll.Stop()
 	failing := false
 	for {
+		began := time.Now()
 		err := s.Tick(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil && !failing:
-			s.log.WarnContext(ctx, "running syncs by their schedules is held up; it is tried again every second", "error", err)
+			s.log.WarnContext(ctx, "running syncs by their schedules is held up; it is tried again in a moment", "error", err)
 		case err == nil && failing:
 			s.log.InfoContext(ctx, "running syncs by their schedules works again")
 		}
 		failing = err != nil
-		select {
-		case <-ctx.Done():
+		pause, due := pollEvery, s.due
+		if failing {
+			// A database that is too slow is left alone for as long as it was kept busy.
+			pause, due = max(pollEvery, time.Since(began)), nil
+		}
+		if !idle(ctx, pause, due) {
 			return nil
-		case <-poll.C:
-		case <-s.due:
 		}
 	}
+}
+
+// idle waits for a while or until it is woken, and reports false when ctx ends.
+func idle(ctx context.Context, pause time.Duration, wake <-chan struct{}) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	case <-wake:
+	}
+	return true
 }
 
 // Tick stores a run for each sync that is due at the moment. Those that missed

@@ -122,15 +122,14 @@ func (d *dispatcher) loop(ctx context.Context) {
 	renew := time.NewTicker(renewEvery)
 	defer renew.Stop()
 	for {
-		var look bool
+		var look, polled bool
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.due:
 			look = true
 		case <-poll.C:
-			look = true
-			poll.Reset(d.pollAfter())
+			look, polled = true, true
 		case <-renew.C:
 			d.renew(ctx)
 			continue
@@ -139,7 +138,18 @@ func (d *dispatcher) loop(ctx context.Context) {
 			look = d.more
 		}
 		d.collect()
+		if d.failing && !polled {
+			continue // whatever happens meanwhile: the poll tries again
+		}
+		began := d.now()
 		d.work(ctx, look)
+		switch {
+		case d.failing:
+			// A database that is too slow is left alone for as long as it was kept busy.
+			poll.Reset(max(pollEvery, d.now().Sub(began)))
+		case polled:
+			poll.Reset(d.pollAfter())
+		}
 	}
 }
 
@@ -264,7 +274,7 @@ func (d *dispatcher) report(ctx context.Context, err error) {
 	switch {
 	case err != nil && !d.failing && ctx.Err() == nil:
 		d.failing = true
-		d.log.WarnContext(ctx, "sending webhooks is held up; it is tried again every second", "error", err)
+		d.log.WarnContext(ctx, "sending webhooks is held up; it is tried again in a moment", "error", err)
 	case err == nil && d.failing:
 		d.failing = false
 		d.log.InfoContext(ctx, "sending webhooks works again")

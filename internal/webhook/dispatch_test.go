@@ -319,6 +319,38 @@ func TestIdle(t *testing.T) {
 	})
 }
 
+// TestSlowDatabase has looks end by their time limit: what is too slow is not kept
+// busy with more of them, whoever wakes the dispatcher.
+func TestSlowDatabase(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWorld()
+		w.receivers["good.example"] = answers(http.StatusOK)
+		w.setStuck(true)
+		d := w.add(t, 1, "good.example", 1)[0]
+		s := w.service("me")
+		defer run(t, s)()
+		const minute = 60
+		for range minute {
+			s.WebhooksDue()
+			wait(time.Second)
+		}
+		if most := minute/int(2*callTimeout/time.Second) + 1; w.looked() > most || w.looked() < 2 {
+			t.Errorf("%d looks in a minute, %d at most", w.looked(), most)
+		}
+		w.setStuck(false)
+		wait(2 * callTimeout)
+		if got := w.row(d.ID); got.State != linkspan.DeliveryDelivered {
+			t.Errorf("once it is fast again: %+v", got)
+		}
+		before := w.looked()
+		wait(10 * pollEvery)
+		if n := w.looked() - before; n < 9 || n > 11 {
+			t.Errorf("%d looks in ten seconds", n)
+		}
+	})
+}
+
 // TestDrain stops a process while a receiver keeps it waiting.
 func TestDrain(t *testing.T) {
 	t.Parallel()

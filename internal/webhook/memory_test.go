@@ -30,6 +30,7 @@ type memory struct {
 	down       bool
 	keysDown   bool
 	looks      int
+	stuck      bool // looks find nothing before the caller gives up
 }
 
 var errDown = errors.New("the database is down")
@@ -89,6 +90,11 @@ func (m *memory) lock(tx linkspan.Tx) func() {
 func (m *memory) setDown(down bool) {
 	defer m.lock(nil)()
 	m.down = down
+}
+
+func (m *memory) setStuck(stuck bool) {
+	defer m.lock(nil)()
+	m.stuck = stuck
 }
 
 // setKeysDown has only the reading of environments fail.
@@ -157,9 +163,15 @@ func free(d *linkspan.WebhookDelivery) bool {
 	return d.State == linkspan.DeliveryPending && !d.NextAt.After(time.Now()) && !d.LeaseUntil.After(time.Now())
 }
 
-func (m *memory) DueDeliveries(_ context.Context, tx linkspan.Tx, after linkspan.WebhookDelivery, without []linkspan.WebhookDelivery, perGroup, limit int) ([]linkspan.WebhookDelivery, error) {
-	defer m.lock(tx)()
+func (m *memory) DueDeliveries(ctx context.Context, tx linkspan.Tx, after linkspan.WebhookDelivery, without []linkspan.WebhookDelivery, perGroup, limit int) ([]linkspan.WebhookDelivery, error) {
+	unlock := m.lock(tx)
 	m.looks++
+	if m.stuck {
+		unlock()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	defer unlock()
 	var out []linkspan.WebhookDelivery
 	counts, skip := make(map[group]int), make(map[group]bool)
 	for i := range without {
