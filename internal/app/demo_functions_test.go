@@ -37,8 +37,8 @@ func TestDemoFunctions(t *testing.T) {
 	for _, f := range project.Functions {
 		d := f.Definition
 		got = append(got, brief{f.Integration, f.Name, d.Frequency, d.SyncType, f.Kind, d.AutoStart})
-		if f.Kind == linkspan.FunctionSync && !slices.Equal(d.Models, []string{demoModel}) {
-			t.Errorf("the sync of %s has the models %v", f.Integration, d.Models)
+		if f.Kind == linkspan.FunctionSync && (!slices.Equal(d.Models, []string{demoModel}) || !slices.Equal(d.Features, []string{"checkpoints"})) {
+			t.Errorf("the sync of %s has the models %v and the features %v", f.Integration, d.Models, d.Features)
 		}
 	}
 	for _, integration := range slices.Sorted(slices.Values(demoProviders())) {
