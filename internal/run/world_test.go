@@ -36,8 +36,8 @@ type world struct {
 	claiming func()
 	mislays  int
 	// mute means that webhooks can't be written.
-	mute   bool
-	looks  int
+	mute  bool
+	looks int
 	// stuck means that looks find nothing before the caller gives up.
 	stuck  bool
 	events []webhook.AsyncActionEvent
