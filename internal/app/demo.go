@@ -43,6 +43,8 @@ type DemoOptions struct {
 	// Deploy compiles the functions of a folder and deploys them to the environment
 	// of a key.
 	Deploy func(ctx context.Context, dir, host string, key api.Secret) ([]api.DeployedFunction, error)
+	// Program is what a person types to run this program.
+	Program string
 	// Live allows lines in Out that change while one looks, Colour escape sequences
 	// for colours.
 	Live, Colour bool

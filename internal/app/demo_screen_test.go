@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,22 @@ func TestSpin(t *testing.T) {
 	quiet.spin("Waiting")()
 	if b.Len() > 0 {
 		t.Errorf("without a terminal it writes %q", b.String())
+	}
+}
+
+func TestShellWord(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"linkspan": "linkspan", "/tmp/linkspan-demo-12/functions": "/tmp/linkspan-demo-12/functions", "/home/zoë/x": "/home/zoë/x",
+		"/Users/me/My Data": "'/Users/me/My Data'", "/it's/$HOME": `'/it'\''s/$HOME'`,
+	} {
+		if got := shellWord(text); got != want {
+			t.Errorf("%s is written as %s, not %s", text, got, want)
+		}
+	}
+	d := &demonstration{DemoOptions: DemoOptions{Program: "linkspan", DataDir: "here"}}
+	if got := d.deployCommand(); strings.Contains(got, " here") || !strings.HasSuffix(got, filepath.Join("here", "functions")) {
+		t.Errorf("it works in one folder only: %s", got)
 	}
 }
 

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"net/url"
+	"path/filepath"
 	"strings"
+	"unicode"
 )
 
 // show goes through the loop with a person, who connects the account, and then
@@ -101,7 +103,7 @@ func (d *demonstration) tellMore(ctx context.Context, w *walk) {
 		d.screen.link(session.ConnectLink.Reveal())
 	}
 	d.screen.line("  Change the two functions, and deploy them:")
-	d.screen.link("linkspan deploy dev --dir " + d.functionsDir())
+	d.screen.link(d.deployCommand())
 	d.screen.note("Webhooks are shown as they come. Ctrl-C ends the demo.")
 	d.screen.line("")
 }
@@ -122,6 +124,26 @@ func (d *demonstration) open(ctx context.Context, link string) bool {
 	case <-wait.Done(): // some browsers keep the command that opened them
 		return true
 	}
+}
+
+// deployCommand deploys the functions when it is pasted, wherever that is.
+func (d *demonstration) deployCommand() string {
+	dir := d.functionsDir()
+	if whole, err := filepath.Abs(dir); err == nil {
+		dir = whole
+	}
+	return shellWord(d.Program) + " deploy dev --dir " + shellWord(dir)
+}
+
+// shellWord writes a text as one word of a shell's command.
+func shellWord(text string) string {
+	special := func(r rune) bool {
+		return !strings.ContainsRune("/._-:\\", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}
+	if !strings.ContainsFunc(text, special) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // commands are what a person can go on with by hand: each works when pasted, in

@@ -185,7 +185,7 @@ func TestDemo(t *testing.T) {
 	folder = folderOf(told)
 	for _, part := range []string{
 		"opening in your browser", "auth creation", "verified", "42 added, 0 updated, 0 deleted", "0 added, 1 updated, 1 deleted",
-		"It is yours now", folder,
+		"It is yours now", shellWord(d.Program) + " deploy dev --dir " + filepath.Join(folder, "functions"),
 	} {
 		if !strings.Contains(told, part) {
 			t.Errorf("%q is not in\n%s", part, told)

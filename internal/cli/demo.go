@@ -32,6 +32,8 @@ type Demo struct {
 	// Deploy compiles the functions of a folder and deploys them to the environment
 	// of a key.
 	Deploy func(ctx context.Context, dir, host string, key api.Secret) ([]api.DeployedFunction, error)
+	// Program is what a person types to run this program.
+	Program string
 	// Live allows lines in Out that change while one looks, Colour escape sequences
 	// for colours.
 	Live, Colour bool
@@ -76,7 +78,7 @@ checks each step, and exits with 0 if all is well.`,
 			Deploy: func(ctx context.Context, dir, host string, key api.Secret) ([]api.DeployedFunction, error) {
 				return deployFolder(ctx, sys, server, dir, host, key)
 			},
-			Live: t.live, Colour: t.colour,
+			Program: programName(), Live: t.live, Colour: t.colour,
 		}
 		person := sys.terminal(sys.Stdout)
 		if person {
@@ -91,6 +93,29 @@ checks each step, and exits with 0 if all is well.`,
 		return server.Demo(cmd.Context(), d)
 	}
 	return cmd
+}
+
+// programName is what a person types to run this program: its name if a shell finds
+// it by that, and else where it is.
+func programName() string {
+	const name = "linkspan"
+	own, err := os.Executable()
+	if err != nil {
+		return name
+	}
+	if found, err := exec.LookPath(name); err == nil && sameFile(found, own) {
+		return name
+	}
+	return own
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // columns returns how many characters a line of the terminal has room for.

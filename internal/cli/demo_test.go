@@ -49,10 +49,40 @@ func TestDemoFlags(t *testing.T) {
 				t.Fatalf("code %d", code)
 			}
 			if got.Once != tt.once || got.Alone != tt.alone || (got.Open != nil) != tt.open || got.Live != tt.live || got.Colour != tt.colour ||
-				(got.Width != nil) != tt.wide || got.DataDir != "here" || got.Deploy == nil {
+				(got.Width != nil) != tt.wide || got.DataDir != "here" || got.Deploy == nil || got.Program == "" {
 				t.Errorf("%+v", got)
 			}
 		})
+	}
+}
+
+// What people are told to type is this program, also when there is another one of
+// that name, or none.
+func TestProgramName(t *testing.T) { //nolint:paralleltest // sets the environment
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	name := filepath.Join(dir, "linkspan")
+	t.Setenv("PATH", dir)
+	if got := programName(); got != own {
+		t.Errorf("where there is none: %s", got)
+	}
+	if err := os.WriteFile(name, nil, 0o700); err != nil { //nolint:gosec // a program can be executed
+		t.Fatal(err)
+	}
+	if got := programName(); got != own {
+		t.Errorf("where there is another one: %s", got)
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(own, name); err != nil {
+		t.Skipf("no links here: %v", err)
+	}
+	if got := programName(); got != "linkspan" {
+		t.Errorf("where it is this one: %s", got)
 	}
 }
 

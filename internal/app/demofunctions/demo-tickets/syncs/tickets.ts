@@ -32,12 +32,12 @@ export default createSync({
 	checkpoint: z.object({ updated_since: z.string() }),
 	exec: async (nango) => {
 		// The first run has no checkpoint and reads everything. Later ones read what
-		// was changed since then, and what was deleted.
-		const params: Record<string, string> = { limit: '20' };
+		// was changed since then. Deleted tickets are asked for from the start: one may
+		// be deleted after its page was read.
+		const params: Record<string, string> = { limit: '20', include_deleted: 'true' };
 		const checkpoint = await nango.getCheckpoint();
 		if (checkpoint) {
 			params.updated_since = checkpoint.updated_since;
-			params.include_deleted = 'true';
 		}
 
 		for await (const page of nango.paginate<TicketryTicket>({ endpoint: '/tickets', params })) {
