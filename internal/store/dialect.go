@@ -13,6 +13,8 @@ type dialect struct {
 	forKeyShare, forNoKeyUpdate string
 	// skipLocked is forUpdate that passes over rows others have locked.
 	skipLocked string
+	// skip has another lock pass over them.
+	skip string
 	// now is the database's clock in microseconds. It moves on within a
 	// transaction.
 	now string
@@ -60,6 +62,7 @@ func postgresDialect() dialect {
 		forShare:    " for share",
 		forKeyShare: " for key share", forNoKeyUpdate: " for no key update",
 		skipLocked: " for update skip locked",
+		skip:       " skip locked",
 		now:        "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
 		list:       func(p string) string { return "select jsonb_array_elements_text(cast(" + p + " as jsonb))" },
 		ids: func(p string) string {

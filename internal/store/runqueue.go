@@ -221,7 +221,8 @@ func runFences(held []linkspan.Run) (string, error) {
 }
 
 // RenewRuns lets leases last for ttl from now, by the database's clock, and
-// returns the ids of those that nobody else has taken over.
+// returns the ids of those that nobody else has taken over or cancelled, or is about
+// to: nobody's leases must lapse because the deletion of what others have takes long.
 func (s *Store) RenewRuns(ctx context.Context, tx linkspan.Tx, held []linkspan.Run, ttl time.Duration) ([]linkspan.RunID, error) {
 	text, err := runFences(held)
 	if err != nil {
@@ -229,10 +230,9 @@ func (s *Store) RenewRuns(ctx context.Context, tx linkspan.Tx, held []linkspan.R
 	}
 	var kept []linkspan.RunID
 	err = s.write(ctx, tx, func(ctx context.Context, t *txn) (err error) {
-		// In the order in which others lock several of them.
 		kept, err = all(ctx, t, value[linkspan.RunID], "update runs set lease_until = "+s.dialect.now+" + $1 where id in ("+
-			"select runs.id from runs join "+s.dialect.pairs("$2")+" on runs.id = u.id and runs.attempt = u.at where runs.lease_until is not null "+
-			"order by runs.id"+s.dialect.of(s.dialect.forNoKeyUpdate, "runs")+") returning id", ttl.Microseconds(), text)
+			"select runs.id from runs join "+s.dialect.pairs("$2")+" on runs.id = u.id and runs.attempt = u.at where runs.lease_until is not null"+
+			s.dialect.of(s.dialect.forNoKeyUpdate, "runs")+s.dialect.skip+") returning id", ttl.Microseconds(), text)
 		return err
 	})
 	return kept, wrap("RenewRuns", err)

@@ -172,6 +172,23 @@ func testRunHolds(t *testing.T, w *world) {
 		wantEqual(t, "renewed", len(kept), 1)
 		return err
 	}))
+	// They do not wait for somebody who cancels others.
+	beside := w.syncRun(4, nil)
+	w.insertSyncs(t, beside)
+	other := w.claimRun(t, time.Minute, beside.ID)
+	if _, alone := w.Pool().(*sql.DB); !alone {
+		must(t, w.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+			if _, err := w.CancelRuns(ctx, tx, w.env.ID, []linkspan.SyncID{4}); err != nil {
+				return err
+			}
+			impatient, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			kept, err := w.RenewRuns(impatient, nil, []linkspan.Run{r, other}, time.Minute)
+			must(t, err)
+			wantEqual(t, "renewed beside one that is cancelled", kept, []linkspan.RunID{r.ID})
+			return nil
+		}))
+	}
 	none, err := w.CancelRuns(ctx, nil, w.newEnvironment(t, "prod").ID, []linkspan.SyncID{1, 2})
 	must(t, err)
 	wantEqual(t, "cancelled from another environment", len(none), 0)
