@@ -8,6 +8,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/function"
+	"github.com/linkspan/linkspan/internal/record"
 	"github.com/linkspan/linkspan/internal/schedule"
 	"github.com/linkspan/linkspan/internal/webhook"
 )
@@ -142,7 +143,14 @@ func TestContinuing(t *testing.T) {
 		id := w.status("c1", "issues").Sync.ID
 		first := w.begin(id)
 		stream := linkspan.RecordStream{EnvironmentID: w.env, ConnectionID: c.ID, Model: "Issue", Variant: "base"}
-		w.save(&first, "Issue", "1")
+		_, err := w.records.Save(t.Context(), record.Write{
+			Stream: stream, Fence: linkspan.RunFence{Run: first.ID, Attempt: first.Attempt}, Records: []byte(`[{"id":"1"}]`), Window: true,
+		})
+		must(t, err)
+		windows := func(r *linkspan.Run) int64 { return w.number("select count(*) from record_windows where run_id = %d", int64(r.ID)) }
+		if windows(&first) != 1 {
+			t.Fatal("it is not noted what the run saves")
+		}
 		must(t, w.syncs.Pause(t.Context(), w.selection("c1"))) // leaves what is under way
 		w.checkpoint(&c, "issues", "")
 		w.finish(&first, linkspan.RunSucceeded, true, "Issue")
@@ -154,7 +162,16 @@ func TestContinuing(t *testing.T) {
 			t.Fatalf("interrupted: %+v", st)
 		}
 		second := w.begin(id)
+		if windows(&first) != 0 || windows(&second) != 1 {
+			t.Fatal("what the first run saved is forgotten by the one that goes on")
+		}
 		w.finish(&second, linkspan.RunSucceeded, false, "Issue")
+		if e := w.told.last(t); e.Type != webhook.SyncIncremental || string(e.From) != `{"page":7}` {
+			t.Fatalf("told of a run that went on: %+v", e)
+		}
+		if windows(&second) != 0 {
+			t.Fatal("the end of the run leaves its window")
+		}
 		if st := w.status("c1", "issues"); st.Initial || !st.Sync.SucceededAt.Equal(first.StartedAt) || st.State != schedule.StatePaused {
 			t.Fatalf("in the end: %+v, the first began at %s", st, first.StartedAt)
 		}
