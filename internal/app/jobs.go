@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -187,29 +188,44 @@ func registerFunctions(r *job.Registry, db purger, p *parts) {
 	job.Every(r, 15*time.Minute, purgeRuns{})
 }
 
-// registerRecords says what works in the background around records. Pruning and
-// deleting what is old is off unless the operator says otherwise.
+// registerRecords says what works in the background around records.
 func registerRecords(r *job.Registry, a *App, p *parts) {
 	job.Handle(r, job.HandlerOptions{Timeout: purgeTimeout, MaxAttempts: 1}, func(ctx context.Context, _ purgeRecords) error {
-		if after := a.cfg.DeleteRecordsAfter; after > 0 {
-			if err := inBatches(ctx, "removing records of syncs that do not run", func(ctx context.Context) (int, error) {
-				return p.records.DropIdle(ctx, after, purgeBatch)
-			}); err != nil {
-				return err
-			}
-		}
-		if after := a.cfg.PruneRecordsAfter; after > 0 {
-			if err := inBatches(ctx, "emptying old records", func(ctx context.Context) (int, error) {
-				return p.records.PruneOld(ctx, after, purgeBatch)
-			}); err != nil {
-				return err
-			}
-		}
-		return inBatches(ctx, "purging records that were dropped", func(ctx context.Context) (int, error) {
-			return p.records.PurgeDropped(ctx, purgeBatch)
-		})
+		return tidyRecords(ctx, p.records, a.cfg.DeleteRecordsAfter, a.cfg.PruneRecordsAfter)
 	})
 	job.Every(r, 5*time.Minute, purgeRecords{})
+}
+
+// recordKeeper keeps records; [record.Service] does.
+type recordKeeper interface {
+	PurgeDropped(ctx context.Context, limit int) (int, error)
+	DropIdle(ctx context.Context, idleFor time.Duration, limit int) (int, error)
+	PruneOld(ctx context.Context, olderThan time.Duration, limit int) (int, error)
+}
+
+// tidyRecords removes what nobody can reach, and deletes and prunes what is older
+// than the operator wants it; zero: never. That one of them fails, or takes all the
+// time there is, does not keep the others from making progress.
+func tidyRecords(ctx context.Context, k recordKeeper, deleteAfter, pruneAfter time.Duration) error {
+	work := func(doing string, batch func(context.Context) (int, error)) error {
+		ctx, cancel := context.WithTimeout(ctx, purgeTimeout/3)
+		defer cancel()
+		return inBatches(ctx, doing, batch)
+	}
+	var errs []error
+	if deleteAfter > 0 {
+		errs = append(errs, work("removing records of syncs that do not run", func(ctx context.Context) (int, error) {
+			return k.DropIdle(ctx, deleteAfter, purgeBatch)
+		}))
+	}
+	if pruneAfter > 0 {
+		errs = append(errs, work("emptying old records", func(ctx context.Context) (int, error) {
+			return k.PruneOld(ctx, pruneAfter, purgeBatch)
+		}))
+	}
+	return errors.Join(append(errs, work("purging records that were dropped", func(ctx context.Context) (int, error) {
+		return k.PurgeDropped(ctx, purgeBatch)
+	}))...)
 }
 
 // inBatches repeats work until a batch is not full.
