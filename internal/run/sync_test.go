@@ -193,6 +193,15 @@ func TestSync(t *testing.T) {
 				return next(ctx, x)
 			}
 		}, state: linkspan.RunSucceeded, runs: 13, took: 45 * time.Second},
+		"progress at last": {execute: func(w *world) func(context.Context, *Execution) (Done, error) {
+			next, tries := retryable(5), 0
+			return func(ctx context.Context, x *Execution) (Done, error) {
+				if tries++; tries == 5 {
+					w.save(`{"page":1}`)
+				}
+				return next(ctx, x)
+			}
+		}, state: linkspan.RunSucceeded, runs: 6, took: 93 * time.Second},
 		"lost":       {execute: of(lost(true, 2)), state: linkspan.RunSucceeded, runs: 3, took: 9 * time.Second},
 		"our fault":  {execute: of(failing(1, errDown)), state: linkspan.RunSucceeded, runs: 2, took: 3 * time.Second},
 		"no room":    {execute: of(failing(1, linkspan.E("x", linkspan.KindUnavailable, "", nil, "No room."))), state: linkspan.RunSucceeded, runs: 2, took: 5 * time.Second},
