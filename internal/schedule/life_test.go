@@ -147,7 +147,9 @@ func TestContinuing(t *testing.T) {
 			Stream: stream, Fence: linkspan.RunFence{Run: first.ID, Attempt: first.Attempt}, Records: []byte(`[{"id":"1"}]`), Window: true,
 		})
 		must(t, err)
-		windows := func(r *linkspan.Run) int64 { return w.number("select count(*) from record_windows where run_id = %d", int64(r.ID)) }
+		windows := func(r *linkspan.Run) int64 {
+			return w.number("select count(*) from record_windows where run_id = %d", int64(r.ID))
+		}
 		if windows(&first) != 1 {
 			t.Fatal("it is not noted what the run saves")
 		}
