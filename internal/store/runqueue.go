@@ -83,55 +83,56 @@ func list[T any](of []T) []T { return append([]T{}, of...) }
 // than it must: from each row to the next one of its group that may run; when there
 // is none, or there were enough, to the first one of the next group, and when there
 // were enough of the environment, or it is full, to that of the next environment.
-// of_group, of_environment and taken count what was taken before a row: of the group
-// of the row before it, of that one's environment, and in all.
+// of_group, of_environment and taken count what was taken before a row: of its
+// group, of its environment, and in all. What the lists say of a row is found out
+// once, when the walk comes to it: PostgreSQL plans each mention of a list.
 func (s *Store) dueRunsQuery() string {
 	const (
-		first    = "select r.id from runs r where r.state = 'waiting' and r.lane = $1 and "
-		order    = " order by r.environment_id, r.function_id, r.next_at, r.id limit 1"
-		sameEnv  = "coalesce(p.environment_id = h.environment_id, false)"
-		sameOne  = "coalesce(p.environment_id = h.environment_id and p.function_id = h.function_id, false)"
-		behind   = "(select at from begins where begins.id = h.environment_id)"
-		nextEnv  = "(" + first + "r.environment_id > h.environment_id" + order + ")"
-		nextOne  = "(" + first + "(r.environment_id, r.function_id) > (h.environment_id, h.function_id)" + order + ")"
-		jumpDown = "(" + first + "r.environment_id = h.environment_id and r.function_id > " + behind + order + ")"
+		first   = "select r.id from runs r where r.state = 'waiting' and r.lane = $1 and "
+		order   = " order by r.environment_id, r.function_id, r.next_at, r.id limit 1"
+		nextEnv = "(" + first + "r.environment_id > w.environment_id" + order + ")"
+		nextOne = "(" + first + "(r.environment_id, r.function_id) > (w.environment_id, w.function_id)" + order + ")"
+		down    = "(" + first + "r.environment_id = w.environment_id and r.function_id > " +
+			"(select at from begins where begins.id = w.environment_id)" + order + ")"
+		may     = "(w.due and not w.full_environment and not w.full_group and not w.full_connection and not w.jump)"
+		one     = "case when " + may + " then 1 else 0 end"
+		ofGroup = "(w.of_group + " + one + ")"
+		ofEnv   = "(w.of_environment + " + one + ")"
+		taken   = "(w.taken + " + one + ")"
+		sameEnv = "h.environment_id = w.environment_id"
 	)
 	var (
 		now       = "(select " + s.dialect.now + ")"
-		fullEnv   = "h.environment_id in (" + s.dialect.ids("$8") + ")"
 		fullConns = "(" + s.dialect.ids("$10") + ")"
+		fullEnv   = "h.environment_id in (" + s.dialect.ids("$8") + ")"
 		fullOne   = "(h.function_id in (" + s.dialect.ids("$9") + ") or '0/' || h.provider in (" + s.dialect.list("$11") +
 			") or cast(h.environment_id as text) || '/' || h.provider in (" + s.dialect.list("$11") + "))"
 		// An environment that has a function to begin behind is entered at its first
 		// row, and left from there to behind that function.
-		jump  = "(not " + sameEnv + " and coalesce(h.function_id <= " + behind + ", false))"
-		may   = "(h.next_at <= " + now + " and not " + fullEnv + " and not " + fullOne + " and h.connection_id not in " + fullConns + " and not " + jump + ")"
-		n     = "(case when " + sameOne + " then w.of_group else 0 end + case when " + may + " then 1 else 0 end)"
-		e     = "(case when " + sameEnv + " then w.of_environment else 0 end + case when " + may + " then 1 else 0 end)"
-		taken = "(w.taken + case when " + may + " then 1 else 0 end)"
-		same  = "(" + first + "r.environment_id = h.environment_id and r.function_id = h.function_id and (r.next_at, r.id) > (h.next_at, h.id) and r.next_at <= " +
+		early = "coalesce(h.function_id <= (select at from begins where begins.id = h.environment_id), false)"
+		row   = "h.id, h.environment_id, h.function_id, h.connection_id, h.provider, h.next_at, h.next_at <= " + now + ", " + fullEnv + ", " + fullOne +
+			", h.connection_id in " + fullConns + ", "
+		same = "(" + first + "r.environment_id = w.environment_id and r.function_id = w.function_id and (r.next_at, r.id) > (w.next_at, w.id) and r.next_at <= " +
 			now + " and r.connection_id not in " + fullConns + order + ")"
 	)
 	return `
 		with recursive begins(id, at) as (select u.id, u.at from ` + s.dialect.pairs("$7") + `),
-		walk(id, previous, of_group, of_environment, taken, step) as (
-			select (` + first + `r.environment_id >= $2` + order + `), cast(0 as bigint), 0, 0, 0, 1
+		walk(id, environment_id, function_id, connection_id, provider, next_at, due, full_environment, full_group, full_connection, jump,
+			of_group, of_environment, taken, step) as (
+			select ` + row + early + `, 0, 0, 0, 1 from runs h where h.id = (` + first + `r.environment_id >= $2` + order + `)
 			union all
-			select case
-					when ` + fullEnv + ` or ` + e + ` >= $4 then ` + nextEnv + `
-					when ` + jump + ` then coalesce(` + jumpDown + `, ` + nextEnv + `)
-					when h.next_at > ` + now + ` or ` + fullOne + ` or ` + n + ` >= $3 then ` + nextOne + `
-					else coalesce(` + same + `, ` + nextOne + `) end,
-				w.id, ` + n + `, ` + e + `, ` + taken + `, w.step + 1
-			from walk w join runs h on h.id = w.id left join runs p on p.id = w.previous
+			select ` + row + `(h.environment_id <> w.environment_id and ` + early + `),
+				case when ` + sameEnv + ` and h.function_id = w.function_id then ` + ofGroup + ` else 0 end,
+				case when ` + sameEnv + ` then ` + ofEnv + ` else 0 end, ` + taken + `, w.step + 1
+			from walk w join runs h on h.id = case
+				when w.full_environment or ` + ofEnv + ` >= $4 then ` + nextEnv + `
+				when w.jump then coalesce(` + down + `, ` + nextEnv + `)
+				when not w.due or w.full_group or ` + ofGroup + ` >= $3 then ` + nextOne + `
+				else coalesce(` + same + `, ` + nextOne + `) end
 			where ` + taken + ` < $5 and w.step < $6
-		),
-		seen as (
-			select h.id, h.environment_id, h.function_id, h.connection_id, h.provider, w.step, ` + may + ` as may, ` + taken + ` as taken
-			from walk w join runs h on h.id = w.id left join runs p on p.id = w.previous
 		)
 		select 2 as kind, step, id, environment_id, function_id, connection_id, provider, null as lease_until
-			from seen where step >= $6 or taken >= $5
+			from walk w where step >= $6 or ` + taken + ` >= $5
 		union all
 		select 1, 0, id, environment_id, function_id, connection_id, provider, lease_until from (
 			select h.id, h.environment_id, h.function_id, h.connection_id, h.provider, h.lease_until from runs h
@@ -139,7 +140,7 @@ func (s *Store) dueRunsQuery() string {
 				and h.connection_id not in ` + fullConns + `
 			order by h.lease_until limit cast($5 as bigint)) as left_behind
 		union all
-		select 0, step, id, environment_id, function_id, connection_id, provider, null from seen where may
+		select 0, step, id, environment_id, function_id, connection_id, provider, null from walk w where ` + may + `
 		order by kind desc, step, id`
 }
 
