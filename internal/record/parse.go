@@ -207,7 +207,7 @@ func appendPayload(dst, object []byte, id string) []byte {
 		}
 		dst = append(append(dst, key...), ':')
 		if isKey(key, "id") && value[0] != '"' {
-			dst = append(append(append(dst, '"'), id...), '"')
+			dst = appendQuoted(dst, id) // not a number's digits, when the id is given twice
 			continue
 		}
 		dst = append(dst, value...)

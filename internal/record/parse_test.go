@@ -27,6 +27,7 @@ func TestParse(t *testing.T) {
 		"the last one":       {`[{"id":"a","n":1},{"id":"b"},{"id":"a","n":2}]`, []parsed{{"a", `{"id":"a","n":2}`}, {"b", `{"id":"b"}`}}},
 		"number and text":    {`[{"id":1,"n":1},{"id":"1","n":2}]`, []parsed{{"1", `{"id":"1","n":2}`}}},
 		"two ids":            {`[{"id":1,"id":"2"}]`, []parsed{{"2", `{"id":"2","id":"2"}`}}},
+		"two odd ids":        {`[{"id":1,"id":"\",\\\"x\":\""}]`, []parsed{{`",\"x":"`, `{"id":"\",\\\"x\":\"","id":"\",\\\"x\":\""}`}}},
 		"escapes":            {`[{"id":"a\/\"\u00e9\ud83d\ude00"}]`, []parsed{{`a/"é😀`, `{"id":"a\/\"\u00e9\ud83d\ude00"}`}}},
 		"replacement":        {`[{"id":"\ufffd"}]`, []parsed{{"\uFFFD", `{"id":"\ufffd"}`}}},
 		"brackets in texts":  {`[{"id":"a","t":"[{\"` + strings.Repeat("[", 200) + `"}]`, []parsed{{"a", `{"id":"a","t":"[{\"` + strings.Repeat("[", 200) + `"}`}}},

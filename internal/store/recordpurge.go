@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 )
 
@@ -13,8 +12,8 @@ const keepPositions = 24 * time.Hour
 
 // PurgeRecords drops the streams of connections that were deleted, and removes for
 // good at most limit records of dropped streams and limit notes of windows that
-// ended. It returns how many rows it removed; call it again while that is limit or
-// more.
+// ended. It returns how many streams it dropped and rows it removed; call it again
+// while that is limit or more.
 func (s *Store) PurgeRecords(ctx context.Context, limit int) (int, error) {
 	total := 0
 	for _, purge := range []func(context.Context, int) (int, error){s.dropOrphans, s.purgeSeen, s.purgeDropped} {
@@ -28,44 +27,40 @@ func (s *Store) PurgeRecords(ctx context.Context, limit int) (int, error) {
 }
 
 // dropOrphans drops streams whose connection went with its integration or
-// environment.
-func (s *Store) dropOrphans(ctx context.Context, limit int) (int, error) {
-	err := s.write(ctx, nil, func(ctx context.Context, t *txn) error {
-		_, err := s.dropRecordStreams(ctx, t, `id in (select id from record_streams where dropped_at is null
+// environment, and returns how many.
+func (s *Store) dropOrphans(ctx context.Context, limit int) (n int, err error) {
+	err = s.write(ctx, nil, func(ctx context.Context, t *txn) (err error) {
+		n, err = s.dropRecordStreams(ctx, t, `id in (select id from record_streams where dropped_at is null
 			and connection_id in (select id from connections where deleted_at is not null) limit $1`+s.dialect.skipLocked+")", limit)
 		return err
 	})
-	return 0, err
+	return n, err
 }
 
-// purgeSeen removes notes of windows that are no more. It looks at one note of
-// each window, of which there are few.
+// purgeSeen removes notes of windows that are no more.
 func (s *Store) purgeSeen(ctx context.Context, limit int) (int, error) {
+	// From one window to the next by the index, whatever the number of notes.
+	ended, err := all(ctx, s.read(nil), value[int64], `with recursive noted(id) as (
+			select (select window_id from records_seen order by window_id limit 1)
+			union all
+			select (select n.window_id from records_seen n where n.window_id > noted.id order by n.window_id limit 1)
+				from noted where noted.id is not null)
+		select id from noted where id is not null and not exists (select 1 from record_windows w where w.id = noted.id) limit $1`, limit)
+	if err != nil {
+		return 0, err
+	}
 	total := 0
-	for window := int64(0); total < limit; {
-		next, err := one(ctx, s.read(nil), value[int64], `select window_id from records_seen where window_id > $1 order by window_id limit 1`, window)
-		if errors.Is(err, errNoRow) {
-			return total, nil
+	for _, window := range ended {
+		if total >= limit {
+			break
 		}
-		if err != nil {
-			return total, err
-		}
-		window = next
-		n, err := s.purgeWindow(ctx, window, limit-total)
+		n, err := s.purgeFirst(ctx, "records_seen", "window_id", "external_id", window, limit-total)
 		if err != nil {
 			return total, err
 		}
 		total += n
 	}
 	return total, nil
-}
-
-// purgeWindow removes at most limit notes of a window that is no more.
-func (s *Store) purgeWindow(ctx context.Context, window int64, limit int) (int, error) {
-	if _, err := one(ctx, s.read(nil), value[int64], "select id from record_windows where id = $1", window); !errors.Is(err, errNoRow) {
-		return 0, err // it is open, or the database failed
-	}
-	return s.purgeFirst(ctx, "records_seen", "window_id", "external_id", window, limit)
 }
 
 // purgeFirst removes the first rows of a table with a key, in the order of a
@@ -85,8 +80,8 @@ func (s *Store) purgeFirst(ctx context.Context, table, key, column string, id in
 // purgeDropped removes records of dropped streams, and the rows of those that are
 // empty and old.
 func (s *Store) purgeDropped(ctx context.Context, limit int) (int, error) {
-	ids, err := all(ctx, s.read(nil), value[int64], `select s.id from record_streams s where s.dropped_at is not null
-		and (select 1 from records r where r.stream_id = s.id limit 1) is not null limit $1`, limit)
+	ids, err := all(ctx, s.read(nil), value[int64], `select id from record_streams
+		where dropped_at is not null and purged_at is null order by id limit $1`, limit)
 	if err != nil {
 		return 0, err
 	}
@@ -95,16 +90,23 @@ func (s *Store) purgeDropped(ctx context.Context, limit int) (int, error) {
 		if total >= limit {
 			return total, nil
 		}
-		n, err := s.purgeFirst(ctx, "records", "stream_id", "position", id, limit-total)
+		wanted := limit - total
+		n, err := s.purgeFirst(ctx, "records", "stream_id", "position", id, wanted)
 		if err != nil {
 			return total, err
 		}
 		total += n
+		if n == wanted {
+			continue // there may be more
+		}
+		// Nothing is added to a stream that was dropped.
+		if _, err := s.purge(ctx, nil, "update record_streams set purged_at = "+s.dialect.now+" where id = $1", id); err != nil {
+			return total, err
+		}
 	}
 	// A writer that is about to follow a stream has seen its position, or finds the
 	// clock far behind it.
-	_, err = s.purge(ctx, nil, `delete from record_streams where dropped_at is not null and dropped_at < `+s.dialect.now+` - $1
-		and last_at < `+s.dialect.now+` - $1
-		and (select 1 from records r where r.stream_id = record_streams.id limit 1) is null`, keepPositions.Microseconds())
+	_, err = s.purge(ctx, nil, `delete from record_streams where purged_at is not null and dropped_at < `+s.dialect.now+` - $1
+		and last_at < `+s.dialect.now+` - $1`, keepPositions.Microseconds())
 	return total, err
 }

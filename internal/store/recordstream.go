@@ -186,16 +186,58 @@ func (s *Store) DropConnectionRecords(ctx context.Context, tx linkspan.Tx, env l
 }
 
 // DropIdleRecordStreams is DropRecordStreams for at most limit streams that were
-// not touched for so long by the database's clock. It returns how many.
+// not touched for so long by the database's clock, and of whose connection no sync
+// runs or is about to. The syncs that keep them begin from the start with their next
+// run: they would not read again what is gone. It returns how many streams there
+// were.
 func (s *Store) DropIdleRecordStreams(ctx context.Context, tx linkspan.Tx, idleFor time.Duration, limit int) (int, error) {
+	idle := "dropped_at is null and touched_at < " + s.dialect.now + ` - $1 and not exists (select 1 from syncs y join runs r on r.sync_id = y.id
+		where y.connection_id = record_streams.connection_id and r.ended_at is null)`
 	n := 0
-	err := s.write(ctx, tx, func(ctx context.Context, t *txn) (err error) {
-		n, err = s.dropRecordStreams(ctx, t, `id in (select id from record_streams
-			where dropped_at is null and touched_at < `+s.dialect.now+` - $1 order by touched_at limit $2`+s.dialect.skipLocked+")",
-			idleFor.Microseconds(), limit)
+	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		n = 0
+		held, err := all(ctx, t, value[int64], "select id from record_streams where "+idle+" order by touched_at limit $2"+
+			s.dialect.skipLocked, idleFor.Microseconds(), limit)
+		if err != nil || len(held) == 0 {
+			return err
+		}
+		list, err := jsonText(held)
+		if err != nil {
+			return err
+		}
+		// Asked again now that nobody can write to them: a run may have begun, and
+		// saved something, before.
+		if held, err = all(ctx, t, value[int64], "select id from record_streams where "+idle+" and "+s.dialect.among("id", "$2"),
+			idleFor.Microseconds(), list); err != nil || len(held) == 0 {
+			return err
+		}
+		if list, err = jsonText(held); err != nil {
+			return err
+		}
+		if err := s.restartSyncs(ctx, t, list); err != nil {
+			return err
+		}
+		n, err = s.dropRecordStreams(ctx, t, s.dialect.among("id", "$1"), list)
 		return err
 	})
 	return n, wrap("DropIdleRecordStreams", err)
+}
+
+// restartSyncs has the syncs begin from the start that keep records in streams,
+// whose ids are a JSON array.
+func (s *Store) restartSyncs(ctx context.Context, t *txn, streams string) error {
+	declares := "exists (select 1 from json_each(v.definition, '$.models') m where m.value = d.model)"
+	if s.pg != nil {
+		declares = "coalesce(cast(v.definition as jsonb) -> 'models' @> to_jsonb(d.model), false)"
+	}
+	syncs, err := all(ctx, t, value[linkspan.SyncID], `select distinct y.id from record_streams d
+		join syncs y on y.connection_id = d.connection_id and y.variant = d.variant
+		join functions f on f.id = y.function_id join function_versions v on v.id = f.version_id
+		where `+s.dialect.among("d.id", "$1")+" and "+declares+" order by y.id", streams)
+	if err != nil || len(syncs) == 0 {
+		return err
+	}
+	return s.ResetSyncs(ctx, t, syncs, false)
 }
 
 func (s *Store) dropRecordStreams(ctx context.Context, t *txn, where string, args ...any) (int, error) {

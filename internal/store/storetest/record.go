@@ -291,7 +291,42 @@ func testRecordRetention(t *testing.T, w *world) {
 
 	// What went with its environment is found.
 	must(t, w.DeleteEnvironment(ctx, nil, &w.env))
-	wantEqual(t, "removed of a deleted environment", w.purgeRecords(t), 1)
+	wantEqual(t, "dropped and removed of a deleted environment", w.purgeRecords(t), 2)
+}
+
+// testIdleRecords drops streams of syncs that do not run. Their checkpoints are of
+// no use without what was read before.
+func testIdleRecords(t *testing.T, w *world) {
+	ctx := t.Context()
+	s := w.newSyncs(t, w.env, "c1", "c2")
+	model := s.function.Version.Definition.Models[0]
+	streams := make([]linkspan.RecordStream, 2)
+	for i, c := range s.connections {
+		streams[i] = linkspan.RecordStream{EnvironmentID: w.env.ID, ConnectionID: c.ID, Model: model, Variant: linkspan.BaseVariant}
+		w.put(t, streams[i], "a")
+		w.exec(t, "insert into checkpoints (environment_id, connection_id, key, value, version, updated_at) values ($1, $2, 'sync/issues/base', '{}', 1, 1)",
+			int64(w.env.ID), int64(c.ID))
+	}
+	w.exec(t, "update record_streams set touched_at = 1")
+	w.exec(t, "update syncs set succeeded_at = 5")
+	run := w.syncRun(s.stored[1].ID, func(r *linkspan.Run) { r.ConnectionID = s.connections[1].ID })
+	w.insertSyncs(t, run)
+
+	n, err := w.DropIdleRecordStreams(ctx, nil, time.Hour, 10)
+	must(t, err)
+	wantEqual(t, "idle streams", n, 1)
+	_, err = w.RecordStream(ctx, nil, streams[0])
+	wantKind(t, err, linkspan.KindNotFound)
+	_, err = w.RecordStream(ctx, nil, streams[1]) // a run of its sync is about to save something
+	must(t, err)
+	for i, want := range []bool{true, false} {
+		list, err := w.Syncs(ctx, nil, w.env.ID, []linkspan.SyncID{s.stored[i].ID})
+		must(t, err)
+		_, err = w.Checkpoint(ctx, nil, w.env.ID, s.connections[i].ID, "sync/issues/base")
+		if gone := linkspan.KindOf(err) == linkspan.KindNotFound; gone != want || list[0].SucceededAt.IsZero() != want {
+			t.Errorf("sync %d begins anew: %v, %v, want %v", i, gone, list[0].SucceededAt.IsZero(), want)
+		}
+	}
 }
 
 func testRecordWindows(t *testing.T, w *world) {

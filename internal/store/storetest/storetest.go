@@ -96,6 +96,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"records", testRecords},
 		{"record streams", testRecordStreams},
 		{"record retention", testRecordRetention},
+		{"idle records", testIdleRecords},
 		{"record windows", testRecordWindows},
 		{"records under competition", testRecordRace},
 		{"record secrecy", testRecordSecrecy},

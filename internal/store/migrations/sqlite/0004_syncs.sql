@@ -86,10 +86,14 @@ create table record_streams (
     touched_at     integer not null,
     -- Emptied: a job removes its records, and then the row.
     dropped_at     integer,
+    -- Its records were removed; the row stays for the position.
+    purged_at      integer,
     created_at     integer not null
 ) strict;
 create unique index record_streams_name on record_streams (connection_id, model, variant) where dropped_at is null;
-create index record_streams_dropped on record_streams (connection_id, model, variant, last_at) where dropped_at is not null;
+-- Not by last_at: with it no batch of records could change the row in place.
+create index record_streams_dropped on record_streams (connection_id, model, variant) where dropped_at is not null;
+create index record_streams_unpurged on record_streams (id) where dropped_at is not null and purged_at is null;
 create index record_streams_touched on record_streams (touched_at) where dropped_at is null;
 
 create table records (
@@ -118,7 +122,9 @@ create table record_windows (
     created_at integer not null
 ) strict;
 create unique index record_windows_stream on record_windows (stream_id) where run_id is null;
-create unique index record_windows_run on record_windows (stream_id, run_id) where run_id is not null;
+create unique index record_windows_run on record_windows (run_id, stream_id) where run_id is not null;
+-- Every write looks for the windows of its stream.
+create index record_windows_all on record_windows (stream_id);
 create table records_seen (
     window_id   integer not null,
     external_id text not null,
