@@ -182,7 +182,11 @@ func (c *cache) Delete(_ context.Context, w record.Write) (n linkspan.RecordCoun
 func (c *cache) Position(_ context.Context, st linkspan.RecordStream) (linkspan.RecordPosition, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.at(st).last, nil
+	s := c.at(st)
+	if len(s.records) == 0 {
+		return 0, nil // there is no stream yet
+	}
+	return s.last, nil
 }
 
 // ByIDs implements host.Records.

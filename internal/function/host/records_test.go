@@ -285,6 +285,7 @@ func TestAutomaticDeletes(t *testing.T) {
 	}{
 		"some are gone":         {body: `await nango.batchSave([{ id: "b" }], "Issue"); await nango.batchSave([{ id: "u" }], "User")`, want: "b/u"},
 		"all of a model":        {body: `await nango.batchSave([{ id: "a" }, { id: "b" }], "Issue")`, want: "a,b/"},
+		"no checkpoint yet":     {body: `if ((await nango.getCheckpoint()) === null) await nango.batchSave([{ id: "b" }], "Issue")`, want: "b/"},
 		"it fails":              {body: `await nango.batchSave([{ id: "b" }], "Issue"); throw new Error("no")`, want: "a,b/u", code: "script_internal_error"},
 		"a checkpoint":          {body: `await nango.saveCheckpoint({ page: 1 }); await nango.batchSave([{ id: "b" }], "Issue"); await nango.clearCheckpoint()`, want: "a,b/u"},
 		"by itself":             {body: `await nango.batchSave([{ id: "b" }], "Issue"); nango.batchSave([{ id: "u" }], "User"); await nango.deleteRecordsFromPreviousExecutions("Issue")`, want: "b/u"},
