@@ -56,13 +56,14 @@ func (r *rig) deployActions(env linkspan.Environment) {
 		}
 	}
 	strict := json.RawMessage(`{"definitions":{"In":{"type":"object","properties":{"n":{"type":"number"}},"required":["n"]},"Out":{"type":"object"}}}`)
-	record := json.RawMessage(`{"definitions":{"Issue":{"type":"object","properties":{"id":{"type":"string"}},"required":["id"]}}}`)
+	record := json.RawMessage(`{"definitions":{"Issue":{"type":"object","properties":{"id":{"type":"string"}},"required":["id"]},"Label":{"type":"object","properties":{"id":{"type":"string"}},"required":["id"]}}}`)
 	_, err := r.functions.Deploy(r.t.Context(), env.ID, &function.Deployment{Mode: function.ModeAll, Functions: []function.Deployable{
 		deployable(linkspan.FunctionAction, "echo", linkspan.FunctionDefinition{Endpoints: []linkspan.FunctionEndpoint{{Method: "POST", Path: "/echo/it"}}}),
 		deployable(linkspan.FunctionAction, "strict", linkspan.FunctionDefinition{Input: "In", Models: []string{"Out"}, Schema: strict}),
 		deployable(linkspan.FunctionAction, "off", linkspan.FunctionDefinition{}),
 		deployable(linkspan.FunctionSync, "issues", linkspan.FunctionDefinition{
-			Models: []string{"Issue"}, Schema: record, Frequency: "every hour", Endpoints: []linkspan.FunctionEndpoint{{Method: "GET", Path: "/issues"}},
+			Models: []string{"Label", "Issue"}, Schema: record, Frequency: "every hour",
+			Endpoints: []linkspan.FunctionEndpoint{{Method: "GET", Path: "/labels"}, {Method: "GET", Path: "/issues"}, {Method: "GET", Path: "/more"}},
 		}),
 	}})
 	check(r.t, err)
@@ -289,6 +290,7 @@ func TestActionsAreIsolated(t *testing.T) {
 func TestEndpoints(t *testing.T) {
 	t.Parallel()
 	r := actionRig(t)
+	r.saveIssues("base")
 	headers := []string{"Connection-Id", "c1", "Provider-Config-Key", "seeded"}
 	for _, test := range []struct {
 		method, path, body string
@@ -300,11 +302,16 @@ func TestEndpoints(t *testing.T) {
 		{"POST", "/v1/echo/it", ``, 200, `null`},
 		{"POST", "/v1/echo/it", `[`, 400, `{"error":{"code":"invalid_json","message":"unexpected end of JSON input"}}`},
 		{"PUT", "/v1/echo/it", `{}`, 404, `{"message":"There is no function of integration seeded for PUT /echo/it."}`},
-		{"GET", "/v1/issues?limit=5", ``, 200, `{"records":[],"next_cursor":null}`},
+		{"GET", "/v1/labels?limit=5", ``, 200, `{"records":[],"next_cursor":null}`},
+		{"GET", "/v1/issues?limit=5&ids=9", ``, 200, `{"records":[],"next_cursor":null}`},
+		{"GET", "/v1/more", ``, 404, `{"message":"No model of the sync issues belongs to GET /more."}`},
 	} {
 		if got := r.call(devKey, test.method, test.path, test.body, headers...); got.status != test.status || got.body != test.want {
 			t.Errorf("%s %s: %d %s, want %d %s", test.method, test.path, got.status, got.body, test.status, test.want)
 		}
+	}
+	if got := r.call(devKey, "GET", "/v1/issues", "", headers...); got.status != 200 || strings.Count(got.body, `"_nango_metadata"`) != 3 {
+		t.Errorf("the second model: %d %s", got.status, got.body)
 	}
 	r.expect(r.call(devKey, "POST", "/v1/echo/it", `{}`), 400, "invalid_headers")
 	r.expect(r.call(r.key("environment:records:read"), "POST", "/v1/echo/it", `{}`, headers...), 403, "forbidden")
