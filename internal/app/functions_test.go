@@ -8,8 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/config"
+	"github.com/linkspan/linkspan/internal/run"
 )
 
 // What can be made again is kept where the operator says, beside the data, or
@@ -71,5 +74,21 @@ func TestMetricsOfThePage(t *testing.T) {
 		if !strings.Contains(metrics, "\n"+m[1]+" ") && !strings.Contains(metrics, "\n"+m[1]+"{") {
 			t.Errorf("docs/operations.md names %s, which /metrics does not have", m[1])
 		}
+	}
+}
+
+// Each limit is the one that its setting names.
+func TestRunLimits(t *testing.T) {
+	t.Parallel()
+	c := config.Config{
+		FunctionMemory: 1, FunctionCPU: 2, ActionTimeout: 3, SyncTimeout: 4, SyncSlice: 5,
+		Syncs: 6, SyncsPerEnvironment: 7, SyncsPerProvider: 8, SyncsPerFunction: 9, SyncsPerConnection: 10,
+	}
+	want := run.Limits{
+		Memory: 1, CPU: 2, Action: 3, Sync: 4, SyncSlice: 5,
+		Syncs: 6, SyncsPerEnvironment: 7, SyncsPerProvider: 8, SyncsPerFunction: 9, SyncsPerConnection: 10,
+	}
+	if d := cmp.Diff(want, runLimits(&c)); d != "" {
+		t.Error(d)
 	}
 }

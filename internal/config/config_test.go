@@ -178,6 +178,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"no runner", map[string]string{"runners": "0"}, nil, "", []string{`--runners: "0"`, "from 1 on"}},
 		{"not a duration", map[string]string{"action-timeout": "soon"}, nil, "", []string{`--action-timeout: "soon"`, "such as 30s"}},
 		{"too long", map[string]string{"action-timeout": "25h"}, nil, "", []string{"from 1s to 24h"}},
+		{"so many days that they come round to a few minutes", map[string]string{"prune-records-after": "213504d"}, nil, "", []string{`--prune-records-after: "213504d"`}},
 		{"negative", map[string]string{"rate-limit": "-1"}, nil, "", []string{"from 0 on"}},
 		{"not a boolean", nil, map[string]string{"LINKSPAN_POLL_ONLY": "maybe"}, "", []string{`LINKSPAN_POLL_ONLY: "maybe"`, "--poll-only"}},
 		{"no size", map[string]string{"max-body": "lots"}, nil, "", []string{`--max-body: "lots"`, "75MB"}},

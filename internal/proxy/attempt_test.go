@@ -195,6 +195,9 @@ func TestOvertaken(t *testing.T) {
 			if d := cmp.Diff(c.want, got); d != "" {
 				t.Error(d)
 			}
+			if most := 1 + len(c.tokens); len(b.fresh) > most {
+				t.Errorf("the connection was asked for %d times, %d at most", len(b.fresh), most)
+			}
 			if _, msgs := b.flush(t); len(c.want) > 1 && (len(msgs) != len(c.want)-1 || !strings.Contains(msgs[0].Text, "renewed meanwhile")) {
 				t.Errorf("messages: %+v", msgs)
 			}
