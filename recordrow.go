@@ -31,6 +31,8 @@ type RecordWindow struct {
 type RecordRow struct {
 	Record
 
+	// Size is how large the payload is as it is stored, in bytes.
+	Size int
 	// Hash tells whether the payload changed.
 	Hash [32]byte
 	// Run is the one that changed it last. Zero: none did.

@@ -2,6 +2,7 @@ package record
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/linkspan/linkspan"
 )
@@ -19,7 +20,12 @@ type change struct {
 	put      []linkspan.RecordRow
 	moves    []linkspan.RecordMove
 	seen     []*linkspan.RecordRow
+	refused  error // why nothing at all is to be written
 }
+
+// maxPayload is how long a record may become by updates, in bytes: what is saved at a
+// time is bounded, but not what it is merged into.
+const maxPayload = 4 << 20
 
 // existing reads what is stored under the ids.
 func (c *change) existing(ctx context.Context, items []item, payloads bool) (map[string]*linkspan.RecordRow, error) {
@@ -39,6 +45,61 @@ func (c *change) existing(ctx context.Context, items []item, payloads bool) (map
 		found[rows[i].ID] = &rows[i]
 	}
 	return found, nil
+}
+
+// apply decides what becomes of the records, and writes those that are put. An
+// update needs what is stored: it works through that in portions.
+func (c *change) apply(ctx context.Context, items []item, payloads bool, f func(*change, []item, map[string]*linkspan.RecordRow)) error {
+	found, err := c.existing(ctx, items, false)
+	if err != nil {
+		return err
+	}
+	for len(items) > 0 {
+		n := len(items)
+		if payloads {
+			n = c.portion(items, found)
+			old, err := c.existing(ctx, items[:n], true)
+			if err != nil {
+				return err
+			}
+			f(c, items[:n], old)
+		} else {
+			f(c, items, found)
+		}
+		if c.refused != nil {
+			return c.refused
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+		items = items[n:]
+	}
+	return nil
+}
+
+// portion returns how many of the records, and at least one, can be read with their
+// payloads at a time.
+func (c *change) portion(items []item, found map[string]*linkspan.RecordRow) int {
+	size := 0
+	for i := range items {
+		if old := found[items[i].id]; old != nil {
+			size += old.Size
+		}
+		if size > c.service.updateBytes && i > 0 {
+			return i
+		}
+	}
+	return len(items)
+}
+
+// flush writes the records that are put.
+func (c *change) flush(ctx context.Context) error {
+	if len(c.put) == 0 {
+		return nil
+	}
+	err := c.service.store.PutRecords(ctx, c.tx, &c.stream, c.put)
+	c.put = nil
+	return err
 }
 
 // next gives a position.
@@ -106,6 +167,12 @@ func (c *change) update(items []item, found map[string]*linkspan.RecordRow) {
 			continue
 		}
 		payload := it.merged(old.Payload)
+		if len(payload) > maxPayload {
+			c.refused = linkspan.E("record.Update", linkspan.KindTooLarge, "record_too_large", nil,
+				"The record %s would be %d bytes long, more than %d.", strconv.Quote(it.id), len(payload), maxPayload).
+				WithHint("Save it without what is not needed; an update keeps what it does not mention.")
+			return
+		}
 		hash := c.hasher.sum(payload)
 		if hash == old.Hash {
 			c.unchanged(old)
@@ -135,11 +202,6 @@ func (c *change) delete(from linkspan.RecordPosition) {
 // store writes what was decided.
 func (c *change) store(ctx context.Context) error {
 	store := c.service.store
-	if len(c.put) > 0 {
-		if err := store.PutRecords(ctx, c.tx, &c.stream, c.put); err != nil {
-			return err
-		}
-	}
 	if len(c.moves) > 0 {
 		if err := store.DeleteRecords(ctx, c.tx, &c.stream, c.write.Fence.Run, c.moves); err != nil {
 			return err

@@ -47,6 +47,7 @@ func onEach(t *testing.T, test func(t *testing.T, w *world)) {
 func (w *world) begin() linkspan.RunFence {
 	w.t.Helper()
 	w.runs++
+	w.pass()
 	r := &linkspan.Run{
 		UUID: linkspan.NewUUID(), EnvironmentID: w.stream.EnvironmentID, FunctionID: 1, ConnectionID: w.stream.ConnectionID,
 		Kind: linkspan.FunctionSync, Name: "issues", MaxAttempts: 1, ExpiresAt: time.Now().Add(time.Hour), Lane: linkspan.LaneSync,
@@ -58,6 +59,21 @@ func (w *world) begin() linkspan.RunFence {
 	claimed, err := w.store.ClaimRuns(w.t.Context(), nil, []linkspan.RunID{r.ID}, "me", time.Minute)
 	must(w.t, err)
 	return linkspan.RunFence{Run: r.ID, Attempt: claimed[0].Attempt}
+}
+
+// pass waits until the database's clock, which may show only milliseconds, has gone
+// past the newest change: what a run finds counts as older than the run then.
+func (w *world) pass() {
+	w.t.Helper()
+	last, err := w.Position(w.t.Context(), w.stream)
+	must(w.t, err)
+	for {
+		now, err := w.store.Clock(w.t.Context(), nil)
+		must(w.t, err)
+		if now.UnixMicro() > int64(last) {
+			return
+		}
+	}
 }
 
 // save saves records with the ids.
@@ -291,6 +307,57 @@ func TestOldPayloads(t *testing.T) {
 			if err != nil || n != step.want {
 				t.Errorf("%s: %d, %v; want %d", step.age, n, err, step.want)
 			}
+		}
+	})
+}
+
+// TestLargeRecords reads no more into memory than there is room for, and lets no
+// record grow without end.
+func TestLargeRecords(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		w.SetSizes(250, 1000)
+		text := strings.Repeat("x", 100)
+		var records, patches []string
+		for i := range 9 {
+			records = append(records, fmt.Sprintf(`{"id":"%d","text":%q}`, i, text))
+			patches = append(patches, fmt.Sprintf(`{"id":"%d","n":%d}`, i, i))
+		}
+		list := func(of []string) []byte { return []byte("[" + strings.Join(of, ",") + "]") }
+		_, err := w.Save(ctx, record.Write{Stream: w.stream, Records: list(records)})
+		must(t, err)
+		n, err := w.Update(ctx, record.Write{Stream: w.stream, Records: list(append(patches, `{"id":"none"}`, `{"id":"0"}`))})
+		must(t, err)
+		if diff := cmp.Diff(linkspan.RecordCounts{Updated: 9, Unchanged: 1}, n); diff != "" {
+			t.Errorf("counts of an update in portions (-want +got):\n%s", diff)
+		}
+		page, err := w.List(ctx, record.Query{Stream: w.stream, Limit: 100})
+		must(t, err)
+		for i := range page.Records {
+			if got, want := page.Records[i].Payload.Reveal(), fmt.Sprintf(`{"id":"%d","text":%q,"n":%d}`, i, text, i); got != want {
+				t.Errorf("record %d is %s, want %s", i, got, want)
+			}
+		}
+
+		if _, err := w.ByIDs(ctx, w.stream, []string{"0", "1", "2", "3", "4", "5", "6", "7", "8"}); linkspan.CodeOf(err) != "records_too_large" {
+			t.Errorf("too much by ids: %v", err)
+		}
+		if found, err := w.ByIDs(ctx, w.stream, []string{"0", "1", "2"}); err != nil || len(found) != 3 {
+			t.Errorf("by ids: %d, %v", len(found), err)
+		}
+
+		half := strings.Repeat("y", 2<<20)
+		_, err = w.Update(ctx, record.Write{Stream: w.stream, Records: []byte(`[{"id":"1","a":"` + half + `"}]`)})
+		must(t, err)
+		_, err = w.Update(ctx, record.Write{Stream: w.stream, Records: []byte(`[{"id":"0","n":"late"},{"id":"1","b":"` + half + `"}]`)})
+		if linkspan.CodeOf(err) != "record_too_large" {
+			t.Errorf("a record that grew: %v", err)
+		}
+		found, err := w.ByIDs(ctx, w.stream, []string{"0"})
+		must(t, err)
+		if strings.Contains(found[0].Payload.Reveal(), "late") {
+			t.Error("something was changed all the same")
 		}
 	})
 }

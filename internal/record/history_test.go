@@ -130,7 +130,8 @@ func (j *journal) CountRun(ctx context.Context, _ linkspan.Tx, _ linkspan.RunID,
 }
 
 func (j *journal) PutRecords(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, rows []linkspan.RecordRow) error {
-	entryOf(ctx).put = slices.Clone(rows)
+	e := entryOf(ctx)
+	e.put = append(e.put, rows...) // an update puts them in portions
 	return errors.Join(j.Store.PutRecords(ctx, tx, s, rows), j.crash())
 }
 
@@ -222,6 +223,7 @@ func newHistory(t *testing.T, s *store.Store, seed uint64) *history {
 	h.journal = &journal{Store: s, rand: rand.New(rand.NewPCG(seed, 2)), lost: map[linkspan.RunID]bool{}}
 	h.service = record.New(h.journal)
 	h.service.SetDeleteBatch(4)
+	h.service.SetSizes(500, 1<<30)
 	c := newConnection(t, s)
 	for _, name := range []struct{ model, variant string }{{"Issue", "base"}, {"Issue", "eu"}, {"User", "base"}} {
 		st := linkspan.RecordStream{EnvironmentID: c.EnvironmentID, ConnectionID: c.ID, Model: name.model, Variant: name.variant}

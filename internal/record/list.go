@@ -64,7 +64,8 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 }
 
 // ByIDs returns the records with the ids, deleted ones too, in the order of their
-// changes. Ids that are not there are missing.
+// changes. Ids that are not there are missing. The error is of KindTooLarge when they
+// are more than 32 MB together.
 func (s *Service) ByIDs(ctx context.Context, st linkspan.RecordStream, ids []string) ([]linkspan.Record, error) {
 	if ids = storableIDs(ids); len(ids) == 0 {
 		return nil, nil
@@ -76,7 +77,7 @@ func (s *Service) ByIDs(ctx context.Context, st linkspan.RecordStream, ids []str
 	if err != nil {
 		return nil, fmt.Errorf("finding the stream of records: %w", err)
 	}
-	rows, err := s.store.RecordRows(ctx, nil, &stream, ids, true)
+	rows, err := s.rowsByIDs(ctx, &stream, ids)
 	if err != nil {
 		return nil, fmt.Errorf("reading records by id: %w", err)
 	}
@@ -86,6 +87,23 @@ func (s *Service) ByIDs(ctx context.Context, st linkspan.RecordStream, ids []str
 	}
 	slices.SortFunc(records, func(a, b linkspan.Record) int { return int(min(max(a.Position-b.Position, -1), 1)) })
 	return records, nil
+}
+
+// rowsByIDs reads records with their payloads unless they are too large together.
+func (s *Service) rowsByIDs(ctx context.Context, stream *linkspan.RecordStreamRow, ids []string) ([]linkspan.RecordRow, error) {
+	sizes, err := s.store.RecordRows(ctx, nil, stream, ids, false)
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	for i := range sizes {
+		total += sizes[i].Size
+	}
+	if total > s.byIDsBytes {
+		return nil, linkspan.E("record.ByIDs", linkspan.KindTooLarge, "records_too_large", nil,
+			"The %d records are %d bytes long together, more than %d.", len(sizes), total, s.byIDsBytes).WithHint("Ask for fewer of them at a time.")
+	}
+	return s.store.RecordRows(ctx, nil, stream, ids, true)
 }
 
 // storableIDs leaves out what can't be the id of a record, and repetitions.

@@ -50,6 +50,9 @@ type Service struct {
 	store Store
 	// deleteBatch is how many unseen records go in one transaction.
 	deleteBatch int
+	// updateBytes is about how much of what is stored an update has in memory,
+	// byIDsBytes how much is read by ids at a time.
+	updateBytes, byIDsBytes int
 
 	mu   sync.RWMutex
 	keys map[linkspan.EnvironmentID][]byte // of the hashes
@@ -58,9 +61,14 @@ type Service struct {
 // deleteBatch bounds how long a deletion keeps others from writing.
 const deleteBatch = 1000
 
+const (
+	updateBytes = 8 << 20
+	byIDsBytes  = 32 << 20
+)
+
 // New returns a Service.
 func New(store Store) *Service {
-	return &Service{store: store, deleteBatch: deleteBatch, keys: make(map[linkspan.EnvironmentID][]byte)}
+	return &Service{store: store, deleteBatch: deleteBatch, updateBytes: updateBytes, byIDsBytes: byIDsBytes, keys: make(map[linkspan.EnvironmentID][]byte)}
 }
 
 // cachedKeys bounds how many environments' keys are kept in memory.

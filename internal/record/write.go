@@ -79,11 +79,9 @@ func (s *Service) write(ctx context.Context, w *Write, why purpose, apply func(*
 			return err
 		}
 		c.hasher = h
-		old, err := c.existing(ctx, items, why == forUpdate)
-		if err != nil {
+		if err := c.apply(ctx, items, why == forUpdate, apply); err != nil {
 			return err
 		}
-		apply(c, items, old)
 		return c.store(ctx)
 	})
 	if err != nil {

@@ -86,8 +86,8 @@ func (s *Store) RecordRows(ctx context.Context, tx linkspan.Tx, stream *linkspan
 		payload = "r.payload"
 	}
 	found, err := all(ctx, s.read(tx), func(row scanner) (r sealedRecord, err error) {
-		return r, row.Scan(append(recordDest(&r.Record), hashInto{&r.Hash}, &r.Run, &r.sealed)...)
-	}, "select "+recordColumns+", r.hash, r.run_id, "+payload+" from "+s.lookUp(s.idList("$2"), "records", "stream_id", "external_id"), stream.ID, list)
+		return r, row.Scan(append(recordDest(&r.Record), hashInto{&r.Hash}, &r.Run, &r.Size, &r.sealed)...)
+	}, "select "+recordColumns+", r.hash, r.run_id, coalesce(length(r.payload), 0), "+payload+" from "+s.lookUp(s.idList("$2"), "records", "stream_id", "external_id"), stream.ID, list)
 	if err != nil {
 		return nil, wrap(op, err)
 	}

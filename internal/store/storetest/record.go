@@ -73,6 +73,17 @@ func (w *world) list(t *testing.T, st linkspan.RecordStream, f linkspan.RecordFi
 	return strings.Join(ids, " "), more
 }
 
+// checkSizes checks that sizes are those of sealed payloads, and removes them.
+func checkSizes(t *testing.T, rows []linkspan.RecordRow) {
+	t.Helper()
+	for i := range rows {
+		if n := len(rows[i].Payload.Reveal()); rows[i].Size <= n || rows[i].Size > n+100 {
+			t.Errorf("%s has the size %d", rows[i].ID, rows[i].Size)
+		}
+		rows[i].Size = 0
+	}
+}
+
 func testRecordKeys(t *testing.T, w *world) {
 	var wg sync.WaitGroup
 	keys := make([]linkspan.Secret, 8)
@@ -107,6 +118,7 @@ func testRecords(t *testing.T, w *world) {
 		rows, err := w.RecordRows(ctx, tx, s, []string{"b", "nothing", "d"}, true)
 		must(t, err)
 		slices.SortFunc(rows, func(a, b linkspan.RecordRow) int { return strings.Compare(a.ID, b.ID) })
+		checkSizes(t, rows)
 		wantEqual(t, "rows", rows, []linkspan.RecordRow{
 			{Record: linkspan.Record{ID: "b", Payload: linkspan.NewSecret(`{"id":"b"}`), Action: "ADDED", FirstSeenAt: time.UnixMicro(int64(last - 2)).UTC(), Position: last - 2}, Hash: sha256.Sum256([]byte("b")), Run: 5},
 			{Record: linkspan.Record{ID: "d", Payload: linkspan.NewSecret(`{"id":"d"}`), Action: "ADDED", FirstSeenAt: time.UnixMicro(int64(last)).UTC(), Position: last}, Hash: sha256.Sum256([]byte("d")), Run: 5},
@@ -124,6 +136,7 @@ func testRecords(t *testing.T, w *world) {
 	must(t, err)
 	rows, err := w.RecordRows(t.Context(), nil, &s, []string{"a"}, true)
 	must(t, err)
+	checkSizes(t, rows)
 	wantEqual(t, "replaced", rows, []linkspan.RecordRow{
 		{Record: linkspan.Record{ID: "a", Payload: linkspan.NewSecret(`{"id":"a","n":2}`), Action: "UPDATED", FirstSeenAt: time.UnixMicro(int64(last - 3)).UTC(), Position: last + 2}, Hash: sha256.Sum256([]byte("a2")), Run: 6},
 	})
