@@ -69,7 +69,7 @@ func TestProgramName(t *testing.T) { //nolint:paralleltest // sets the environme
 	if got := programName(); got != own {
 		t.Errorf("where there is none: %s", got)
 	}
-	if err := os.WriteFile(name, nil, 0o700); err != nil { //nolint:gosec // a program can be executed
+	if err := os.WriteFile(name, nil, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if got := programName(); got != own {
