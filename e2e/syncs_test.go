@@ -207,20 +207,27 @@ func syncHooks(t *testing.T, sink *apptest.Sink, name string, n int) []syncHook 
 	t.Helper()
 	var found []syncHook
 	apptest.Poll(t, 600, "the webhooks about "+name, func() bool {
-		found = nil
-		for _, h := range sink.Hooks() {
-			var p syncHook
-			if err := json.Unmarshal(h.Body, &p); err != nil {
-				t.Fatalf("decoding a webhook: %v\n%s", err, h.Body)
-			}
-			if p.Type == "sync" && p.SyncName == name {
-				found = append(found, p)
-			}
-		}
+		found = hooksAbout(t, sink, name)
 		return len(found) >= n
 	})
 	if len(found) > n {
 		t.Fatalf("%d webhooks about %s, want %d: %+v", len(found), name, n, found)
+	}
+	return found
+}
+
+// hooksAbout are the webhooks about a sync that have arrived.
+func hooksAbout(t *testing.T, sink *apptest.Sink, name string) []syncHook {
+	t.Helper()
+	var found []syncHook
+	for _, h := range sink.Hooks() {
+		var p syncHook
+		if err := json.Unmarshal(h.Body, &p); err != nil {
+			t.Fatalf("decoding a webhook: %v\n%s", err, h.Body)
+		}
+		if p.Type == "sync" && p.SyncName == name {
+			found = append(found, p)
+		}
 	}
 	return found
 }

@@ -39,6 +39,8 @@ type outcome struct {
 	err error
 	// cause says why a sync was broken off. Nil: it was not.
 	cause error
+	// again means that a sync began from the start although there was a checkpoint.
+	again bool
 	// cancelled means that somebody has cancelled the run.
 	cancelled bool
 	// stored means that the result was stored: nobody else was at it.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/linkspan/linkspan"
@@ -87,14 +88,21 @@ func (d *dispatcher) runSync(ctx context.Context, o *outcome) (done Done) {
 	slice, began := d.limits.slice(&o.job.fn), d.now()
 	ctx, cancel := context.WithTimeoutCause(ctx, slice, errSlice)
 	defer cancel()
+	// What began beside a checkpoint and never asks for it begins from the start each
+	// time, however its checkpoint moves.
+	var goesOn atomic.Bool
+	goesOn.Store(len(o.job.checkpoint) == 0)
 	sync := o.job.sync
-	sync.InterruptDue = func() bool { return d.stopping.Load() || d.now().Sub(began) >= slice/5*4 }
+	sync.Read = func() { goesOn.Store(true) }
+	sync.InterruptDue = func() bool {
+		return d.stopping.Load() || goesOn.Load() && d.now().Sub(began) >= slice/5*4
+	}
 	sync.Interrupt = func() { interrupt(errInterrupted) }
 	sync.Lost = func() { interrupt(errLost) }
 	d.syncsUnderWay.Add(1)
 	defer d.syncsUnderWay.Add(-1)
 	done, o.err = d.execute(ctx, o.job)
-	o.cause = brokenOff(ctx, o.err)
+	o.cause, o.again = brokenOff(ctx, o.err), !goesOn.Load()
 	return done
 }
 
@@ -146,13 +154,17 @@ func (*dispatcher) interrupted(o *outcome) {
 
 // sliceOver ends a run that used up its time without being interrupted.
 func (d *dispatcher) sliceOver(ctx context.Context, o *outcome) {
-	if d.advanced(ctx, o) {
+	failing := "without completing or saving a checkpoint."
+	switch moved := d.advanced(ctx, o); {
+	case moved && !o.again:
 		d.interrupted(o)
 		return
+	case moved:
+		failing = "and would begin from the start again: it saves checkpoints, but never calls nango.getCheckpoint."
 	}
 	o.err = &linkspan.RunError{
 		Code:    codeTimeout,
-		Message: fmt.Sprintf("The sync took %s, which is all it may, without completing or saving a checkpoint.", d.limits.slice(&o.job.fn)),
+		Message: fmt.Sprintf("The sync took %s, which is all it may, %s", d.limits.slice(&o.job.fn), failing),
 	}
 	o.run.State, o.run.Error = linkspan.RunFailed, runError(o.err)
 }

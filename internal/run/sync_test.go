@@ -220,6 +220,24 @@ func TestSync(t *testing.T) {
 			},
 			state: linkspan.RunSucceeded, runs: 1, took: 50 * time.Second, cut: true,
 		},
+		"interrupted where it would go on": {
+			change: func(w *world, _ *linkspan.Run) { w.save(`{"page":99}`) },
+			execute: func(w *world) func(context.Context, *Execution) (Done, error) {
+				pages := w.pages(5*time.Second, 3*time.Minute)
+				return func(ctx context.Context, x *Execution) (Done, error) {
+					x.Sync.Read()
+					return pages(ctx, x)
+				}
+			},
+			state: linkspan.RunSucceeded, runs: 1, took: 50 * time.Second, cut: true,
+		},
+		"from the start again": {
+			change: func(w *world, _ *linkspan.Run) { w.save(`{"page":99}`) },
+			execute: func(w *world) func(context.Context, *Execution) (Done, error) {
+				return w.pages(5*time.Second, 3*time.Minute)
+			},
+			state: linkspan.RunFailed, code: "execution_timeout", runs: 1, took: time.Minute,
+		},
 		"cut off after a checkpoint": {
 			execute: func(w *world) func(context.Context, *Execution) (Done, error) {
 				return w.pages(45*time.Second, 3*time.Minute)

@@ -101,6 +101,9 @@ func (x *Session) checkpoint(ctx context.Context, _ none) (any, error) {
 	defer x.checkpoints.Unlock()
 	value, err := x.load(ctx, connection)
 	x.resumed = x.resumed || err == nil && x.version != 0
+	if y := x.info.Sync; err == nil && y != nil && y.Read != nil {
+		y.Read()
+	}
 	return value, err
 }
 

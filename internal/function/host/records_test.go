@@ -475,6 +475,16 @@ func TestInterrupt(t *testing.T) {
 			t.Errorf("run %d: ended %v after %d writes, want %d", i+1, ended, len(w.records.writes), want)
 		}
 	}
+	reads := func(body string) (read bool) {
+		r := syncTrial(w, body)
+		r.info.Sync.Read = func() { read = true }
+		w.executeIn(t.Context(), t, r)
+		r.value(t)
+		return read
+	}
+	if reads(`await nango.batchSave([{ id: 4 }], "Issue");`) || !reads(`await nango.getCheckpoint();`) {
+		t.Error("it is not told that a run reads its checkpoint, and only then")
+	}
 	r, ended := run(`await nango.saveCheckpoint({ page: 2 }); await nango.clearCheckpoint();`)
 	if r.value(t); ended {
 		t.Error("a run ends at a checkpoint that did not move")

@@ -24,6 +24,8 @@ type Sync struct {
 	// end, and Window that it is noted which ones it saves, for this or because the
 	// function asks for it.
 	TrackDeletes, Window bool
+	// Read is told that the function asked for its checkpoint; nil: nobody is.
+	Read func()
 	// InterruptDue reports whether the run is to end when it has saved a checkpoint;
 	// nil: never. Interrupt then ends it: it cancels the context of the run.
 	InterruptDue func() bool
