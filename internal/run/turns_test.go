@@ -1,0 +1,71 @@
+package run
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/linkspan/linkspan"
+)
+
+// refused says in plain words when a run must wait for those that are under way.
+func refused(c caps, underWay []linkspan.Run, r *linkspan.Run) bool {
+	count := func(same func(o *linkspan.Run) bool) (n int) {
+		for i := range underWay {
+			if same(&underWay[i]) {
+				n++
+			}
+		}
+		return n
+	}
+	env := count(func(o *linkspan.Run) bool { return o.EnvironmentID == r.EnvironmentID })
+	provider := count(func(o *linkspan.Run) bool { return o.Provider == r.Provider })
+	share := count(func(o *linkspan.Run) bool { return o.Provider == r.Provider && o.EnvironmentID == r.EnvironmentID })
+	return env >= c.environment || 2*len(underWay) >= c.all && env > 0 ||
+		count(func(o *linkspan.Run) bool { return o.FunctionID == r.FunctionID }) >= c.function ||
+		count(func(o *linkspan.Run) bool { return o.ConnectionID == r.ConnectionID }) >= c.connection ||
+		provider >= c.provider || 2*provider >= c.provider && share > 0
+}
+
+// TestCaps chooses among random runs: none of those that are chosen is beyond a cap,
+// all that are left are, and what the next look passes over is just those.
+func TestCaps(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(500) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		c := caps{
+			lane: linkspan.LaneSync, all: 4 + 2*r.IntN(12), environment: 1 + r.IntN(6), function: 1 + r.IntN(4), connection: 1 + r.IntN(3),
+			provider: 2 + 2*r.IntN(6),
+		}
+		due := make([]linkspan.Run, 80)
+		for i := range due {
+			env := 1 + r.Int64N(8)
+			due[i] = linkspan.Run{
+				ID: linkspan.RunID(i + 1), EnvironmentID: linkspan.EnvironmentID(env), FunctionID: linkspan.FunctionID(10*env + r.Int64N(3)),
+				ConnectionID: linkspan.ConnectionID(10*env + r.Int64N(4)), Provider: []string{"a", "b", "c"}[r.IntN(3)],
+			}
+		}
+		d := &dispatcher{usage: newUsage(c), turns: newTurns()}
+		chosen := d.choose(due)
+		for i := range chosen {
+			if i >= c.all || refused(c, chosen[:i], &chosen[i]) {
+				t.Fatalf("seed %d, %+v: number %d is beyond a cap: %+v\nbeside %+v", seed, c, i, chosen[i], chosen[:i])
+			}
+			d.usage.add(&chosen[i], 1)
+		}
+		q := d.usage.query()
+		for i := range due {
+			o := &due[i]
+			must := refused(c, chosen, o)
+			if !must && len(chosen) < c.all && !slices.ContainsFunc(chosen, func(r linkspan.Run) bool { return r.ID == o.ID }) {
+				t.Fatalf("seed %d, %+v: there was room for %+v\nbeside %+v", seed, c, o, chosen)
+			}
+			passed := slices.Contains(q.FullEnvironments, o.EnvironmentID) || slices.Contains(q.FullFunctions, o.FunctionID) ||
+				slices.Contains(q.FullConnections, o.ConnectionID) || slices.Contains(q.FullProviders, o.Provider) ||
+				slices.Contains(q.FullShares, shareOf(o))
+			if passed != must {
+				t.Fatalf("seed %d, %+v: the next look passes over %+v: %v, want %v\nbeside %+v", seed, c, o, passed, must, chosen)
+			}
+		}
+	}
+}
