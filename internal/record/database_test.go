@@ -361,3 +361,30 @@ func TestLargeRecords(t *testing.T) {
 		}
 	})
 }
+
+// TestEndBehindASave has a run end only when what it saves at the moment is stored
+// and counted.
+func TestEndBehindASave(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, w *world) {
+		f := w.begin()
+		r, err := w.store.Run(t.Context(), nil, w.stream.EnvironmentID, w.last)
+		must(t, err)
+		r.State = linkspan.RunSucceeded
+		must(t, w.store.InTx(t.Context(), func(ctx context.Context, tx linkspan.Tx) error {
+			must(t, w.store.HoldRun(ctx, tx, f))
+			must(t, w.store.CountRun(ctx, tx, f.Run, "Issue", linkspan.RecordCounts{Added: 1}))
+			soon, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			if _, err := w.store.FinishRun(soon, nil, &r, 0); err == nil {
+				t.Error("the run ended while it saved something")
+			}
+			return nil
+		}))
+		ended, err := w.store.FinishRun(t.Context(), nil, &r, 0)
+		must(t, err)
+		if !ended || r.Sync.Counts["Issue"].Added != 1 {
+			t.Errorf("ended %v, with %v", ended, r.Sync.Counts)
+		}
+	})
+}

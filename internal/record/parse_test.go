@@ -102,3 +102,18 @@ func TestMerge(t *testing.T) {
 		}
 	}
 }
+
+// TestPortion bounds what an update reads at a time.
+func TestPortion(t *testing.T) {
+	t.Parallel()
+	c := change{service: &Service{updateBytes: 10}}
+	found := map[string]*linkspan.RecordRow{"a": {Size: 20}, "b": {Size: 6}, "c": {Size: 4}, "d": {Size: 1}}
+	var got []int
+	for items := []item{{id: "a"}, {id: "new"}, {id: "b"}, {id: "c"}, {id: "d"}}; len(items) > 0; {
+		n := c.portion(items, found)
+		got, items = append(got, n), items[n:]
+	}
+	if diff := cmp.Diff([]int{1, 3, 1}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -245,13 +245,18 @@ func checkpointOf(column string) string {
 		and c.key = r.kind || '/' || r.name || '/' || r.variant)`
 }
 
-// lockSync locks the sync of a run, before the run itself: in this order whoever
-// cancels runs locks them, too. A sync that was deleted needs no lock.
+// lockSync locks the sync of a run, and then the run itself: in this order whoever
+// cancels runs locks them, too. A sync that was deleted needs no lock. What the run
+// saves at the moment counts before it ends.
 func (s *Store) lockSync(ctx context.Context, t *txn, r *linkspan.Run) error {
 	if r.Sync == nil {
 		return nil
 	}
-	_, err := all(ctx, t, value[int64], "select id from syncs where id = $1"+s.dialect.forUpdate, int64(r.Sync.ID))
+	if _, err := all(ctx, t, value[int64], "select id from syncs where id = $1"+s.dialect.forUpdate, int64(r.Sync.ID)); err != nil {
+		return err
+	}
+	// An update alone would not wait for those that hold the run.
+	_, err := all(ctx, t, value[int64], "select id from runs where id = $1"+s.dialect.forUpdate, int64(r.ID))
 	return err
 }
 
