@@ -291,6 +291,8 @@ func TestSync(t *testing.T) {
 				}
 				if took := got.EndedAt.Sub(got.CreatedAt); took < test.took || took > test.took*12/10+10*time.Second {
 					t.Errorf("it took %v", took)
+				} else if slice := w.limits.SyncSlice; test.took < slice && test.cut && took >= slice {
+					t.Errorf("it was cut off after %v, not interrupted at a checkpoint", took)
 				}
 				ended := w.endings()
 				if len(ended) != 1 || ended[0].Run.State != test.state || !ended[0].StartedAt.Equal(got.StartedAt) {
