@@ -169,17 +169,24 @@ func (d *dispatcher) land(o outcome) {
 func (d *dispatcher) work(ctx context.Context, look bool) {
 	d.unfinished = false
 	err := d.save(ctx)
-	if err == nil {
-		err = d.settleDoubts(ctx)
+	refused := err != nil && !away(err)
+	if err == nil || refused {
+		err = errors.Join(err, d.settleDoubts(ctx))
 	}
 	switch {
-	case err != nil || !look:
-	case d.usage.all >= d.usage.caps.all:
+	case err != nil && !refused || !look:
+	case d.usage.all+len(d.unsaved) >= d.usage.caps.all:
 		d.more = true // it is not known: look again when there is room
 	default:
-		err = d.goRound(ctx)
+		err = errors.Join(err, d.goRound(ctx))
 	}
 	d.report(ctx, err)
+}
+
+// away reports whether it was the database that failed. Otherwise it refuses a
+// result, which must not keep others from their turn.
+func away(err error) bool {
+	return linkspan.KindOf(err) == linkspan.KindUnavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // goRound looks through what is due, from where the last turn stopped, and starts

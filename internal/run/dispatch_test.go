@@ -507,6 +507,32 @@ func TestResultsThatCantBeStored(t *testing.T) {
 	})
 }
 
+// TestResultThatIsRefused holds up nobody else.
+func TestResultThatIsRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.execute = func(context.Context, *Execution) (Done, error) {
+			return Done{Output: json.RawMessage("1"), Effects: true}, nil
+		}
+		s := w.service("me")
+		w.unstorable = w.async(t, s, 1, 3).ID
+		stop := start(t, s)
+		wait(3 * time.Second)
+		others := []linkspan.Run{w.async(t, s, 1, 3), w.async(t, s, 2, 3)}
+		wait(time.Minute)
+		for _, r := range others {
+			if got := w.row(r.ID); got.State != linkspan.RunSucceeded {
+				t.Errorf("%+v", got)
+			}
+		}
+		stop()
+		if got := len(w.began); got != 3 {
+			t.Errorf("%d executions", got)
+		}
+	})
+}
+
 // TestInputThatCantBeRead fails without an execution: its claim comes with an
 // error.
 func TestInputThatCantBeRead(t *testing.T) {

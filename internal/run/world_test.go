@@ -36,8 +36,10 @@ type world struct {
 	claiming func()
 	mislays  int
 	// mute means that webhooks can't be written.
-	mute  bool
-	looks int
+	mute bool
+	// unstorable is a run whose result the database refuses.
+	unstorable linkspan.RunID
+	looks      int
 	// stuck means that looks find nothing before the caller gives up.
 	stuck  bool
 	events []webhook.AsyncActionEvent
@@ -485,6 +487,9 @@ func (w *world) FinishRun(_ context.Context, tx linkspan.Tx, r *linkspan.Run, re
 	defer w.lock(tx)()
 	if err := w.fault(); err != nil {
 		return false, err
+	}
+	if r.ID == w.unstorable {
+		return false, errors.New("the database does not take this result")
 	}
 	stored := w.held(r)
 	if stored == nil {
