@@ -210,6 +210,8 @@ func TestFunctionsChange(t *testing.T) {
 		w.exec("update syncs set next_at = 1 where function_id = 0") // nothing is due
 		w.tick()
 		w.wantRuns(issues, "start:cancelled")
+		// The anchor is soon after the start, maybe in the past by now.
+		w.exec("update syncs set anchor = anchor + 3600000000")
 		_, err = w.functions.SetEnabled(ctx, w.env, name, true)
 		must(t, err)
 		w.tick() // it never succeeded, so it is due at once
