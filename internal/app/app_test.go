@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/config"
@@ -360,5 +361,41 @@ func TestTakenAddress(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "--listen "+first.Addr()) {
 		t.Errorf("error %v does not name the flag", err)
+	}
+}
+
+// TestTakesOverWhatAnEarlierServerLeft has a server die with a run and start again
+// on the same folder: nobody else can be at it, so it is taken up at once.
+func TestTakesOverWhatAnEarlierServerLeft(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := newApp(t, load(t, dir, nil, nil), io.Discard)
+	environments, err := first.parts.store.Environments(t.Context(), nil, accountOf(t, first), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &linkspan.Run{
+		UUID: linkspan.NewUUID(), EnvironmentID: environments[0].ID, Kind: linkspan.FunctionAction, MaxAttempts: 2,
+		Operation: linkspan.NewOperationID(time.Now()), ExpiresAt: time.Now().Add(time.Hour),
+	}
+	if err := first.parts.store.InsertRuns(t.Context(), nil, []*linkspan.Run{r}); err != nil {
+		t.Fatal(err)
+	}
+	claim := func(a *App, holder string) int {
+		t.Helper()
+		claimed, err := a.parts.store.ClaimRuns(t.Context(), nil, []linkspan.RunID{r.ID}, holder, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(claimed)
+	}
+	if claim(first, "dead") != 1 || claim(first, "somebody else") != 0 {
+		t.Fatal("the run was not claimed, or twice")
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if claim(newApp(t, load(t, dir, nil, nil), io.Discard), "new") != 1 {
+		t.Error("the run waits for a server that is dead")
 	}
 }
