@@ -311,10 +311,21 @@ func (p *Page) Until(t testing.TB, expression string) {
 }
 
 // Click clicks the first visible element that the selector finds, as a person
-// does: scripts see a user's gesture.
+// does: scripts see a user's gesture. It may close the page.
 func (p *Page) Click(t testing.TB, selector string) {
 	t.Helper()
-	p.run(t, "clicking "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+	p.mayClose(t, "clicking "+selector, chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+}
+
+// mayClose does what may end the page before the browser has said that it is done.
+func (p *Page) mayClose(t testing.TB, what string, do chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	_, err := chromedp.Run(ctx, do)
+	if err != nil && !strings.Contains(err.Error(), "target detached") {
+		t.Fatalf("%s: %v\n%s\n%s", what, err, p.Said(), p.dump())
+	}
 }
 
 // Type types text into the element that the selector finds.
@@ -326,12 +337,7 @@ func (p *Page) Type(t testing.TB, selector, text string) {
 // Keys sends keystrokes to whatever has the focus. They may close the page.
 func (p *Page) Keys(t testing.TB, keys string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	err := chromedp.Do(ctx, chromedp.KeyEvent(keys))
-	if err != nil && !strings.Contains(err.Error(), "target detached") {
-		t.Fatalf("pressing keys: %v\n%s", err, p.Said())
-	}
+	p.mayClose(t, "pressing keys", chromedp.KeyEvent(keys))
 }
 
 // See waits until the selector finds a visible element.
