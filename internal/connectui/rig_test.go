@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -288,4 +290,19 @@ func integrations(names ...string) []linkspan.Integration {
 // acme is the look of a customer.
 func acme() linkspan.ConnectUISettings {
 	return linkspan.ConnectUISettings{AppName: "Acme", LightPrimary: "#5b3df5", DarkPrimary: "#9b8cff"}
+}
+
+// missing returns which of the events are not counted. Pages send them on their own
+// time, the last one maybe while they are closed already: it waits for them.
+func (r *rig) missing(events ...string) (missing []string) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for until := time.Now().Add(10 * time.Second); ; <-tick.C {
+		r.mu.Lock()
+		missing = slices.DeleteFunc(slices.Clone(events), func(e string) bool { return slices.Contains(r.events, e) })
+		r.mu.Unlock()
+		if len(missing) == 0 || time.Now().After(until) {
+			return missing
+		}
+	}
 }
