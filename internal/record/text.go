@@ -254,7 +254,7 @@ func appendEscape(dst, text []byte) (out, rest []byte) {
 	return append(dst, '\\', 'u', hex[u>>12], hex[u>>8&0xf], hex[u>>4&0xf], hex[u&0xf]), rest
 }
 
-// unit reads \uXXXX.
+// unit reads an escape of four hexadecimal digits, such as \u00e9.
 func unit(text []byte) rune {
 	var u rune
 	for _, b := range text[2:6] {
