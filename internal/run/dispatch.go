@@ -61,6 +61,9 @@ type dispatcher struct {
 	done    chan outcome
 	// unsaved are the results that are not stored yet.
 	unsaved []outcome
+	// refused are those that the database does not take, though it works. They are
+	// tried again with every poll, and keep nobody else from anything.
+	refused []outcome
 	flights map[linkspan.RunID]*flight
 
 	// more means that the last turn saw what it could not take, or did not see
@@ -118,6 +121,7 @@ func (d *dispatcher) loop(ctx context.Context) {
 			look = true
 		case <-poll.C:
 			look, polled = true, true
+			d.unsaved, d.refused = append(d.unsaved, d.refused...), nil
 		case <-renew.C:
 			d.renew(ctx)
 			continue
@@ -169,24 +173,17 @@ func (d *dispatcher) land(o outcome) {
 func (d *dispatcher) work(ctx context.Context, look bool) {
 	d.unfinished = false
 	err := d.save(ctx)
-	refused := err != nil && !away(err)
-	if err == nil || refused {
-		err = errors.Join(err, d.settleDoubts(ctx))
+	if err == nil {
+		err = d.settleDoubts(ctx)
 	}
 	switch {
-	case err != nil && !refused || !look:
-	case d.usage.all+len(d.unsaved) >= d.usage.caps.all:
+	case err != nil || !look:
+	case d.usage.all+len(d.refused) >= d.usage.caps.all:
 		d.more = true // it is not known: look again when there is room
 	default:
-		err = errors.Join(err, d.goRound(ctx))
+		err = d.goRound(ctx)
 	}
 	d.report(ctx, err)
-}
-
-// away reports whether it was the database that failed. Otherwise it refuses a
-// result, which must not keep others from their turn.
-func away(err error) bool {
-	return linkspan.KindOf(err) == linkspan.KindUnavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // goRound looks through what is due, from where the last turn stopped, and starts
@@ -240,7 +237,8 @@ func (d *dispatcher) holds(id linkspan.RunID) bool {
 	if _, ok := d.flights[id]; ok {
 		return true
 	}
-	return slices.ContainsFunc(d.unsaved, func(o outcome) bool { return o.run.ID == id })
+	same := func(o outcome) bool { return o.run.ID == id }
+	return slices.ContainsFunc(d.unsaved, same) || slices.ContainsFunc(d.refused, same)
 }
 
 // claim claims what was chosen and starts it.
@@ -294,8 +292,8 @@ func (d *dispatcher) start(r linkspan.Run) {
 	})
 }
 
-// save stores what has ended, a few at a time. What fails goes to the back and is
-// tried alone, so that nothing which can't be stored keeps the others from it.
+// save stores what has ended, a few at a time. What takes too long goes to the back
+// and is tried alone.
 func (d *dispatcher) save(ctx context.Context) error {
 	for len(d.unsaved) > 0 {
 		n := min(perSave, len(d.unsaved))
@@ -305,16 +303,58 @@ func (d *dispatcher) save(ctx context.Context) error {
 			n = 1
 		}
 		batch := d.unsaved[:n]
-		if err := d.saveBatch(ctx, batch); err != nil {
+		err := d.saveBatch(ctx, batch)
+		switch {
+		case err != nil && away(err):
 			d.unsaved = append(slices.Clone(d.unsaved[n:]), batch...)
 			return err
-		}
-		for i := range batch {
-			d.ended(&batch[i])
+		case err != nil && n > 1:
+			if err := d.saveEach(ctx, batch); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			d.refuse(ctx, batch[0], err)
+		default:
+			for i := range batch {
+				d.ended(&batch[i])
+			}
 		}
 		d.unsaved = slices.Clone(d.unsaved[n:])
 	}
 	return nil
+}
+
+// saveEach stores the first results one by one, of which one was refused.
+func (d *dispatcher) saveEach(ctx context.Context, batch []outcome) error {
+	for i := range batch {
+		err := d.saveBatch(ctx, batch[i:i+1])
+		switch {
+		case err != nil && away(err):
+			return err
+		case err != nil:
+			d.refuse(ctx, batch[i], err)
+		default:
+			d.ended(&batch[i])
+		}
+		d.unsaved = d.unsaved[1:]
+	}
+	return nil
+}
+
+// refuse keeps a result that the database does not take for the next poll.
+func (d *dispatcher) refuse(ctx context.Context, o outcome, err error) {
+	if !o.refused {
+		d.log.ErrorContext(ctx, "the result of a run can't be stored; it is tried again every second", "run", o.run.UUID, "error", err)
+	}
+	o.refused = true
+	d.refused = append(d.refused, o)
+}
+
+// away reports whether it was the database that failed, rather than that it refuses
+// what it was given.
+func away(err error) bool {
+	return linkspan.KindOf(err) == linkspan.KindUnavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // saveBatch stores results, together with the webhooks that tell of them. It
@@ -362,8 +402,8 @@ func (d *dispatcher) renew(ctx context.Context) {
 	for _, f := range d.flights {
 		held = append(held, f.run)
 	}
-	for i := range d.unsaved {
-		held = append(held, d.unsaved[i].run)
+	for _, o := range slices.Concat(d.unsaved, d.refused) {
+		held = append(held, o.run)
 	}
 	if len(held) == 0 {
 		return
@@ -399,6 +439,7 @@ func (d *dispatcher) drain(ctx context.Context, stop context.CancelFunc) {
 		}
 	}
 	d.working.Wait()
+	d.unsaved, d.refused = append(d.unsaved, d.refused...), nil
 	if err := errors.Join(d.save(ctx), d.settleDoubts(ctx)); err != nil {
 		// They lapse, and others take them over.
 		d.log.WarnContext(ctx, "storing the last results of runs failed", "error", err)

@@ -45,6 +45,8 @@ type outcome struct {
 	cancelled bool
 	// stored means that the result was stored: nobody else was at it.
 	stored bool
+	// refused means that the database did not take it so far, which was logged.
+	refused bool
 }
 
 // perform executes a claimed run.
