@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -185,7 +186,11 @@ func (p *Page) Look(t testing.TB, v View) {
 // Popup waits for a window that act makes the page open, and returns it.
 func (p *Page) Popup(t testing.TB, act func()) *Page {
 	t.Helper()
-	ids := chromedp.WaitNewTarget(p.ctx, func(i *target.Info) bool { return i.Type == "page" && i.OpenerID != "" })
+	// Tests in parallel share the browser: windows of other profiles are not this page's.
+	profile, _ := p.targets(t)
+	ids := chromedp.WaitNewTarget(p.ctx, func(i *target.Info) bool {
+		return i.Type == "page" && i.OpenerID != "" && i.BrowserContextID == profile
+	})
 	act()
 	select {
 	case id := <-ids:
@@ -318,14 +323,45 @@ func (p *Page) Click(t testing.TB, selector string) {
 }
 
 // mayClose does what may end the page before the browser has said that it is done.
+// The browser may then answer with an error or not at all.
 func (p *Page) mayClose(t testing.TB, what string, do chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	_, err := chromedp.Run(ctx, do)
-	if err != nil && !strings.Contains(err.Error(), "target detached") {
-		t.Fatalf("%s: %v\n%s\n%s", what, err, p.Said(), p.dump())
+	done := make(chan error, 1)
+	go func() {
+		_, err := chromedp.Run(ctx, do)
+		done <- err
+	}()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			if err != nil && !p.closed() {
+				t.Fatalf("%s: %v\n%s\n%s", what, err, p.Said(), p.dump())
+			}
+			return
+		case <-tick.C:
+			if p.closed() {
+				cancel()
+				<-done
+				return
+			}
+		}
 	}
+}
+
+// closed says that the browser has no such page any more.
+func (p *Page) closed() bool {
+	ctx, cancel := context.WithTimeout(p.browser.ctx, patience)
+	defer cancel()
+	all, err := chromedp.CallBrowser(ctx, target.GetTargets, target.GetTargetsParams{})
+	if err != nil {
+		return false
+	}
+	own := chromedp.FromContext(p.ctx).Target.TargetID
+	return !slices.ContainsFunc(all.TargetInfos, func(i *target.Info) bool { return i.TargetID == own })
 }
 
 // Type types text into the element that the selector finds.
@@ -380,23 +416,29 @@ func (p *Page) Frame(t testing.TB, urlPart string) *Page {
 // lists the targets of all.
 func (p *Page) frame(t testing.TB, urlPart string) target.ID {
 	t.Helper()
-	all, err := chromedp.CallBrowser(p.ctx, target.GetTargets, target.GetTargetsParams{})
-	if err != nil {
-		t.Fatalf("listing targets: %v", err)
-	}
-	own := chromedp.FromContext(p.ctx).Target.TargetID
-	profile := cdp.BrowserContextID("")
-	for _, i := range all.TargetInfos {
-		if i.TargetID == own {
-			profile = i.BrowserContextID
-		}
-	}
-	for _, i := range all.TargetInfos {
+	profile, all := p.targets(t)
+	for _, i := range all {
 		if i.Type == "iframe" && i.BrowserContextID == profile && strings.Contains(i.URL, urlPart) {
 			return i.TargetID
 		}
 	}
 	return ""
+}
+
+// targets returns the page's profile and the targets of all profiles.
+func (p *Page) targets(t testing.TB) (cdp.BrowserContextID, []*target.Info) {
+	t.Helper()
+	all, err := chromedp.CallBrowser(p.ctx, target.GetTargets, target.GetTargetsParams{})
+	if err != nil {
+		t.Fatalf("listing targets: %v", err)
+	}
+	own := chromedp.FromContext(p.ctx).Target.TargetID
+	for _, i := range all.TargetInfos {
+		if i.TargetID == own {
+			return i.BrowserContextID, all.TargetInfos
+		}
+	}
+	return "", all.TargetInfos
 }
 
 // Close closes the page, as a person closes a window.
