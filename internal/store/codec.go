@@ -147,3 +147,22 @@ func (s *Store) openText(ctx context.Context, tx linkspan.Tx, env linkspan.Envir
 	b, err := s.vault.Open(ctx, tx, env, aad, sealed)
 	return linkspan.NewSecret(string(b)), err
 }
+
+// idsByUUID finds the ids of rows of a table.
+func idsByUUID[ID ~int64](ctx context.Context, s *Store, q queryer, table string, uuids []string) (map[string]ID, error) {
+	text, err := jsonText(uuids)
+	if err != nil {
+		return nil, err
+	}
+	ids := make(map[string]ID, len(uuids))
+	_, err = all(ctx, q, func(row scanner) (struct{}, error) {
+		var (
+			id   ID
+			uuid string
+		)
+		err := row.Scan(&id, &uuid)
+		ids[uuid] = id
+		return struct{}{}, err
+	}, "select id, uuid from "+table+" where "+s.dialect.amongTexts("uuid", "$1"), text)
+	return ids, err
+}

@@ -271,20 +271,7 @@ func (s *Store) insertNumbered(ctx context.Context, t *txn, b bulk, values []any
 	if err := t.insert(ctx, b, values); err != nil {
 		return nil, err
 	}
-	text, err := jsonText(uuids)
-	if err != nil {
-		return nil, err
-	}
-	ids := make(map[string]int64, len(uuids))
-	_, err = all(ctx, t, func(r scanner) (struct{}, error) {
-		var (
-			id   int64
-			uuid string
-		)
-		err := r.Scan(&id, &uuid)
-		ids[uuid] = id
-		return struct{}{}, err
-	}, "select id, uuid from "+b.table+" where uuid in ("+s.dialect.list("$1")+")", text)
+	ids, err := idsByUUID[int64](ctx, s, t, b.table, uuids)
 	if err == nil && len(ids) != len(uuids) {
 		err = fmt.Errorf("%d of %d rows were found again", len(ids), len(uuids))
 	}

@@ -72,7 +72,7 @@ func (s *Store) insertSyncRuns(ctx context.Context, t *txn, runs []*linkspan.Run
 	if err := t.insert(ctx, b, values); err != nil {
 		return nil, err
 	}
-	ids, err := s.runIDs(ctx, t, uuids)
+	ids, err := idsByUUID[linkspan.RunID](ctx, s, t, "runs", uuids)
 	if err != nil {
 		return nil, err
 	}
@@ -88,23 +88,6 @@ func (s *Store) insertSyncRuns(ctx context.Context, t *txn, runs []*linkspan.Run
 		t.changed(linkspan.ChangeRunsDue, runs[0].EnvironmentID, "")
 	}
 	return inserted, nil
-}
-
-// runIDs finds runs by their UUIDs.
-func (s *Store) runIDs(ctx context.Context, t *txn, uuids []string) (map[string]linkspan.RunID, error) {
-	text, err := jsonText(uuids)
-	if err != nil {
-		return nil, err
-	}
-	ids := make(map[string]linkspan.RunID, len(uuids))
-	_, err = all(ctx, t, func(row scanner) (struct{}, error) {
-		var id linkspan.RunID
-		var uuid string
-		err := row.Scan(&id, &uuid)
-		ids[uuid] = id
-		return struct{}{}, err
-	}, "select id, uuid from runs where uuid in ("+s.dialect.list("$1")+")", text)
-	return ids, err
 }
 
 // HoldRun makes sure that an attempt is its run's newest and was neither cancelled

@@ -87,20 +87,7 @@ func (s *Store) InsertSyncs(ctx context.Context, tx linkspan.Tx, syncs []*linksp
 
 // numberSyncs sets the IDs of what was inserted.
 func (s *Store) numberSyncs(ctx context.Context, t *txn, syncs []*linkspan.Sync, uuids []string) error {
-	text, err := listText(uuids)
-	if err != nil {
-		return err
-	}
-	ids := make(map[string]linkspan.SyncID, len(uuids))
-	_, err = all(ctx, t, func(row scanner) (struct{}, error) {
-		var (
-			id   linkspan.SyncID
-			uuid string
-		)
-		err := row.Scan(&id, &uuid)
-		ids[uuid] = id
-		return struct{}{}, err
-	}, "select id, uuid from syncs where uuid in ("+s.dialect.list("$1")+")", text)
+	ids, err := idsByUUID[linkspan.SyncID](ctx, s, t, "syncs", uuids)
 	for _, sy := range syncs {
 		sy.ID = ids[sy.UUID]
 	}
