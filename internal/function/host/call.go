@@ -1,14 +1,10 @@
 package host
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/function/call"
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
@@ -16,7 +12,7 @@ import (
 func (x *Session) Call(ctx context.Context, c sandbox.Call) (sandbox.Reply, error) {
 	serve := x.served(c.Name)
 	if serve == nil {
-		return sandbox.Reply{}, callError(linkspan.E("host.Call", linkspan.KindInvalid, "unknown_call", nil, "There is no such call."))
+		return sandbox.Reply{}, call.Refused(linkspan.E("host.Call", linkspan.KindInvalid, "unknown_call", nil, "There is no such call."))
 	}
 	reply, err := serve(ctx, c)
 	if err != nil {
@@ -87,47 +83,10 @@ func with[P any](f func(ctx context.Context, p P) (any, error)) server {
 // none is for calls without parameters.
 type none struct{}
 
-// decode reads the parameters of a call. Numbers in objects of any shape stay as
-// they were written.
-func decode(text []byte, into any) error {
-	if len(text) == 0 {
-		return nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	err := decoder.Decode(into)
-	if err == nil {
-		_, err = decoder.Token()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		err = errors.New("there is more than one value")
-	}
-	message := "The parameters of the call are not what it takes."
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-		message = fmt.Sprintf("The parameter %q of the call is of the wrong type.", wrong.Field)
-	}
-	return linkspan.E("host.decode", linkspan.KindInvalid, "invalid_parameters", err, "%s", message)
-}
+// decode reads the parameters of a call.
+func decode(text []byte, into any) error { return call.Decode(text, into) }
 
-func answer(value any) (sandbox.Reply, error) {
-	text, err := encode(value)
-	if err != nil {
-		return sandbox.Reply{}, err
-	}
-	return sandbox.Reply{JSON: text}, nil
-}
+func answer(value any) (sandbox.Reply, error) { return call.Answer(value) }
 
 // encode writes JSON as JavaScript does, without escapes for HTML.
-func encode(value any) ([]byte, error) {
-	if raw, ok := value.(json.RawMessage); ok {
-		return raw, nil
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(value); err != nil {
-		return nil, fmt.Errorf("encoding an answer: %w", err)
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
+func encode(value any) ([]byte, error) { return call.Encode(value) }

@@ -12,15 +12,8 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/function/call"
 )
-
-// connectionParams is what the prelude asks of "connection".
-type connectionParams struct {
-	which
-
-	ForceRefresh bool `json:"forceRefresh"`
-	RefreshToken bool `json:"refreshToken"`
-}
 
 // shownConnection is a connection as GET /connections/{id} answers it (wire
 // contract §4.4).
@@ -58,8 +51,8 @@ type shownOrganization struct {
 const offsetTime = "2006-01-02T15:04:05.000-07:00"
 
 // connection returns a connection with its credentials.
-func (x *Session) connection(ctx context.Context, p connectionParams) (any, error) {
-	t, err := x.target(ctx, p.which, connect.FreshOptions{Force: p.ForceRefresh})
+func (x *Session) connection(ctx context.Context, p call.Connection) (any, error) {
+	t, err := x.target(ctx, p.Which, connect.FreshOptions{Force: p.ForceRefresh})
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +67,7 @@ func (x *Session) connection(ctx context.Context, p connectionParams) (any, erro
 	if !c.LastFetchedAt.IsZero() {
 		shown.LastFetchedAt = new(c.LastFetchedAt.UTC().Format(offsetTime))
 	}
-	if md, ok := x.Metadata(); ok && x.own(p.which) {
+	if md, ok := x.Metadata(); ok && x.own(p.Which) {
 		shown.Metadata = md
 	}
 	return shown, nil
@@ -113,15 +106,8 @@ const (
 	minRandom = 16
 )
 
-// metadataParams is what the prelude asks of "metadata".
-type metadataParams struct {
-	Metadata map[string]any `json:"metadata"`
-	// Merge sets the given members and keeps the others.
-	Merge bool `json:"merge"`
-}
-
 // writeMetadata replaces the metadata of the run's connection, or merges into it.
-func (x *Session) writeMetadata(ctx context.Context, p metadataParams) (any, error) {
+func (x *Session) writeMetadata(ctx context.Context, p call.Metadata) (any, error) {
 	if p.Metadata == nil {
 		return nil, linkspan.E("host.metadata", linkspan.KindInvalid, "invalid_metadata", nil, "Metadata must be an object.")
 	}
@@ -147,7 +133,7 @@ func (x *Session) writeMetadata(ctx context.Context, p metadataParams) (any, err
 
 // nextMetadata is what the metadata will be, within its limit. Of a connection that
 // is stored and can't be used now only what is written is known.
-func (x *Session) nextMetadata(ctx context.Context, p metadataParams) (map[string]any, error) {
+func (x *Session) nextMetadata(ctx context.Context, p call.Metadata) (map[string]any, error) {
 	next := make(map[string]any, len(p.Metadata))
 	if before, ok := x.Metadata(); p.Merge && ok {
 		maps.Copy(next, before)
@@ -173,22 +159,16 @@ func (x *Session) nextMetadata(ctx context.Context, p metadataParams) (map[strin
 	return next, nil
 }
 
-// variable is one environment variable (wire contract §4.10).
-type variable struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
 // variables returns the environment's variables.
 func (x *Session) variables(ctx context.Context, _ none) (any, error) {
 	found, err := x.s.c.Variables.Variables(ctx, x.info.Environment.ID)
 	if err != nil {
 		return nil, fmt.Errorf("reading the variables: %w", err)
 	}
-	list := make([]variable, len(found))
+	list := make([]call.Variable, len(found))
 	var secrets []linkspan.Secret
 	for i, v := range found {
-		list[i] = variable{v.Name, v.Value.Reveal()}
+		list[i] = call.Variable{Name: v.Name, Value: v.Value.Reveal()}
 		if soundsSecret(v.Name) || looksSecret(v.Value.Reveal()) {
 			secrets = append(secrets, v.Value)
 		}
@@ -239,16 +219,8 @@ func looksSecret(value string) bool {
 	return digits >= 2 && longest < minRandom/2
 }
 
-// actionParams is what the prelude asks of "action".
-type actionParams struct {
-	which
-
-	Action string          `json:"action"`
-	Input  json.RawMessage `json:"input"`
-}
-
 // action runs another action.
-func (x *Session) action(ctx context.Context, p actionParams) (any, error) {
+func (x *Session) action(ctx context.Context, p call.Action) (any, error) {
 	const op = "host.action"
 	if x.info.Trigger == nil {
 		return nil, linkspan.E(op, linkspan.KindInvalid, "action_not_available", nil, "There are no other actions here.")
@@ -257,7 +229,7 @@ func (x *Session) action(ctx context.Context, p actionParams) (any, error) {
 		return nil, linkspan.E(op, linkspan.KindInvalid, "invalid_body", nil, "triggerAction needs the name of an action.")
 	}
 	x.effect()
-	key, name := x.names(p.which)
+	key, name := x.names(p.Which)
 	output, err := x.info.Trigger(ctx, key, name, p.Action, p.Input)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/egress"
+	"github.com/linkspan/linkspan/internal/function/call"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/proxy"
 	"github.com/linkspan/linkspan/internal/sandbox"
@@ -25,8 +26,6 @@ import (
 const (
 	// defaultMaxBody is the most bytes of an answer that a function is given.
 	defaultMaxBody = 32 << 20
-	// headerTimeout bounds the wait for the head of an answer to a plain fetch.
-	headerTimeout = 5 * time.Minute
 	// levelFor is how long an environment's level of logs is remembered.
 	levelFor = 10 * time.Second
 	// maxLevels bounds how many environments' levels are remembered.
@@ -125,11 +124,8 @@ func New(c Config) *Service {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	transport := c.Guard.Transport(egress.TransportOptions{Compression: true, ResponseHeaderTimeout: headerTimeout})
-	client := c.Guard.Client(egress.ClientOptions{Transport: transport})
-	client.Transport = checkedRedirects{client.Transport}
 	return &Service{
-		c: c, urls: catalog.PublicURLs{Base: c.PublicURL}, fetch: client,
+		c: c, urls: catalog.PublicURLs{Base: c.PublicURL}, fetch: call.NewFetcher(c.Guard),
 		levels: make(map[linkspan.EnvironmentID]knownLevel), mapping: make(chan struct{}, maxMapping),
 	}
 }
@@ -333,10 +329,7 @@ func (x *Session) lookUp(ctx context.Context, w which, o connect.FreshOptions) (
 }
 
 // which names a connection; empty names are those of the run's own.
-type which struct {
-	IntegrationKey string `json:"integration,omitempty"`
-	Connection     string `json:"connection,omitempty"`
-}
+type which = call.Which
 
 func (x *Session) names(w which) (key, name string) {
 	return cmp.Or(w.IntegrationKey, x.info.IntegrationKey), cmp.Or(w.Connection, x.info.ConnectionName)

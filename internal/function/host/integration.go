@@ -7,15 +7,10 @@ import (
 
 	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/connect"
+	"github.com/linkspan/linkspan/internal/function/call"
 	"github.com/linkspan/linkspan/internal/integration"
 	"github.com/linkspan/linkspan/internal/upstream"
 )
-
-// integrationParams is what the prelude asks of "integration".
-type integrationParams struct {
-	// Include lists "webhook" and "credentials".
-	Include []string `json:"include"`
-}
 
 // shownIntegration is an integration as GET /integrations/{key} answers it (wire
 // contract §4.2).
@@ -47,7 +42,7 @@ type shownCredentials struct {
 }
 
 // integration returns the integration of the run's connection.
-func (x *Session) integration(ctx context.Context, p integrationParams) (any, error) {
+func (x *Session) integration(ctx context.Context, p call.Integration) (any, error) {
 	t, err := x.target(ctx, which{}, connect.FreshOptions{})
 	if err != nil {
 		return nil, err

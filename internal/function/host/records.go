@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/function/call"
 	"github.com/linkspan/linkspan/internal/record"
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
@@ -223,17 +224,10 @@ func (x *Session) batchMeta(model string, c linkspan.RecordCounts) json.RawMessa
 	return meta
 }
 
-// byIDsParams is what the prelude asks of "records_by_ids".
-type byIDsParams struct {
-	modelParams
-
-	IDs []string `json:"ids"`
-}
-
 // recordsByID answers with the records that exist, as a JSON array. Deleted ones do
 // not.
 func (x *Session) recordsByID(ctx context.Context, c sandbox.Call) (sandbox.Reply, error) {
-	var p byIDsParams
+	var p call.RecordsByIDs
 	if err := decode(c.JSON, &p); err != nil {
 		return sandbox.Reply{}, err
 	}
@@ -264,30 +258,10 @@ func arrayOf(records []linkspan.Record) []byte {
 	return append(out, ']')
 }
 
-// listParams is what the prelude asks of "records_list".
-type listParams struct {
-	modelParams
-
-	Cursor string `json:"cursor"`
-	Limit  int    `json:"limit"`
-	// Until is what the first page said. 0: this is the first one.
-	Until linkspan.RecordPosition `json:"until"`
-}
-
-// listReply goes with a page of records.
-type listReply struct {
-	// Next is the cursor of the next page. Empty: there is none.
-	Next string `json:"next,omitempty"`
-	// Until is the position of the newest change when the list began; from the index
-	// Late on, records have changed since.
-	Until linkspan.RecordPosition `json:"until"`
-	Late  int                     `json:"late"`
-}
-
 // listRecords answers with a page of records, deleted ones among them, as GET
 // /records does.
 func (x *Session) listRecords(ctx context.Context, c sandbox.Call) (sandbox.Reply, error) {
-	var p listParams
+	var p call.RecordsList
 	if err := decode(c.JSON, &p); err != nil {
 		return sandbox.Reply{}, err
 	}
@@ -310,7 +284,7 @@ func (x *Session) listRecords(ctx context.Context, c sandbox.Call) (sandbox.Repl
 	if err != nil {
 		return sandbox.Reply{}, err
 	}
-	head := listReply{Until: p.Until, Late: len(page.Records)}
+	head := call.RecordsPage{Until: p.Until, Late: len(page.Records)}
 	if i := slices.IndexFunc(page.Records, func(r linkspan.Record) bool { return r.Position > p.Until }); i >= 0 {
 		head.Late = i
 	}

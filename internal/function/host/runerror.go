@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/function/call"
 	"github.com/linkspan/linkspan/internal/function/sourcemap"
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
@@ -192,7 +193,7 @@ func passedOn(text json.RawMessage) map[string]string {
 		if name != "content-type" && !strings.HasPrefix(name, "x-rate") {
 			continue
 		}
-		if v, ok := value.(string); ok && len(out) < maxHeaders {
+		if v, ok := value.(string); ok && len(out) < call.MaxHeaders {
 			out[name] = clip(v, maxMessage)
 		}
 	}

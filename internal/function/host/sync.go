@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/function/call"
 	"github.com/linkspan/linkspan/internal/schedule"
 )
 
@@ -81,21 +82,6 @@ func (x *Session) fenced(ctx context.Context, f func(ctx context.Context, tx lin
 	})
 }
 
-// syncRef is a sync as the prelude names it.
-type syncRef struct {
-	Name    string `json:"name"`
-	Variant string `json:"variant"`
-}
-
-// syncsParams is what the prelude asks of "sync_trigger" and "sync_start".
-type syncsParams struct {
-	Integration string    `json:"integration"`
-	Connection  string    `json:"connection"`
-	Syncs       []syncRef `json:"syncs"`
-	Reset       bool      `json:"reset"`
-	Empty       bool      `json:"empty"`
-}
-
 // Limits of the calls about syncs: how many one names, and the length of names.
 const (
 	maxSyncs = 100
@@ -104,7 +90,7 @@ const (
 
 // selection checks the parameters. Without a connection all of the integration are
 // meant.
-func (x *Session) selection(p *syncsParams) (schedule.Selection, error) {
+func (x *Session) selection(p *call.Syncs) (schedule.Selection, error) {
 	const op = "host.syncs"
 	if x.info.Syncs == nil {
 		return schedule.Selection{}, linkspan.E(op, linkspan.KindInvalid, "not_available", nil, "There are no syncs to start here.")
@@ -126,7 +112,7 @@ func (x *Session) selection(p *syncsParams) (schedule.Selection, error) {
 }
 
 // triggerSyncs has syncs run once.
-func (x *Session) triggerSyncs(ctx context.Context, p syncsParams) (any, error) {
+func (x *Session) triggerSyncs(ctx context.Context, p call.Syncs) (any, error) {
 	sel, err := x.selection(&p)
 	if err != nil {
 		return nil, err
@@ -136,7 +122,7 @@ func (x *Session) triggerSyncs(ctx context.Context, p syncsParams) (any, error) 
 }
 
 // startSyncs has syncs run by their schedules from now on.
-func (x *Session) startSyncs(ctx context.Context, p syncsParams) (any, error) {
+func (x *Session) startSyncs(ctx context.Context, p call.Syncs) (any, error) {
 	sel, err := x.selection(&p)
 	if err != nil {
 		return nil, err
