@@ -82,6 +82,9 @@ func (c *Client) send(ctx context.Context, k call, body []byte) (*http.Response,
 
 // sign adds what every request carries.
 func (c *Client) sign(req *http.Request) {
+	for name, values := range c.header {
+		req.Header[name] = values
+	}
 	req.Header.Set("User-Agent", c.userAgent)
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key.Reveal())

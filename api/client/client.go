@@ -37,6 +37,7 @@ type Client struct {
 	key       api.Secret
 	http      *http.Client
 	userAgent string
+	header    http.Header
 	retries   int
 }
 
@@ -50,6 +51,11 @@ func WithHTTPClient(c *http.Client) Option { return func(cl *Client) { cl.http =
 // WithUserAgent adds text to the User-Agent header, to tell programs apart.
 func WithUserAgent(text string) Option {
 	return func(cl *Client) { cl.userAgent += " " + text }
+}
+
+// WithHeader sends a header with every request.
+func WithHeader(name, value string) Option {
+	return func(cl *Client) { cl.header.Set(name, value) }
 }
 
 // WithRetries sets how often a call is repeated when the server asks to be
@@ -71,6 +77,7 @@ func New(baseURL string, key api.Secret, options ...Option) (*Client, error) {
 		key:       key,
 		http:      &http.Client{CheckRedirect: stay},
 		userAgent: "linkspan-go/" + version(),
+		header:    make(http.Header),
 		retries:   defaultRetries,
 	}
 	for _, o := range options {

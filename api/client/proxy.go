@@ -38,9 +38,14 @@ type ProxyRequest struct {
 	ForwardHeadersOnRedirect *bool
 }
 
+// NetworkErrorHeader is in the answer of a proxied call that did not reach the
+// provider: it holds the code of what happened, such as ECONNREFUSED.
+const NetworkErrorHeader = "X-Linkspan-Network-Error"
+
 // Proxy calls a provider and returns its answer, whatever the status: the
 // caller closes the body. A failure of the server itself carries the header
-// X-Linkspan-Error and is returned as an *Error.
+// X-Linkspan-Error and is returned as an *Error; when the provider did not answer,
+// the answer is the server's and has the header [NetworkErrorHeader].
 func (c *Client) Proxy(ctx context.Context, p ProxyRequest) (*http.Response, error) {
 	req, err := c.proxyRequest(ctx, p)
 	if err != nil {

@@ -16,6 +16,10 @@ import (
 	"github.com/linkspan/linkspan/internal/egress"
 )
 
+// networkHeader tells our word that an upstream gave no answer from an upstream's
+// answer of the same status. No answer of an upstream has it.
+const networkHeader = "X-Linkspan-Network-Error"
+
 // NetworkError says that a call got no answer from the upstream. Its JSON is how
 // the public API tells of it (wire contract §5.5): upstream errors have no
 // envelope.
@@ -57,6 +61,7 @@ func (c *exchange) failed(err error) error {
 		return fmt.Errorf("encoding a network failure: %w", encodeErr)
 	}
 	c.w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	c.w.Header().Set(networkHeader, network.Code)
 	c.w.WriteHeader(http.StatusInternalServerError)
 	_, _ = c.w.Write(body) // a client that went away does not need it
 	c.failOp(network.Code, network.Message)

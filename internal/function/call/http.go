@@ -70,6 +70,13 @@ func (p *HTTP) Check() (http.Header, error) {
 	return headerOf(p.Headers)
 }
 
+// TooLarge is the error of an answer that is larger than a function may have.
+func TooLarge(limit int64) error {
+	return linkspan.E("call.HTTP", linkspan.KindTooLarge, "response_too_large", nil,
+		"The answer is larger than the %d bytes that a function can be given.", limit).
+		WithHint("Ask for smaller pages, or for a part of the file with the header Range.")
+}
+
 // isMethod reports whether a method may be used: that of a request which is
 // answered by one response.
 func isMethod(method string) bool {

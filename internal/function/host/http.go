@@ -125,9 +125,7 @@ func (x *Session) readBody(ctx context.Context, r io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("reading an answer: %w", err)
 	}
 	if body = append(body, rest...); int64(len(body)) > limit {
-		return nil, linkspan.E("host.http", linkspan.KindTooLarge, "response_too_large", nil,
-			"The answer is larger than the %d bytes that a function can be given.", limit).
-			WithHint("Ask for smaller pages, or for a part of the file with the header Range.")
+		return nil, call.TooLarge(limit)
 	}
 	return body, nil
 }
