@@ -2,6 +2,7 @@ package linkspan
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -32,6 +33,9 @@ const (
 	EventPostConnectionCreation FunctionEvent = "post-connection-creation"
 	EventPreConnectionDeletion  FunctionEvent = "pre-connection-deletion"
 	EventValidateConnection     FunctionEvent = "validate-connection"
+	// EventWebhook is of runs that a provider's webhook gave rise to. It is no event
+	// that functions declare.
+	EventWebhook FunctionEvent = "webhook"
 )
 
 // Valid reports whether e is one of the events.
@@ -119,8 +123,73 @@ type FunctionDefinition struct {
 	WebhookSubscriptions []string       `json:"webhook_subscriptions,omitempty"`
 	Attributes           map[string]any `json:"attributes,omitempty"`
 
-	// Event is of on-event functions.
+	// Event is of on-event functions. Those made by createFunction may have several:
+	// it is then the first of Unified.Events.
 	Event FunctionEvent `json:"event,omitempty"`
+
+	// Unified is of functions made by createFunction, whose kind follows from their
+	// trigger. Nil: it was made otherwise.
+	Unified *UnifiedFunction `json:"unified,omitempty"`
+}
+
+// RunsAt reports whether a function at events runs at one of them.
+func (d *FunctionDefinition) RunsAt(e FunctionEvent) bool {
+	if d.Unified != nil {
+		return slices.Contains(d.Unified.Events, e)
+	}
+	return d.Event == e
+}
+
+// Serial reports whether only one run of the function may be under way for each
+// connection.
+func (d *FunctionDefinition) Serial() bool {
+	return d.Unified != nil && d.Unified.PerConnection == 1
+}
+
+// UnifiedFunction is what only functions made by createFunction have (features
+// FN-19). The names in JSON are stored.
+type UnifiedFunction struct {
+	Trigger FunctionTrigger `json:"trigger"`
+	// Events are those of TriggerEvent.
+	Events []FunctionEvent `json:"events,omitempty"`
+	// Output and Checkpoint name definitions of the function's Schema. Empty: none.
+	Output     string `json:"output,omitempty"`
+	Checkpoint string `json:"checkpoint,omitempty"`
+	// Outbound says that it makes requests, Invoke that it runs other functions.
+	Outbound bool `json:"outbound,omitempty"`
+	Invoke   bool `json:"invoke,omitempty"`
+	// PerConnection is how many runs may be under way at a time for each connection;
+	// 0: any number.
+	PerConnection int `json:"per_connection,omitempty"`
+}
+
+// FunctionTrigger is what a function made by createFunction runs at.
+type FunctionTrigger string
+
+// The triggers.
+const (
+	// TriggerNone is of functions that are invoked.
+	TriggerNone FunctionTrigger = "none"
+	// TriggerHTTP is of functions that take requests of providers, and may be invoked.
+	TriggerHTTP FunctionTrigger = "http"
+	// TriggerSchedule is of functions that run by a schedule.
+	TriggerSchedule FunctionTrigger = "schedule"
+	// TriggerEvent is of functions that run at events in the life of connections.
+	TriggerEvent FunctionTrigger = "event"
+)
+
+// Kind is what a function with the trigger is run as; empty for a trigger that
+// there is not.
+func (t FunctionTrigger) Kind() FunctionKind {
+	switch t {
+	case TriggerNone, TriggerHTTP:
+		return FunctionAction
+	case TriggerSchedule:
+		return FunctionSync
+	case TriggerEvent:
+		return FunctionOnEvent
+	}
+	return ""
 }
 
 // FunctionEndpoint is a method and path under /v1 that older clients call.

@@ -7870,8 +7870,8 @@ ${new Error().stack ?? ""}`]),
   function transcode(source, fromEncoding, toEncoding) {
     let to = encodingOf(toEncoding), decoded = decode3(source, encodingOf(fromEncoding));
     if (to !== "latin1" && to !== "ascii") return wrap(encode4(decoded, to));
-    let limit = to === "ascii" ? 127 : 255;
-    return wrap(encode4(Array.from(decoded, (c) => c.codePointAt(0) > limit ? "?" : c).join(""), to));
+    let limit2 = to === "ascii" ? 127 : 255;
+    return wrap(encode4(Array.from(decoded, (c) => c.codePointAt(0) > limit2 ? "?" : c).join(""), to));
   }
 
   // src/platform/inspect.ts
@@ -7977,8 +7977,8 @@ ${" ".repeat(ctx.indentation)}`);
     return `... ${count} more item${count > 1 ? "s" : ""}`;
   }
   function arrayItems(ctx, value) {
-    let output2 = [], limit = Math.min(ctx.maxArrayLength, value.length), i = 0;
-    for (; i < value.length && output2.length < limit; ) {
+    let output2 = [], limit2 = Math.min(ctx.maxArrayLength, value.length), i = 0;
+    for (; i < value.length && output2.length < limit2; ) {
       if (Object.hasOwn(value, i)) {
         output2.push(property(ctx, value, String(i), "array")), i++;
         continue;
@@ -8113,12 +8113,12 @@ ${" ".repeat(ctx.indentation)}`;
   }
   var defaults = { depth: 2, compact: 3, breakLength: 80, maxArrayLength: 100, maxStringLength: 1e4, showHidden: !1, sorted: !1, getters: !1, customInspect: !0 };
   function inspect(value, options, depth) {
-    let given = typeof options == "boolean" ? { showHidden: options, ...depth === void 0 ? {} : { depth } } : options ?? {}, limit = (n, otherwise) => n === null ? 1 / 0 : n === void 0 ? otherwise : Math.max(0, Number(n)), ctx = {
-      depth: limit(given.depth, defaults.depth),
+    let given = typeof options == "boolean" ? { showHidden: options, ...depth === void 0 ? {} : { depth } } : options ?? {}, limit2 = (n, otherwise) => n === null ? 1 / 0 : n === void 0 ? otherwise : Math.max(0, Number(n)), ctx = {
+      depth: limit2(given.depth, defaults.depth),
       compact: given.compact === !0 ? 3 : given.compact === !1 ? 0 : given.compact ?? defaults.compact,
       breakLength: given.breakLength ?? defaults.breakLength,
-      maxArrayLength: limit(given.maxArrayLength, defaults.maxArrayLength),
-      maxStringLength: limit(given.maxStringLength, defaults.maxStringLength),
+      maxArrayLength: limit2(given.maxArrayLength, defaults.maxArrayLength),
+      maxStringLength: limit2(given.maxStringLength, defaults.maxStringLength),
       showHidden: given.showHidden ?? !1,
       sorted: given.sorted ?? !1,
       getters: given.getters ?? !1,
@@ -9256,10 +9256,10 @@ ${inspect(text2)}
     let range = max - min;
     if (range > 2 ** 48 - 1) throw coded("RangeError", "ERR_OUT_OF_RANGE", `The value of "max - min" is out of range. It must be <= 281474976710655. Received ${range}`);
     return maybeLater(() => {
-      let limit = 281474976710656 - 281474976710656 % range;
+      let limit2 = 281474976710656 - 281474976710656 % range;
       for (; ; ) {
         let drawn2 = bytesOfLength(6).readUIntBE(0, 6);
-        if (drawn2 < limit) return min + drawn2 % range;
+        if (drawn2 < limit2) return min + drawn2 % range;
       }
     }, callback);
   }
@@ -10367,8 +10367,8 @@ ${inspect(text2)}
       } catch {
         return unescape(spaced);
       }
-    }, eq = equals || "=", parts2 = text2.split(separator || "&"), limit = options?.maxKeys ?? 1e3;
-    limit > 0 && (parts2 = parts2.slice(0, limit));
+    }, eq = equals || "=", parts2 = text2.split(separator || "&"), limit2 = options?.maxKeys ?? 1e3;
+    limit2 > 0 && (parts2 = parts2.slice(0, limit2));
     for (let part of parts2) {
       if (part === "") continue;
       let at = part.indexOf(eq), name = decode4(at < 0 ? part : part.slice(0, at)), value = at < 0 ? "" : decode4(part.slice(at + eq.length)), known2 = values[name];
@@ -11468,12 +11468,12 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
       }
   }
   async function* byOffset(first2, p, inBody, fetch) {
-    let limit = Number(p.limit) || 0;
+    let limit2 = Number(p.limit) || 0;
     for (let offset = Number(p.offset_start_value) || 0; ; ) {
       let response = await fetch(withValue(first2, inBody, p.offset_name_in_request, inBody ? offset : String(offset))), items = itemsOf(response, p);
       if (items === void 0) return;
       yield items;
-      let last = items.length < limit;
+      let last = items.length < limit2;
       if (offset += p.offset_calculation_method === "per-page" ? 1 : items.length, await p.on_page?.({ nextPageParam: last ? void 0 : offset, response }), last) return;
     }
   }
@@ -11915,16 +11915,107 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     };
   }
 
+  // src/sdk/unified.ts
+  var always = [
+    "log",
+    "setLogger",
+    "getEnvironmentVariables",
+    "zodValidateInput",
+    "ActionError",
+    "getConnection",
+    "getToken",
+    "getRawTokenResponse",
+    "getIntegration",
+    "getWebhookURL",
+    "getVariant"
+  ], declared = [
+    [
+      ["proxy", "get", "post", "put", "patch", "delete", "paginate", "uncontrolledFetch"],
+      (d) => d.requires?.outbound !== !1,
+      "makes a request, but requires.outbound is false"
+    ],
+    [
+      ["batchSave", "batchUpdate", "batchDelete", "getRecordsByIds", "listRecords", "setMergingStrategy", "trackDeletesStart", "trackDeletesEnd"],
+      (d) => d.data?.models !== void 0,
+      "belongs to functions with records: declare them in data.models"
+    ],
+    [["getCheckpoint", "saveCheckpoint", "clearCheckpoint"], (d) => d.data?.checkpoint !== void 0, "needs a checkpoint: declare it in data.checkpoint"],
+    [["getMetadata", "setMetadata", "updateMetadata"], (d) => d.data?.metadata !== void 0, "needs metadata: declare them in data.metadata"],
+    [["invoke"], (d) => d.requires?.invoke === !0, "runs another function: declare requires: { invoke: true }"]
+  ], elsewhere = {
+    triggerAction: "use nango.invoke, and declare requires: { invoke: true }",
+    triggerSync: "call the API",
+    startSync: "call the API",
+    getFlowAttributes: "use nango.getMetadata",
+    getFieldMapping: "use nango.getMetadata",
+    setFieldMapping: "use nango.updateMetadata",
+    tryAcquireLock: "declare limits: { concurrency: { perConnection: 1 } }",
+    releaseLock: "declare limits: { concurrency: { perConnection: 1 } }",
+    releaseAllLocks: "declare limits: { concurrency: { perConnection: 1 } }",
+    batchSend: "use nango.batchSave",
+    getRecordsById: "use nango.getRecordsByIds",
+    deleteRecordsFromPreviousExecutions: "use nango.trackDeletesStart and nango.trackDeletesEnd"
+  }, iterated = /* @__PURE__ */ new Set(["paginate", "listRecords"]);
+  function limit(nango, definition) {
+    let all = { ...nango, invoke }, limited = {};
+    for (let [name, value] of Object.entries(all)) typeof value != "function" && name !== "input" && (limited[name] = value);
+    for (let name of always) limited[name] = all[name];
+    for (let [members, has, how] of declared) {
+      let there = has(definition);
+      for (let name of members) limited[name] = there ? all[name] : refused2(name, `nango.${name} ${how}.`);
+    }
+    for (let [name, instead] of Object.entries(elsewhere))
+      limited[name] = refused2(name, `Functions made by createFunction have no nango.${name}: ${instead}.`);
+    return limited;
+  }
+  function refused2(name, message) {
+    return iterated.has(name) ? async function* () {
+      throw misuse("not_available", message);
+    } : async () => Promise.reject(misuse("not_available", message));
+  }
+  async function invoke(fn, options) {
+    let site = new Error();
+    if (typeof fn != "string" || fn === "")
+      throw wrong('nango.invoke takes the name of a function, such as nango.invoke("create-issue", { input }).', site);
+    if (options !== void 0 && (options === null || typeof options != "object"))
+      throw wrong("The options of nango.invoke are an object of input and connection.", site);
+    let { connectionId, integrationId } = options?.connection ?? {};
+    for (let id of [connectionId, integrationId])
+      if (id !== void 0 && (typeof id != "string" || id === "")) throw wrong("The connection of nango.invoke is an object of connectionId and integrationId.", site);
+    return ask2("action", { integration: integrationId, connection: connectionId, action: fn, input: options?.input }, site);
+  }
+  function wrong(message, site) {
+    return from2(misuse("invalid_body", message), site);
+  }
+  function triggerOf(start) {
+    let connection = { connectionId: start.props.connectionId, integrationId: start.props.providerConfigKey }, request2 = start.request ?? ("webhook" in start ? webhookRequest(start.webhook) : void 0);
+    if (request2 !== void 0) {
+      let trigger = { kind: "http", input: request2.body, request: request2, connection };
+      return start.subscriptions === void 0 ? trigger : { ...trigger, subscriptions: start.subscriptions };
+    }
+    switch (start.kind) {
+      case "sync":
+        return { kind: "schedule", input: null, connection };
+      case "on-event":
+        return { kind: "event", input: { event: start.event }, connection };
+      default:
+        return { kind: "invoke", input: start.input, connection };
+    }
+  }
+  function webhookRequest(body) {
+    return { method: "POST", path: "/", headers: {}, query: {}, body };
+  }
+
   // src/sdk/run.ts
   var types2 = { sync: "sync", action: "action", "on-event": "onEvent" };
   function execOf(exports, start) {
-    let main = exports?.default;
-    if ("webhook" in start) return webhookOf(exports, start);
+    let main = exports?.default, unified2 = main?.type === "function";
+    if ("webhook" in start && !unified2) return webhookOf(exports, start);
     if (typeof main == "function") return (nango) => main(nango, start.input);
     if (main === null || typeof main != "object") throw new Error("Invalid script exports");
-    if (main.type !== types2[start.kind] && main.type !== "function") throw new Error(`Incorrect script loaded for ${start.kind}`);
+    if (main.type !== types2[start.kind] && !unified2) throw new Error(`Incorrect script loaded for ${start.kind}`);
     if (typeof main.exec != "function") throw new Error("Missing exec function");
-    return main.type === "function" ? (nango) => main.exec(nango, triggerOf(start)) : start.kind === "action" ? (nango) => main.exec(nango, start.input) : (nango) => main.exec(nango);
+    return unified2 ? (nango) => main.exec(limit(nango, main), triggerOf(start)) : start.kind === "action" ? (nango) => main.exec(nango, start.input) : (nango) => main.exec(nango);
   }
   function webhookOf(exports, start) {
     let main = exports?.default;
@@ -11937,10 +12028,6 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     if (main.type !== "sync") throw new Error("Incorrect script loaded for webhook");
     if (typeof main.onWebhook != "function") throw new Error("Missing onWebhook function");
     return (nango) => main.onWebhook(nango, start.webhook);
-  }
-  function triggerOf(start) {
-    let connection = { connectionId: start.props.connectionId, integrationId: start.props.providerConfigKey };
-    return start.kind === "action" ? { kind: "invoke", input: start.input, connection } : start.kind === "on-event" ? { kind: "event", input: { event: start.event }, connection } : { kind: "schedule", input: null, connection };
   }
   async function finish(start, records) {
     if (await records.settled(), !(start.sync?.track_deletes !== !0 || "webhook" in start))
@@ -12094,14 +12181,21 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
       out.input = d.add("input", `ActionInput_${suffix(p)}`, definition.input);
       let output2 = d.add("output", `ActionOutput_${suffix(p)}`, definition.output);
       out.models = output2 === void 0 ? [] : [output2];
-    } else definition.type === "sync" && (out.models = models(d, definition.models), out.input = d.add("metadata", `SyncMetadata_${suffix(p)}`, definition.metadata));
-    return definition.checkpoint !== void 0 && (out.checkpoint = d.convert("checkpoint", definition.checkpoint)), Object.keys(d.all).length > 0 && (out.schema = { definitions: d.all }), out.flaws = d.flaws, out;
+    } else definition.type === "sync" && (out.models = models(d, "models", definition.models), out.input = d.add("metadata", `SyncMetadata_${suffix(p)}`, definition.metadata));
+    return definition.type === "function" ? unified(d, definition, p, out) : definition.checkpoint !== void 0 && (out.checkpoint = d.convert("checkpoint", definition.checkpoint)), Object.keys(d.all).length > 0 && (out.schema = { definitions: d.all }), out.flaws = d.flaws, out;
   }
-  function models(d, models2) {
+  function unified(d, definition, p, out) {
+    for (let member2 of ["trigger", "requires", "limits"]) out[member2] = definition[member2];
+    out.input = d.add("input", `FunctionInput_${suffix(p)}`, definition.input), out.output = d.add("output", `FunctionOutput_${suffix(p)}`, definition.output), out.models = [];
+    let data2 = definition.data ?? {};
+    if (!isObject2(data2) || isSchema(data2)) return d.flaw("data", "must be an object of models, metadata and checkpoint");
+    data2.models !== void 0 && (out.models = models(d, "data.models", data2.models)), out.metadata = d.add("data.metadata", `FunctionMetadata_${suffix(p)}`, data2.metadata), out.checkpointName = d.add("data.checkpoint", `FunctionCheckpoint_${suffix(p)}`, data2.checkpoint), out.checkpointName !== void 0 && (out.checkpoint = d.all[out.checkpointName]);
+  }
+  function models(d, member2, models2) {
     if (!isObject2(models2) || isSchema(models2))
-      return d.flaw("models", "must be an object of schemas, such as { Contact: z.object({ id: z.string() }) }"), [];
+      return d.flaw(member2, "must be an object of schemas, such as { Contact: z.object({ id: z.string() }) }"), [];
     for (let [name, schema] of Object.entries(models2)) {
-      let field = `models.${name}`;
+      let field = `${member2}.${name}`;
       d.add(field, name, schema) === void 0 ? d.flaw(field, "must be a zod schema, such as z.object({ id: z.string() })") : isSchema(schema) && !hasId(schema) && d.flaw(field, "must be an object with the property id, which tells records apart: add id: z.string()");
     }
     return Object.keys(models2);

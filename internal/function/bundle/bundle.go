@@ -1,7 +1,7 @@
 // Package bundle makes deployable functions of a folder of TypeScript.
 //
 // A folder holds index.ts and functions at
-// <integration>/<syncs|actions|on-events>/<name>.ts; index.ts imports those that
+// <integration>/<syncs|actions|on-events|functions>/<name>.ts; index.ts imports those that
 // count. Each becomes one CommonJS text by esbuild, with everything it imports
 // except what the sandbox has: the nango object, zod and the platform's modules.
 // What a function says of itself is read by evaluating that text in the sandbox.
@@ -70,8 +70,10 @@ type Project struct {
 // Function is a function ready to be deployed.
 type Function struct {
 	Integration string
-	Kind        linkspan.FunctionKind
-	Name        string
+	// Kind of one made by createFunction is what its trigger makes of it;
+	// Definition.Unified tells them from others.
+	Kind linkspan.FunctionKind
+	Name string
 	// File is its path in the folder, with slashes.
 	File string
 	// Version is the one that its author gave it, or empty.
@@ -86,7 +88,11 @@ type Function struct {
 
 // Program returns what the sandbox runs.
 func (f Function) Program() sandbox.Program {
-	return sandbox.Program{Name: ProgramName(f.Integration, f.Kind, f.Name), Source: f.Code.Bundle}
+	kind := f.Kind
+	if f.Definition.Unified != nil {
+		kind = kindUnified
+	}
+	return sandbox.Program{Name: ProgramName(f.Integration, kind, f.Name), Source: f.Code.Bundle}
 }
 
 // ProgramName returns the name under which a function's bundle appears in
@@ -112,14 +118,29 @@ func Build(ctx context.Context, o Options) (*Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries = slices.DeleteFunc(entries, func(e entry) bool {
-		return o.Only != nil && !o.Only(e.integration, e.kind, e.name)
-	})
+	entries = slices.DeleteFunc(entries, func(e entry) bool { return !o.wants(e) })
 	functions, err := b.all(ctx, entries)
 	if err != nil {
 		return nil, err
 	}
 	return b.project(functions), nil
+}
+
+// wants reports whether a function is to be built. Of one made by createFunction
+// the kind is not known yet.
+func (o *Options) wants(e entry) bool {
+	switch {
+	case o.Only == nil:
+		return true
+	case e.kind != kindUnified:
+		return o.Only(e.integration, e.kind, e.name)
+	}
+	for _, kind := range []linkspan.FunctionKind{linkspan.FunctionAction, linkspan.FunctionSync, linkspan.FunctionOnEvent} {
+		if o.Only(e.integration, kind, e.name) {
+			return true
+		}
+	}
+	return false
 }
 
 // builder builds one folder.
@@ -203,7 +224,7 @@ func (b *builder) one(ctx context.Context, e entry) (*Function, []Problem, error
 		return nil, problems, err
 	}
 	problems = d.fill(f, b.options.Version)
-	if d.usesCheckpoints(f, out) {
+	if f.Definition.Unified == nil && d.usesCheckpoints(f, out) {
 		f.Definition.Features = []string{"checkpoints"}
 	}
 	return f, e.claim(problems), nil
@@ -236,7 +257,7 @@ func (b *builder) source(e entry) ([]byte, []Problem, error) {
 func (b *builder) project(functions []*Function) *Project {
 	p := &Project{Problems: b.problems, Warnings: b.warnings}
 	for _, f := range functions {
-		if f != nil {
+		if f != nil && (b.options.Only == nil || b.options.Only(f.Integration, f.Kind, f.Name)) {
 			p.Functions = append(p.Functions, *f)
 		}
 	}

@@ -75,7 +75,7 @@ func (d *described) sync(def *linkspan.FunctionDefinition, c *checker) {
 	read(c, "webhookSubscriptions", d.WebhookSubscriptions, &def.WebhookSubscriptions, "a list of texts")
 	read(c, "endpoints", d.Endpoints, &def.Endpoints, "a list of { method, path }")
 	c.texts("webhookSubscriptions", def.WebhookSubscriptions)
-	c.frequency(def.Frequency)
+	c.frequency("frequency", def.Frequency)
 	if def.SyncType != "full" && def.SyncType != "incremental" {
 		c.add("syncType", "must be \"full\" or \"incremental\", not %q", shorten(def.SyncType))
 	}
@@ -83,7 +83,10 @@ func (d *described) sync(def *linkspan.FunctionDefinition, c *checker) {
 		c.add("trackDeletes", "only full syncs can find what was deleted: remove it, or call nango.trackDeletesStart and nango.trackDeletesEnd")
 	}
 	if !d.has("models") {
-		c.models(def.Models)
+		if len(def.Models) == 0 {
+			c.add("models", "is empty: a sync saves records of at least one model")
+		}
+		c.models("models", def.Models)
 	}
 	if n := len(def.Endpoints); n > 0 && n != len(def.Models) {
 		c.add("endpoints", "must be as many as models: %d endpoints, %d models", n, len(def.Models))
@@ -92,25 +95,22 @@ func (d *described) sync(def *linkspan.FunctionDefinition, c *checker) {
 }
 
 // frequency checks how often a sync runs.
-func (c *checker) frequency(text string) {
+func (c *checker) frequency(field, text string) {
 	if text == "" {
-		c.add("frequency", "is missing: say how often the sync runs, such as \"every hour\"")
+		c.add(field, "is missing: say how often it runs, such as \"every hour\"")
 		return
 	}
 	if _, err := function.ParseFrequency(text); err != nil {
-		c.add("frequency", "%s", err.Error())
+		c.add(field, "%s", err.Error())
 	}
 }
 
-// models checks the names of a sync's models.
-func (c *checker) models(names []string) {
+// models checks the names of models.
+func (c *checker) models(field string, names []string) {
 	valid := regexp.MustCompile(`^[A-Z][a-zA-Z0-9_-]{1,254}$`)
-	if len(names) == 0 {
-		c.add("models", "is empty: a sync saves records of at least one model")
-	}
 	for _, name := range names {
 		if !valid.MatchString(name) {
-			c.add("models."+shorten(name), "is no name for a model: begin with a capital, go on with letters, digits, _ and -, at least 2 and at most 255 characters")
+			c.add(field+"."+shorten(name), "is no name for a model: begin with a capital, go on with letters, digits, _ and -, at least 2 and at most 255 characters")
 		}
 	}
 }
@@ -170,7 +170,7 @@ const (
 )
 
 // checkpoint checks that a checkpoint is a flat object.
-func (c *checker) checkpoint(schema json.RawMessage) {
+func (c *checker) checkpoint(field string, schema json.RawMessage) {
 	if len(schema) == 0 || string(schema) == "null" {
 		return
 	}
@@ -179,14 +179,14 @@ func (c *checker) checkpoint(schema json.RawMessage) {
 		Properties map[string]json.RawMessage `json:"properties"`
 	}
 	if err := json.Unmarshal(schema, &s); err != nil || s.Type != "object" {
-		c.add("checkpoint", "must be an object, such as z.object({ cursor: z.string() })")
+		c.add(field, "must be an object, such as z.object({ cursor: z.string() })")
 		return
 	}
 	if n := len(s.Properties); n > maxCheckpointFields {
-		c.add("checkpoint", "has %d members, %d are the most", n, maxCheckpointFields)
+		c.add(field, "has %d members, %d are the most", n, maxCheckpointFields)
 	}
 	for name, property := range s.Properties {
-		c.text("checkpoint."+shorten(name), name, maxCheckpointKey)
+		c.text(field+"."+shorten(name), name, maxCheckpointKey)
 		var p struct {
 			Type  any   `json:"type"`
 			Const any   `json:"const"`
@@ -194,7 +194,7 @@ func (c *checker) checkpoint(schema json.RawMessage) {
 		}
 		// What has no type is a mixture or anything at all.
 		if err := json.Unmarshal(property, &p); err != nil || !flat(p.Type) {
-			c.add("checkpoint."+shorten(name), "must be a string, a number or a boolean: checkpoints are flat")
+			c.add(field+"."+shorten(name), "must be a string, a number or a boolean: checkpoints are flat")
 		}
 	}
 }
@@ -207,11 +207,14 @@ func flat(typ any) bool {
 // do, the one that comes later in the alphabet is taken for the wrong one.
 func (p *Project) together() {
 	type key struct{ integration, what string }
-	models, endpoints := map[key]string{}, map[key]string{}
+	models, endpoints, names := map[key]string{}, map[key]string{}, p.names()
 	kept := p.Functions[:0]
 	for _, f := range p.Functions {
 		e := entry{file: f.File, integration: f.Integration, kind: f.Kind, name: f.Name}
 		before := len(p.Problems)
+		if other := names[[2]string{f.Integration, f.Name}]; f.Definition.Unified != nil && other != "" {
+			p.Problems = append(p.Problems, e.problem("The function %s of the same integration has that name as well: rename one.", other))
+		}
 		if f.Kind == linkspan.FunctionSync {
 			for _, m := range f.Definition.Models {
 				if other := claimed(models, key{f.Integration, m}, f.File); other != "" {
@@ -229,6 +232,19 @@ func (p *Project) together() {
 		}
 	}
 	p.Functions = kept
+}
+
+// names returns the files of functions that were not made by createFunction, by
+// integration and name: those that were can't share their names, as they have but
+// one for all kinds.
+func (p *Project) names() map[[2]string]string {
+	names := make(map[[2]string]string)
+	for _, f := range p.Functions {
+		if f.Definition.Unified == nil {
+			names[[2]string{f.Integration, f.Name}] = f.File
+		}
+	}
+	return names
 }
 
 // claimed puts a file's claim on a name down, and returns whose it is already.

@@ -35,6 +35,15 @@ type described struct {
 	Schema     json.RawMessage `json:"schema"`
 	Checkpoint json.RawMessage `json:"checkpoint"`
 
+	// These are of functions made by createFunction. Output, Metadata and
+	// CheckpointName name definitions of Schema.
+	Trigger        json.RawMessage `json:"trigger"`
+	Requires       json.RawMessage `json:"requires"`
+	Limits         json.RawMessage `json:"limits"`
+	Output         string          `json:"output"`
+	Metadata       string          `json:"metadata"`
+	CheckpointName string          `json:"checkpointName"`
+
 	OnWebhook bool   `json:"hasOnWebhook"`
 	Plain     bool   `json:"plain"`
 	Missing   *bool  `json:"missing"`
@@ -164,8 +173,12 @@ func (d *described) fill(f *Function, version string) []Problem {
 
 // plain fills in a function without a definition: its kind is its folder's.
 func (d *described) plain(f *Function, c *checker) {
-	if f.Kind == linkspan.FunctionOnEvent {
+	switch f.Kind {
+	case kindUnified:
+		c.add("", "A plain function does not say what it runs at: write export default createFunction({ … }), or move the file to the folder actions or syncs.")
+	case linkspan.FunctionOnEvent:
 		c.add("", "A plain function does not say at which event it runs: write export default createOnEvent({ event: \"post-connection-creation\", … }).")
+	case linkspan.FunctionSync, linkspan.FunctionAction:
 	}
 	f.Plain = true
 }
@@ -192,11 +205,13 @@ func (d *described) definition(f *Function, c *checker) {
 		d.action(def, c)
 	case linkspan.FunctionOnEvent:
 		d.onEvent(def, c)
+	case kindUnified:
+		f.Kind = d.unified(def, c)
 	}
 	c.text("description", def.Description, 2000)
 	c.text("version", f.Version, 255)
 	c.texts("scopes", def.Scopes)
-	c.checkpoint(d.Checkpoint)
+	c.checkpoint(d.checkpointField(), d.Checkpoint)
 }
 
 // checkType compares what a definition is with the folder that it is in.
@@ -205,13 +220,11 @@ func (d *described) checkType(kind linkspan.FunctionKind, c *checker) {
 	if len(d.Type) > 0 && json.Unmarshal(d.Type, &typ) != nil {
 		typ = ""
 	}
-	is := map[string]linkspan.FunctionKind{"sync": linkspan.FunctionSync, "action": linkspan.FunctionAction, "onEvent": linkspan.FunctionOnEvent}[typ]
+	is := map[string]linkspan.FunctionKind{"sync": linkspan.FunctionSync, "action": linkspan.FunctionAction, "onEvent": linkspan.FunctionOnEvent, "function": kindUnified}[typ]
 	switch {
 	case is == kind:
 	case is != "":
 		c.add("", "This is made by %s, but the file is in the folder %s: move it to the folder %s.", creatorOf(is), folderOf(kind), folderOf(is))
-	case typ == "function":
-		c.add("", "Functions made by createFunction are not supported: use %s.", creatorOf(kind))
 	default:
 		c.add("", "The default export is an object that was not made by %s: write export default %s({ … }).", creatorOf(kind), creatorOf(kind))
 	}
@@ -224,6 +237,8 @@ func creatorOf(kind linkspan.FunctionKind) string {
 		return "createSync"
 	case linkspan.FunctionOnEvent:
 		return "createOnEvent"
+	case kindUnified:
+		return "createFunction"
 	default:
 		return "createAction"
 	}

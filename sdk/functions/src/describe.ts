@@ -166,22 +166,37 @@ function describe(definition: unknown, p: Params): unknown {
 		const output = d.add("output", `ActionOutput_${suffix(p)}`, definition.output);
 		out.models = output === undefined ? [] : [output];
 	} else if (definition.type === "sync") {
-		out.models = models(d, definition.models);
+		out.models = models(d, "models", definition.models);
 		out.input = d.add("metadata", `SyncMetadata_${suffix(p)}`, definition.metadata);
 	}
-	if (definition.checkpoint !== undefined) out.checkpoint = d.convert("checkpoint", definition.checkpoint);
+	if (definition.type === "function") unified(d, definition, p, out);
+	else if (definition.checkpoint !== undefined) out.checkpoint = d.convert("checkpoint", definition.checkpoint);
 	if (Object.keys(d.all).length > 0) out.schema = { definitions: d.all };
 	out.flaws = d.flaws;
 	return out;
 }
 
-function models(d: Definitions, models: unknown): string[] {
+/** What createFunction takes: its schemas are named by what they are for, its models by their author. */
+function unified(d: Definitions, definition: Record<string, unknown>, p: Params, out: Record<string, unknown>): void {
+	for (const member of ["trigger", "requires", "limits"]) out[member] = definition[member];
+	out.input = d.add("input", `FunctionInput_${suffix(p)}`, definition.input);
+	out.output = d.add("output", `FunctionOutput_${suffix(p)}`, definition.output);
+	out.models = [];
+	const data = definition.data ?? {};
+	if (!isObject(data) || isSchema(data)) return d.flaw("data", "must be an object of models, metadata and checkpoint");
+	if (data.models !== undefined) out.models = models(d, "data.models", data.models);
+	out.metadata = d.add("data.metadata", `FunctionMetadata_${suffix(p)}`, data.metadata);
+	out.checkpointName = d.add("data.checkpoint", `FunctionCheckpoint_${suffix(p)}`, data.checkpoint);
+	if (out.checkpointName !== undefined) out.checkpoint = d.all[out.checkpointName as string];
+}
+
+function models(d: Definitions, member: string, models: unknown): string[] {
 	if (!isObject(models) || isSchema(models)) {
-		d.flaw("models", "must be an object of schemas, such as { Contact: z.object({ id: z.string() }) }");
+		d.flaw(member, "must be an object of schemas, such as { Contact: z.object({ id: z.string() }) }");
 		return [];
 	}
 	for (const [name, schema] of Object.entries(models)) {
-		const field = `models.${name}`;
+		const field = `${member}.${name}`;
 		if (d.add(field, name, schema) === undefined) d.flaw(field, "must be a zod schema, such as z.object({ id: z.string() })");
 		else if (isSchema(schema) && !hasId(schema)) d.flaw(field, "must be an object with the property id, which tells records apart: add id: z.string()");
 	}

@@ -7,6 +7,7 @@ import { type Level, Logger } from "./log";
 import { type Pagination, pages, settings } from "./paginate";
 import { startSync, triggerSync } from "./syncs";
 import { Records, type SyncStart } from "./records";
+import type { HttpRequest } from "./unified";
 
 /** What the host says of a run when it starts. */
 export interface Start {
@@ -16,6 +17,9 @@ export interface Start {
 	input?: unknown;
 	/** The payload for onWebhook; absent when the function itself runs. */
 	webhook?: unknown;
+	/** The request to a function whose trigger is http, and which of its subscriptions it is for. */
+	request?: HttpRequest;
+	subscriptions?: string[];
 	/** Absent unless records can be saved. */
 	sync?: SyncStart;
 	level: Level;

@@ -2,6 +2,7 @@
 import { addMode } from "../modes";
 import { makeNango, type Start } from "./nango";
 import type { Records } from "./records";
+import { limit, triggerOf } from "./unified";
 
 /** What a kind of function exports as its type. */
 const types = { sync: "sync", action: "action", "on-event": "onEvent" } as const;
@@ -11,13 +12,14 @@ type Exec = (nango: unknown, input?: unknown) => unknown;
 /** Finds what to execute in the exports of a bundle. */
 function execOf(exports: any, start: Start): (nango: Record<string, any>) => unknown {
 	const main = exports?.default;
-	if ("webhook" in start) return webhookOf(exports, start);
+	const unified = main?.type === "function";
+	if ("webhook" in start && !unified) return webhookOf(exports, start);
 	// A plain function: its input is also in nango.input.
 	if (typeof main === "function") return (nango) => (main as Exec)(nango, start.input);
 	if (main === null || typeof main !== "object") throw new Error("Invalid script exports");
-	if (main.type !== types[start.kind] && main.type !== "function") throw new Error(`Incorrect script loaded for ${start.kind}`);
+	if (main.type !== types[start.kind] && !unified) throw new Error(`Incorrect script loaded for ${start.kind}`);
 	if (typeof main.exec !== "function") throw new Error("Missing exec function");
-	if (main.type === "function") return (nango) => main.exec(nango, triggerOf(start));
+	if (unified) return (nango) => main.exec(limit(nango, main), triggerOf(start));
 	if (start.kind === "action") return (nango) => main.exec(nango, start.input);
 	return (nango) => main.exec(nango);
 }
@@ -34,14 +36,6 @@ function webhookOf(exports: any, start: Start): (nango: Record<string, any>) => 
 	if (main.type !== "sync") throw new Error("Incorrect script loaded for webhook");
 	if (typeof main.onWebhook !== "function") throw new Error("Missing onWebhook function");
 	return (nango) => main.onWebhook(nango, start.webhook);
-}
-
-/** The second argument of functions made by createFunction. */
-function triggerOf(start: Start): unknown {
-	const connection = { connectionId: start.props.connectionId, integrationId: start.props.providerConfigKey };
-	if (start.kind === "action") return { kind: "invoke", input: start.input, connection };
-	if (start.kind === "on-event") return { kind: "event", input: { event: start.event }, connection };
-	return { kind: "schedule", input: null, connection };
 }
 
 /** Ends the run of a sync: whatever was saved is there, and what is gone is deleted. */
