@@ -216,9 +216,13 @@ func (p *Project) together() {
 			p.Problems = append(p.Problems, e.problem("The function %s of the same integration has that name as well: rename one.", other))
 		}
 		if f.Kind == linkspan.FunctionSync {
+			field := "models"
+			if f.Definition.Unified != nil {
+				field = "data.models"
+			}
 			for _, m := range f.Definition.Models {
 				if other := claimed(models, key{f.Integration, m}, f.File); other != "" {
-					p.Problems = append(p.Problems, e.problem("models.%s: the sync %s of the same integration has a model of that name: rename one.", m, other))
+					p.Problems = append(p.Problems, e.problem("%s.%s: the sync %s of the same integration has a model of that name: rename one.", field, m, other))
 				}
 			}
 		}

@@ -42,6 +42,37 @@ func TestDefinitions(t *testing.T) {
 		{"event", "a-b/on-events/x-y.ts", onEvent("version: '1', event: 'validate-connection'"), bundle.Function{
 			Version: "1", Definition: linkspan.FunctionDefinition{Description: "x", Event: linkspan.EventValidateConnection},
 		}},
+		{"least function", "a-b/functions/x-y.ts", unifiedFile(""), bundle.Function{Kind: linkspan.FunctionAction, Definition: linkspan.FunctionDefinition{
+			Description: "x", Unified: &linkspan.UnifiedFunction{Trigger: linkspan.TriggerNone, Outbound: true},
+		}}},
+		{"function at requests", "a-b/functions/x-y.ts", unifiedFile("trigger: { kind: 'http', subscriptions: ['issue', '*'] }, requires: { connection: true, outbound: false, invoke: true }, limits: { concurrency: { perConnection: 1 } }, input: z.void(), output: z.string(), data: { metadata: z.object({}), checkpoint: z.object({ a: z.string() }) }"), bundle.Function{
+			Kind: linkspan.FunctionAction, Definition: linkspan.FunctionDefinition{
+				Description: "x", Input: "FunctionInput_a_b_xy", Metadata: "FunctionMetadata_a_b_xy", Models: []string{"FunctionOutput_a_b_xy"}, Features: []string{"checkpoints"}, WebhookSubscriptions: []string{"issue", "*"},
+				Schema: json.RawMessage(`{"definitions":{"FunctionInput_a_b_xy":{"type":"null"},"FunctionOutput_a_b_xy":{"type":"string"},"FunctionMetadata_a_b_xy":{"type":"object","properties":{},"additionalProperties":false},"FunctionCheckpoint_a_b_xy":{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false}}}`),
+				Unified: &linkspan.UnifiedFunction{
+					Trigger: linkspan.TriggerHTTP, Output: "FunctionOutput_a_b_xy", Checkpoint: "FunctionCheckpoint_a_b_xy", Invoke: true, PerConnection: 1,
+				},
+			},
+		}},
+		{"function by schedule", "a-b/functions/x-y.ts", unifiedFile("trigger: { kind: 'schedule', frequency: '10m' }, data: { models: { Item: z.object({ id: z.string() }) } }"), bundle.Function{
+			Kind: linkspan.FunctionSync, Definition: linkspan.FunctionDefinition{
+				Description: "x", Models: []string{"Item"}, Frequency: "10m", SyncType: "full", AutoStart: true,
+				Schema:  json.RawMessage(`{"definitions":{"Item":{"type":"object","properties":{"id":{"type":"string"}},"required":["id"],"additionalProperties":false}}}`),
+				Unified: &linkspan.UnifiedFunction{Trigger: linkspan.TriggerSchedule, Outbound: true},
+			},
+		}},
+		{"function without models", "a-b/functions/x-y.ts", unifiedFile("trigger: { kind: 'schedule', frequency: '10m', autoStart: false }, limits: { concurrency: { perConnection: 'max' } }"), bundle.Function{
+			Kind: linkspan.FunctionSync, Definition: linkspan.FunctionDefinition{
+				Description: "x", Models: []string{}, Frequency: "10m", SyncType: "full", Unified: &linkspan.UnifiedFunction{Trigger: linkspan.TriggerSchedule, Outbound: true},
+			},
+		}},
+		{"function at events", "a-b/functions/x-y.ts", unifiedFile("trigger: { kind: 'event', events: ['pre-connection-deletion', 'post-connection-creation'] }"), bundle.Function{
+			Kind: linkspan.FunctionOnEvent, Definition: linkspan.FunctionDefinition{
+				Description: "x", Event: linkspan.EventPreConnectionDeletion, Unified: &linkspan.UnifiedFunction{
+					Trigger: linkspan.TriggerEvent, Outbound: true, Events: []linkspan.FunctionEvent{linkspan.EventPreConnectionDeletion, linkspan.EventPostConnectionCreation},
+				},
+			},
+		}},
 		{"plain action", "a-b/actions/x-y.ts", plain, bundle.Function{Plain: true}},
 		{"plain sync", "a-b/syncs/x-y.ts", plain, bundle.Function{Plain: true}},
 		{"not a call for checkpoints", "a-b/actions/x-y.ts", "// nango.saveCheckpoint()\nconst s = { mango: { getCheckpoint() {} }, nango: { nango: { getCheckpoint() {} } } };\ns.mango.getCheckpoint(); s.nango.nango.getCheckpoint();\n" + plain, bundle.Function{Plain: true}},
@@ -51,7 +82,10 @@ func TestDefinitions(t *testing.T) {
 			got := clean(t, build(t, folder(t, map[string]string{tc.file: tc.text, "index.ts": "import './" + tc.file + "'"}))).Functions[0]
 			parts := strings.Split(strings.TrimSuffix(tc.file, ".ts"), "/")
 			want := tc.want
-			want.Integration, want.Kind, want.Name, want.File = parts[0], linkspan.FunctionKind(strings.TrimSuffix(parts[1], "s")), parts[2], tc.file
+			want.Integration, want.Name, want.File = parts[0], parts[2], tc.file
+			if want.Kind == "" {
+				want.Kind = linkspan.FunctionKind(strings.TrimSuffix(parts[1], "s"))
+			}
 			want.Definition.SDKVersion = "1.2.3-zero"
 			want.Code = got.Code
 			if d := cmp.Diff(want, got); d != "" {

@@ -32,6 +32,12 @@ func onEvent(members string) string {
 	return "import { createOnEvent } from 'nango';\n\nexport default createOnEvent({\n\tdescription: 'x',\n\texec: async () => {},\n\t" + members + "\n});\n"
 }
 
+// unifiedFile writes a function made by createFunction with members in its
+// definition.
+func unifiedFile(members string) string {
+	return "import { createFunction } from 'linkspan/experimental';\nimport * as z from 'zod';\n\nexport default createFunction({\n\tdescription: 'x',\n\texec: async () => {},\n\t" + members + "\n});\n"
+}
+
 // broken are folders with something wrong. The index imports every function.
 func broken() map[string]map[string]string {
 	one := func(file, text string) map[string]string {
@@ -67,6 +73,13 @@ func broken() map[string]map[string]string {
 		"default-text":        act("export default 'x';\n"),
 		"wrong-folder":        act(syncFile("")),
 		"create-function":     act("export default { type: 'function', exec() {} };\n"),
+		"unified-members":  one("a/functions/x.ts", unifiedFile("trigger: { kind: 'http', subscriptions: [1] }, requires: { invoke: 'yes' }, limits: { concurrency: { perConnection: 2 } }, input: 'text', data: { metadata: 3, checkpoint: z.object({ a: z.object({}) }) }")),
+		"unified-triggers": {"a/functions/a.ts": unifiedFile("trigger: { kind: 'socket' }"), "a/functions/b.ts": unifiedFile("trigger: { kind: 'schedule' }"), "a/functions/c.ts": unifiedFile("trigger: { kind: 'schedule', frequency: 'now and then' }, data: { models: { item: z.object({ id: z.string() }), Thing: z.object({}) } }"), "a/functions/d.ts": unifiedFile("trigger: { kind: 'event' }"), "a/functions/e.ts": unifiedFile("trigger: { kind: 'event', events: ['validate-connection', 'later', 'validate-connection'] }"), "a/functions/f.ts": unifiedFile("trigger: { kind: 'http', debounce: { windowMs: 5 } }"), "a/functions/g.ts": unifiedFile("trigger: 'http'"), "fine/actions/fine.ts": plain},
+		"unified-requires": one("a/functions/x.ts", unifiedFile("requires: { connection: false, invoke: true }")),
+		"unified-models":   one("a/functions/x.ts", unifiedFile("data: { models: { Item: z.object({ id: z.string() }) } }")),
+		"unified-plain":    one("a/functions/x.ts", plain),
+		"unified-folder":   one("a/functions/x.ts", action("")),
+		"unified-name":     {"a/functions/x.ts": unifiedFile(""), "a/syncs/x.ts": syncFile(""), "a/functions/y.ts": unifiedFile("trigger: { kind: 'schedule', frequency: '5m' }, data: { models: { Item: z.object({ id: z.string() }) } }"), "fine/actions/fine.ts": plain},
 		"plain-event":         one("a/on-events/x.ts", plain),
 		"no-exec":             act(action("exec: 'x' as any, input: undefined as any, output: null as any")),
 		"members":             act(action("description: 1 as any, version: {} as any, scopes: 'a' as any, endpoint: 'GET' as any")),
