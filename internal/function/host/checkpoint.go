@@ -1,32 +1,14 @@
 package host
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"time"
-	"unicode/utf16"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/connect"
-)
-
-// Limits of checkpoints (features CHK-01), in characters as JavaScript counts
-// them.
-const (
-	maxFields     = 16
-	maxFieldName  = 255
-	maxFieldValue = 4000
-	// maxCheckpoint is what that may take in bytes, all characters escaped.
-	maxCheckpoint = maxFields * (maxFieldName + maxFieldValue + 2) * len(`\u0000`)
-)
-
-// Limits of locks (features SDK-18).
-const (
-	maxLockKey  = 255
-	maxLockTime = 24 * time.Hour
+	"github.com/linkspan/linkspan/internal/function/call"
 )
 
 func (x *Session) checkpointKey() string {
@@ -107,16 +89,11 @@ func (x *Session) checkpoint(ctx context.Context, _ none) (any, error) {
 	return value, err
 }
 
-// checkpointParams is what the prelude asks of "checkpoint_save".
-type checkpointParams struct {
-	Checkpoint json.RawMessage `json:"checkpoint"`
-}
-
 // saveCheckpoint stores the checkpoint at once. It fails when another run has
 // changed it since this one read or wrote it. The run of a sync may end here
 // (features FN-15).
-func (x *Session) saveCheckpoint(ctx context.Context, p checkpointParams) (any, error) {
-	value, err := flat(p.Checkpoint)
+func (x *Session) saveCheckpoint(ctx context.Context, p call.CheckpointSave) (any, error) {
+	value, err := call.Checkpoint(p.Checkpoint)
 	if err != nil {
 		return nil, err
 	}
@@ -191,81 +168,19 @@ func checkpointError(err error, doing string) error {
 	return fmt.Errorf("%s a checkpoint: %w", doing, err)
 }
 
-// flat checks that a checkpoint is a flat object within the limits, and returns
-// it without white space.
-func flat(text json.RawMessage) (json.RawMessage, error) {
-	refuse := func(format string, args ...any) (json.RawMessage, error) {
-		return nil, linkspan.E("host.checkpoint", linkspan.KindInvalid, "invalid_checkpoint_format", nil,
-			"Invalid checkpoint: %s", fmt.Sprintf(format, args...))
-	}
-	var fields map[string]any
-	if err := decode(text, &fields); err != nil || fields == nil {
-		return refuse("it must be an object.")
-	}
-	if len(fields) > maxFields {
-		return refuse("it has %d fields; at most %d are kept.", len(fields), maxFields)
-	}
-	for name, value := range fields {
-		if characters(name) > maxFieldName {
-			return refuse("a field's name is longer than %d characters.", maxFieldName)
-		}
-		switch v := value.(type) {
-		case bool, json.Number:
-		case string:
-			if characters(v) > maxFieldValue {
-				return refuse("the field %q holds more than %d characters.", name, maxFieldValue)
-			}
-		default:
-			return refuse("the field %q is neither text, number nor boolean.", name)
-		}
-	}
-	var compact bytes.Buffer
-	if err := json.Compact(&compact, text); err != nil {
-		return refuse("it is not JSON.")
-	}
-	if compact.Len() > maxCheckpoint { // of fields that come twice only the last one was looked at
-		return refuse("its JSON is longer than %d bytes.", maxCheckpoint)
-	}
-	return compact.Bytes(), nil
-}
-
-func characters(text string) int {
-	if len(text) <= maxFieldName {
-		return len(text) // at least as many as characters
-	}
-	n := 0
-	for _, r := range text {
-		n += utf16.RuneLen(r)
-	}
-	return n
-}
-
-// lockParams is what the prelude asks of "lock_acquire" and "lock_release".
-type lockParams struct {
-	Key   string  `json:"key"`
-	TTLMS float64 `json:"ttlMs"`
-}
-
-func (p *lockParams) check() error {
-	if p.Key == "" || len(p.Key) > maxLockKey {
-		return linkspan.E("host.lock", linkspan.KindInvalid, "invalid_lock", nil, "The key of a lock has 1 to %d bytes.", maxLockKey)
-	}
-	return nil
-}
-
 // acquireLock takes a lock of the environment for this run, and reports whether
 // it has it now. Who has it already has it for longer.
-func (x *Session) acquireLock(ctx context.Context, p lockParams) (any, error) {
-	if err := p.check(); err != nil {
+func (x *Session) acquireLock(ctx context.Context, p call.Lock) (any, error) {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	if !(p.TTLMS >= 1 && p.TTLMS <= float64(maxLockTime.Milliseconds())) {
-		return nil, linkspan.E("host.lock", linkspan.KindInvalid, "invalid_lock", nil, "ttlMs is 1 to %d.", maxLockTime.Milliseconds())
+	ttl, err := p.TTL()
+	if err != nil {
+		return nil, err
 	}
 	x.mu.Lock()
 	x.locks = true
 	x.mu.Unlock()
-	ttl := time.Duration(p.TTLMS) * time.Millisecond
 	acquired, err := x.s.c.Store.AcquireFunctionLock(ctx, nil, x.info.Environment.ID, p.Key, x.info.Owner, ttl)
 	if err != nil {
 		return nil, fmt.Errorf("taking a lock: %w", err)
@@ -274,8 +189,8 @@ func (x *Session) acquireLock(ctx context.Context, p lockParams) (any, error) {
 }
 
 // releaseLock gives a lock back, and reports whether the run had it.
-func (x *Session) releaseLock(ctx context.Context, p lockParams) (any, error) {
-	if err := p.check(); err != nil {
+func (x *Session) releaseLock(ctx context.Context, p call.Lock) (any, error) {
+	if err := p.Check(); err != nil {
 		return nil, err
 	}
 	released, err := x.s.c.Store.ReleaseFunctionLock(ctx, nil, x.info.Environment.ID, p.Key, x.info.Owner)

@@ -5,11 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/function/call"
+	"github.com/linkspan/linkspan/internal/function/protocol"
 	"github.com/linkspan/linkspan/internal/proxy"
 )
 
@@ -19,7 +19,7 @@ func (x *Session) failed(ctx context.Context, name string, err error) error {
 	if run, ok := errors.AsType[*linkspan.RunError](err); ok {
 		return call.Failure{
 			Code: run.Code, Message: cmp.Or(run.Message, "The action failed: "+run.Code+"."), Payload: orNil(run.Payload),
-			Status: statusOf(run), Upstream: run.Upstream,
+			Status: protocol.Status(run), Upstream: run.Upstream,
 		}.Err()
 	}
 	if refresh, ok := errors.AsType[*connect.RefreshError](err); ok {
@@ -43,17 +43,4 @@ func orNil(text json.RawMessage) any {
 		return nil
 	}
 	return text
-}
-
-// statusOf is the HTTP status with which the public API answers a failed action.
-func statusOf(e *linkspan.RunError) int {
-	switch e.Code {
-	case "script_http_error", "script_api_rate_limit_error":
-		return http.StatusFailedDependency
-	case "script_aborted":
-		return http.StatusGone
-	case "invalid_action_input", "invalid_action_output", "script_output_too_large":
-		return http.StatusBadRequest
-	}
-	return http.StatusInternalServerError
 }

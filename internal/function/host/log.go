@@ -3,9 +3,9 @@ package host
 import (
 	"encoding/json"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/function/call"
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
@@ -45,7 +45,7 @@ func (x *Session) Note(c sandbox.Call) {
 	if level == "" || level == "off" {
 		level = "info"
 	}
-	x.info.Op.Message(linkspan.Message{Source: "user", Level: level, Text: clip(x.redact(p.Text), maxLine), Meta: x.meta(p.Payload)})
+	x.info.Op.Message(linkspan.Message{Source: "user", Level: level, Text: call.Clip(x.redact(p.Text), maxLine), Meta: x.meta(p.Payload)})
 }
 
 // meta is the payload of a message without secrets; what is too long to keep
@@ -58,7 +58,7 @@ func (x *Session) meta(payload json.RawMessage) json.RawMessage {
 	if len(text) <= maxMeta {
 		return text
 	}
-	short, err := encode(map[string]any{"truncated": true, "text": clip(string(text), maxLine)})
+	short, err := encode(map[string]any{"truncated": true, "text": call.Clip(string(text), maxLine)})
 	if err != nil {
 		return nil
 	}
@@ -97,15 +97,4 @@ func (x *Session) redactValue(value any) any {
 		return clean
 	}
 	return value
-}
-
-// clip shortens text without cutting a character.
-func clip(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return text[:limit] + "…"
 }

@@ -19,12 +19,8 @@ import (
 const (
 	maxBatch      = 1000
 	maxBatchBytes = 4<<20 + 2 // a record and the brackets around it
-	maxIDs        = 100
-	maxPage       = 1000
 	// maxBatchesShown is how many batches of a run are recorded.
 	maxBatchesShown = 250
-	// maxModel bounds the name of a model in errors.
-	maxModel = 200
 )
 
 // Records keeps records; *record.Service does.
@@ -69,15 +65,10 @@ func (x *Session) servedRecords(name string) server {
 	return nil
 }
 
-// modelParams is what the prelude asks of calls about a model.
-type modelParams struct {
-	Model string `json:"model"`
-}
-
 // stream returns where the records of a model are, if the function declares it.
 func (x *Session) stream(ctx context.Context, model string) (linkspan.RecordStream, error) {
 	if !slices.Contains(x.info.Sync.Models, model) {
-		return linkspan.RecordStream{}, x.undeclared(model)
+		return linkspan.RecordStream{}, call.Undeclared(x.info.Function, model, x.info.Sync.Models)
 	}
 	id, err := x.stored(ctx)
 	if err != nil {
@@ -86,24 +77,10 @@ func (x *Session) stream(ctx context.Context, model string) (linkspan.RecordStre
 	return linkspan.RecordStream{EnvironmentID: x.info.Environment.ID, ConnectionID: id, Model: model, Variant: x.variant()}, nil
 }
 
-func (x *Session) undeclared(model string) error {
-	declares := "none"
-	if len(x.info.Sync.Models) > 0 {
-		names := make([]string, len(x.info.Sync.Models))
-		for i, m := range x.info.Sync.Models {
-			names[i] = strconv.Quote(m)
-		}
-		declares = strings.Join(names, ", ")
-	}
-	return linkspan.E("host.records", linkspan.KindInvalid, "invalid_model", nil,
-		"The sync %q does not declare the model %q; it declares %s.", x.info.Function, clip(model, maxModel), declares).
-		WithHint("Add the model to models in the definition, or correct its name.")
-}
-
 // write serves a batch of records with one of the methods of Records.
 func (x *Session) write(method string, f func(ctx context.Context, w record.Write) (linkspan.RecordCounts, error)) server {
 	return func(ctx context.Context, c sandbox.Call) (sandbox.Reply, error) {
-		var p modelParams
+		var p call.Model
 		if err := decode(c.JSON, &p); err != nil {
 			return sandbox.Reply{}, err
 		}
@@ -195,7 +172,7 @@ func (x *Session) wrote(method, model string, c linkspan.RecordCounts) {
 		x.info.Op.Message(linkspan.Message{Text: fmt.Sprintf("There were %d batches of records: later ones are not shown; the run's counts include them.", maxBatchesShown)})
 		return
 	}
-	x.info.Op.Message(linkspan.Message{Text: fmt.Sprintf("%s of %s: %s", method, clip(model, maxModel), countsText(c)), Meta: x.batchMeta(model, c)})
+	x.info.Op.Message(linkspan.Message{Text: fmt.Sprintf("%s of %s: %s", method, call.Clip(model, call.MaxModel), countsText(c)), Meta: x.batchMeta(model, c)})
 }
 
 // countsText says what changed, in words.
@@ -217,7 +194,7 @@ func (x *Session) batchMeta(model string, c linkspan.RecordCounts) json.RawMessa
 		Model   string `json:"model"`
 		Variant string `json:"variant"`
 		linkspan.RecordCounts
-	}{clip(model, maxModel), x.variant(), c})
+	}{call.Clip(model, call.MaxModel), x.variant(), c})
 	if err != nil {
 		return nil
 	}
@@ -231,8 +208,8 @@ func (x *Session) recordsByID(ctx context.Context, c sandbox.Call) (sandbox.Repl
 	if err := decode(c.JSON, &p); err != nil {
 		return sandbox.Reply{}, err
 	}
-	if len(p.IDs) > maxIDs {
-		return sandbox.Reply{}, linkspan.E("host.records", linkspan.KindInvalid, "invalid_ids", nil, "At most %d records are read at a time.", maxIDs)
+	if len(p.IDs) > call.MaxIDs {
+		return sandbox.Reply{}, linkspan.E("host.records", linkspan.KindInvalid, "invalid_ids", nil, "At most %d records are read at a time.", call.MaxIDs)
 	}
 	st, err := x.stream(ctx, p.Model)
 	if err != nil {
@@ -269,7 +246,7 @@ func (x *Session) listRecords(ctx context.Context, c sandbox.Call) (sandbox.Repl
 	if err != nil {
 		return sandbox.Reply{}, err
 	}
-	q := record.Query{Stream: st, Limit: min(max(p.Limit, 1), maxPage)}
+	q := record.Query{Stream: st, Limit: min(max(p.Limit, 1), call.MaxPage)}
 	if p.Cursor != "" {
 		if q.After, err = record.ParseCursor(p.Cursor); err != nil {
 			return sandbox.Reply{}, err
@@ -296,17 +273,10 @@ func (x *Session) listRecords(ctx context.Context, c sandbox.Call) (sandbox.Repl
 	return reply, err
 }
 
-// strategyParams is what the prelude asks of "records_strategy".
-type strategyParams struct {
-	modelParams
-
-	Strategy string `json:"strategy"`
-}
-
 // setStrategy says what becomes of records that others change from now on (features
 // REC-11).
-func (x *Session) setStrategy(ctx context.Context, p strategyParams) (any, error) {
-	st, err := x.stream(ctx, p.Model)
+func (x *Session) setStrategy(ctx context.Context, p call.Strategy) (any, error) {
+	st, err := x.stream(ctx, p.Model.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -320,10 +290,10 @@ func (x *Session) setStrategy(ctx context.Context, p strategyParams) (any, error
 		}
 		unless = max(now, 1) // 0 would protect nothing
 	default:
-		return nil, linkspan.E("host.records", linkspan.KindInvalid, "invalid_merging_strategy", nil, "There is no such merging strategy.")
+		return nil, call.UnknownStrategy()
 	}
 	x.mu.Lock()
-	x.unless[p.Model] = unless
+	x.unless[p.Model.Model] = unless
 	x.mu.Unlock()
 	return nil, nil //nolint:nilnil // there is nothing to answer
 }

@@ -10,47 +10,11 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/function/protocol"
 )
 
 // levelVariable is the environment variable that sets the level of logs.
 const levelVariable = "NANGO_LOGGER_LEVEL"
-
-// start is what the prelude's mode "run" is given.
-type start struct {
-	Mode    string                 `json:"mode"`
-	Kind    linkspan.FunctionKind  `json:"kind"`
-	Event   linkspan.FunctionEvent `json:"event,omitempty"`
-	Input   json.RawMessage        `json:"input,omitempty"`
-	Webhook json.RawMessage        `json:"webhook,omitempty"`
-	Level   string                 `json:"level"`
-	Variant string                 `json:"variant"`
-	Sync    *startSync             `json:"sync,omitempty"`
-	Props   props                  `json:"props"`
-	// Attributes are the function's, for getFlowAttributes.
-	Attributes map[string]any `json:"attributes,omitempty"`
-}
-
-// startSync is what only runs that may save records are told.
-type startSync struct {
-	ID           string   `json:"id"`
-	Job          int64    `json:"job"`
-	Models       []string `json:"models"`
-	TrackDeletes bool     `json:"track_deletes"`
-	LastSync     string   `json:"last_sync,omitempty"`
-}
-
-// props are the plain members of the nango object (features SDK-19).
-type props struct {
-	ConnectionID      string               `json:"connectionId"`
-	ProviderConfigKey string               `json:"providerConfigKey"`
-	Provider          string               `json:"provider"`
-	EnvironmentID     int64                `json:"environmentId"`
-	EnvironmentName   string               `json:"environmentName"`
-	AccountID         string               `json:"accountId"`
-	ActivityLogID     linkspan.OperationID `json:"activityLogId"`
-	IsCLI             bool                 `json:"isCLI"`
-	ScriptType        string               `json:"scriptType"`
-}
 
 // Start returns the JSON that starts the function in its sandbox. For what syncs
 // don't need it asks the database at most once in ten seconds per environment.
@@ -71,9 +35,9 @@ func (x *Session) Start(ctx context.Context) ([]byte, error) {
 	if i.Webhook != nil {
 		kind = "webhook"
 	}
-	out, err := json.Marshal(start{
+	out, err := json.Marshal(protocol.Start{
 		Mode: "run", Kind: i.Kind, Event: i.Event, Input: i.Input, Webhook: i.Webhook, Level: level, Variant: x.variant(), Sync: sync, Attributes: i.Attributes,
-		Props: props{
+		Props: protocol.Props{
 			ConnectionID: i.ConnectionName, ProviderConfigKey: i.IntegrationKey, Provider: i.Provider,
 			EnvironmentID: int64(i.Environment.ID), EnvironmentName: i.Environment.Name, AccountID: i.AccountUUID,
 			ActivityLogID: i.Op.ID(), IsCLI: i.CLI, ScriptType: kind,
@@ -86,7 +50,7 @@ func (x *Session) Start(ctx context.Context) ([]byte, error) {
 }
 
 // startSync makes what Sync tells ready.
-func (x *Session) startSync(ctx context.Context) (*startSync, error) {
+func (x *Session) startSync(ctx context.Context) (*protocol.SyncStart, error) {
 	y := x.info.Sync
 	if y == nil || x.s.c.Records == nil {
 		return nil, nil //nolint:nilnil // the run has no records
@@ -96,7 +60,7 @@ func (x *Session) startSync(ctx context.Context) (*startSync, error) {
 			return nil, err
 		}
 	}
-	out := &startSync{ID: y.UUID, Job: int64(y.Run.Run), Models: y.Models, TrackDeletes: y.TrackDeletes}
+	out := &protocol.SyncStart{ID: y.UUID, Job: int64(y.Run.Run), Models: y.Models, TrackDeletes: y.TrackDeletes}
 	if out.Models == nil {
 		out.Models = []string{}
 	}
