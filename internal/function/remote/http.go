@@ -2,18 +2,21 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api/client"
 	"github.com/linkspan/linkspan/internal/function/call"
+	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/proxy"
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
@@ -49,7 +52,18 @@ func (w *World) http(ctx context.Context, c sandbox.Call) (sandbox.Reply, error)
 	if len(c.Body) > 0 {
 		request.Body = bytes.NewReader(c.Body)
 	}
-	w.count(len(c.Body))
+	seen := Exchange{Method: p.Method, Target: p.Endpoint}
+	if p.BaseURLOverride != "" {
+		seen.Target = strings.TrimSuffix(p.BaseURLOverride, "/") + "/" + strings.TrimPrefix(p.Endpoint, "/")
+	}
+	reply, err := w.exchange(ctx, request, len(c.Body), p.Text, &seen)
+	w.tell(seen, err)
+	return reply, err
+}
+
+// exchange sends a request through the proxy and reads its answer.
+func (w *World) exchange(ctx context.Context, request client.ProxyRequest, sent int, text bool, seen *Exchange) (sandbox.Reply, error) {
+	w.count(sent)
 	res, err := w.client.Proxy(ctx, request)
 	if err != nil {
 		return sandbox.Reply{}, err
@@ -60,14 +74,41 @@ func (w *World) http(ctx context.Context, c sandbox.Call) (sandbox.Reply, error)
 		return sandbox.Reply{}, err
 	}
 	if code := res.Header.Get(client.NetworkErrorHeader); code != "" {
-		return sandbox.Reply{}, unanswered(code, p.Method, body)
+		return sandbox.Reply{}, unanswered(code, request.Method, body)
 	}
-	if p.Text {
+	seen.Status, seen.Received = res.StatusCode, len(body)
+	if text {
 		body = call.Text(body)
 	}
 	reply, err := call.Answer(call.Head{Status: res.StatusCode, StatusText: http.StatusText(res.StatusCode), Headers: call.Pairs(upstreams(res.Header))})
-	reply.Body, reply.Text = body, p.Text
+	reply.Body, reply.Text = body, text
 	return reply, err
+}
+
+// tell tells of an exchange that has ended.
+func (w *World) tell(x Exchange, err error) {
+	if u, parseErr := url.Parse(x.Target); parseErr == nil {
+		x.Target = (*oplog.Redactor)(nil).URL(u)
+	}
+	x.Target = w.Redact(x.Target)
+	if err != nil {
+		x.Problem = w.Redact(problem(err))
+	}
+	w.o.Seen(x)
+}
+
+// problem says in a few words why there was no answer.
+func problem(err error) string {
+	if refused, ok := client.AsError(err); ok {
+		return cmp.Or(refused.Code, refused.Message)
+	}
+	if network, ok := errors.AsType[*proxy.NetworkError](err); ok {
+		return network.Code
+	}
+	if e, ok := errors.AsType[*linkspan.Error](err); ok {
+		return e.Code
+	}
+	return "no answer"
 }
 
 // accept asks for JSON unless the function or the provider says what is asked for,
@@ -139,7 +180,15 @@ func (w *World) plainFetch(ctx context.Context, c sandbox.Call) (sandbox.Reply, 
 	if err != nil {
 		return sandbox.Reply{}, err
 	}
-	w.count(len(c.Body))
+	seen := Exchange{Method: p.Method, Target: p.URL}
+	reply, err := w.fetched(req, len(c.Body), &seen)
+	w.tell(seen, err)
+	return reply, err
+}
+
+// fetched sends a plain request and reads its answer.
+func (w *World) fetched(req *http.Request, sent int, seen *Exchange) (sandbox.Reply, error) {
+	w.count(sent)
 	res, err := w.fetch.Do(req)
 	if err != nil {
 		return sandbox.Reply{}, call.FetchError(req, err)
@@ -147,11 +196,12 @@ func (w *World) plainFetch(ctx context.Context, c sandbox.Call) (sandbox.Reply, 
 	defer func() { _ = res.Body.Close() }()
 	body, err := w.read(res.Body)
 	if err != nil {
-		if _, ours := errors.AsType[*linkspan.Error](err); ours || ctx.Err() != nil {
+		if _, ours := errors.AsType[*linkspan.Error](err); ours || req.Context().Err() != nil {
 			return sandbox.Reply{}, err
 		}
-		return sandbox.Reply{}, proxy.NewNetworkError(p.Method, err)
+		return sandbox.Reply{}, proxy.NewNetworkError(req.Method, err)
 	}
+	seen.Status, seen.Received = res.StatusCode, len(body)
 	reply, err := call.Answer(call.Fetched(req, res))
 	reply.Body = body
 	return reply, err

@@ -34,6 +34,13 @@ func (w *World) connection(ctx context.Context, p call.Connection) (any, error) 
 	if err != nil {
 		return nil, err
 	}
+	w.Know(c)
+	if w.o.Metadata != nil && key == w.o.Integration && name == w.o.Connection {
+		c.Metadata = nil
+		if err := json.Unmarshal(w.o.Metadata, &c.Metadata); err != nil {
+			return nil, linkspan.E("remote.connection", linkspan.KindInvalid, "invalid_metadata", err, "Metadata must be an object.")
+		}
+	}
 	c.CreatedAt.Offset, c.UpdatedAt.Offset = true, true
 	if c.LastFetchedAt != nil {
 		c.LastFetchedAt.Offset = true
@@ -41,9 +48,27 @@ func (w *World) connection(ctx context.Context, p call.Connection) (any, error) 
 	return c, nil
 }
 
+// Know has the secrets of a connection taken out by Redact from now on.
+func (w *World) Know(c api.FullConnection) {
+	w.know(call.ConnectionSecrets(map[string]any{
+		"credentials": map[string]any(c.Credentials), "metadata": c.Metadata, "connection_config": c.ConnectionConfig,
+	})...)
+}
+
 // integration returns the integration of the run's connection.
 func (w *World) integration(ctx context.Context, p call.Integration) (any, error) {
-	return w.client.Integration(ctx, w.o.Integration, deduplicated(p.Include)...)
+	i, err := w.client.Integration(ctx, w.o.Integration, deduplicated(p.Include)...)
+	if err != nil {
+		return nil, err
+	}
+	if c := i.Credentials.Value; c != nil {
+		for _, s := range []*api.Secret{c.ClientSecret, c.PrivateKey, c.WebhookSecret.Value} {
+			if s != nil {
+				w.know(linkspan.NewSecret(s.Reveal()))
+			}
+		}
+	}
+	return i, nil
 }
 
 // provider returns the provider of a connection's integration. It is asked for
@@ -92,6 +117,9 @@ func (w *World) variables(ctx context.Context, _ struct{}) (any, error) {
 	list := make([]call.Variable, len(found))
 	for i, v := range found {
 		list[i] = call.Variable{Name: v.Name, Value: v.Value.Reveal()}
+		if call.IsSecretName(v.Name) {
+			w.know(linkspan.NewSecret(v.Value.Reveal()))
+		}
 	}
 	return list, nil
 }

@@ -7,9 +7,11 @@ package remote
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/linkspan/linkspan/api/client"
 	"github.com/linkspan/linkspan/internal/egress"
 	"github.com/linkspan/linkspan/internal/function/call"
+	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/proxy"
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
@@ -31,6 +34,9 @@ type Options struct {
 	Integration, Connection string
 	// Variant is that of the records that are read. Empty: the base variant.
 	Variant string
+	// Metadata is what the connection's metadata is read as: a JSON object. What is
+	// written goes to the server all the same. Nil: as the server has it.
+	Metadata json.RawMessage
 	// Guard decides where plain fetches may go.
 	Guard *egress.Guard
 	// MaxBody is the most bytes of an answer's body that a function is given: 32 MiB.
@@ -38,6 +44,19 @@ type Options struct {
 	// Say is told what the function asked for and did not get, in a sentence. It is
 	// called on several goroutines. Nil: nobody is told.
 	Say func(text string)
+	// Seen is told of each exchange with a provider when it has ended. It is called on
+	// several goroutines. Nil: nobody is told.
+	Seen func(Exchange)
+}
+
+// Exchange is a call to a provider, or a plain fetch, without secrets.
+type Exchange struct {
+	Method, Target string
+	// Status is 0 when there was no answer; Problem then says why.
+	Status  int
+	Problem string
+	// Received is how many bytes the answer's body has.
+	Received int
 }
 
 // World serves the calls of one function. It is safe for concurrent use.
@@ -51,6 +70,9 @@ type World struct {
 
 	mu        sync.Mutex
 	providers map[string]api.Provider // by integration
+	secrets   []linkspan.Secret
+	known     map[string]struct{} // the same as text
+	redactor  *oplog.Redactor
 }
 
 // Traffic is what a function has sent through a World.
@@ -79,7 +101,12 @@ func New(c *client.Client, o Options) *World {
 	if o.Say == nil {
 		o.Say = func(string) {}
 	}
-	return &World{client: c, o: o, fetch: call.NewFetcher(o.Guard), providers: make(map[string]api.Provider)}
+	if o.Seen == nil {
+		o.Seen = func(Exchange) {}
+	}
+	return &World{
+		client: c, o: o, fetch: call.NewFetcher(o.Guard), providers: make(map[string]api.Provider), known: make(map[string]struct{}),
+	}
 }
 
 // Close closes idle connections of plain fetches.
@@ -88,6 +115,38 @@ func (w *World) Close() { w.fetch.CloseIdleConnections() }
 // Traffic returns what was sent so far.
 func (w *World) Traffic() Traffic {
 	return Traffic{Requests: int(w.requests.Load()), Sent: w.sent.Load(), Received: w.received.Load()}
+}
+
+// Secrets returns those that the function was given so far.
+func (w *World) Secrets() []linkspan.Secret {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.secrets)
+}
+
+// Redact takes the secrets that the function was given out of a text.
+func (w *World) Redact(text string) string {
+	w.mu.Lock()
+	if w.redactor == nil {
+		w.redactor = oplog.NewRedactor(w.secrets...)
+	}
+	r := w.redactor
+	w.mu.Unlock()
+	return r.Text(text)
+}
+
+// know notes secrets.
+func (w *World) know(secrets ...linkspan.Secret) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range secrets {
+		if _, ok := w.known[s.Reveal()]; ok || s.Reveal() == "" {
+			continue
+		}
+		w.known[s.Reveal()] = struct{}{}
+		w.secrets = append(w.secrets, s)
+		w.redactor = nil
+	}
 }
 
 // Note implements sandbox.Host. What functions say is for whoever runs them.
