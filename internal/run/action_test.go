@@ -131,7 +131,7 @@ func TestViolations(t *testing.T) {
 	if e == nil {
 		t.Fatal(err)
 	}
-	var got violations
+	var got function.Violations
 	must(t, json.Unmarshal(e.Payload, &got))
 	codes := make(map[string]string)
 	for _, v := range got.Validation {
@@ -168,11 +168,11 @@ func TestContracts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newContract(&test.definition)
-			if (c.problem != nil) != test.problem {
-				t.Fatalf("the problem is %v", c.problem)
+			c := function.NewContract(&test.definition)
+			if (c.Problem != nil) != test.problem {
+				t.Fatalf("the problem is %v", c.Problem)
 			}
-			got, err := c.input.check(json.RawMessage(test.input))
+			got, err := c.Input.Check(json.RawMessage(test.input))
 			must(t, err)
 			if (got != nil) != test.wrong {
 				t.Errorf("violations: %+v", got)
@@ -184,8 +184,8 @@ func TestContracts(t *testing.T) {
 // TestPatternsThatTakeForever bounds what a pattern may cost.
 func TestPatternsThatTakeForever(t *testing.T) {
 	t.Parallel()
-	c := newContract(&linkspan.FunctionDefinition{Input: "In", Schema: json.RawMessage(`{"definitions":{"In":{"pattern":"^(a+)+$"}}}`)})
-	if _, err := c.input.check(json.RawMessage(`"` + strings.Repeat("a", 60) + `b"`)); err != nil {
+	c := function.NewContract(&linkspan.FunctionDefinition{Input: "In", Schema: json.RawMessage(`{"definitions":{"In":{"pattern":"^(a+)+$"}}}`)})
+	if _, err := c.Input.Check(json.RawMessage(`"` + strings.Repeat("a", 60) + `b"`)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -190,10 +190,10 @@ func (s *Service) checkInput(j *job) error {
 		return nil
 	}
 	c := s.schemas.of(&j.fn.Version)
-	if c.problem != nil {
-		j.op.Message(linkspan.Message{Level: "warn", Text: "Input and output are not checked: " + c.problem.Error()})
+	if c.Problem != nil {
+		j.op.Message(linkspan.Message{Level: "warn", Text: "Input and output are not checked: " + c.Problem.Error()})
 	}
-	return refusal(c.input, j.input, codeInvalidInput, "The input is not what the action takes.")
+	return c.Input.Refuse(j.input, codeInvalidInput, "The input is not what the action takes.")
 }
 
 // checkOutput refuses output that the action must not return.
@@ -207,25 +207,7 @@ func (s *Service) checkOutput(j *job, output json.RawMessage) error {
 			Message: fmt.Sprintf("The output of the action is %d bytes long; at most %d are allowed.", len(output), s.limits.Output),
 		}
 	}
-	return refusal(s.schemas.of(&j.fn.Version).output, output, codeInvalidOutput, "The output is not what the action says it returns.")
-}
-
-func refusal(s *shape, value json.RawMessage, code, text string) error {
-	found, err := s.check(value)
-	if errors.Is(err, function.ErrTooLong) {
-		return &linkspan.RunError{Code: code, Message: "Checking the value against the schema took too long."}
-	}
-	if err != nil {
-		return &linkspan.RunError{Code: code, Message: "The value is not JSON."}
-	}
-	if found == nil {
-		return nil
-	}
-	payload, err := json.Marshal(found)
-	if err != nil {
-		return fmt.Errorf("encoding what is wrong with a value: %w", err)
-	}
-	return &linkspan.RunError{Code: code, Message: text, Payload: payload}
+	return s.schemas.of(&j.fn.Version).Output.Refuse(output, codeInvalidOutput, "The output is not what the action says it returns.")
 }
 
 // runError is what a failed run is stored and shown with. What has no words for
