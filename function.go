@@ -140,6 +140,29 @@ func (d *FunctionDefinition) RunsAt(e FunctionEvent) bool {
 	return d.Event == e
 }
 
+// TakesWebhooks reports whether the function takes webhooks of its provider.
+func (d *FunctionDefinition) TakesWebhooks() bool {
+	if d.Unified != nil {
+		return d.Unified.Trigger == TriggerHTTP
+	}
+	return len(d.WebhookSubscriptions) > 0
+}
+
+// Takes returns those of the function's subscriptions that a webhook of a type is
+// for, and whether it is for the function at all. One made by createFunction that
+// has no subscriptions takes every webhook.
+func (d *FunctionDefinition) Takes(webhook string) (subscriptions []string, ok bool) {
+	if !d.TakesWebhooks() {
+		return nil, false
+	}
+	for _, s := range d.WebhookSubscriptions {
+		if (s == webhook || s == "*") && !slices.Contains(subscriptions, s) {
+			subscriptions = append(subscriptions, s)
+		}
+	}
+	return subscriptions, len(subscriptions) > 0 || len(d.WebhookSubscriptions) == 0
+}
+
 // Serial reports whether only one run of the function may be under way for each
 // connection.
 func (d *FunctionDefinition) Serial() bool {

@@ -26,6 +26,9 @@ type Deploy struct {
 	// PostConnectionScriptsByProvider is the older form for the one event
 	// post-connection-creation.
 	PostConnectionScriptsByProvider []DeployOnEvent `json:"postConnectionScriptsByProvider,omitempty" check:"nullable,max=10000"`
+	// Functions are those made by createFunction. Nil: they are left alone, as the
+	// others are in a DeployBundle. It is an addition of ours.
+	Functions []DeployUnified `json:"functions,omitzero" check:"nullable,max=10000"`
 	// DeployMode is all, integration or single. Empty: all, or single with
 	// SingleDeployMode.
 	DeployMode       string `json:"deployMode,omitempty" check:"enum=all|integration|single"`
@@ -44,12 +47,14 @@ type Deploy struct {
 	Source string `json:"source,omitempty" check:"enum=repo|standalone"`
 }
 
-// Check wants integrations with the mode that they count for only.
+// Check wants integrations with the mode that they count for only, and each name of
+// a function once.
 func (d *Deploy) Check() []linkspan.Issue {
-	if len(d.Integrations) == 0 || d.DeployMode == DeployIntegration {
-		return nil
+	issues := checkUnified(d.Functions)
+	if len(d.Integrations) > 0 && d.DeployMode != DeployIntegration {
+		issues = append(issues, custom("integrations are of the deployMode integration", "integrations"))
 	}
-	return []linkspan.Issue{{Code: "custom", Message: "integrations are of the deployMode integration", Path: []any{"integrations"}}}
+	return issues
 }
 
 // DeployFunction is one sync or action of a deploy.
@@ -239,43 +244,4 @@ type DeployedFunction struct {
 	Models            []string `json:"models"`
 	ProviderConfigKey string   `json:"providerConfigKey"`
 	Type              string   `json:"type"`
-}
-
-// DeployBundle is a set of functions of the createFunction kind. Everything in
-// its scope that it does not name is removed.
-type DeployBundle struct {
-	ReconciliationScope DeployScope       `json:"reconciliationScope" check:"required"`
-	Functions           []json.RawMessage `json:"functions" check:"required,max=10000"`
-}
-
-// DeployScope is the environment, or one integration.
-type DeployScope struct {
-	Kind          string  `json:"kind" check:"required,enum=environment|integration"`
-	IntegrationID *string `json:"integrationId,omitempty" check:"min=1,max=255,pattern=pck"`
-}
-
-// Check wants the integration exactly where the scope is one.
-func (s *DeployScope) Check() []linkspan.Issue {
-	switch {
-	case s.Kind == "integration" && s.IntegrationID == nil:
-		return []linkspan.Issue{{Code: "invalid_type", Message: "Invalid input: expected string, received undefined", Path: []any{"integrationId"}}}
-	case s.Kind == "environment" && s.IntegrationID != nil:
-		return []linkspan.Issue{{Code: "unrecognized_keys", Message: `Unrecognized key: "integrationId"`, Path: []any{}}}
-	default:
-		return nil
-	}
-}
-
-// DeployBundleReply says what a bundle changed, or would change.
-type DeployBundleReply struct {
-	Created   []BundleFunction `json:"created"`
-	Updated   []BundleFunction `json:"updated"`
-	Unchanged []BundleFunction `json:"unchanged"`
-	Deleted   []BundleFunction `json:"deleted"`
-}
-
-// BundleFunction names a function.
-type BundleFunction struct {
-	IntegrationID string `json:"integrationId"`
-	Name          string `json:"name"`
 }

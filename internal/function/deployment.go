@@ -52,6 +52,9 @@ type Deployment struct {
 	Integrations []string
 	// KeepOnEvents leaves functions at events that are not named where they are.
 	KeepOnEvents bool
+	// KeepUnified leaves functions made by createFunction that are not named where
+	// they are, KeepOthers those that were made otherwise.
+	KeepUnified, KeepOthers bool
 	// Reconcile allows removing at all.
 	Reconcile bool
 	// Source says who keeps the functions. Empty: SourceRepo.
@@ -132,7 +135,7 @@ func prepare(d *Deployment) ([]prepared, error) {
 		f.check(&problems)
 		p, err := f.prepare(d.SDKVersion)
 		if err != nil {
-			problems.add(f, "custom", err.Error(), "models_json_schema")
+			problems.add(f, "custom", err.Error(), f.schemaField())
 		}
 		out[i] = p
 	}
@@ -154,7 +157,7 @@ func (d *Deployable) check(problems *issues) {
 	}
 	if d.Kind == linkspan.FunctionSync && def.Frequency != "" {
 		if _, err := ParseFrequency(def.Frequency); err != nil {
-			problems.add(d, "invalid_format", err.Error(), "runs")
+			problems.add(d, "invalid_format", err.Error(), d.frequencyField()...)
 		}
 	}
 	if def.SyncType == "incremental" && def.TrackDeletes {
@@ -175,10 +178,26 @@ func (d *Deployable) checkCode(problems *issues) {
 
 // nameField is what the name is called in the request.
 func (d *Deployable) nameField() string {
-	if d.Kind == linkspan.FunctionOnEvent {
+	if d.Kind == linkspan.FunctionOnEvent || d.Definition.Unified != nil {
 		return "name"
 	}
 	return "syncName"
+}
+
+// schemaField is what the schema is called in the request.
+func (d *Deployable) schemaField() string {
+	if d.Definition.Unified != nil {
+		return "json_schema"
+	}
+	return "models_json_schema"
+}
+
+// frequencyField is where the frequency is in the request.
+func (d *Deployable) frequencyField() []any {
+	if d.Definition.Unified != nil {
+		return []any{"trigger", "frequency"}
+	}
+	return []any{"runs"}
 }
 
 // validName reports whether s is a name of wire contract §3.

@@ -13,7 +13,7 @@ import (
 	"github.com/linkspan/linkspan/internal/change"
 )
 
-// findSize is how many answers of Find, ByEvent and ByEndpoint a replica keeps at hand.
+// findSize is how many answers of Find, ByEvent, ByWebhook and ByEndpoint a replica keeps at hand.
 const findSize = 20_000
 
 // findKey is one question: for a function by its name or endpoint, or for those of
@@ -24,6 +24,8 @@ type findKey struct {
 	kind        linkspan.FunctionKind
 	name        string
 	event       linkspan.FunctionEvent
+	// webhook asks for those that take webhooks.
+	webhook bool
 	// endpoint is a method and a path without slashes around it.
 	endpoint linkspan.FunctionEndpoint
 }
@@ -96,8 +98,32 @@ func (s *Service) findEvent(ctx context.Context, key findKey) (found, error) {
 	if err != nil {
 		return found{}, fmt.Errorf("finding the functions at an event: %w", err)
 	}
-	list = slices.DeleteFunc(list, func(f linkspan.Function) bool { return !f.Enabled || f.Version.Definition.Event != key.event })
+	list = slices.DeleteFunc(list, func(f linkspan.Function) bool { return !f.Enabled || !f.Version.Definition.RunsAt(key.event) })
 	return found{key.env, list}, nil
+}
+
+// ByWebhook returns the integration's functions that take webhooks of its provider
+// and are switched on: syncs with subscriptions, and those made by createFunction
+// whose trigger is http. The answer is shared like Find's.
+func (s *Service) ByWebhook(ctx context.Context, env linkspan.EnvironmentID, integrationKey string) ([]linkspan.Function, error) {
+	answer, err := s.ask(ctx, findKey{env: env, integration: integrationKey, webhook: true}, s.findWebhook)
+	return answer.functions, err
+}
+
+func (s *Service) findWebhook(ctx context.Context, key findKey) (found, error) {
+	answer := found{env: key.env}
+	for _, kind := range []linkspan.FunctionKind{linkspan.FunctionSync, linkspan.FunctionAction} {
+		list, err := s.store.FunctionsOfKind(ctx, nil, key.env, key.integration, kind)
+		if err != nil {
+			return found{}, fmt.Errorf("finding the functions that take webhooks: %w", err)
+		}
+		for i := range list {
+			if list[i].Enabled && list[i].Version.Definition.TakesWebhooks() {
+				answer.functions = append(answer.functions, list[i])
+			}
+		}
+	}
+	return answer, nil
 }
 
 // ByEndpoint returns the function of an integration that declares a method and a

@@ -145,7 +145,9 @@ func (d *Deployment) removes(f *linkspan.Function, scope map[string]bool) bool {
 	switch {
 	case !d.Reconcile, d.Mode == ModeSingle, f.Source != d.source():
 		return false
-	case d.KeepOnEvents && f.Kind == linkspan.FunctionOnEvent:
+	case f.Version.Definition.Unified != nil && d.KeepUnified, f.Version.Definition.Unified == nil && d.KeepOthers:
+		return false
+	case f.Version.Definition.Unified == nil && d.KeepOnEvents && f.Kind == linkspan.FunctionOnEvent:
 		return false
 	default:
 		return scope == nil || scope[f.IntegrationKey]

@@ -102,7 +102,7 @@ func checkSchemas(fresh []*prepared) error {
 			break
 		}
 		if err := p.checkSchema(); err != nil {
-			problems.add(p.Deployable, "custom", err.Error(), "models_json_schema")
+			problems.add(p.Deployable, "custom", err.Error(), p.schemaField())
 		}
 	}
 	return problems.err()
@@ -115,7 +115,11 @@ func (p *prepared) checkSchema() error {
 		return nil
 	}
 	definitions := Definitions(def.Schema)
-	for _, name := range append([]string{def.Input, def.Metadata}, def.Models...) {
+	names := append([]string{def.Input, def.Metadata}, def.Models...)
+	if def.Unified != nil {
+		names = append(names, def.Unified.Output, def.Unified.Checkpoint)
+	}
+	for _, name := range names {
 		if _, ok := definitions[name]; name != "" && !ok {
 			return errors.New("models_json_schema is missing definitions for some models or input")
 		}

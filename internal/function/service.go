@@ -8,7 +8,7 @@
 // numbers when it is deployed again. Code is stored before the transaction under
 // the hash of its text; what no version refers to in the end is purged.
 //
-// Find, ByEvent, ByEndpoint and VersionCode are for whoever runs functions: they answer from
+// Find, ByEvent, ByWebhook, ByEndpoint and VersionCode are for whoever runs functions: they answer from
 // caches that follow the feed of changes.
 package function
 

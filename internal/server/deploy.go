@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -102,6 +101,7 @@ func deployment(body *api.Deploy) (*function.Deployment, error) {
 	d := &function.Deployment{
 		Mode: function.Mode(body.DeployMode), Reconcile: body.Reconcile, Source: linkspan.FunctionSource(body.Source), SDKVersion: body.SDKVersion,
 		KeepOnEvents: body.OnEventScriptsByProvider == nil && body.PostConnectionScriptsByProvider == nil,
+		KeepUnified:  body.Functions == nil,
 	}
 	if len(body.Integrations) > 0 {
 		d.Integrations = body.Integrations
@@ -131,7 +131,7 @@ func deployment(body *api.Deploy) (*function.Deployment, error) {
 			return nil, err
 		}
 	}
-	return d, nil
+	return d, addUnified(d, body.Functions)
 }
 
 func addScripts(d *function.Deployment, field string, list []api.DeployOnEvent) error {
@@ -240,70 +240,4 @@ func eventsOf(list []function.Planned) []api.DeployEventName {
 
 func ofKind(list []function.Planned, kind linkspan.FunctionKind) []function.Planned {
 	return slices.DeleteFunc(slices.Clone(list), func(p function.Planned) bool { return p.Kind != kind })
-}
-
-func (s *Server) previewBundle(w http.ResponseWriter, r *http.Request) error {
-	d, err := bundleDeployment(r)
-	if err != nil {
-		return err
-	}
-	plan, err := s.cfg.Functions.Plan(r.Context(), environmentOf(r).ID, d)
-	if err != nil {
-		return bundleError(err)
-	}
-	return writeBundlePlan(w, &plan)
-}
-
-func (s *Server) deployBundle(w http.ResponseWriter, r *http.Request) error {
-	d, err := bundleDeployment(r)
-	if err != nil {
-		return err
-	}
-	done, err := s.cfg.Functions.Deploy(r.Context(), environmentOf(r).ID, d)
-	if err != nil {
-		return bundleError(err)
-	}
-	return writeBundlePlan(w, &done.Plan)
-}
-
-// bundleDeployment reads a bundle. Clients send one without functions for a
-// folder that is empty; those that have some are of a kind that is not run yet.
-func bundleDeployment(r *http.Request) (*function.Deployment, error) {
-	if err := httpx.NoQuery(r); err != nil {
-		return nil, err
-	}
-	body, err := httpx.DecodeBody[api.DeployBundle](r)
-	if err != nil {
-		return nil, err
-	}
-	if len(body.Functions) > 0 {
-		return nil, linkspan.E("server.deployBundle", linkspan.KindInvalid, "invalid_body", nil,
-			"Functions made with createFunction are not supported yet.").WithHint("Use createAction, createSync or createOnEvent.")
-	}
-	d := &function.Deployment{Mode: function.ModeAll, Reconcile: true, Source: linkspan.SourceRepo}
-	if body.ReconciliationScope.IntegrationID != nil {
-		d.Mode, d.Integrations = function.ModeIntegration, []string{*body.ReconciliationScope.IntegrationID}
-	}
-	return d, nil
-}
-
-// bundleError gives an unknown integration the code that these routes have for
-// it.
-func bundleError(err error) error {
-	e, ok := errors.AsType[*linkspan.Error](err)
-	if !ok || e.Code != "unknown_provider_config" {
-		return err
-	}
-	return linkspan.E("server.deployBundle", linkspan.KindInvalid, "integration_not_found", err, "%s", e.Msg)
-}
-
-func writeBundlePlan(w http.ResponseWriter, p *function.Plan) error {
-	names := func(list []function.Planned) []api.BundleFunction {
-		return each(list, func(p *function.Planned) api.BundleFunction {
-			return api.BundleFunction{IntegrationID: p.IntegrationKey, Name: p.Name}
-		})
-	}
-	return httpx.WriteJSON(w, http.StatusOK, api.DeployBundleReply{
-		Created: names(p.Created), Updated: names(p.Updated), Unchanged: names(p.Unchanged), Deleted: names(p.Deleted),
-	})
 }

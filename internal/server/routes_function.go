@@ -73,11 +73,11 @@ func (s *Server) deployRoutes() []httpx.Route {
 		},
 		{
 			Method: http.MethodPost, Pattern: "/functions/deployments/bundle/preview", Auth: httpx.AuthEnvironment, Tag: tagFunctions, Scopes: scopes,
-			Summary: "Tell what a bundle would change", Body: api.DeployBundle{}, Reply: api.DeployBundleReply{}, Handler: s.previewBundle,
+			Summary: "Tell what a deploy of functions made by createFunction would change", Body: api.DeployBundle{}, Reply: api.DeployBundleReply{}, Handler: s.previewBundle,
 		},
 		{
 			Method: http.MethodPost, Pattern: "/functions/deployments/bundle", Auth: httpx.AuthEnvironment, Tag: tagFunctions, Scopes: scopes,
-			Summary: "Deploy a bundle", Description: "Everything in its scope that it does not name is removed. Functions of the createFunction kind are not supported yet.",
+			Summary: "Deploy functions made by createFunction", Description: "Functions made by createFunction. Those in its scope that were deployed this way and that it does not name are removed; a bundle without functions stands for an empty folder, and removes all of the scope.",
 			Body: api.DeployBundle{}, Reply: api.DeployBundleReply{}, Handler: s.deployBundle,
 		},
 	}
