@@ -1,0 +1,59 @@
+import { createSync } from "linkspan";
+import * as z from "zod";
+import { UnifiedTicket } from "../../models";
+import { type Issue, repositories, repositoryPath, toTicket } from "../rest";
+
+/** Where the reading stands. A run that was cut off goes on in the middle of a repository. */
+interface Checkpoint {
+	/** What changed in known repositories before has been read. */
+	since: string;
+	/** The repositories that were read up to `since`, separated by spaces. */
+	known: string;
+	/** When the reading that is under way began; empty: none is. */
+	until: string;
+	/** The repository being read, and the change to go on from there. */
+	repository: string;
+	position: string;
+}
+
+export default createSync({
+	description: "Issues of GitHub repositories, without pull requests, in the shape of all ticketing systems: those that changed since the last run",
+	version: "1.0.0",
+	frequency: "every 15 minutes",
+	autoStart: true,
+	scopes: ["repo"],
+	models: { UnifiedTicket },
+	metadata: z.object({ repositories: z.array(z.string()).optional().describe("Full names, such as acme/shop. All that the account works with, unless given") }),
+	checkpoint: z.object({ since: z.string(), known: z.string(), until: z.string(), repository: z.string(), position: z.string() }),
+	exec: async (nango) => {
+		const wanted = (await nango.getMetadata())?.repositories ?? (await repositories(nango));
+		const names = [...new Set(wanted)].sort();
+		let at: Checkpoint = (await nango.getCheckpoint()) ?? { since: "", known: "", until: "", repository: "", position: "" };
+		const known = at.known.split(" ");
+		// A minute back: clocks differ. GitHub takes whole seconds.
+		if (!at.until) at = { ...at, until: new Date(Date.now() - 60_000).toISOString().replace(/\.\d+/, "") };
+		for (const name of names.filter((n) => n >= at.repository)) {
+			// The list moves while it is read: what changes goes to its end. So each
+			// page begins at the last change seen, and not after so many issues.
+			let since = name === at.repository && at.position ? at.position : known.includes(name) ? at.since : "";
+			for (let page = 1, more = true; more; ) {
+				const { data, headers } = await nango.get<Issue[]>({
+					endpoint: `${repositoryPath(name)}/issues`,
+					params: { state: "all", sort: "updated", direction: "asc", per_page: 100, page, ...(since && { since }) },
+					retries: 5,
+				});
+				await nango.batchSave(
+					data.filter((issue) => !issue.pull_request).map((issue) => toTicket(issue, name)),
+					"UnifiedTicket",
+				);
+				const last = data.at(-1)?.updated_at ?? since;
+				page = last === since ? page + 1 : 1;
+				since = last;
+				more = Boolean(headers["link"]?.includes('rel="next"'));
+				at = { ...at, repository: name, position: since };
+				await nango.saveCheckpoint({ ...at });
+			}
+		}
+		await nango.saveCheckpoint({ since: at.until, known: names.join(" "), until: "", repository: "", position: "" });
+	},
+});

@@ -1,0 +1,56 @@
+import { createSync } from "linkspan";
+import * as z from "zod";
+import { UnifiedTicket } from "../../models";
+import { type Connection, graphql, type Issue, issueFields, toTicket } from "../graphql";
+
+const query = `query($filter: IssueFilter, $after: String) {
+	issues(first: 50, after: $after, filter: $filter, orderBy: updatedAt, includeArchived: true) { nodes { ${issueFields} } pageInfo { hasNextPage endCursor } }
+}`;
+
+/** What Linear tells of an event. */
+interface Event {
+	type: string;
+	action: "create" | "update" | "remove" | "restore";
+	data: { id: string };
+}
+
+export default createSync({
+	description: "Issues of Linear in the shape of all ticketing systems: those that changed since the last run. What is in the trash is deleted, what is archived stays",
+	version: "1.0.0",
+	frequency: "every 15 minutes",
+	autoStart: true,
+	scopes: ["read"],
+	models: { UnifiedTicket },
+	metadata: z.object({ teams: z.array(z.string()).optional().describe("Ids of teams. All that the connection may see, unless given") }),
+	checkpoint: z.object({ since: z.string(), newest: z.string(), cursor: z.string() }),
+	webhookSubscriptions: ["Issue"],
+	exec: async (nango) => {
+		const teams = (await nango.getMetadata())?.teams;
+		// The last change comes first, so the next run begins where this one found
+		// its first issue: what changes meanwhile is newer.
+		let { since, newest, cursor } = (await nango.getCheckpoint()) ?? { since: "", newest: "", cursor: "" };
+		const filter = { ...(since && { updatedAt: { gte: since } }), ...(teams && { team: { id: { in: teams } } }) };
+		for (let more = true; more; ) {
+			const { issues } = await graphql<{ issues: Connection<Issue> }>(nango, query, { filter, ...(cursor && { after: cursor }) });
+			newest ||= issues.nodes[0]?.updatedAt ?? since;
+			await nango.batchSave(issues.nodes.filter(({ trashed }) => !trashed).map(toTicket), "UnifiedTicket");
+			await nango.batchDelete(
+				issues.nodes.filter(({ trashed }) => trashed).map(({ id }) => ({ id })),
+				"UnifiedTicket",
+			);
+			cursor = issues.pageInfo.endCursor ?? "";
+			more = issues.pageInfo.hasNextPage && cursor !== "";
+			if (more) await nango.saveCheckpoint({ since, newest, cursor });
+		}
+		await nango.saveCheckpoint({ since: newest, newest: "", cursor: "" });
+	},
+	onWebhook: async (nango, { action, data }: Event) => {
+		if (action === "remove") {
+			await nango.batchDelete([{ id: data.id }], "UnifiedTicket");
+			return;
+		}
+		const { issue } = await graphql<{ issue: Issue }>(nango, `query($id: String!) { issue(id: $id) { ${issueFields} } }`, { id: data.id });
+		const teams = (await nango.getMetadata())?.teams;
+		if (!teams || teams.includes(issue.team.id)) await nango.batchSave([toTicket(issue)], "UnifiedTicket");
+	},
+});
