@@ -40,6 +40,8 @@ type (
 	RunID int64
 	// SyncID identifies a sync function at work for a connection.
 	SyncID int64
+	// AuthorJobID identifies something that is done for an author of functions.
+	AuthorJobID int64
 )
 
 // NewUUID returns a random UUID, version 4 (RFC 9562 §5.4), in lower case.

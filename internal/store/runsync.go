@@ -204,7 +204,7 @@ func (s *Store) cancelRuns(ctx context.Context, t *txn, runs []linkspan.Run) err
 	return s.countRuns(ctx, t, rows)
 }
 
-// VoidLeases ends all leases on runs and webhook deliveries. On SQLite one server
+// VoidLeases ends all leases on runs, webhook deliveries and authors' jobs. On SQLite one server
 // has the folder for itself: when it starts, whoever held them is dead. On
 // PostgreSQL it does nothing: other replicas may be alive.
 func (s *Store) VoidLeases(ctx context.Context) error {
@@ -212,7 +212,7 @@ func (s *Store) VoidLeases(ctx context.Context) error {
 		return nil
 	}
 	err := s.write(ctx, nil, func(ctx context.Context, t *txn) error {
-		for _, table := range []string{"runs", "webhook_deliveries"} {
+		for _, table := range []string{"runs", "webhook_deliveries", "author_jobs"} {
 			if _, err := t.exec(ctx, "update "+table+" set lease_until = 0 where lease_until is not null"); err != nil {
 				return err
 			}

@@ -63,6 +63,7 @@ type sealed struct {
 	run           linkspan.Run
 	stream        linkspan.RecordStream
 	recordKey     linkspan.Secret
+	job           linkspan.AuthorJob
 }
 
 func secret(what string) linkspan.Secret { return linkspan.NewSecret(hidden + what) }
@@ -99,6 +100,11 @@ func connecting(t *testing.T, s *store.Store) *sealed {
 		UUID: linkspan.NewUUID(), EnvironmentID: m.env.ID, Kind: linkspan.FunctionAction, Name: "act", Input: secret("input"), MaxAttempts: 1, ExpiresAt: soon,
 	})
 	m.records(t, s)
+	m.job = linkspan.AuthorJob{
+		UUID: linkspan.NewUUID(), EnvironmentID: m.env.ID, Kind: linkspan.AuthorDryRun, State: linkspan.RunFailed, Request: secret("request"),
+		Result: secret("result"), Output: secret("log"), Error: &linkspan.RunError{Code: "x", Message: hidden + "error"},
+	}
+	must(t, s.InsertAuthorJob(ctx, nil, &m.job, 1))
 	return m
 }
 
@@ -189,5 +195,13 @@ func (m *sealed) check(t *testing.T, s *store.Store) {
 	same("output of the run", run.Output, m.run.Output)
 	if diff := cmp.Diff(m.run.Error, run.Error); diff != "" {
 		t.Errorf("the error of the run did not come back (-want +got):\n%s", diff)
+	}
+	job, err := s.AuthorJob(ctx, nil, m.env.ID, m.job.UUID)
+	must(t, err)
+	same("request of the job", job.Request, m.job.Request)
+	same("result of the job", job.Result, m.job.Result)
+	same("log of the job", job.Output, m.job.Output)
+	if diff := cmp.Diff(m.job.Error, job.Error); diff != "" {
+		t.Errorf("the error of the job did not come back (-want +got):\n%s", diff)
 	}
 }

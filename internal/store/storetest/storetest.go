@@ -62,6 +62,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"lease under competition", testLeaseRace},
 		{"checkpoints", testCheckpoints},
 		{"function locks", testFunctionLocks},
+		{"authors' jobs", testAuthorJobs},
+		{"turns of authors' jobs", testAuthorJobTurns},
 		{"webhooks", testWebhooks},
 		{"webhook fences", testWebhookFences},
 		{"webhook turns", testWebhookTurns},
