@@ -2,6 +2,7 @@ package call
 
 import (
 	"bytes"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -42,6 +43,18 @@ type HTTP struct {
 	ForwardHeadersOnRedirect *bool    `json:"forwardHeadersOnRedirect"`
 	// Text asks for the answer's body as a string.
 	Text bool `json:"text"`
+	// Given is told in trials only.
+	Given *Given `json:"given"`
+}
+
+// Given is what a function made a call of, before it was written as a request.
+// Recordings go by it.
+type Given struct {
+	Endpoint string `json:"endpoint"`
+	// Params are a query as text, or an object. Nil: there are none.
+	Params json.RawMessage `json:"params"`
+	// Data is nil for none.
+	Data json.RawMessage `json:"data"`
 }
 
 // Head is the head of an answer to "http" and "fetch"; the body goes beside it.

@@ -7,6 +7,7 @@ import { encode } from "./body";
 import { from, HttpError, type HttpResponse, NangoError, refusal } from "./errors";
 import { type Params, query } from "./params";
 import { BodyStream } from "./stream";
+import { given, type Trial } from "./trial";
 
 /** What an answer's data is to be. */
 export type ResponseType = "arraybuffer" | "blob" | "document" | "json" | "text" | "stream";
@@ -105,7 +106,7 @@ export function locate(endpoint: unknown, params: Params | undefined): string {
 }
 
 /** Makes a call. Answers that are no success are thrown, as axios does. */
-export async function request(config: ProxyConfig, site: Error): Promise<HttpResponse> {
+export async function request(config: ProxyConfig, site: Error, trial?: Trial): Promise<HttpResponse> {
 	if (config === null || typeof config !== "object") throw new TypeError("A call needs an object that describes it.");
 	const method = String(config.method ?? "GET").toUpperCase();
 	const endpoint = locate(config.endpoint, config.params);
@@ -136,6 +137,7 @@ export async function request(config: ProxyConfig, site: Error): Promise<HttpRes
 				decompress: config.decompress || undefined,
 				forwardHeadersOnRedirect: config.forwardHeadersOnRedirect || undefined,
 				text: !binary.has(config.responseType),
+				given: trial && given(config),
 			},
 			encoded.body,
 		);
@@ -151,7 +153,7 @@ export async function request(config: ProxyConfig, site: Error): Promise<HttpRes
 		config: axiosConfig,
 		request: sent,
 	};
-	if (response.status >= 200 && response.status < 300) return response;
+	if ((response.status >= 200 && response.status < 300) || trial?.lenient === true) return response;
 	throw from(failed(response), site);
 }
 

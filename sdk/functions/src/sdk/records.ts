@@ -45,8 +45,12 @@ export class Records {
 	#unhandled: { error: unknown } | undefined;
 	readonly #strategies = new Set<string>();
 
-	constructor(warn: (message: string) => void) {
+	/** What tells of records to delete: in trials all that the function says of them. */
+	readonly #gone: (record: any) => string;
+
+	constructor(warn: (message: string) => void, trial = false) {
 		this.#warn = warn;
+		this.#gone = trial ? stringify : ({ id }) => `{"id":${stringify(id)}}`;
 		watchRejections((reason) => {
 			if (this.#failures.has(reason)) this.#unhandled ??= { error: reason };
 		});
@@ -117,7 +121,7 @@ export class Records {
 
 	/** Marks records as deleted. */
 	delete(records: unknown, model: unknown): Promise<boolean> {
-		return this.#write("records_delete", "batchDelete", records, model, new Error(), ({ id }) => `{"id":${stringify(id)}}`);
+		return this.#write("records_delete", "batchDelete", records, model, new Error(), this.#gone);
 	}
 
 	/** Reads records by their ids. */
