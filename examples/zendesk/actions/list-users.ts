@@ -14,7 +14,7 @@ export default createAction({
 			for (const u of page) {
 				const email = u.email?.normalize("NFC").toLowerCase();
 				if (!email) continue;
-				const entry = byEmail.get(email) ?? { email, names: new Set<string>(), ids: [] };
+				const entry = byEmail.get(email) ?? { email, names: new Set<string>(), ids: [] as string[] };
 				entry.names.add(u.name.normalize("NFC"));
 				entry.ids.push(String(u.id));
 				byEmail.set(email, entry);

@@ -1,6 +1,7 @@
-// Command build makes prelude.js of the TypeScript in src. It is run by "go
-// generate" in the folder above and needs the packages of package.json: it gets
-// them with npm when they are missing.
+// Command build makes prelude.js of the TypeScript in src, and packs the
+// declarations of zod for authors' folders. It is run by "go generate" in the
+// folder above and needs the packages of package.json: it gets them with npm when
+// they are missing.
 package main
 
 import (
@@ -21,6 +22,9 @@ func main() {
 
 func run() error {
 	if err := install(); err != nil {
+		return err
+	}
+	if err := packZod("types/zod.txtar"); err != nil {
 		return err
 	}
 	result := api.Build(api.BuildOptions{

@@ -1,0 +1,2 @@
+// What functions import from "linkspan/experimental".
+export * from "./index";

@@ -1,0 +1,244 @@
+// createFunction: one kind of function for everything, by its trigger.
+import type * as z from "zod";
+import type { CheckpointOf, CheckpointSchema, ConnectionEvent, MetadataOf, ModelSchemas, ModelsOf } from "./define";
+import type { CheckedFrequency } from "./frequency";
+import type { NangoAction } from "./nango";
+import type { NangoSync } from "./sync";
+
+/** Runs when it is asked for, as an action does. What functions without a trigger have. */
+export interface NoTrigger {
+	kind: "none";
+}
+
+/** Runs when it is called over HTTP, or asked for as an action. */
+export interface HttpTrigger {
+	kind: "http";
+	/** Kinds of the provider's webhooks that it takes; `"*"` for all. */
+	subscriptions?: string[];
+}
+
+/** Runs on a schedule for each connection, as a sync does. */
+export interface ScheduleTrigger<Text extends string = string> {
+	kind: "schedule";
+	/**
+	 * How often it runs.
+	 *
+	 * @example "every hour"
+	 */
+	frequency: CheckedFrequency<Text>;
+	/**
+	 * Whether it starts by itself with each connection.
+	 *
+	 * @default true
+	 */
+	autoStart?: boolean;
+}
+
+/** Runs when something happens to a connection. */
+export interface EventTrigger {
+	kind: "event";
+	/** When it runs; at least one. */
+	events: ConnectionEvent[];
+}
+
+/** What a function runs by. */
+export type Trigger<Text extends string = string> = NoTrigger | HttpTrigger | ScheduleTrigger<Text> | EventTrigger;
+
+/** The connection that a function runs for. */
+export interface TriggerConnection {
+	connectionId: string;
+	/** The key of the integration. */
+	integrationId: string;
+}
+
+/** The second argument of a function that was asked for. */
+export interface InvokeTriggered<Input = any> {
+	kind: "invoke";
+	input: Input;
+	connection: TriggerConnection;
+}
+
+/** The second argument of a function that was called over HTTP. */
+export interface HttpTriggered<Input = any> {
+	kind: "http";
+	input: Input;
+	/** The request as it came. */
+	request: {
+		method: string;
+		path: string;
+		/** Names in lower case. */
+		headers: Record<string, string>;
+		query: Record<string, string | string[]>;
+		body: any;
+	};
+	/** Which of its subscriptions matched. */
+	subscriptions?: string[];
+	connection: TriggerConnection;
+}
+
+/** The second argument of a function that runs on a schedule. */
+export interface ScheduleTriggered {
+	kind: "schedule";
+	input: null;
+	connection: TriggerConnection;
+}
+
+/** The second argument of a function that runs at an event. */
+export interface EventTriggered {
+	kind: "event";
+	input: { event: ConnectionEvent };
+	connection: TriggerConnection;
+}
+
+/** The second argument of a function, by its trigger. */
+export type Triggered<Kind extends Trigger["kind"], Input> =
+	Kind extends "schedule" ? ScheduleTriggered
+	: Kind extends "event" ? EventTriggered
+	: Kind extends "http" ? HttpTriggered<Input> | InvokeTriggered<Input>
+	: InvokeTriggered<Input>;
+
+/** What a function needs, which decides the members of its nango object. */
+export interface Requires {
+	/** It runs for a connection. Functions without one can't be deployed. */
+	connection?: true;
+	/**
+	 * Whether it calls out: `get`, `post`, `proxy`, `paginate`, `uncontrolledFetch` and the like.
+	 *
+	 * @default true
+	 */
+	outbound?: boolean;
+	/**
+	 * Whether it runs other functions: `nango.invoke`.
+	 *
+	 * @default false
+	 */
+	invoke?: boolean;
+}
+
+/** How many runs there are at a time. */
+export interface Limits {
+	concurrency?: {
+		/** For each connection: one after the other, or as many as there are. */
+		perConnection?: 1 | "max";
+	};
+}
+
+/** What `nango.invoke` takes. */
+export interface InvokeOptions<Input = any> {
+	/** What the other function is given. */
+	input?: Input;
+	/** The connection that it runs for, unless it is this run's own. */
+	connection?: TriggerConnection;
+}
+
+/** Runs other functions; with `requires: { invoke: true }`. */
+export interface NangoInvoke {
+	/**
+	 * Runs another function without a trigger, or an action, and waits for what it returns.
+	 *
+	 * @throws With the `code`, `payload` and `upstream` that it failed with; `not_found`, `unknown_connection`.
+	 * @example const user = await nango.invoke<NewUser, User>("create-user", { input: { name: "Ada" } });
+	 */
+	invoke<Input = any, Output = any>(name: string, options?: InvokeOptions<Input>): Promise<Output>;
+}
+
+type BaseMember = "log" | "setLogger" | "getEnvironmentVariables" | "ActionError" | "zodValidateInput" | "environmentId" | "environmentName" | "accountId" | "activityLogId" | "isCLI" | "scriptType";
+type ConnectionMember = "getConnection" | "getToken" | "getIntegration" | "getWebhookURL" | "getVariant" | "variant" | "connectionId" | "providerConfigKey" | "provider";
+type OutboundMember = "proxy" | "get" | "post" | "put" | "patch" | "delete" | "paginate" | "uncontrolledFetch";
+type RecordMember = "batchSave" | "batchUpdate" | "batchDelete" | "setMergingStrategy" | "trackDeletesStart" | "trackDeletesEnd" | "getRecordsByIds" | "listRecords";
+type CheckpointMember = "getCheckpoint" | "saveCheckpoint" | "clearCheckpoint";
+type MetadataMember = "getMetadata" | "setMetadata" | "updateMetadata";
+
+/** Whether a schema was declared. */
+type Declared<Schema> = [Schema] extends [undefined] ? false : true;
+
+/** The nango object of a function: what it declares to need. */
+export type NangoFunction<Models = undefined, Metadata = undefined, Checkpoint = undefined, Needs extends Requires = {}> =
+	& Pick<NangoAction, BaseMember>
+	& Pick<NangoAction<Metadata extends z.ZodType ? MetadataOf<Metadata> : any>, ConnectionMember>
+	& (Needs extends { outbound: false } ? unknown : Pick<NangoAction, OutboundMember>)
+	& (Needs extends { invoke: true } ? NangoInvoke : unknown)
+	& (Declared<Models> extends true ? Pick<NangoSync<ModelsOf<Models>>, RecordMember> : unknown)
+	& (Checkpoint extends CheckpointSchema ? Pick<NangoAction<any, CheckpointOf<Checkpoint>>, CheckpointMember> : unknown)
+	& (Metadata extends z.ZodType ? Pick<NangoAction<MetadataOf<Metadata>>, MetadataMember> : unknown);
+
+/** What {@link createFunction} takes. */
+export interface CreateFunctionProps<
+	Input extends z.ZodType = any,
+	Output extends z.ZodType = any,
+	Models extends ModelSchemas | undefined = any,
+	Metadata extends z.ZodType | undefined = any,
+	Checkpoint extends CheckpointSchema | undefined = any,
+	Kind extends Trigger["kind"] = any,
+	Needs extends Requires = any,
+	Text extends string = string,
+> {
+	/** What the function does, in at most 2,000 characters. Language models that use it as a tool read it as well. */
+	description: string;
+	/** What it runs by; without one it runs when it is asked for. */
+	trigger?: { kind: Kind } & Trigger<Text>;
+	/** What it needs. */
+	requires?: Needs;
+	/** How many runs there are at a time. */
+	limits?: Limits;
+	/** What it is given. It is checked before each run. */
+	input?: Input;
+	/** What it returns. It is checked after each run. */
+	output?: Output;
+	/** What it keeps. */
+	data?: {
+		/** Records by model, as of syncs; only with a schedule. */
+		models?: Models;
+		/** The connection's metadata. */
+		metadata?: Metadata;
+		/** Its progress: a flat object of texts, numbers, booleans and dates. */
+		checkpoint?: Checkpoint;
+	};
+	/** Does it. */
+	exec: (
+		nango: NangoFunction<Models, Metadata, Checkpoint, Needs>,
+		trigger: Triggered<Kind, z.output<Input>>,
+	) => Promise<z.output<Output>> | z.output<Output>;
+}
+
+/** What {@link createFunction} returns. */
+export interface CreateFunctionResponse<
+	Input extends z.ZodType = any,
+	Output extends z.ZodType = any,
+	Models extends ModelSchemas | undefined = any,
+	Metadata extends z.ZodType | undefined = any,
+	Checkpoint extends CheckpointSchema | undefined = any,
+	Kind extends Trigger["kind"] = any,
+	Needs extends Requires = any,
+	Text extends string = string,
+> extends CreateFunctionProps<Input, Output, Models, Metadata, Checkpoint, Kind, Needs, Text> {
+	type: "function";
+}
+
+/**
+ * Defines a function of any kind in `<integration>/functions/`: its trigger says when it runs, and what it declares which members
+ * its nango object has.
+ *
+ * @experimental
+ * @example
+ * ```ts
+ * export default createFunction({
+ *   description: "Greets",
+ *   input: z.object({ name: z.string() }),
+ *   output: z.string(),
+ *   exec: async (nango, { input }) => `Hello ${input.name}, from ${nango.connectionId}`,
+ * });
+ * ```
+ */
+export declare function createFunction<
+	Input extends z.ZodType = z.ZodAny,
+	Output extends z.ZodType = z.ZodAny,
+	Models extends ModelSchemas | undefined = undefined,
+	Metadata extends z.ZodType | undefined = undefined,
+	Checkpoint extends CheckpointSchema | undefined = undefined,
+	Kind extends Trigger["kind"] = "none",
+	const Needs extends Requires = {},
+	const Text extends string = string,
+>(
+	definition: CreateFunctionProps<Input, Output, Models, Metadata, Checkpoint, Kind, Needs, Text>,
+): CreateFunctionResponse<Input, Output, Models, Metadata, Checkpoint, Kind, Needs, Text>;
