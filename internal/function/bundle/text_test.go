@@ -77,7 +77,7 @@ func TestProblemsOfATextHavePlaces(t *testing.T) {
 		{"throws", "const a: any = undefined;\n\nexport default a.b;", "function.ts:3:16", "TypeError"},
 		{"a file", "import { a } from \"./models\";\nexport default async () => a;", "function.ts:1:19", "There is no file ./models"},
 		{"a package", "import _ from \"lodash\";\nexport default async () => _;", "function.ts:1:15", "The package lodash is not here"},
-		{"a module of Node's", "import * as fs from \"node:fs\";\nexport default async () => fs;", "function.ts:1:1", "Node's module \"fs\""},
+		{"a module of Node's", "import * as fs from \"node:fs\";\nexport default async () => fs;", "function.ts:1:21", "Node's module \"fs\""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
