@@ -99,33 +99,5 @@ func (x *Session) pagination(ctx context.Context, w which) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.Provider.API == nil || t.Provider.API.Paginate == nil {
-		return nil, nil //nolint:nilnil // null is the answer
-	}
-	return paginationOf(t.Provider.API.Paginate), nil
-}
-
-// paginationOf writes hints by their public names.
-func paginationOf(p *catalog.Paginate) map[string]any {
-	out := map[string]any{"type": p.Kind}
-	for name, value := range map[string]string{
-		"response_path": p.ItemsPath, "limit_name_in_request": p.LimitParam,
-		"cursor_name_in_request": p.CursorParam, "cursor_path_in_response": p.CursorPath,
-		"link_rel_in_response_header": p.LinkRel, "link_path_in_response_body": p.LinkPath,
-		"offset_name_in_request": p.OffsetParam,
-	} {
-		if value != "" {
-			out[name] = value
-		}
-	}
-	if p.OffsetStart != nil {
-		out["offset_start_value"] = *p.OffsetStart
-	}
-	switch p.OffsetStep {
-	case "page":
-		out["offset_calculation_method"] = "per-page"
-	case "items":
-		out["offset_calculation_method"] = "by-response-size"
-	}
-	return out
+	return call.Pagination(t.Provider), nil
 }
