@@ -240,7 +240,8 @@ func TestCancelOnAnotherReplica(t *testing.T) {
 			if len(cancelled) != 1 || cancelled[0].ID != r.ID {
 				t.Errorf("cancelled: %+v", cancelled)
 			}
-			if err := <-ended; !errors.Is(err, errCancelled) {
+			// On a busy machine the renewal of the lease may notice it before the feed does.
+			if err := <-ended; !errors.Is(err, errCancelled) && !errors.Is(err, errLost) {
 				t.Errorf("it ended for %v", err)
 			}
 			if err := s.HoldRun(t.Context(), nil, fence); linkspan.CodeOf(err) != "run_lost" {
