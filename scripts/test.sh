@@ -33,6 +33,10 @@ scripts/verify.sh
 say "types of the prelude"
 [ -x sdk/functions/node_modules/.bin/tsc ] || (cd sdk/functions && npm ci --no-audit --no-fund --ignore-scripts)
 (cd sdk/functions && npx --no-install tsc --noEmit)
+say "types for authors"
+for dir in sdk/functions/types/tests examples integrations; do
+	sdk/functions/node_modules/.bin/tsc -p $dir
+done
 
 say "other platforms"
 for target in linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do

@@ -3,11 +3,11 @@
 /** What `nango.getConnection` may be asked for beyond a connection that works. Any of them reads anew instead of using what is remembered for a minute. */
 export interface GetConnectionOptions {
 	/** Whether a token is renewed although it is still valid. */
-	forceRefresh?: boolean;
+	forceRefresh?: boolean | undefined;
 	/** Whether `refresh_token` is in the credentials. */
-	refreshToken?: boolean;
+	refreshToken?: boolean | undefined;
 	/** Whether the JSON web token of a GitHub app is in the credentials. */
-	refreshGithubAppJwtToken?: boolean;
+	refreshGithubAppJwtToken?: boolean | undefined;
 }
 
 /** A connection with its credentials. */

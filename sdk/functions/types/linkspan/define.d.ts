@@ -23,14 +23,14 @@ export type CheckpointOf<Schema extends z.ZodType> = z.output<Schema>;
 export interface Endpoint {
 	method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 	path: string;
-	group?: string;
+	group?: string | undefined;
 }
 
 interface Described {
 	/** What the function does. Language models that use it as a tool read it as well. */
 	description: string;
 	/** A label such as `"1.0.0"`. Without one, deploys count: 1, 2, 3 … */
-	version?: string;
+	version?: string | undefined;
 }
 
 /** What {@link createSync} takes. */
@@ -54,29 +54,29 @@ export interface CreateSyncProps<
 	 */
 	models: Models;
 	/** The connection's metadata, as `nango.getMetadata` returns it. */
-	metadata?: Metadata;
+	metadata?: Metadata | undefined;
 	/** Its progress, as `nango.saveCheckpoint` takes it: a flat object of texts, numbers, booleans and dates. */
-	checkpoint?: Checkpoint;
+	checkpoint?: Checkpoint | undefined;
 	/**
 	 * Whether it starts by itself with each connection, or waits for `POST /sync/start`.
 	 *
 	 * @default true
 	 */
-	autoStart?: boolean;
+	autoStart?: boolean | undefined;
 	/** Kinds of the provider's webhooks that `onWebhook` takes; `"*"` for all. */
-	webhookSubscriptions?: string[];
+	webhookSubscriptions?: string[] | undefined;
 	/** OAuth scopes that it needs, for people to read. */
-	scopes?: string[];
+	scopes?: string[] | undefined;
 	/** Reads from the provider and saves records. */
 	exec: (nango: NangoSync<ModelsOf<Models>, MetadataOf<Metadata>, CheckpointOf<Checkpoint>>) => Promise<void> | void;
 	/** Takes a webhook of the provider: its payload, as the provider sends it. */
-	onWebhook?: (nango: NangoSync<ModelsOf<Models>, MetadataOf<Metadata>, CheckpointOf<Checkpoint>>, payload: any) => Promise<void> | void;
+	onWebhook?: ((nango: NangoSync<ModelsOf<Models>, MetadataOf<Metadata>, CheckpointOf<Checkpoint>>, payload: any) => Promise<void> | void) | undefined;
 	/** @deprecated Use checkpoints: a sync that has one is incremental. */
-	syncType?: "full" | "incremental";
+	syncType?: "full" | "incremental" | undefined;
 	/** @deprecated Call `nango.trackDeletesStart` and `trackDeletesEnd`. */
-	trackDeletes?: boolean;
+	trackDeletes?: boolean | undefined;
 	/** @deprecated Records are read with `GET /records`. One for each model. */
-	endpoints?: Endpoint[];
+	endpoints?: Endpoint[] | undefined;
 }
 
 /** What {@link createSync} returns. */
@@ -128,18 +128,18 @@ export interface CreateActionProps<
 	/** What it returns; `z.void()` for nothing. It is checked after each run. At most 2 MB of JSON. */
 	output: Output;
 	/** The connection's metadata, as `nango.getMetadata` returns it. */
-	metadata?: Metadata;
+	metadata?: Metadata | undefined;
 	/** Its progress, as `nango.saveCheckpoint` takes it. */
-	checkpoint?: Checkpoint;
+	checkpoint?: Checkpoint | undefined;
 	/** OAuth scopes that it needs, for people to read. */
-	scopes?: string[];
+	scopes?: string[] | undefined;
 	/** Does it. */
 	exec: (
 		nango: NangoAction<MetadataOf<Metadata>, CheckpointOf<Checkpoint>, z.output<Input>>,
 		input: z.output<Input>,
 	) => Promise<z.output<Output>> | z.output<Output>;
 	/** @deprecated Actions are triggered with `POST /action/trigger`. */
-	endpoint?: Endpoint;
+	endpoint?: Endpoint | undefined;
 }
 
 /** What {@link createAction} returns. */
@@ -186,9 +186,9 @@ export interface CreateOnEventProps<Metadata extends z.ZodType = any, Checkpoint
 	/** When it runs. */
 	event: ConnectionEvent;
 	/** The connection's metadata, as `nango.getMetadata` returns it. */
-	metadata?: Metadata;
+	metadata?: Metadata | undefined;
 	/** Its progress, as `nango.saveCheckpoint` takes it. */
-	checkpoint?: Checkpoint;
+	checkpoint?: Checkpoint | undefined;
 	/** Does it. */
 	exec: (nango: NangoAction<MetadataOf<Metadata>, CheckpointOf<Checkpoint>, undefined>) => Promise<void> | void;
 }

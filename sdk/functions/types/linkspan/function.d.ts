@@ -14,7 +14,7 @@ export interface NoTrigger {
 export interface HttpTrigger {
 	kind: "http";
 	/** Kinds of the provider's webhooks that it takes; `"*"` for all. */
-	subscriptions?: string[];
+	subscriptions?: string[] | undefined;
 }
 
 /** Runs on a schedule for each connection, as a sync does. */
@@ -31,7 +31,7 @@ export interface ScheduleTrigger<Text extends string = string> {
 	 *
 	 * @default true
 	 */
-	autoStart?: boolean;
+	autoStart?: boolean | undefined;
 }
 
 /** Runs when something happens to a connection. */
@@ -72,7 +72,7 @@ export interface HttpTriggered<Input = any> {
 		body: any;
 	};
 	/** Which of its subscriptions matched. */
-	subscriptions?: string[];
+	subscriptions?: string[] | undefined;
 	connection: TriggerConnection;
 }
 
@@ -100,35 +100,35 @@ export type Triggered<Kind extends Trigger["kind"], Input> =
 /** What a function needs, which decides the members of its nango object. */
 export interface Requires {
 	/** It runs for a connection. Functions without one can't be deployed. */
-	connection?: true;
+	connection?: true | undefined;
 	/**
 	 * Whether it calls out: `get`, `post`, `proxy`, `paginate`, `uncontrolledFetch` and the like.
 	 *
 	 * @default true
 	 */
-	outbound?: boolean;
+	outbound?: boolean | undefined;
 	/**
 	 * Whether it runs other functions: `nango.invoke`.
 	 *
 	 * @default false
 	 */
-	invoke?: boolean;
+	invoke?: boolean | undefined;
 }
 
 /** How many runs there are at a time. */
 export interface Limits {
 	concurrency?: {
 		/** For each connection: one after the other, or as many as there are. */
-		perConnection?: 1 | "max";
+		perConnection?: 1 | "max" | undefined;
 	};
 }
 
 /** What `nango.invoke` takes. */
 export interface InvokeOptions<Input = any> {
 	/** What the other function is given. */
-	input?: Input;
+	input?: Input | undefined;
 	/** The connection that it runs for, unless it is this run's own. */
-	connection?: TriggerConnection;
+	connection?: Partial<TriggerConnection> | undefined;
 }
 
 /** Runs other functions; with `requires: { invoke: true }`. */
@@ -142,23 +142,24 @@ export interface NangoInvoke {
 	invoke<Input = any, Output = any>(name: string, options?: InvokeOptions<Input>): Promise<Output>;
 }
 
-type BaseMember = "log" | "setLogger" | "getEnvironmentVariables" | "ActionError" | "zodValidateInput" | "environmentId" | "environmentName" | "accountId" | "activityLogId" | "isCLI" | "scriptType";
-type ConnectionMember = "getConnection" | "getToken" | "getIntegration" | "getWebhookURL" | "getVariant" | "variant" | "connectionId" | "providerConfigKey" | "provider";
+type AlwaysMember =
+	| "log" | "setLogger" | "getEnvironmentVariables" | "zodValidateInput" | "ActionError"
+	| "getToken" | "getRawTokenResponse" | "getIntegration" | "getWebhookURL" | "getVariant"
+	| "connectionId" | "providerConfigKey" | "provider" | "environmentId" | "environmentName" | "accountId" | "activityLogId" | "isCLI" | "scriptType" | "variant";
 type OutboundMember = "proxy" | "get" | "post" | "put" | "patch" | "delete" | "paginate" | "uncontrolledFetch";
-type RecordMember = "batchSave" | "batchUpdate" | "batchDelete" | "setMergingStrategy" | "trackDeletesStart" | "trackDeletesEnd" | "getRecordsByIds" | "listRecords";
+type RecordMember =
+	| "batchSave" | "batchUpdate" | "batchDelete" | "getRecordsByIds" | "listRecords" | "setMergingStrategy" | "trackDeletesStart" | "trackDeletesEnd"
+	| "syncId" | "syncJobId";
 type CheckpointMember = "getCheckpoint" | "saveCheckpoint" | "clearCheckpoint";
 type MetadataMember = "getMetadata" | "setMetadata" | "updateMetadata";
 
-/** Whether a schema was declared. */
-type Declared<Schema> = [Schema] extends [undefined] ? false : true;
-
-/** The nango object of a function: what it declares to need. */
+/** The nango object of a function: what every function has, and what this one declares. */
 export type NangoFunction<Models = undefined, Metadata = undefined, Checkpoint = undefined, Needs extends Requires = {}> =
-	& Pick<NangoAction, BaseMember>
-	& Pick<NangoAction<Metadata extends z.ZodType ? MetadataOf<Metadata> : any>, ConnectionMember>
+	& Pick<NangoAction, AlwaysMember>
+	& Pick<NangoAction<Metadata extends z.ZodType ? MetadataOf<Metadata> : any>, "getConnection">
 	& (Needs extends { outbound: false } ? unknown : Pick<NangoAction, OutboundMember>)
 	& (Needs extends { invoke: true } ? NangoInvoke : unknown)
-	& (Declared<Models> extends true ? Pick<NangoSync<ModelsOf<Models>>, RecordMember> : unknown)
+	& (Models extends ModelSchemas ? Pick<NangoSync<ModelsOf<Models>>, RecordMember> : unknown)
 	& (Checkpoint extends CheckpointSchema ? Pick<NangoAction<any, CheckpointOf<Checkpoint>>, CheckpointMember> : unknown)
 	& (Metadata extends z.ZodType ? Pick<NangoAction<MetadataOf<Metadata>>, MetadataMember> : unknown);
 
@@ -176,23 +177,23 @@ export interface CreateFunctionProps<
 	/** What the function does, in at most 2,000 characters. Language models that use it as a tool read it as well. */
 	description: string;
 	/** What it runs by; without one it runs when it is asked for. */
-	trigger?: { kind: Kind } & Trigger<Text>;
+	trigger?: { kind: Kind } & Trigger<Text> | undefined;
 	/** What it needs. */
-	requires?: Needs;
+	requires?: Needs | undefined;
 	/** How many runs there are at a time. */
-	limits?: Limits;
+	limits?: Limits | undefined;
 	/** What it is given. It is checked before each run. */
-	input?: Input;
+	input?: Input | undefined;
 	/** What it returns. It is checked after each run. */
-	output?: Output;
+	output?: Output | undefined;
 	/** What it keeps. */
 	data?: {
 		/** Records by model, as of syncs; only with a schedule. */
-		models?: Models;
+		models?: Models | undefined;
 		/** The connection's metadata. */
-		metadata?: Metadata;
+		metadata?: Metadata | undefined;
 		/** Its progress: a flat object of texts, numbers, booleans and dates. */
-		checkpoint?: Checkpoint;
+		checkpoint?: Checkpoint | undefined;
 	};
 	/** Does it. */
 	exec: (

@@ -21,42 +21,42 @@ export interface RequestConfiguration {
 	 * The query. Lists become `name[]=1&name[]=2`, objects `name[key]=value`, dates ISO 8601; members that are `null` or `undefined`
 	 * are left out. A text is taken as it is.
 	 */
-	params?: string | Record<string, any>;
+	params?: string | Record<string, any> | undefined;
 
 	/**
 	 * Headers to add, and to replace what the provider's entry in the catalogue sets. A list of values sends the header several
 	 * times. Authentication is added by Linkspan: never put credentials here.
 	 */
-	headers?: Record<string, any>;
+	headers?: Record<string, any> | undefined;
 
 	/**
 	 * The body. Objects and lists are sent as JSON, or as a form if the header `Content-Type` says so; `URLSearchParams` as a form,
 	 * `FormData` as multipart, bytes and texts as they are. GET has none.
 	 */
-	data?: unknown;
+	data?: unknown | undefined;
 
 	/**
 	 * How often the call is tried again, after a pause that grows, when the provider answers 429 or 5xx or can't be reached.
 	 *
 	 * @default 0
 	 */
-	retries?: number;
+	retries?: number | undefined;
 
 	/** More statuses that are tried again, such as `[404]` for what takes a moment to appear. `retries` says how often. */
-	retryOn?: number[] | null;
+	retryOn?: number[] | null | undefined;
 
 	/** Headers of the answer that say when to try again; providers that have some are known already. */
-	retryHeader?: RetryHeaderConfiguration;
+	retryHeader?: RetryHeaderConfiguration | undefined;
 
 	/** Another base URL for this call. Whether credentials may go there is a setting of the server. */
-	baseUrlOverride?: string;
+	baseUrlOverride?: string | undefined;
 
 	/**
 	 * Whether the body of the answer is decompressed although the provider does not declare its compression.
 	 *
 	 * @default false
 	 */
-	decompress?: boolean;
+	decompress?: boolean | undefined;
 
 	/**
 	 * What `data` of the answer is: parsed JSON, or the text if it is none (`json`, the default); the text (`text`, `document`); a
@@ -64,20 +64,20 @@ export interface RequestConfiguration {
 	 *
 	 * @default "json"
 	 */
-	responseType?: ResponseType;
+	responseType?: ResponseType | undefined;
 
 	/**
 	 * Whether headers of yours go along when the provider redirects to another host. Credentials never do.
 	 *
 	 * @default false
 	 */
-	forwardHeadersOnRedirect?: boolean;
+	forwardHeadersOnRedirect?: boolean | undefined;
 
 	/** The integration to call through, unless it is the run's own. */
-	providerConfigKey?: string;
+	providerConfigKey?: string | undefined;
 
 	/** The connection to call through, unless it is the run's own: another one of the same environment. */
-	connectionId?: string;
+	connectionId?: string | undefined;
 }
 
 /** What `nango.proxy` and `nango.paginate` take: a call, its verb, and how the list is paged. */
@@ -87,18 +87,18 @@ export interface ProxyConfiguration extends RequestConfiguration {
 	 *
 	 * @default "GET"
 	 */
-	method?: HttpMethod;
+	method?: HttpMethod | undefined;
 
 	/** How `nango.paginate` pages, on top of what the provider's entry in the catalogue says. `nango.proxy` ignores it. */
-	paginate?: Pagination;
+	paginate?: Pagination | undefined;
 }
 
 /** Headers of an answer that say when to try again. */
 export interface RetryHeaderConfiguration {
 	/** Headers with the second since 1970 at which to try again. */
-	at?: string | string[];
+	at?: string | string[] | undefined;
 	/** Headers with the number of seconds to wait. */
-	after?: string | string[];
+	after?: string | string[] | undefined;
 }
 
 /** Headers of an answer: names in lower case. `set-cookie` is a list. */
@@ -183,56 +183,56 @@ export interface PaginationBase {
 	 * Where the list is in the answer, such as `"data.items"`; a name with dots in it is found as well. Without it the whole answer is
 	 * the list.
 	 */
-	response_path?: string;
+	response_path?: string | undefined;
 	/** How many items a page is to have. */
-	limit?: number | string;
+	limit?: number | string | undefined;
 	/** The parameter that carries `limit`. With dots it goes into objects of the body: `"page.size"`. */
-	limit_name_in_request?: string;
+	limit_name_in_request?: string | undefined;
 	/**
 	 * Whether the parameters of the page go into the body. They do in any case for POST, PUT and PATCH.
 	 *
 	 * @default false
 	 */
-	in_body?: boolean;
+	in_body?: boolean | undefined;
 	/** Is called after each page has been worked on, and waited for. */
-	on_page?: (page: PageState) => Promise<void> | void;
+	on_page?: ((page: PageState) => Promise<void> | void) | undefined;
 }
 
 /** Pages that name the next one in the answer. Ends with an empty page or without a cursor. */
 export interface CursorPagination extends PaginationBase {
-	type?: "cursor";
+	type?: "cursor" | undefined;
 	/** Where the next cursor, a text or a number, is in the answer. */
-	cursor_path_in_response?: string;
+	cursor_path_in_response?: string | undefined;
 	/** The parameter that takes it. With dots it goes into objects of the body: `"variables.after"`. */
-	cursor_name_in_request?: string;
+	cursor_name_in_request?: string | undefined;
 }
 
 /** Pages that link to the next one. Ends without a link or with the same one again. Links hold everything: `params` go with the first call only. */
 export interface LinkPagination extends PaginationBase {
-	type?: "link";
+	type?: "link" | undefined;
 	/** The relation in the header `Link`, mostly `"next"`. */
-	link_rel_in_response_header?: string;
+	link_rel_in_response_header?: string | undefined;
 	/** Where the link is in the body, whole or as a path. */
-	link_path_in_response_body?: string;
+	link_path_in_response_body?: string | undefined;
 }
 
 /** Pages by number or by how many items come before them. Ends with an empty page, or one that is shorter than `limit`. */
 export interface OffsetPagination extends PaginationBase {
-	type?: "offset";
+	type?: "offset" | undefined;
 	/** The parameter that takes the offset. */
-	offset_name_in_request?: string;
+	offset_name_in_request?: string | undefined;
 	/**
 	 * The offset of the first page.
 	 *
 	 * @default 0
 	 */
-	offset_start_value?: number | string;
+	offset_start_value?: number | string | undefined;
 	/**
 	 * Whether the offset grows by the items of a page (`by-response-size`) or counts pages (`per-page`).
 	 *
 	 * @default "by-response-size"
 	 */
-	offset_calculation_method?: "by-response-size" | "per-page";
+	offset_calculation_method?: "by-response-size" | "per-page" | undefined;
 }
 
 /** How a list is paged. What you leave out is taken from the provider's entry in the catalogue; `type` may stay out when that has one. */
@@ -247,11 +247,11 @@ export interface FetchOptions {
 	 *
 	 * @default "GET"
 	 */
-	method?: string;
+	method?: string | undefined;
 	/** Headers, as an object, pairs or `Headers`. */
-	headers?: Record<string, string> | Iterable<readonly [string, string]>;
+	headers?: Record<string, string> | Iterable<readonly [string, string]> | undefined;
 	/** The body; not with GET. Texts and bytes are sent as they are, `URLSearchParams` and `FormData` as forms. */
-	body?: unknown;
+	body?: unknown | undefined;
 }
 
 /** Headers of {@link FetchResponse}. */

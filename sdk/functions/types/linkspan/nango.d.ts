@@ -14,7 +14,7 @@ export interface LogOptions {
 	 *
 	 * @default "info"
 	 */
-	level?: LogLevel;
+	level?: LogLevel | undefined;
 }
 
 /** Progress of a function: a flat object of at most 16 fields, texts of at most 4,000 characters. */
@@ -31,9 +31,9 @@ export type SyncReference = string | { name: string; variant?: string };
 /** How `nango.triggerSync` runs a sync. */
 export interface TriggerSyncOptions {
 	/** Whether it begins from the start: its checkpoint is cleared. */
-	reset?: boolean;
+	reset?: boolean | undefined;
 	/** Whether its records are removed before; only with `reset`. All of them count as added then. */
-	emptyCache?: boolean;
+	emptyCache?: boolean | undefined;
 }
 
 /** The settings that older callers of `nango.triggerSync` pass instead of {@link TriggerSyncOptions}. */

@@ -1,0 +1,251 @@
+package functions_test
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/linkspan/linkspan/sdk/functions"
+)
+
+func TestTypings(t *testing.T) {
+	t.Parallel()
+	files := functions.Typings()
+	for _, name := range []string{
+		"linkspan/index.d.ts", "linkspan/experimental.d.ts", "nango/index.d.ts", "nango/experimental.d.ts", "platform/index.d.ts",
+		"zod/index.d.ts", "zod/package.json", "zod/v4/index.d.ts", "zod/v4/core/index.d.ts",
+	} {
+		if len(files[name]) == 0 {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if !bytes.Contains(files["zod/LICENSE"], []byte("MIT License")) {
+		t.Error("the licence of zod is missing")
+	}
+	size := 0
+	for name, text := range files {
+		size += len(text)
+		if !fs.ValidPath(name) || strings.HasPrefix(name, "tests/") {
+			t.Errorf("a file has the name %q", name)
+		}
+		if !bytes.HasSuffix(text, []byte("\n")) {
+			t.Errorf("%s does not end with a line", name)
+		}
+	}
+	if size > 400_000 {
+		t.Errorf("the typings have %d bytes", size)
+	}
+}
+
+// The declarations and what runs in the sandbox are of the same zod.
+func TestOneZod(t *testing.T) {
+	t.Parallel()
+	lock, err := os.ReadFile("package.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`"zod": "([^"]+)"`).FindSubmatch(lock)
+	if version == nil || !bytes.Contains(functions.Typings()["zod/package.json"], version[1]) {
+		t.Errorf("package.json has zod %s, the declarations are those of %s", version, functions.Typings()["zod/package.json"])
+	}
+}
+
+// Each member that is there for older functions says so, and every member what it
+// is.
+func TestMembersAreDescribed(t *testing.T) {
+	t.Parallel()
+	files := functions.Typings()
+	member := regexp.MustCompile(`(?m)^\t(?:readonly )?(\w+)(?:<.*>)?(?:\??: |\()`)
+	for _, name := range []string{"linkspan/nango.d.ts", "linkspan/sync.d.ts", "linkspan/define.d.ts"} {
+		lines := strings.Split(string(files[name]), "\n")
+		seen := make(map[string]bool)
+		for i, line := range lines {
+			found := member.FindStringSubmatch(line)
+			if found == nil || seen[found[1]] || !strings.Contains(line, ";") || i == 0 {
+				continue
+			}
+			seen[found[1]] = true // overloads are described once
+			if before := strings.TrimSpace(lines[i-1]); !strings.HasSuffix(before, "*/") {
+				if !strings.HasPrefix(found[1], "Models") && !plainEnough(found[1]) {
+					t.Errorf("%s:%d: %s is not described", name, i+1, found[1])
+				}
+			}
+		}
+	}
+	for _, deprecated := range []string{"setFieldMapping", "getFieldMapping", "getFlowAttributes", "batchSend", "getRecordsById", "lastSyncDate", "track_deletes", "deleteRecordsFromPreviousExecutions", "syncType", "trackDeletes", "endpoints", "endpoint"} {
+		pattern := regexp.MustCompile(`@deprecated(?:[^*]|\*[^/])*\*/\n\t(?:readonly )?` + deprecated + `[<(?:]`)
+		found := false
+		for _, text := range files {
+			found = found || pattern.Match(text)
+		}
+		if !found {
+			t.Errorf("%s is not marked as deprecated", deprecated)
+		}
+	}
+}
+
+// plainEnough is for members whose names say it all.
+func plainEnough(name string) bool {
+	switch name {
+	case "last_action", "name", "method", "path", "group", "type":
+		return true
+	}
+	return false
+}
+
+// TestFolder lays folders out as "linkspan init" does and has them checked: no
+// package is in them.
+func TestFolder(t *testing.T) {
+	t.Parallel()
+	compiler := typescript(t)
+	config, err := os.ReadFile("../../internal/project/scaffold/tsconfig.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, from := range map[string]string{
+		"examples":     "../../examples",
+		"demo":         "../../internal/app/demofunctions",
+		"first folder": "../../internal/project/scaffold",
+		"library":      "../../integrations",
+		"tests":        "types/tests",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			n := copySources(t, from, dir)
+			if n == 0 {
+				t.Fatal("there is nothing to check")
+			}
+			writeTypings(t, dir)
+			write(t, filepath.Join(dir, "tsconfig.json"), config)
+			check(t, compiler, dir)
+		})
+	}
+}
+
+// TestMistakes sees that checking a folder finds something.
+func TestMistakes(t *testing.T) {
+	t.Parallel()
+	compiler := typescript(t)
+	config, err := os.ReadFile("../../internal/project/scaffold/tsconfig.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	writeTypings(t, dir)
+	write(t, filepath.Join(dir, "tsconfig.json"), config)
+	write(t, filepath.Join(dir, "acme", "syncs", "notes.ts"), []byte(`import { createSync } from "linkspan";
+import * as z from "zod";
+export default createSync({
+	description: "Notes",
+	frequency: "every hour",
+	models: { Note: z.object({ id: z.string() }) },
+	exec: async (nango) => {
+		await nango.batchSave([{ id: 1 }], "Note");
+		await nango.batchSave([], "Nope");
+		fetch("https://example.com");
+	},
+});
+`))
+	out, err := compile(t, compiler, dir)
+	if err == nil {
+		t.Fatal("nothing was found")
+	}
+	for _, want := range []string{
+		`notes.ts(8,28): error TS2322: Type 'number' is not assignable to type 'string'`,
+		`notes.ts(9,29): error TS2345: Argument of type '"Nope"' is not assignable to parameter of type '"Note"'`,
+		`notes.ts(10,3): error TS2304: Cannot find name 'fetch'`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	if n := strings.Count(out, "error TS"); n != 3 {
+		t.Errorf("%d mistakes instead of 3:\n%s", n, out)
+	}
+}
+
+// typescript finds the compiler. Where tests must not be skipped it has to be
+// there.
+func typescript(t *testing.T) string {
+	t.Helper()
+	compiler, err := filepath.Abs("node_modules/typescript/bin/tsc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(compiler); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("TypeScript is missing: run npm ci in sdk/functions")
+		}
+		t.Skip("TypeScript is missing: run npm ci in sdk/functions")
+	}
+	return compiler
+}
+
+func compile(t *testing.T, compiler, dir string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "node", compiler, "-p", dir)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func check(t *testing.T, compiler, dir string) {
+	t.Helper()
+	if out, err := compile(t, compiler, dir); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// copySources copies TypeScript and says how many files there are.
+func copySources(t *testing.T, from, to string) int {
+	t.Helper()
+	n := 0
+	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata") {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || filepath.Ext(path) != ".ts" {
+			return nil
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		n++
+		write(t, filepath.Join(to, rel), text)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func writeTypings(t *testing.T, dir string) {
+	t.Helper()
+	for name, text := range functions.Typings() {
+		write(t, filepath.Join(dir, ".linkspan", "types", filepath.FromSlash(name)), text)
+	}
+}
+
+func write(t *testing.T, path string, text []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
