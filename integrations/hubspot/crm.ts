@@ -44,7 +44,7 @@ export function begin(position: Position | null): Position {
  */
 export async function* changes(nango: Caller, object: keyof typeof modified, properties: string[], position: Position): AsyncGenerator<{ objects: CrmObject[]; position: Position }> {
 	for (let { lastId } = position; ; ) {
-		const filters = [{ propertyName: modified[object], operator: "GTE", value: String(position.since) }];
+		const filters: { propertyName: string; operator: string; value: string }[] = [{ propertyName: modified[object], operator: "GTE", value: String(position.since) }];
 		if (lastId) filters.push({ propertyName: "hs_object_id", operator: "GT", value: lastId });
 		const { data } = await nango.post<{ results: CrmObject[]; paging?: { next?: { after: string } } }>({
 			endpoint: `/crm/v3/objects/${object}/search`,

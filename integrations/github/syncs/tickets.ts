@@ -1,4 +1,5 @@
 import { createSync } from "linkspan";
+import { createHash } from "crypto";
 import * as z from "zod";
 import { UnifiedTicket } from "../../models";
 import { type Issue, repositories, repositoryPath, toTicket } from "../rest";
@@ -7,7 +8,7 @@ import { type Issue, repositories, repositoryPath, toTicket } from "../rest";
 interface Checkpoint {
 	/** What changed in known repositories before has been read. */
 	since: string;
-	/** The repositories that were read up to `since`, separated by spaces. */
+	/** The repositories that were read up to `since`, by their marks. */
 	known: string;
 	/** When the reading that is under way began; empty: none is. */
 	until: string;
@@ -15,6 +16,13 @@ interface Checkpoint {
 	repository: string;
 	position: string;
 }
+
+/** How many characters stand for a repository, and how many repositories fit into a checkpoint. */
+const markLength = 4;
+const most = 1000;
+
+/** A few characters that tell a repository from others. */
+const mark = (name: string) => createHash("sha256").update(name).digest("base64url").slice(0, markLength);
 
 export default createSync({
 	description: "Issues of GitHub repositories, without pull requests, in the shape of all ticketing systems: those that changed since the last run",
@@ -28,14 +36,15 @@ export default createSync({
 	exec: async (nango) => {
 		const wanted = (await nango.getMetadata())?.repositories ?? (await repositories(nango));
 		const names = [...new Set(wanted)].sort();
+		if (names.length > most) throw new nango.ActionError({ message: `${names.length} repositories are too many for one sync: name up to ${most} of them in the metadata` });
 		let at: Checkpoint = (await nango.getCheckpoint()) ?? { since: "", known: "", until: "", repository: "", position: "" };
-		const known = at.known.split(" ");
+		const known = new Set(at.known.match(new RegExp(`.{${markLength}}`, "g")));
 		// A minute back: clocks differ. GitHub takes whole seconds.
 		if (!at.until) at = { ...at, until: new Date(Date.now() - 60_000).toISOString().replace(/\.\d+/, "") };
 		for (const name of names.filter((n) => n >= at.repository)) {
 			// The list moves while it is read: what changes goes to its end. So each
 			// page begins at the last change seen, and not after so many issues.
-			let since = name === at.repository && at.position ? at.position : known.includes(name) ? at.since : "";
+			let since = name === at.repository && at.position ? at.position : known.has(mark(name)) ? at.since : "";
 			for (let page = 1, more = true; more; ) {
 				const { data, headers } = await nango.get<Issue[]>({
 					endpoint: `${repositoryPath(name)}/issues`,
@@ -54,6 +63,6 @@ export default createSync({
 				await nango.saveCheckpoint({ ...at });
 			}
 		}
-		await nango.saveCheckpoint({ since: at.until, known: names.join(" "), until: "", repository: "", position: "" });
+		await nango.saveCheckpoint({ since: at.until, known: names.map(mark).join(""), until: "", repository: "", position: "" });
 	},
 });
