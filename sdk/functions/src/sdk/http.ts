@@ -136,7 +136,7 @@ export async function request(config: ProxyConfig, site: Error, trial?: Trial): 
 				baseUrlOverride: config.baseUrlOverride === undefined || config.baseUrlOverride === null ? undefined : String(config.baseUrlOverride),
 				decompress: config.decompress || undefined,
 				forwardHeadersOnRedirect: config.forwardHeadersOnRedirect || undefined,
-				text: !binary.has(config.responseType),
+				text: trial?.lenient === true || !binary.has(config.responseType),
 				given: trial && given(config),
 			},
 			encoded.body,
@@ -145,6 +145,7 @@ export async function request(config: ProxyConfig, site: Error, trial?: Trial): 
 		if (e instanceof HostError && e.details.network) throw from(new HttpError(e.message, e.code, axiosConfig, sent), site);
 		throw refusal(e, site);
 	}
+	if (trial?.lenient === true) return replayed(answer, config.responseType, axiosConfig, sent);
 	const response: HttpResponse = {
 		data: dataOf(answer.body, config.responseType),
 		status: answer.value.status,
@@ -153,8 +154,30 @@ export async function request(config: ProxyConfig, site: Error, trial?: Trial): 
 		config: axiosConfig,
 		request: sent,
 	};
-	if ((response.status >= 200 && response.status < 300) || trial?.lenient === true) return response;
+	if (response.status >= 200 && response.status < 300) return response;
 	throw from(failed(response), site);
+}
+
+/** A recorded answer: whatever its status, with the data as it was recorded. */
+function replayed(answer: Answer, type: ResponseType | undefined, config: Record<string, any>, request: Record<string, any>): HttpResponse {
+	const { status, statusText } = answer.value;
+	const data = typeof answer.body === "string" && answer.body !== "" ? JSON.parse(answer.body) : undefined;
+	return { data: revived(data, type), status, statusText, headers: replayedHeaders(answer.value.headers), config, request };
+}
+
+/** Bytes as they are recorded, where bytes were asked for. */
+function revived(data: any, type: ResponseType | undefined): unknown {
+	if (!binary.has(type) || data?.type !== "Buffer" || !Array.isArray(data.data)) return data;
+	return dataOf(new Uint8Array(data.data).buffer, type);
+}
+
+/** Recorded headers are found by their names as they were written, too. */
+function replayedHeaders(pairs: [string, string][]): Record<string, any> {
+	const headers = responseHeaders(pairs.map(([name, value]) => [name.toLowerCase(), value]));
+	for (const [name, value] of pairs) {
+		if (!Object.hasOwn(headers, name)) Object.defineProperty(headers, name, { value, writable: true, configurable: true, enumerable: false });
+	}
+	return headers;
 }
 
 function failed(response: HttpResponse): HttpError {
