@@ -113,10 +113,16 @@ func TestFolder(t *testing.T) {
 		"first folder": "../../internal/project/scaffold",
 		"library":      "../../integrations",
 		"tests":        "types/tests",
+		// Folders made for the published tool: its own example, and one of ours.
+		"published": "../../internal/function/bundle/testdata/published",
+		"its own":   "../../e2e/published/node_modules/nango/example",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
+			if name == "its own" {
+				installed(t, from, "e2e/published")
+			}
 			n := copySources(t, from, dir)
 			if n == 0 {
 				t.Fatal("there is nothing to check")
@@ -178,13 +184,21 @@ func typescript(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(compiler); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("TypeScript is missing: run npm ci in sdk/functions")
-		}
-		t.Skip("TypeScript is missing: run npm ci in sdk/functions")
-	}
+	installed(t, compiler, "sdk/functions")
 	return compiler
+}
+
+// installed skips a test whose package is missing; where tests must not be skipped
+// it fails.
+func installed(t *testing.T, path, folder string) {
+	t.Helper()
+	if _, err := os.Stat(path); err == nil {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing: run npm install in %s", path, folder)
+	}
+	t.Skipf("%s is missing: run npm install in %s", path, folder)
 }
 
 func compile(t *testing.T, compiler, dir string) (string, error) {
