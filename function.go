@@ -254,7 +254,7 @@ type Run struct {
 	// repeat what they were when the run was asked for.
 	Kind           FunctionKind
 	Name           string
-	Event          FunctionEvent // of on-event functions
+	Event          FunctionEvent // of on-event functions, or EventWebhook
 	IntegrationKey string
 	Provider       string
 	ConnectionName string
@@ -286,6 +286,10 @@ type Run struct {
 	// Sync is nil unless it is the run of a sync.
 	Sync *RunSync
 }
+
+// TakesWebhook reports whether the run has a sync take a webhook of its provider,
+// which is none of its own runs.
+func (r *Run) TakesWebhook() bool { return r.Kind == FunctionSync && r.Event == EventWebhook }
 
 // RunError is why a run failed, in the words of the public API. The names in
 // JSON are stored.

@@ -20,10 +20,17 @@ type RunQuery struct {
 	FullEnvironments []EnvironmentID
 	FullFunctions    []FunctionID
 	FullConnections  []ConnectionID
+	FullPairs        []RunPair
 	FullProviders    []string
 	FullShares       []ProviderShare
 	// PerGroup, PerEnvironment and Limit bound how many runs are returned.
 	PerGroup, PerEnvironment, Limit int
+}
+
+// RunPair is the runs of one function for one connection.
+type RunPair struct {
+	FunctionID   FunctionID
+	ConnectionID ConnectionID
 }
 
 // ProviderShare is what one environment has of the room for runs of a provider.

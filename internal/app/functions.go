@@ -56,6 +56,10 @@ func (p *parts) runFunctions(a *App, db *store.Store, guard *egress.Guard, name 
 			Accounts: func(ctx context.Context) ([]linkspan.Account, error) { return db.Accounts(ctx, nil) },
 		}),
 		Limits: runLimits(&a.cfg),
+		Acquire: func(ctx context.Context, kind, key string) (run.Right, bool, error) {
+			held, ok, err := p.leases.Acquire(ctx, kind, key)
+			return held, ok, err
+		},
 	})
 	p.connections.UseFunctions(p.runs)
 	return nil

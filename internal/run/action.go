@@ -21,8 +21,10 @@ type Trigger struct {
 	// Input is JSON. Nil: none.
 	Input json.RawMessage
 
-	// depth counts the actions that wait for this one.
+	// depth counts the actions that wait for this one, and holds are those of which
+	// no other run may be under way.
 	depth int
+	holds []string
 }
 
 // Trigger runs an action at once, in this process, and returns its output: JSON,
@@ -39,6 +41,11 @@ func (s *Service) Trigger(ctx context.Context, t Trigger) (json.RawMessage, erro
 	if err != nil {
 		return nil, err
 	}
+	ctx, release, err := s.takeTurn(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	s.begin(j, "")
 	done, err := s.execute(ctx, j)
 	j.end(err)
@@ -60,7 +67,7 @@ func (s *Service) prepare(ctx context.Context, t Trigger) (*job, error) {
 		return nil, err
 	}
 	j := s.stored(t.Environment, fn, target)
-	j.input, j.depth = t.Input, t.depth
+	j.input, j.depth, j.holds = t.Input, t.depth, t.holds
 	return j, nil
 }
 
@@ -146,7 +153,7 @@ func (s *Service) Result(ctx context.Context, env linkspan.EnvironmentID, uuid s
 	if err != nil {
 		return nil, fmt.Errorf("reading run %s: %w", uuid, err)
 	}
-	if r.Kind != linkspan.FunctionAction {
+	if r.Kind != linkspan.FunctionAction || r.Event != "" {
 		return nil, missing(nil)
 	}
 	switch r.State {

@@ -166,6 +166,7 @@ func (d *dispatcher) land(o outcome) {
 	d.forget(f.run.UUID)
 	delete(d.flights, o.run.ID)
 	d.usage.add(&f.run, -1)
+	d.usage.note(&o, d.now())
 	d.unsaved = append(d.unsaved, o)
 }
 
@@ -301,6 +302,8 @@ func (d *dispatcher) save(ctx context.Context) error {
 		// would wait for each other.
 		if d.failing || d.usage.caps.lane == linkspan.LaneSync {
 			n = 1
+		} else if at := slices.IndexFunc(d.unsaved[:n], func(o outcome) bool { return o.run.TakesWebhook() }); at >= 0 {
+			n = max(at, 1)
 		}
 		batch := d.unsaved[:n]
 		err := d.saveBatch(ctx, batch)
@@ -383,8 +386,17 @@ func (d *dispatcher) saveOne(ctx context.Context, tx linkspan.Tx, o *outcome) (e
 		o.stored, err = d.store.ReleaseRun(ctx, tx, &o.run)
 		return err
 	}
+	webhook := o.run.TakesWebhook() && o.run.State != linkspan.RunWaiting
+	if webhook {
+		if err := d.holdWebhookSync(ctx, tx, &o.run); err != nil {
+			return err
+		}
+	}
 	if o.stored, err = d.store.FinishRun(ctx, tx, &o.run, o.retryIn); err != nil || !o.stored {
 		return err
+	}
+	if webhook {
+		return d.webhookEnded(ctx, tx, o)
 	}
 	if o.run.Sync != nil && o.run.State != linkspan.RunWaiting {
 		return d.syncEnded(ctx, tx, o)

@@ -71,7 +71,7 @@ func (s *Service) Validate(ctx context.Context, t *upstream.Target) (map[string]
 // validate asks one function.
 func (s *Service) validate(ctx context.Context, env linkspan.Environment, fn linkspan.Function, t *upstream.Target) (map[string]any, error) {
 	j := &job{
-		env: env, fn: fn, target: t, pending: true,
+		env: env, fn: fn, target: t, pending: true, event: linkspan.EventValidateConnection,
 		// There is nothing to refresh before it is stored.
 		fresh: func(context.Context, connect.FreshOptions) (*upstream.Target, error) { return t, nil },
 	}
@@ -180,11 +180,24 @@ func (s *Service) Deleting(ctx context.Context, envID linkspan.EnvironmentID, in
 	}
 	for i := range found {
 		j := s.stored(env, found[i], t)
+		j.event = linkspan.EventPreConnectionDeletion
 		s.begin(j, "")
-		_, err := s.execute(ctx, j)
+		err := s.executeInTurn(ctx, j)
 		if err != nil {
 			s.logInternal(ctx, err, j.fn.Name)
 		}
 		j.end(err)
 	}
+}
+
+// executeInTurn executes a job when no other run of it is under way that must not be
+// beside it.
+func (s *Service) executeInTurn(ctx context.Context, j *job) error {
+	ctx, release, err := s.takeTurn(ctx, j)
+	if err != nil {
+		return err
+	}
+	defer release()
+	_, err = s.execute(ctx, j)
+	return err
 }

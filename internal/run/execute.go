@@ -10,7 +10,6 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/connect"
-	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/function/host"
 	"github.com/linkspan/linkspan/internal/oplog"
 	"github.com/linkspan/linkspan/internal/upstream"
@@ -38,6 +37,7 @@ const (
 	codeUnknown       = "unknown_connection"
 	codeNotFound      = "not_found"
 	codeDisabled      = "disabled_resource"
+	codeCircle        = "function_waits_for_itself"
 )
 
 // job is a function that is about to be executed.
@@ -51,6 +51,13 @@ type job struct {
 	input   json.RawMessage
 	op      *oplog.Op
 	depth   int
+	// event is what a function at events runs at, or EventWebhook.
+	event linkspan.FunctionEvent
+	// webhook is what the function takes. Nil: it runs by itself.
+	webhook *webhookInput
+	// holds are the functions, with their connections, that wait for this one and of
+	// which no other run may be under way.
+	holds []string
 
 	// sync is nil unless it is one. checkpoint is the one it begins with, nil: none.
 	sync       *host.Sync
@@ -68,12 +75,12 @@ func (s *Service) stored(env linkspan.Environment, fn linkspan.Function, t *upst
 
 // begin starts the operation of a job, or goes on with the one of the given id.
 func (s *Service) begin(j *job, id linkspan.OperationID) {
-	kind, action := operationOf(j.fn.Kind, j.fn.Version.Definition.Event)
+	kind, action := operationOf(j.fn.Kind, j.event)
 	j.op = s.ops.Resume(linkspan.Operation{
 		ID: id, AccountID: j.env.AccountID, EnvironmentID: j.env.ID, Type: kind, Action: action,
 		Message: "Running " + j.label() + ".", IntegrationKey: j.target.Integration.Key, Provider: j.target.Integration.Provider,
 		ConnectionName: j.target.Connection.Name, ConnectionUUID: j.target.Connection.UUID,
-		ExpiresAt: s.now().Add(s.limits.bounds(j.fn.Kind).Wall + 2*time.Minute),
+		ExpiresAt: s.now().Add(s.limits.bounds(j.fn.Kind, j.event).Wall + 2*time.Minute),
 	})
 }
 
@@ -90,7 +97,7 @@ func operationOf(k linkspan.FunctionKind, e linkspan.FunctionEvent) (linkspan.Op
 		return linkspan.OperationEvents, linkspan.ActionValidateConnection
 	case linkspan.EventPreConnectionDeletion:
 		return linkspan.OperationEvents, linkspan.ActionPreConnectionDeletion
-	case linkspan.EventPostConnectionCreation:
+	case linkspan.EventPostConnectionCreation, linkspan.EventWebhook:
 	}
 	return linkspan.OperationEvents, linkspan.ActionPostConnectionCreation
 }
@@ -110,7 +117,15 @@ func label(k linkspan.FunctionKind, name, variant string) string {
 	return "the action " + name
 }
 
-func (j *job) label() string { return label(j.fn.Kind, j.fn.Name, j.variant) }
+func (j *job) label() string { return labelAt(j.event, j.fn.Kind, j.fn.Name, j.variant) }
+
+// labelAt names a function for people, and that it takes a webhook if it does.
+func labelAt(e linkspan.FunctionEvent, k linkspan.FunctionKind, name, variant string) string {
+	if e == linkspan.EventWebhook {
+		return label(k, name, variant) + " at a webhook"
+	}
+	return label(k, name, variant)
+}
 
 // execute runs a job to its end and ends its operation. Errors are those of
 // attempt.
@@ -155,17 +170,20 @@ func (s *Service) once(ctx context.Context, j *job, code linkspan.FunctionCode) 
 	if j.sync != nil {
 		j.sync.Window = windowed(&j.fn, code)
 	}
-	done, err := s.engine.Execute(ctx, &Execution{
+	x := &Execution{
 		Environment: j.env, Function: j.fn, Code: code, ConnectionName: j.target.Connection.Name, Target: j.fresh, Pending: j.pending,
-		Input: j.input, Owner: linkspan.NewUUID(), Op: j.op, Nested: j.depth > 0, Limits: s.limits.bounds(j.fn.Kind),
+		Input: j.input, Owner: linkspan.NewUUID(), Op: j.op, Nested: j.depth > 0, Limits: s.limits.bounds(j.fn.Kind, j.event), Event: j.event,
 		Sync: j.sync, Variant: j.variant,
 		Trigger: func(ctx context.Context, integrationKey, connectionName, action string, input json.RawMessage) (json.RawMessage, error) {
 			nested.Store(true)
 			return s.Trigger(ctx, Trigger{
 				Environment: j.env, IntegrationKey: integrationKey, ConnectionName: connectionName, Action: action, Input: input, depth: j.depth + 1,
+				holds: j.holds,
 			})
 		},
-	})
+	}
+	j.webhook.give(x)
+	done, err := s.engine.Execute(ctx, x)
 	done.Effects = done.Effects || nested.Load()
 	return done, err
 }

@@ -29,6 +29,9 @@ type outcome struct {
 	// run is the row as it is to be stored.
 	run     linkspan.Run
 	retryIn time.Duration
+	// queued means that another run of the function is under way, beside which this
+	// one must not be: it was not begun.
+	queued bool
 	// released means that the attempt was broken off before it did anything and
 	// does not count.
 	released bool
@@ -74,12 +77,18 @@ func (d *dispatcher) perform(ctx context.Context, r linkspan.Run) (o outcome) {
 	if o.job, o.err = d.load(ctx, &o.run); o.err != nil {
 		return o
 	}
+	turn, release, free, err := d.tryTurn(ctx, o.job)
+	if err != nil || !free {
+		o.err, o.queued = err, err == nil
+		return o
+	}
+	defer release()
 	d.begin(o.job, r.Operation)
-	if o.job.sync != nil {
+	if r.Sync != nil {
 		done = d.runSync(ctx, &o)
 		return o
 	}
-	done, o.err = d.execute(ctx, o.job)
+	done, o.err = d.execute(turn, o.job)
 	return o
 }
 
@@ -124,8 +133,12 @@ func (d *dispatcher) load(ctx context.Context, r *linkspan.Run) (*job, error) {
 		return nil, err
 	}
 	j := d.stored(env, fn, t)
-	if r.Sync != nil {
+	j.event = r.Event
+	switch {
+	case r.Sync != nil:
 		return j, d.beginSync(ctx, j, r)
+	case r.Event == linkspan.EventWebhook:
+		return j, d.beginWebhook(ctx, j, r)
 	}
 	if text := r.Input.Reveal(); text != "" {
 		j.input = json.RawMessage(text)
@@ -137,6 +150,10 @@ func (d *dispatcher) load(ctx context.Context, r *linkspan.Run) (*job, error) {
 func (d *dispatcher) decide(ctx context.Context, o *outcome, done Done) {
 	r := &o.run
 	r.Error, r.Output = nil, linkspan.Secret{}
+	if o.queued {
+		r.State, r.Attempts, o.retryIn = linkspan.RunWaiting, r.Attempts-1, turnPause+jitter(r.UUID, int(r.Attempt), turnPause)
+		return
+	}
 	if o.err == nil {
 		r.State, r.Output = linkspan.RunSucceeded, linkspan.NewSecret(string(done.Output))
 		o.tell()
@@ -196,7 +213,7 @@ func jitter(uuid string, attempt int, most time.Duration) time.Duration {
 // tell has the customer's backend told that an asynchronous action has ended.
 func (o *outcome) tell() {
 	r := &o.run
-	if r.Kind != linkspan.FunctionAction {
+	if r.Kind != linkspan.FunctionAction || r.Event != "" {
 		return
 	}
 	o.event = &webhook.AsyncActionEvent{
@@ -216,10 +233,13 @@ func (d *dispatcher) ended(o *outcome) {
 		}
 		return // whoever took it over shows the rest
 	}
+	if o.queued {
+		return // it shows nothing until it begins
+	}
 	if !o.released && o.run.State != linkspan.RunWaiting {
 		j := o.job
 		if j == nil || j.op == nil {
-			j = &job{fn: linkspan.Function{Kind: o.run.Kind, Name: o.run.Name}, op: d.operation(&o.run, linkspan.StateRunning)}
+			j = &job{fn: linkspan.Function{Kind: o.run.Kind, Name: o.run.Name}, event: o.run.Event, op: d.operation(&o.run, linkspan.StateRunning)}
 		}
 		if o.run.Sync != nil {
 			j.showCounts(&o.run)
@@ -255,8 +275,8 @@ func (s *Service) operation(r *linkspan.Run, state linkspan.OperationState) *opl
 	}
 	return s.ops.Resume(linkspan.Operation{
 		ID: r.Operation, EnvironmentID: r.EnvironmentID, Type: kind, Action: action, State: state,
-		Message: "Running " + label(r.Kind, r.Name, variant) + ".", IntegrationKey: r.IntegrationKey, Provider: r.Provider,
+		Message: "Running " + labelAt(r.Event, r.Kind, r.Name, variant) + ".", IntegrationKey: r.IntegrationKey, Provider: r.Provider,
 		ConnectionName: r.ConnectionName, ConnectionUUID: r.ConnectionUUID,
-		ExpiresAt: s.now().Add(s.limits.Queue + s.limits.bounds(r.Kind).Wall),
+		ExpiresAt: s.now().Add(s.limits.Queue + s.limits.bounds(r.Kind, r.Event).Wall),
 	})
 }

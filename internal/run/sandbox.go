@@ -49,9 +49,10 @@ func (s *Sandbox) Execute(ctx context.Context, x *Execution) (Done, error) {
 	}
 	definition := &x.Function.Version.Definition
 	session := s.c.Host.Open(host.Info{
-		Environment: x.Environment, AccountUUID: account, Kind: x.Function.Kind, Event: definition.Event, Function: x.Function.Name, Variant: x.Variant, Sync: x.Sync, Syncs: s.c.Syncs,
+		Environment: x.Environment, AccountUUID: account, Kind: x.Function.Kind, Event: x.Event, Function: x.Function.Name, Variant: x.Variant, Sync: x.Sync, Syncs: s.c.Syncs,
 		IntegrationKey: x.Function.IntegrationKey, Provider: x.Function.Provider, ConnectionName: x.ConnectionName,
 		Attributes: definition.Attributes, Target: x.Target, Pending: x.Pending, Owner: x.Owner, Op: x.Op, Trigger: x.Trigger, Input: x.Input,
+		Webhook: x.Webhook, Request: x.Request, Subscriptions: x.Subscriptions,
 	})
 	defer session.Close(ctx)
 	start, err := session.Start(ctx)
@@ -108,12 +109,13 @@ func foreseen(err error) bool {
 // programName is the function's file as stacks show it.
 func programName(f *linkspan.Function) string {
 	folder := "actions"
-	switch f.Kind {
-	case linkspan.FunctionSync:
+	switch {
+	case f.Version.Definition.Unified != nil:
+		folder = "functions"
+	case f.Kind == linkspan.FunctionSync:
 		folder = "syncs"
-	case linkspan.FunctionOnEvent:
+	case f.Kind == linkspan.FunctionOnEvent:
 		folder = "on-events"
-	case linkspan.FunctionAction:
 	}
 	return f.IntegrationKey + "/" + folder + "/" + f.Name + ".js"
 }

@@ -82,6 +82,9 @@ type Functions interface {
 	Find(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, kind linkspan.FunctionKind, name string) (linkspan.Function, error)
 	// ByEvent returns the integration's enabled functions of an event.
 	ByEvent(ctx context.Context, env linkspan.EnvironmentID, integrationKey string, e linkspan.FunctionEvent) ([]linkspan.Function, error)
+	// ByWebhook returns the integration's enabled functions that take webhooks of its
+	// provider.
+	ByWebhook(ctx context.Context, env linkspan.EnvironmentID, integrationKey string) ([]linkspan.Function, error)
 	// ByEndpoint returns the function of an integration that declares a method and
 	// path, enabled or not. KindNotFound: none does.
 	ByEndpoint(ctx context.Context, env linkspan.EnvironmentID, integrationKey, method, path string) (linkspan.Function, error)
@@ -123,6 +126,13 @@ type Execution struct {
 	Pending bool
 	// Input is JSON. Nil: undefined.
 	Input json.RawMessage
+	// Event is what a function at events runs at.
+	Event linkspan.FunctionEvent
+	// Webhook is the payload that a sync takes, Request the request that a function
+	// whose trigger is http does, and Subscriptions those of the function's that it is
+	// for. Nil: the function itself runs.
+	Webhook, Request json.RawMessage
+	Subscriptions    []string
 	// Owner is unique to the execution; its locks go by it.
 	Owner string
 	// Op gets the messages.
@@ -168,6 +178,12 @@ type Limits struct {
 	CPU    time.Duration // between two waits (60 s)
 	// Action and Event bound whole runs (15 min, 5 min; features FN-16).
 	Action, Event time.Duration
+	// Webhook bounds a run that takes a webhook, WebhookQueue how long it may wait for
+	// its beginning (60 min, 5 min; features WHF-07).
+	Webhook, WebhookQueue time.Duration
+	// Turn is how long somebody waits for a function of which only one run may be
+	// under way (30 s).
+	Turn time.Duration
 	// Validation and Deletion bound all functions together that somebody waits for
 	// at those events (40 s, 60 s).
 	Validation, Deletion time.Duration
@@ -198,6 +214,9 @@ func (l Limits) complete() Limits {
 	l.CPU = cmp.Or(l.CPU, time.Minute)
 	l.Action = cmp.Or(l.Action, 15*time.Minute)
 	l.Event = cmp.Or(l.Event, 5*time.Minute)
+	l.Webhook = cmp.Or(l.Webhook, time.Hour)
+	l.WebhookQueue = cmp.Or(l.WebhookQueue, 5*time.Minute)
+	l.Turn = cmp.Or(l.Turn, 30*time.Second)
 	l.Validation = cmp.Or(l.Validation, 40*time.Second)
 	l.Deletion = cmp.Or(l.Deletion, time.Minute)
 	l.Calls = cmp.Or(l.Calls, 64)
@@ -229,8 +248,11 @@ func (l *Limits) lanes() []caps {
 }
 
 // bounds are the limits of one execution of a function.
-func (l *Limits) bounds(kind linkspan.FunctionKind) Bounds {
+func (l *Limits) bounds(kind linkspan.FunctionKind, e linkspan.FunctionEvent) Bounds {
 	wall := l.Action
+	if e == linkspan.EventWebhook {
+		wall, kind = l.Webhook, linkspan.FunctionAction
+	}
 	switch kind {
 	case linkspan.FunctionOnEvent:
 		wall = l.Event
@@ -256,6 +278,9 @@ type Config struct {
 	Webhooks Webhooks
 	// Syncs keeps schedules. Nil: no syncs are run.
 	Syncs Syncs
+	// Acquire takes a right that only one of all replicas has, or reports false when
+	// somebody has it. Nil: this process is the only one.
+	Acquire func(ctx context.Context, kind, key string) (Right, bool, error)
 	// Ops records operations. Nil records nothing.
 	Ops *oplog.Log
 	Log *slog.Logger
@@ -275,6 +300,7 @@ type Service struct {
 	engine      Engine
 	webhooks    Webhooks
 	syncs       Syncs
+	lines       lines
 	ops         *oplog.Log
 	log         *slog.Logger
 	holder      string
@@ -298,7 +324,8 @@ type Service struct {
 func New(c Config) *Service {
 	s := &Service{
 		store: c.Store, tx: c.Tx, functions: c.Functions, connections: c.Connections, engine: c.Engine, webhooks: c.Webhooks, syncs: c.Syncs,
-		ops: c.Ops, log: c.Log, holder: c.Holder, limits: c.Limits.complete(), now: c.Now, cancels: make(map[string]context.CancelCauseFunc),
+		lines: lines{acquire: c.Acquire, waiting: make(map[string]*line)},
+		ops:   c.Ops, log: c.Log, holder: c.Holder, limits: c.Limits.complete(), now: c.Now, cancels: make(map[string]context.CancelCauseFunc),
 	}
 	for lane := range s.due {
 		s.due[lane] = make(chan struct{}, 1)

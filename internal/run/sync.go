@@ -44,6 +44,11 @@ type Syncs interface {
 	Begin(ctx context.Context, r *linkspan.Run) (schedule.Begun, error)
 	// Ended notes the end of a run in the transaction that stores it.
 	Ended(ctx context.Context, tx linkspan.Tx, e schedule.End) error
+	// Webhook returns the sync of a run that takes a webhook; in a transaction nobody
+	// changes it. KindNotFound: it was deleted.
+	Webhook(ctx context.Context, tx linkspan.Tx, r *linkspan.Run) (linkspan.Sync, error)
+	// WebhookEnded notes the end of such a run in the transaction that stores it.
+	WebhookEnded(ctx context.Context, tx linkspan.Tx, e schedule.End) error
 	// Creating is like [Service.Creating].
 	Creating(ctx context.Context, env linkspan.EnvironmentID, integrationKey string) (func(ctx context.Context, tx linkspan.Tx, c *linkspan.Connection) error, error)
 }

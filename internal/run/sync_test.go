@@ -29,6 +29,10 @@ type fakeSyncs struct {
 	ended []schedule.End
 	// created are the connections that it was told of.
 	created []string
+	// webhooks are the ends of runs that took webhooks. noWebhook means that there are
+	// no syncs for them.
+	webhooks  []schedule.End
+	noWebhook bool
 }
 
 var errGone = linkspan.E("world", linkspan.KindNotFound, "", nil, "The sync was deleted.")
@@ -60,6 +64,27 @@ func (f *fakeSyncs) Ended(ctx context.Context, tx linkspan.Tx, e schedule.End) e
 	if f.follow != nil {
 		return f.follow(ctx, tx, e)
 	}
+	return nil
+}
+
+// Webhook implements Syncs.
+func (f *fakeSyncs) Webhook(_ context.Context, _ linkspan.Tx, r *linkspan.Run) (linkspan.Sync, error) {
+	if f.noWebhook {
+		return linkspan.Sync{}, errGone
+	}
+	return linkspan.Sync{ID: 70, UUID: "sync-of-" + r.ConnectionName, SucceededAt: time.Unix(2, 0)}, nil
+}
+
+// WebhookEnded implements Syncs.
+func (f *fakeSyncs) WebhookEnded(_ context.Context, tx linkspan.Tx, e schedule.End) error {
+	if tx == nil {
+		return errors.New("the end of a webhook outside of the transaction")
+	}
+	e.Run = new(*e.Run)
+	tx.OnCommit(func() {
+		defer f.w.lock(nil)()
+		f.webhooks = append(f.webhooks, e)
+	})
 	return nil
 }
 

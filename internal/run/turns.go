@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/linkspan/linkspan"
 )
@@ -27,19 +28,26 @@ type usage struct {
 	connections  map[linkspan.ConnectionID]int
 	providers    map[string]int
 	shares       map[linkspan.ProviderShare]int
+	pairs        map[linkspan.RunPair]int
+	// serial are functions of which a connection has one run at a time, as far as it
+	// is known, and taken until when such a pair is left alone because another process
+	// runs it.
+	serial map[linkspan.FunctionID]bool
+	taken  map[linkspan.RunPair]time.Time
 }
 
 func newUsage(c caps) *usage {
 	return &usage{
 		caps: c, environments: make(map[linkspan.EnvironmentID]int), functions: make(map[linkspan.FunctionID]int),
 		connections: make(map[linkspan.ConnectionID]int), providers: make(map[string]int), shares: make(map[linkspan.ProviderShare]int),
+		pairs: make(map[linkspan.RunPair]int), serial: make(map[linkspan.FunctionID]bool), taken: make(map[linkspan.RunPair]time.Time),
 	}
 }
 
 func (u *usage) clone() *usage {
 	out := *u
 	out.environments, out.functions, out.connections = maps.Clone(u.environments), maps.Clone(u.functions), maps.Clone(u.connections)
-	out.providers, out.shares = maps.Clone(u.providers), maps.Clone(u.shares)
+	out.providers, out.shares, out.pairs = maps.Clone(u.providers), maps.Clone(u.shares), maps.Clone(u.pairs)
 	return &out
 }
 
@@ -55,6 +63,49 @@ func (u *usage) add(r *linkspan.Run, n int) {
 	count(u.connections, r.ConnectionID, n)
 	count(u.providers, r.Provider, n)
 	count(u.shares, shareOf(r), n)
+	count(u.pairs, pairOf(r), n)
+}
+
+func pairOf(r *linkspan.Run) linkspan.RunPair {
+	return linkspan.RunPair{FunctionID: r.FunctionID, ConnectionID: r.ConnectionID}
+}
+
+// note takes down what the end of a run says of others of its function.
+func (u *usage) note(o *outcome, now time.Time) {
+	r := &o.run
+	for pair, until := range u.taken {
+		if !now.Before(until) {
+			delete(u.taken, pair)
+		}
+	}
+	switch {
+	case o.queued:
+		u.serial[r.FunctionID] = true
+		u.taken[pairOf(r)] = now.Add(turnPause)
+	case o.job != nil && o.job.fn.Version.Definition.Serial():
+		u.serial[r.FunctionID] = true
+	case o.job != nil:
+		delete(u.serial, r.FunctionID)
+	}
+	if len(u.serial) > remembered {
+		clear(u.serial)
+	}
+}
+
+// fullPairs returns those of which no other run may be under way now.
+func (u *usage) fullPairs(now time.Time) []linkspan.RunPair {
+	var full []linkspan.RunPair
+	for pair := range u.pairs {
+		if u.serial[pair.FunctionID] {
+			full = append(full, pair)
+		}
+	}
+	for pair, until := range u.taken {
+		if now.Before(until) && u.pairs[pair] == 0 {
+			full = append(full, pair)
+		}
+	}
+	return full
 }
 
 // count forgets what is zero.
@@ -85,6 +136,8 @@ func (u *usage) allows(r *linkspan.Run) bool {
 	c := &u.caps
 	switch {
 	case u.all >= c.all, u.environments[r.EnvironmentID] >= u.room():
+		return false
+	case u.serial[r.FunctionID] && u.pairs[pairOf(r)] > 0:
 		return false
 	case c.function > 0 && u.functions[r.FunctionID] >= c.function, c.connection > 0 && u.connections[r.ConnectionID] >= c.connection:
 		return false
@@ -133,7 +186,7 @@ func (u *usage) query() linkspan.RunQuery {
 
 // passesOver reports whether a query leaves out what is due.
 func passesOver(q *linkspan.RunQuery) bool {
-	return len(q.FullEnvironments)+len(q.FullFunctions)+len(q.FullConnections)+len(q.FullProviders)+len(q.FullShares) > 0
+	return len(q.FullEnvironments)+len(q.FullFunctions)+len(q.FullConnections)+len(q.FullPairs)+len(q.FullProviders)+len(q.FullShares) > 0
 }
 
 // turns says where to look, and whose turn it is.
@@ -276,7 +329,7 @@ func (d *dispatcher) choose(found []linkspan.Run) []linkspan.Run {
 // look reads what is due, from where the last look ended.
 func (d *dispatcher) look(ctx context.Context) (linkspan.RunQuery, []linkspan.Run, linkspan.RunGroup, error) {
 	q := d.usage.query()
-	q.From, q.Behind = d.from, d.behind
+	q.From, q.Behind, q.FullPairs = d.from, d.behind, d.usage.fullPairs(d.now())
 	d.more = d.more || passesOver(&q)
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -225,7 +225,19 @@ func (w *world) Find(_ context.Context, env linkspan.EnvironmentID, _ string, ki
 func (w *world) ByEvent(_ context.Context, env linkspan.EnvironmentID, _ string, e linkspan.FunctionEvent) (list []linkspan.Function, err error) {
 	defer w.lock(nil)()
 	for _, name := range slices.Sorted(maps.Keys(w.functions)) {
-		if f := w.functions[name]; f.Enabled && f.Version.Definition.Event == e {
+		if f := w.functions[name]; f.Enabled && f.Version.Definition.RunsAt(e) {
+			f.EnvironmentID = env
+			list = append(list, f)
+		}
+	}
+	return list, nil
+}
+
+// ByWebhook implements Functions.
+func (w *world) ByWebhook(_ context.Context, env linkspan.EnvironmentID, _ string) (list []linkspan.Function, err error) {
+	defer w.lock(nil)()
+	for _, name := range slices.Sorted(maps.Keys(w.functions)) {
+		if f := w.functions[name]; f.Enabled && f.Version.Definition.TakesWebhooks() {
 			f.EnvironmentID = env
 			list = append(list, f)
 		}
@@ -404,7 +416,7 @@ func (w *world) DueRuns(ctx context.Context, tx linkspan.Tx, q linkspan.RunQuery
 		behind, begun := q.Behind[r.EnvironmentID]
 		switch {
 		case r.Lane != q.Lane, slices.Contains(q.FullEnvironments, r.EnvironmentID), slices.Contains(q.FullFunctions, r.FunctionID),
-			slices.Contains(q.FullConnections, r.ConnectionID), slices.Contains(q.FullProviders, r.Provider), slices.Contains(q.FullShares, shareOf(r)):
+			slices.Contains(q.FullConnections, r.ConnectionID), slices.Contains(q.FullPairs, pairOf(r)), slices.Contains(q.FullProviders, r.Provider), slices.Contains(q.FullShares, shareOf(r)):
 		case hasLapsed(r):
 			lapsed = append(lapsed, seen)
 		case isDue(r) && r.EnvironmentID >= q.From && (!begun || r.FunctionID > behind) &&
@@ -497,7 +509,7 @@ func (w *world) FinishRun(_ context.Context, tx linkspan.Tx, r *linkspan.Run, re
 	}
 	stored.State, stored.Attempts, stored.Output, stored.Error = r.State, r.Attempts, r.Output, r.Error
 	stored.Holder, stored.LeaseUntil, stored.EndedAt = "", time.Time{}, time.Now()
-	if r.Sync != nil {
+	if r.Sync != nil && stored.Sync != nil {
 		stored.Sync.Stalls, stored.Sync.Interrupted = r.Sync.Stalls, r.Sync.Interrupted
 	}
 	if r.State == linkspan.RunWaiting {

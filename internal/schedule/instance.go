@@ -214,6 +214,9 @@ func (s *Service) remove(ctx context.Context, tx linkspan.Tx, fn *linkspan.Funct
 	if err := s.cancel(ctx, tx, env, ids, false); err != nil {
 		return err
 	}
+	if err := s.withdraw(ctx, tx, env, ids); err != nil {
+		return err
+	}
 	if err := s.dropModels(ctx, tx, fn, live, ids, fn.Version.Definition.Models); err != nil {
 		return err
 	}
@@ -272,6 +275,9 @@ func (s *Service) follow(ctx context.Context, tx linkspan.Tx, old, fn *linkspan.
 	switch {
 	case !fn.Enabled && old.Enabled:
 		if err := s.store.StopSyncs(ctx, tx, fn.ID); err != nil {
+			return err
+		}
+		if err := s.withdraw(ctx, tx, fn.EnvironmentID, ids); err != nil {
 			return err
 		}
 		return s.cancel(ctx, tx, fn.EnvironmentID, ids, true)
@@ -336,6 +342,9 @@ func (s *Service) end(ctx context.Context, tx linkspan.Tx, env linkspan.Environm
 		return nil
 	}
 	if err := s.cancel(ctx, tx, env, ids, false); err != nil {
+		return err
+	}
+	if err := s.withdraw(ctx, tx, env, ids); err != nil {
 		return err
 	}
 	return s.store.DeleteSyncs(ctx, tx, ids)

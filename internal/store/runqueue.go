@@ -65,8 +65,12 @@ func dueRunsArgs(q *linkspan.RunQuery) ([]any, error) {
 	for env, fn := range q.Behind {
 		behind = append(behind, [2]int64{int64(env), int64(fn)})
 	}
+	pairs := make([]string, len(q.FullPairs))
+	for i, p := range q.FullPairs {
+		pairs[i] = strconv.FormatInt(int64(p.FunctionID), 10) + "/" + strconv.FormatInt(int64(p.ConnectionID), 10)
+	}
 	args := []any{int64(q.Lane), int64(q.From), q.PerGroup, q.PerEnvironment, q.Limit, maxRunSteps}
-	for _, list := range []any{behind, list(q.FullEnvironments), list(q.FullFunctions), list(q.FullConnections), providers} {
+	for _, list := range []any{behind, list(q.FullEnvironments), list(q.FullFunctions), list(q.FullConnections), providers, pairs} {
 		text, err := jsonText(list)
 		if err != nil {
 			return nil, err
@@ -103,17 +107,20 @@ func (s *Store) dueRunsQuery() string {
 	)
 	var (
 		now       = "(select " + s.dialect.now + ")"
-		fullConns = "(" + s.dialect.ids("$10") + ")"
-		fullEnv   = "h.environment_id in (" + s.dialect.ids("$8") + ")"
+		fullConn = func(of string) string {
+			return "(" + of + ".connection_id in (" + s.dialect.ids("$10") + ") or cast(" + of + ".function_id as text) || '/' || cast(" + of +
+				".connection_id as text) in (" + s.dialect.list("$12") + "))"
+		}
+		fullEnv = "h.environment_id in (" + s.dialect.ids("$8") + ")"
 		fullOne   = "(h.function_id in (" + s.dialect.ids("$9") + ") or '0/' || h.provider in (" + s.dialect.list("$11") +
 			") or cast(h.environment_id as text) || '/' || h.provider in (" + s.dialect.list("$11") + "))"
 		// An environment that has a function to begin behind is entered at its first
 		// row, and left from there to behind that function.
 		early = "coalesce(h.function_id <= (select at from begins where begins.id = h.environment_id), false)"
 		row   = "h.id, h.environment_id, h.function_id, h.connection_id, h.provider, h.next_at, h.next_at <= " + now + ", " + fullEnv + ", " + fullOne +
-			", h.connection_id in " + fullConns + ", "
+			", " + fullConn("h") + ", "
 		same = "(" + first + "r.environment_id = w.environment_id and r.function_id = w.function_id and (r.next_at, r.id) > (w.next_at, w.id) and r.next_at <= " +
-			now + " and r.connection_id not in " + fullConns + order + ")"
+			now + " and not " + fullConn("r") + order + ")"
 	)
 	return `
 		with recursive begins(id, at) as (select u.id, u.at from ` + s.dialect.pairs("$7") + `),
@@ -137,7 +144,7 @@ func (s *Store) dueRunsQuery() string {
 		select 1, 0, id, environment_id, function_id, connection_id, provider, lease_until from (
 			select h.id, h.environment_id, h.function_id, h.connection_id, h.provider, h.lease_until from runs h
 			where h.lease_until is not null and h.lease_until <= ` + now + ` and h.lane = $1 and not ` + fullEnv + ` and not ` + fullOne + `
-				and h.connection_id not in ` + fullConns + `
+				and not ` + fullConn("h") + `
 			order by h.lease_until limit cast($5 as bigint)) as left_behind
 		union all
 		select 0, step, id, environment_id, function_id, connection_id, provider, null from walk w where ` + may + `

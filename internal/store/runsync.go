@@ -179,6 +179,29 @@ func (s *Store) CancelRuns(ctx context.Context, tx linkspan.Tx, env linkspan.Env
 	return cancelled, wrap("CancelRuns", err)
 }
 
+// CancelWebhookRuns ends the runs that have not ended in which syncs take webhooks
+// of their providers, as CancelRuns does.
+func (s *Store) CancelWebhookRuns(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, syncs []linkspan.SyncID) error {
+	text, err := jsonText(syncs)
+	if err != nil {
+		return wrap("CancelWebhookRuns", err)
+	}
+	err = s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		if len(syncs) == 0 {
+			return nil
+		}
+		found, err := all(ctx, t, scanRun, "select "+runColumns+" from runs r where r.event <> '' and r.ended_at is null and r.event = 'webhook'"+
+			" and r.environment_id = $2 and exists (select 1 from syncs s where "+s.dialect.among("s.id", "$1")+
+			" and s.function_id = r.function_id and s.connection_id = r.connection_id and s.variant = 'base') order by r.id"+
+			s.dialect.of(s.dialect.forUpdate, "r"), text, int64(env))
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		return s.cancelRuns(ctx, t, found)
+	})
+	return wrap("CancelWebhookRuns", err)
+}
+
 func (s *Store) cancelRuns(ctx context.Context, t *txn, runs []linkspan.Run) error {
 	ids, rows := make([]linkspan.RunID, len(runs)), make([]*linkspan.Run, len(runs))
 	for i := range runs {

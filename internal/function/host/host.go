@@ -173,6 +173,11 @@ type Info struct {
 	// Webhook is the payload of a provider's webhook that a sync's onWebhook is to
 	// be given. Nil: the function itself runs.
 	Webhook json.RawMessage
+	// Request is the request that a function made by createFunction is to be given,
+	// JSON of method, path, headers, query and body, and Subscriptions are those of the
+	// function's that it is for. Nil: there is none.
+	Request       json.RawMessage
+	Subscriptions []string
 	// CLI says that the run is a trial on a developer's machine.
 	CLI bool
 }

@@ -32,11 +32,11 @@ func (x *Session) Start(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	kind := string(i.Kind)
-	if i.Webhook != nil {
+	if i.Webhook != nil || i.Request != nil {
 		kind = "webhook"
 	}
 	out, err := json.Marshal(protocol.Start{
-		Mode: "run", Kind: i.Kind, Event: i.Event, Input: i.Input, Webhook: i.Webhook, Level: level, Variant: x.variant(), Sync: sync, Attributes: i.Attributes,
+		Mode: "run", Kind: i.Kind, Event: i.Event, Input: i.Input, Webhook: i.Webhook, Request: i.Request, Subscriptions: i.Subscriptions, Level: level, Variant: x.variant(), Sync: sync, Attributes: i.Attributes,
 		Props: protocol.Props{
 			ConnectionID: i.ConnectionName, ProviderConfigKey: i.IntegrationKey, Provider: i.Provider,
 			EnvironmentID: int64(i.Environment.ID), EnvironmentName: i.Environment.Name, AccountID: i.AccountUUID,

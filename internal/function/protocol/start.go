@@ -13,10 +13,15 @@ type Start struct {
 	Event   linkspan.FunctionEvent `json:"event,omitempty"`
 	Input   json.RawMessage        `json:"input,omitempty"`
 	Webhook json.RawMessage        `json:"webhook,omitempty"`
-	Level   string                 `json:"level"`
-	Variant string                 `json:"variant"`
-	Sync    *SyncStart             `json:"sync,omitempty"`
-	Props   Props                  `json:"props"`
+	// Request and Subscriptions are of functions whose trigger is http: what they
+	// take, and the subscriptions that it is for.
+	Request       json.RawMessage `json:"request,omitempty"`
+	Subscriptions []string        `json:"subscriptions,omitempty"`
+
+	Level   string     `json:"level"`
+	Variant string     `json:"variant"`
+	Sync    *SyncStart `json:"sync,omitempty"`
+	Props   Props      `json:"props"`
 	// Attributes are the function's, for getFlowAttributes.
 	Attributes map[string]any `json:"attributes,omitempty"`
 	// Trial is set unless the run is a real one.
