@@ -40,8 +40,9 @@ func dial(sys System, environment string) (*remote, error) {
 	return dialFrom(sys, environment, dotenvFile)
 }
 
-// dialFrom is dial with another file in the place of .env.
-func dialFrom(sys System, environment, dotenv string) (*remote, error) {
+// dialFrom is dial with another file in the place of .env, and a client with
+// options.
+func dialFrom(sys System, environment, dotenv string, options ...client.Option) (*remote, error) {
 	if !isEnvironmentName(environment) {
 		return nil, &usageError{fmt.Errorf("%q is not the name of an environment: those are made of a-z, 0-9, _ and -", environment)}
 	}
@@ -56,7 +57,7 @@ func dialFrom(sys System, environment, dotenv string) (*remote, error) {
 	}
 	host, hostVar := first(lookup, "LINKSPAN_HOST", "NANGO_HOSTPORT")
 	host = cmp.Or(host, defaultHost)
-	c, err := client.New(host, api.Secret(key), client.WithUserAgent("linkspan-cli"))
+	c, err := client.New(host, api.Secret(key), append(options, client.WithUserAgent("linkspan-cli"))...)
 	if err != nil {
 		return nil, &usageError{fmt.Errorf("%s: %w", hostVar, err)}
 	}
