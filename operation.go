@@ -45,6 +45,8 @@ const (
 	ActionPreConnectionDeletion  OperationAction = "pre_connection_deletion"
 	ActionValidateConnection     OperationAction = "validate_connection"
 	ActionDeployCustom           OperationAction = "custom"
+	// ActionDryRun is a run of which nothing is stored.
+	ActionDryRun OperationAction = "dry_run"
 
 	// The actions of OperationSync besides ActionRun are those of features OBS-02.
 	ActionRequestRun     OperationAction = "request_run"

@@ -61,6 +61,9 @@ type Deployment struct {
 	Source linkspan.FunctionSource
 	// SDKVersion is that of the tool that made the bundles.
 	SDKVersion string
+	// Refuse is asked about each function that is there and would be deployed again.
+	// Its error ends the deploy, before anything is changed. Nil: all may be.
+	Refuse func(now *linkspan.Function) error
 }
 
 // Deployable is one function of a deployment.

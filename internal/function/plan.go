@@ -67,6 +67,11 @@ func compare(d *Deployment, list []prepared, st *state) (changes, error) {
 	for i := range list {
 		p := &list[i]
 		named[p.identity()] = true
+		if now := live[p.identity()]; now != nil && d.Refuse != nil {
+			if err := d.Refuse(now); err != nil {
+				return changes{}, err
+			}
+		}
 		if err := c.deploy(i, p, d.source(), live[p.identity()], st); err != nil {
 			return changes{}, err
 		}

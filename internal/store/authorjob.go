@@ -176,6 +176,21 @@ func (s *Store) RenewAuthorJob(ctx context.Context, tx linkspan.Tx, j *linkspan.
 		int64(j.ID), j.Attempt, ttl.Microseconds())
 }
 
+// NoteAuthorJob stores how far a job is, its Output, for those who ask meanwhile and
+// for whoever takes it over. It reports whether the attempt is still the newest.
+func (s *Store) NoteAuthorJob(ctx context.Context, tx linkspan.Tx, j *linkspan.AuthorJob) (bool, error) {
+	var n int64
+	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		output, err := s.sealText(ctx, t, j.EnvironmentID, authorJobAAD("output", j.UUID), j.Output.Reveal())
+		if err != nil {
+			return err
+		}
+		n, err = t.exec(ctx, "update author_jobs set output = $3, updated_at = $4"+holdsAuthorJob, int64(j.ID), j.Attempt, output, micros(t.now))
+		return err
+	})
+	return n > 0, wrap("NoteAuthorJob", err)
+}
+
 // ReleaseAuthorJob gives back a job that was not worked on: it waits again. It
 // reports whether the attempt was still the newest.
 func (s *Store) ReleaseAuthorJob(ctx context.Context, tx linkspan.Tx, j *linkspan.AuthorJob) (bool, error) {

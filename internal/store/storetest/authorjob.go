@@ -49,6 +49,7 @@ func testAuthorJobs(t *testing.T, w *world) {
 	for name, change := range map[string]func() (bool, error){
 		"renewing":  func() (bool, error) { return w.RenewAuthorJob(ctx, nil, &first, ttl) },
 		"releasing": func() (bool, error) { return w.ReleaseAuthorJob(ctx, nil, &first) },
+		"noting":    func() (bool, error) { return w.NoteAuthorJob(ctx, nil, &first) },
 		"finishing": func() (bool, error) { return w.FinishAuthorJob(ctx, nil, &first) },
 	} {
 		ok, err := change()
@@ -58,6 +59,13 @@ func testAuthorJobs(t *testing.T, w *world) {
 	ok, err = w.RenewAuthorJob(ctx, nil, &held, ttl)
 	must(t, err)
 	wantEqual(t, "renewed", ok, true)
+	held.Output = linkspan.NewSecret("so far")
+	ok, err = w.NoteAuthorJob(ctx, nil, &held)
+	must(t, err)
+	wantEqual(t, "noted", ok, true)
+	got, err = w.AuthorJob(ctx, nil, w.env.ID, j.UUID)
+	must(t, err)
+	wantEqual(t, "noted", got.Output.Reveal(), "so far")
 	ok, err = w.ReleaseAuthorJob(ctx, nil, &held)
 	must(t, err)
 	wantEqual(t, "released", ok, true)
