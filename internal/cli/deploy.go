@@ -29,6 +29,9 @@ Functions that are gone from the folder are removed, unless --function or
 something, or deleting the records of a model, asks even with --auto-confirm;
 where nobody can answer it takes --auto-confirm with --allow-destructive.
 
+Types are checked as linkspan compile does it, where the folder has a tsconfig.json
+and there is a TypeScript compiler.
+
 ` + remoteHelp + ` The file .env is that of --dir.
 
 Exit codes: 0 all is deployed; 10 the folder does not compile; 11 the deploy was
@@ -40,7 +43,7 @@ type deployOptions struct {
 	dir, version             string
 	functions, integrations  []string
 	autoConfirm, destructive bool
-	dryRun, asJSON           bool
+	dryRun, noTypes, asJSON  bool
 }
 
 func newDeploy(sys System, server Server) *cobra.Command {
@@ -65,6 +68,7 @@ func newDeploy(sys System, server Server) *cobra.Command {
 	flags.BoolVar(&o.autoConfirm, "auto-confirm", false, "do not ask, unless something is removed")
 	flags.BoolVar(&o.destructive, "allow-destructive", false, "with --auto-confirm: do not ask either when something is removed")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "show what would change, and deploy nothing")
+	flags.BoolVar(&o.noTypes, "no-types", false, "do not check types")
 	flags.BoolVar(&o.asJSON, "json", false, "print plan and result as JSON; what people read goes to standard error")
 	_ = cmd.MarkFlagDirname("dir") // fails for flags that do not exist
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -36,6 +36,8 @@ func (d *deployment) compile(ctx context.Context) ([]bundle.Function, error) {
 		return nil, err
 	}
 	defer engine.Close()
+	types := d.startTypes(ctx)
+	defer types.stop()
 	choice := choice{patterns: d.functions, integrations: d.integrations, used: make(map[string]bool)}
 	shown := bar{t: d.status, what: "Compiling"}
 	project, err := bundle.Build(ctx, bundle.Options{
@@ -49,6 +51,9 @@ func (d *deployment) compile(ctx context.Context) ([]bundle.Function, error) {
 		return nil, &codedError{exitCompile, fmt.Errorf("compiling %s: %w", d.dir, err)}
 	}
 	if err := choice.check(); err != nil {
+		return nil, err
+	}
+	if err := d.typesOf(project, types); err != nil {
 		return nil, err
 	}
 	for _, w := range project.Warnings {
@@ -65,6 +70,29 @@ func (d *deployment) compile(ctx context.Context) ([]bundle.Function, error) {
 	}
 	d.status.println(d.status.paint(styleGreen, "✓"), " Compiled ", counted(len(project.Functions), "function"))
 	return project.Functions, nil
+}
+
+// startTypes begins to check types beside the compiling, unless it shall not.
+func (d *deployment) startTypes(ctx context.Context) *typeRun {
+	if d.noTypes {
+		return nil
+	}
+	return startTypes(ctx, d.sys, d.dir)
+}
+
+// typesOf waits for the check of types and adds what it found.
+func (d *deployment) typesOf(project *bundle.Project, types *typeRun) error {
+	if types == nil {
+		return nil
+	}
+	d.status.update("Checking types …")
+	checked := types.wait()
+	d.status.wipe()
+	if checked.state == typesNoCompiler {
+		noteCompiler(d.status)
+	}
+	project.Problems = append(project.Problems, checked.problems...)
+	return checked.err
 }
 
 // broken shows why a folder does not compile.

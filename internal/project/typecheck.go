@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf16"
 
 	"github.com/linkspan/linkspan/internal/function/bundle"
@@ -59,7 +60,7 @@ func CheckTypes(ctx context.Context, dir, compiler string) ([]bundle.Problem, er
 		args = append(args, "--incremental", "--tsBuildInfoFile", OwnFolder+"/types.tsbuildinfo")
 	}
 	cmd := exec.CommandContext(ctx, compiler, args...) //nolint:gosec // the folder's own compiler is what the author runs as well
-	cmd.Dir = dir
+	cmd.Dir, cmd.WaitDelay = dir, time.Second
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

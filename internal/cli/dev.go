@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/linkspan/linkspan/internal/function/bundle"
+	"github.com/linkspan/linkspan/internal/project"
+	"github.com/linkspan/linkspan/internal/sandbox"
+)
+
+const devLong = `Watches a folder of functions. Whenever a file is saved, what depends on it is
+compiled again, types are checked, and recorded tests of what changed are replayed.
+Problems are shown when they come and when they go. Ctrl-C ends it.
+
+With --run and --connection a function is run against a real connection of a server
+at each save that changes it; nothing is stored.
+
+With --once it does all of that once. Exit codes are then: 0 all is well; 10
+something does not compile, types included; 13 a test failed.`
+
+func newDev(sys System, server Server) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "dev",
+		Short:   "Compile and test functions whenever a file is saved",
+		Long:    devLong,
+		Example: "  linkspan dev\n  linkspan dev --run github/create-issue --connection ada --input @issue.json",
+		Args:    usage(cobra.NoArgs),
+	}
+	d := development{sys: sys, server: server}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	addFolder(cmd, &d.dir)
+	flags.BoolVar(&d.noTypes, "no-types", false, "do not check types")
+	flags.BoolVar(&d.noTests, "no-tests", false, "do not replay recorded tests")
+	flags.BoolVar(&d.once, "once", false, "do it once, and end")
+	flags.BoolVar(&d.asJSON, "json", false, "print a line of JSON after each save; what people read goes to standard error")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) }
+	return cmd
+}
+
+// development is one run of the command.
+type development struct {
+	sys                            System
+	server                         Server
+	dir                            string
+	noTypes, noTests, once, asJSON bool
+	t                              *terminal
+	engine                         *sandbox.Engine
+	functions                      map[string]built // by file
+	problems, typeProblems         []bundle.Problem
+	noted                          bool // that there is no compiler
+}
+
+// built is a function with the files that it was made of.
+type built struct {
+	bundle.Function
+	sources map[string]bool
+}
+
+// devRound is what --json prints after each save.
+type devRound struct {
+	// Changed are the files that were saved; empty at first.
+	Changed   []string          `json:"changed"`
+	Functions int               `json:"functions"`
+	Compiled  []string          `json:"compiled"`
+	Problems  []reportedProblem `json:"problems"`
+	// Types is "checked", "skipped" or "no compiler".
+	Types string `json:"types"`
+}
+
+func (d *development) run(ctx context.Context) error {
+	if err := checkFolder(d.dir); err != nil {
+		return err
+	}
+	d.t = newTerminal(d.sys, d.sys.Stdout)
+	if d.asJSON {
+		d.t = newTerminal(d.sys, d.sys.Stderr)
+	}
+	engine, err := d.server.Sandbox(ctx, cacheFolder(d.sys))
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	d.engine, d.functions = engine, map[string]built{}
+	var changes <-chan []string
+	if !d.once {
+		if changes, err = watchFolder(ctx, d.dir); err != nil {
+			return err
+		}
+	}
+	err = d.rounds(ctx, changes)
+	d.t.wipe()
+	if ctx.Err() != nil {
+		d.t.println()
+		return nil // that is how it ends
+	}
+	return errors.Join(err, d.t.err)
+}
+
+// rounds goes through one round for the folder as it is, and one for each change.
+func (d *development) rounds(ctx context.Context, changes <-chan []string) error {
+	var changed []string
+	for {
+		err := d.round(ctx, changed, changes)
+		if d.once || ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			d.t.println(d.t.paint(styleRed, "✗"), " ", printableLines(err.Error()))
+		}
+		if changed == nil {
+			d.t.println(d.t.paint(styleDim, "Watching "+printable(d.dir)+" …"))
+		}
+		var ok bool
+		if changed, ok = <-changes; !ok {
+			return nil
+		}
+	}
+}
+
+// round compiles what changed, and shows what that means. Nil: everything did.
+func (d *development) round(ctx context.Context, changed []string, _ <-chan []string) error {
+	if changed != nil {
+		d.t.println()
+		d.t.println(d.t.paint(styleDim, "saved "), printable(shortList(changed)))
+	}
+	if _, err := project.RefreshTypings(d.dir); err != nil {
+		return err
+	}
+	compiled, err := d.compile(ctx, changed)
+	if err != nil {
+		return err
+	}
+	round := devRound{Changed: orEmpty(changed), Functions: len(d.functions), Compiled: orEmpty(compiled), Problems: []reportedProblem{}, Types: typesSkipped}
+	if !d.noTypes {
+		if err := d.types(ctx, &round); err != nil {
+			return err
+		}
+	}
+	for _, p := range slices.Concat(d.problems, d.typeProblems) {
+		round.Problems = append(round.Problems, reported(p))
+	}
+	d.summary(compiled)
+	if d.asJSON {
+		if err := printJSONLine(d.sys.Stdout, round); err != nil {
+			return err
+		}
+	}
+	if n := len(round.Problems); n > 0 && d.once {
+		return &codedError{exitCompile, errors.New(counted(n, "problem"))}
+	}
+	return nil
+}
+
+// summary says how things stand.
+func (d *development) summary(compiled []string) {
+	if n := len(d.problems) + len(d.typeProblems); n > 0 {
+		d.t.println()
+		d.t.println(d.t.paint(styleRed, "✗"), " ", counted(n, "problem"))
+		return
+	}
+	text := " " + counted(len(d.functions), "function") + " compile"
+	if len(d.functions) == 1 {
+		text = " 1 function compiles"
+	}
+	if len(compiled) > 0 && len(compiled) < len(d.functions) {
+		text += ", " + shortList(compiled) + " anew"
+	}
+	d.t.println(d.t.paint(styleGreen, "✓"), text)
+}
+
+// types checks types and shows what came and went.
+func (d *development) types(ctx context.Context, round *devRound) error {
+	d.t.update("Checking types …")
+	checked := checkTypes(ctx, d.sys, d.dir)
+	d.t.wipe()
+	if checked.err != nil {
+		return checked.err
+	}
+	if round.Types = checked.state; checked.state == typesNoCompiler && !d.noted {
+		d.noted = true
+		noteCompiler(d.t)
+	}
+	d.show(d.typeProblems, checked.problems)
+	d.typeProblems = checked.problems
+	return nil
+}
+
+// show says which problems are new, and which are gone.
+func (d *development) show(before, now []bundle.Problem) {
+	same := func(a, b bundle.Problem) bool { return a.File == b.File && a.Message == b.Message }
+	for _, p := range before {
+		if !slices.ContainsFunc(now, func(n bundle.Problem) bool { return same(p, n) }) {
+			first, _, _ := strings.Cut(p.Message, "\n")
+			d.t.println(d.t.paint(styleGreen, "✓"), " solved in ", d.t.paint(styleBold, printable(p.File)), ": ", d.t.paint(styleDim, printable(first)))
+		}
+	}
+	for _, p := range now {
+		if !slices.ContainsFunc(before, func(b bundle.Problem) bool { return same(p, b) }) {
+			printProblem(d.t, styleRed, "✗", p)
+		}
+	}
+}
+
+// shortList is a list that fits a line.
+func shortList(names []string) string {
+	const most = 3
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if n := len(names) - most; n > 0 {
+		text += fmt.Sprintf(" and %d more", n)
+	}
+	return text
+}
+
+// indexOrConfig reports whether everything depends on a file.
+func indexOrConfig(name string) bool {
+	switch base := filepath.Base(filepath.FromSlash(name)); base {
+	case "index.ts", "index.js", "tsconfig.json", "package.json":
+		return true
+	}
+	return false
+}

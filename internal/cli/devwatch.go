@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// watchQuiet is how long nothing must happen before changes are acted on: editors
+// write a file in several steps, Git many files.
+const watchQuiet = 80 * time.Millisecond
+
+// everything is what is said to have changed when it is not known what did.
+const everything = "index.ts"
+
+// watchFolder sends the files below a folder that changed, relative to it and with
+// slashes, a little after the last of them did. Nothing is lost while nobody
+// receives. The channel is closed when ctx has ended.
+func watchFolder(ctx context.Context, dir string) (<-chan []string, error) {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("watching %s: %w", dir, err)
+	}
+	f := &folderWatch{dir: dir, add: w.Add, pending: map[string]bool{}}
+	if err := f.enter(dir, false); err != nil {
+		_ = w.Close() // nothing was watched
+		return nil, fmt.Errorf("watching %s: %w", dir, err)
+	}
+	changes := make(chan []string)
+	go func() {
+		defer close(changes)
+		defer func() { _ = w.Close() }() // the process is about to end
+		f.loop(ctx, w.Events, w.Errors, changes)
+	}()
+	return changes, nil
+}
+
+// folderWatch collects changes of a folder.
+type folderWatch struct {
+	dir     string
+	add     func(dir string) error
+	pending map[string]bool
+}
+
+// loop collects events until ctx ends.
+func (f *folderWatch) loop(ctx context.Context, events <-chan fsnotify.Event, failures <-chan error, changes chan<- []string) {
+	quiet := time.NewTimer(watchQuiet)
+	defer quiet.Stop()
+	ready := false
+	for {
+		var out chan<- []string
+		if ready && len(f.pending) > 0 {
+			out = changes
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case e, ok := <-events:
+			if !ok {
+				return
+			}
+			if f.take(e) {
+				ready = false
+				quiet.Reset(watchQuiet)
+			}
+		case <-failures: // events were dropped
+			f.pending[everything] = true
+			ready = false
+			quiet.Reset(watchQuiet)
+		case <-quiet.C:
+			ready = true
+		case out <- slices.Sorted(maps.Keys(f.pending)):
+			f.pending, ready = map[string]bool{}, false
+		}
+	}
+}
+
+// take notes an event and reports whether it matters.
+func (f *folderWatch) take(e fsnotify.Event) bool {
+	name, ok := f.local(e.Name)
+	if !ok || e.Op == fsnotify.Chmod {
+		return false
+	}
+	if e.Has(fsnotify.Create) && isFolder(e.Name) {
+		// What came with the folder, or before it was watched, makes no event.
+		before := len(f.pending)
+		if f.enter(e.Name, true) != nil {
+			f.pending[everything] = true // it is gone again, or there are too many
+		}
+		return len(f.pending) > before
+	}
+	if !watched(name) && path.Ext(name) != "" {
+		return false
+	}
+	if path.Ext(name) == "" && !e.Has(fsnotify.Remove) && !e.Has(fsnotify.Rename) {
+		return false
+	}
+	f.pending[name] = true
+	return true
+}
+
+// enter watches a folder with all below it, and notes the files there.
+func (f *folderWatch) enter(dir string, note bool) error {
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		local, ok := f.local(name)
+		switch {
+		case d.IsDir() && !ok:
+			return fs.SkipDir
+		case d.IsDir():
+			return f.add(name)
+		case note && ok && watched(local):
+			f.pending[local] = true
+		}
+		return nil
+	})
+}
+
+// local returns a path relative to the folder, and whether it is of interest as
+// far as the folders in it go.
+func (f *folderWatch) local(name string) (string, bool) {
+	rel, err := filepath.Rel(f.dir, name)
+	if err != nil {
+		return "", false
+	}
+	rel = filepath.ToSlash(rel)
+	for part := range strings.SplitSeq(rel, "/") {
+		if part == "node_modules" || part == "build" || part == "dist" || part != "." && strings.HasPrefix(part, ".") {
+			return rel, false
+		}
+	}
+	return rel, true
+}
+
+// watched reports whether functions can be made of a file of that name.
+func watched(name string) bool {
+	switch path.Ext(name) {
+	case ".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".graphql", ".gql", ".html", ".md", ".sql", ".xml", ".csv", ".txt":
+		return true
+	}
+	return false
+}
