@@ -396,8 +396,21 @@ func (h *host) trackStart(p call.Model) (any, error) {
 	return nil, err
 }
 
+// unseen are the ids of the records that were there before trackStart and were not
+// saved since. If an earlier run began to track, there are none here.
+func (m *model) unseen() []string {
+	ids := []string{}
+	for id, r := range m.rows {
+		if m.tracked != nil && r.DeletedAt.IsZero() && r.Position <= m.tracked.began && !m.tracked.seen[id] {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // trackEnd deletes the records that were there before trackStart and were not saved
-// since.
+// since. A run that goes on from a checkpoint may end what an earlier one began.
 func (h *host) trackEnd(p call.Model) (any, error) {
 	h.mu.Lock()
 	m, changes, err := h.of(p.Model)
@@ -405,17 +418,11 @@ func (h *host) trackEnd(p call.Model) (any, error) {
 		h.mu.Unlock()
 		return nil, err
 	}
-	if m.tracked == nil {
+	if m.tracked == nil && !h.o.Lenient && !h.resumed {
 		h.mu.Unlock()
 		return nil, call.NotTracked(p.Model, nil)
 	}
-	gone := []string{}
-	for id, r := range m.rows {
-		if r.DeletedAt.IsZero() && r.Position <= m.tracked.began && !m.tracked.seen[id] {
-			gone = append(gone, id)
-		}
-	}
-	slices.Sort(gone)
+	gone := m.unseen()
 	for _, id := range gone {
 		h.remove(m.rows[id])
 	}
@@ -436,6 +443,7 @@ func (h *host) deleteUnseen(p call.Unseen) (any, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case h.o.Lenient:
 	case h.o.Webhook != nil:
 		return nil, call.NotNoted()
 	case partial && p.Automatic:

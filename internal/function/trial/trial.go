@@ -42,6 +42,13 @@ func Of(f bundle.Function) Function {
 	}
 }
 
+// program is what the sandbox runs.
+func (f *Function) program() sandbox.Program {
+	built := bundle.Function{Integration: f.Integration, Kind: f.Kind, Name: f.Name, Definition: f.Definition}
+	built.Code.Bundle = f.Bundle
+	return built.Program()
+}
+
 // Executor runs programs. *sandbox.Engine is one.
 type Executor interface {
 	Run(ctx context.Context, r sandbox.Request) (sandbox.Result, error)
@@ -178,7 +185,7 @@ func Run(ctx context.Context, e Executor, o Options) (*Result, error) {
 		return nil, fmt.Errorf("encoding the start of a function: %w", err)
 	}
 	res, err := e.Run(ctx, sandbox.Request{
-		Program: sandbox.Program{Name: bundle.ProgramName(o.Function.Integration, o.Function.Kind, o.Function.Name), Source: o.Function.Bundle},
+		Program: o.Function.program(),
 		Start:   start, Limits: o.Limits, Host: h,
 	})
 	if err != nil {
