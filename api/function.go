@@ -21,10 +21,14 @@ type Function struct {
 	AutoStart    *bool            `json:"auto_start,omitempty"`
 	TrackDeletes *bool            `json:"track_deletes,omitempty"`
 	// Event is of functions at events.
-	Event        string `json:"event,omitempty"`
-	ID           int64  `json:"id"`
-	Enabled      bool   `json:"enabled"`
-	LastDeployed Time   `json:"last_deployed"`
+	Event string `json:"event,omitempty"`
+	// Trigger is of functions made by createFunction, which have one type or another
+	// because of it: none, http, schedule or event. Events are those of the last.
+	Trigger      string   `json:"trigger,omitempty"`
+	Events       []string `json:"events,omitempty"`
+	ID           int64    `json:"id"`
+	Enabled      bool     `json:"enabled"`
+	LastDeployed Time     `json:"last_deployed"`
 	// Source is repo, catalog or standalone.
 	Source string `json:"source"`
 	// Version is the label of the version that runs.
@@ -157,6 +161,9 @@ type Script struct {
 	Features []string `json:"features"`
 	// Event is of functions at events.
 	Event string `json:"event,omitempty"`
+	// Trigger and Events are as in a Function.
+	Trigger string   `json:"trigger,omitempty"`
+	Events  []string `json:"events,omitempty"`
 }
 
 // ScriptEndpoint is a method and path under /v1.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
@@ -13,13 +14,17 @@ import (
 
 // payload is what the server is sent to deploy functions of a folder.
 func payload(functions []bundle.Function, mode string) (api.Deploy, error) {
-	d := api.Deploy{FlowConfigs: []api.DeployFunction{}, OnEventScriptsByProvider: []api.DeployOnEvent{}, DeployMode: mode, Source: string(linkspan.SourceRepo)}
+	d := api.Deploy{FlowConfigs: []api.DeployFunction{}, Functions: []api.DeployUnified{}, OnEventScriptsByProvider: []api.DeployOnEvent{}, DeployMode: mode, Source: string(linkspan.SourceRepo)}
 	for _, f := range functions {
 		schema, err := schemaOf(f)
 		if err != nil {
 			return d, err
 		}
 		d.SDKVersion = f.Definition.SDKVersion
+		if f.Definition.Unified != nil {
+			d.Functions = append(d.Functions, unifiedConfig(f, schema))
+			continue
+		}
 		if f.Kind != linkspan.FunctionOnEvent {
 			d.FlowConfigs = append(d.FlowConfigs, flowConfig(f, schema))
 			continue
@@ -59,6 +64,39 @@ func flowConfig(f bundle.Function, schema *api.DeploySchema) api.DeployFunction 
 	}
 	if input != "" {
 		out.Input = input
+	}
+	return out
+}
+
+// unifiedConfig is a function made by createFunction as the server is sent it.
+func unifiedConfig(f bundle.Function, schema *api.DeploySchema) api.DeployUnified {
+	def, u := f.Definition, f.Definition.Unified
+	out := api.DeployUnified{
+		Name: f.Name, IntegrationID: f.Integration, Description: def.Description, Version: f.Version,
+		Trigger:  api.UnifiedTrigger{Kind: string(u.Trigger), Subscriptions: def.WebhookSubscriptions},
+		Requires: api.UnifiedRequires{Connection: new(true), Outbound: &u.Outbound, Invoke: &u.Invoke},
+		Capabilities: api.UnifiedCapabilities{
+			UsesCheckpoints: u.Checkpoint != "", UsesMetadata: def.Metadata != "", UsesOutbound: u.Outbound, UsesInvoke: u.Invoke,
+		},
+		InputSchemaRef: api.RefTo(def.Input), OutputSchemaRef: api.RefTo(u.Output), ModelSchemaRefs: []string{},
+		MetadataSchemaRef: api.RefTo(def.Metadata), CheckpointSchemaRef: api.RefTo(u.Checkpoint),
+		JSONSchema: api.DeploySchema{Definitions: map[string]json.RawMessage{}}, FileBody: api.DeployFile{JS: f.Code.Bundle, TS: f.Code.Source},
+	}
+	if schema != nil {
+		out.JSONSchema = *schema
+	}
+	if u.PerConnection == 1 {
+		out.Limits.Concurrency.PerConnection = json.RawMessage("1")
+	}
+	for _, e := range u.Events {
+		out.Trigger.Events = append(out.Trigger.Events, string(e))
+	}
+	if u.Trigger == linkspan.TriggerSchedule {
+		out.Trigger.Frequency, out.Trigger.AutoStart = def.Frequency, &def.AutoStart
+		for _, model := range def.Models {
+			out.ModelSchemaRefs = append(out.ModelSchemaRefs, *api.RefTo(model))
+		}
+		out.Capabilities.UsesRecords = len(def.Models) > 0
 	}
 	return out
 }
@@ -125,6 +163,8 @@ func functionName(integration, name string) string { return integration + "/" + 
 // detail says what is worth knowing about a function of a plan.
 func detail(p planned, def linkspan.FunctionDefinition) string {
 	switch {
+	case p.Type == linkspan.FunctionOnEvent && def.Unified != nil:
+		return joinEvents(def.Unified.Events)
 	case p.Type == linkspan.FunctionOnEvent:
 		return string(def.Event)
 	case p.Type != linkspan.FunctionSync:
@@ -136,4 +176,12 @@ func detail(p planned, def linkspan.FunctionDefinition) string {
 	default:
 		return def.Frequency + ", " + counted(p.Connections, "connection")
 	}
+}
+
+func joinEvents(events []linkspan.FunctionEvent) string {
+	names := make([]string, len(events))
+	for i, e := range events {
+		names[i] = string(e)
+	}
+	return strings.Join(names, ", ")
 }

@@ -52,6 +52,8 @@ type listedFunction struct {
 	Description  string   `json:"description,omitempty"`
 	Frequency    string   `json:"frequency,omitempty"`
 	Event        string   `json:"event,omitempty"`
+	Trigger      string   `json:"trigger,omitempty"`
+	Events       []string `json:"events,omitempty"`
 }
 
 func newFunctionsList(sys System) *cobra.Command {
@@ -130,6 +132,7 @@ func listed(integration string, kind linkspan.FunctionKind, s api.Script) listed
 	return listedFunction{
 		Integration: integration, Type: string(kind), Name: s.Name, Version: s.Version, Enabled: s.Enabled, Source: s.Source,
 		LastDeployed: s.LastDeployed, Description: s.Description, Frequency: frequency, Event: s.Event,
+		Trigger: s.Trigger, Events: s.Events,
 	}
 }
 
@@ -144,7 +147,10 @@ func printFunctions(t *terminal, all []listedFunction) error {
 		if !f.Enabled {
 			state = "off"
 		}
-		runs := cmp.Or(f.Frequency, f.Event, "when triggered")
+		runs := cmp.Or(f.Frequency, strings.Join(f.Events, ", "), f.Event, "when triggered")
+		if f.Trigger == string(linkspan.TriggerHTTP) {
+			runs = "at webhooks, when triggered"
+		}
 		rows = append(rows, []string{functionName(f.Integration, f.Name), f.Type, f.Version, state, runs, stamp(f.LastDeployed)})
 	}
 	printTable(t, rows)

@@ -178,6 +178,7 @@ func shownFunction(f *linkspan.Function) api.Function {
 		Type: string(f.Kind), Name: f.Name, ID: int64(f.ID), Enabled: f.Enabled, LastDeployed: api.At(f.Version.CreatedAt), Source: string(f.Source),
 		Version: f.Version.Label,
 	}
+	shown.Trigger, shown.Events = triggerOf(d)
 	if f.Kind == linkspan.FunctionOnEvent {
 		shown.Event = string(d.Event)
 		return shown
@@ -188,6 +189,17 @@ func shownFunction(f *linkspan.Function) api.Function {
 		shown.Runs, shown.AutoStart, shown.TrackDeletes = textOrNull(d.Frequency), &d.AutoStart, &d.TrackDeletes
 	}
 	return shown
+}
+
+// triggerOf returns what a function made by createFunction runs at.
+func triggerOf(d *linkspan.FunctionDefinition) (trigger string, events []string) {
+	if d.Unified == nil {
+		return "", nil
+	}
+	for _, e := range d.Unified.Events {
+		events = append(events, string(e))
+	}
+	return string(d.Unified.Trigger), events
 }
 
 // orNone returns a list that is never nil.
@@ -275,6 +287,7 @@ func script(f *linkspan.Function) api.Script {
 		WebhookSubscriptions: orNone(d.WebhookSubscriptions), JSONSchema: jsonOrNull(d.Schema), SDKVersion: textOrNull(d.SDKVersion),
 		Models: []any{}, Features: orNone(d.Features), Event: string(d.Event),
 	}
+	shown.Trigger, shown.Events = triggerOf(d)
 	if f.Kind == linkspan.FunctionSync {
 		shown.Runs, shown.SyncType = textOrNull(d.Frequency), d.SyncType
 	}

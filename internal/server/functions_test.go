@@ -404,7 +404,7 @@ func useFunctions(t *testing.T, c *client.Client) {
 	if _, err := c.Function(ctx, "fn", "one", api.FunctionQuery{}); !client.HasCode(err, "not_found") {
 		t.Errorf("after the deletion: %v", err)
 	}
-	b := api.DeployBundle{ReconciliationScope: api.DeployScope{Kind: "environment"}, Functions: []json.RawMessage{}}
+	b := api.DeployBundle{ReconciliationScope: api.DeployScope{Kind: "environment"}, Functions: []api.DeployUnified{}}
 	if plan, err := c.PreviewBundle(ctx, b); err != nil || len(plan.Deleted) != 0 { // it is not of a folder
 		t.Errorf("preview %+v, %v", plan, err)
 	}

@@ -42,12 +42,16 @@ type Options struct {
 	// AllFiles takes every function in the folder, whether index.ts imports it or
 	// not; index.ts may be missing.
 	AllFiles bool
-	// Only says which functions to build. Nil: all.
+	// Only says which functions to build. Nil: all. Before its definition is read,
+	// the kind of one made by createFunction is KindUnified.
 	Only func(integration string, kind linkspan.FunctionKind, name string) bool
 	// SourceMap puts a source map into each bundle, with the sources.
 	SourceMap bool
 	// Describer reads the definitions.
 	Describer Describer
+	// Undescribed leaves definitions unread where a function's folder says what it
+	// is: it is only compiled. That is much faster, and evaluates nothing.
+	Undescribed bool
 	// Version is that of the tool, such as "1.2.3". It becomes part of the
 	// definitions.
 	Version string
@@ -90,7 +94,7 @@ type Function struct {
 func (f Function) Program() sandbox.Program {
 	kind := f.Kind
 	if f.Definition.Unified != nil {
-		kind = kindUnified
+		kind = KindUnified
 	}
 	return sandbox.Program{Name: ProgramName(f.Integration, kind, f.Name), Source: f.Code.Bundle}
 }
@@ -118,29 +122,12 @@ func Build(ctx context.Context, o Options) (*Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries = slices.DeleteFunc(entries, func(e entry) bool { return !o.wants(e) })
+	entries = slices.DeleteFunc(entries, func(e entry) bool { return o.Only != nil && !o.Only(e.integration, e.kind, e.name) })
 	functions, err := b.all(ctx, entries)
 	if err != nil {
 		return nil, err
 	}
 	return b.project(functions), nil
-}
-
-// wants reports whether a function is to be built. Of one made by createFunction
-// the kind is not known yet.
-func (o *Options) wants(e entry) bool {
-	switch {
-	case o.Only == nil:
-		return true
-	case e.kind != kindUnified:
-		return o.Only(e.integration, e.kind, e.name)
-	}
-	for _, kind := range []linkspan.FunctionKind{linkspan.FunctionAction, linkspan.FunctionSync, linkspan.FunctionOnEvent} {
-		if o.Only(e.integration, kind, e.name) {
-			return true
-		}
-	}
-	return false
 }
 
 // builder builds one folder.
@@ -219,6 +206,9 @@ func (b *builder) one(ctx context.Context, e entry) (*Function, []Problem, error
 	}
 	f := &Function{Integration: e.integration, Kind: e.kind, Name: e.name, File: e.file}
 	f.Code = linkspan.FunctionCode{Bundle: out.bundle, Source: string(source)}
+	if b.options.Undescribed && e.kind != KindUnified {
+		return f, nil, nil
+	}
 	d, problems, err := b.describe(ctx, e, out)
 	if err != nil || len(problems) > 0 {
 		return nil, problems, err
@@ -257,7 +247,7 @@ func (b *builder) source(e entry) ([]byte, []Problem, error) {
 func (b *builder) project(functions []*Function) *Project {
 	p := &Project{Problems: b.problems, Warnings: b.warnings}
 	for _, f := range functions {
-		if f != nil && (b.options.Only == nil || b.options.Only(f.Integration, f.Kind, f.Name)) {
+		if f != nil {
 			p.Functions = append(p.Functions, *f)
 		}
 	}

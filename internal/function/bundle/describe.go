@@ -174,7 +174,7 @@ func (d *described) fill(f *Function, version string) []Problem {
 // plain fills in a function without a definition: its kind is its folder's.
 func (d *described) plain(f *Function, c *checker) {
 	switch f.Kind {
-	case kindUnified:
+	case KindUnified:
 		c.add("", "A plain function does not say what it runs at: write export default createFunction({ … }), or move the file to the folder actions or syncs.")
 	case linkspan.FunctionOnEvent:
 		c.add("", "A plain function does not say at which event it runs: write export default createOnEvent({ event: \"post-connection-creation\", … }).")
@@ -205,7 +205,7 @@ func (d *described) definition(f *Function, c *checker) {
 		d.action(def, c)
 	case linkspan.FunctionOnEvent:
 		d.onEvent(def, c)
-	case kindUnified:
+	case KindUnified:
 		f.Kind = d.unified(def, c)
 	}
 	c.text("description", def.Description, 2000)
@@ -220,7 +220,7 @@ func (d *described) checkType(kind linkspan.FunctionKind, c *checker) {
 	if len(d.Type) > 0 && json.Unmarshal(d.Type, &typ) != nil {
 		typ = ""
 	}
-	is := map[string]linkspan.FunctionKind{"sync": linkspan.FunctionSync, "action": linkspan.FunctionAction, "onEvent": linkspan.FunctionOnEvent, "function": kindUnified}[typ]
+	is := map[string]linkspan.FunctionKind{"sync": linkspan.FunctionSync, "action": linkspan.FunctionAction, "onEvent": linkspan.FunctionOnEvent, "function": KindUnified}[typ]
 	switch {
 	case is == kind:
 	case is != "":
@@ -237,7 +237,7 @@ func creatorOf(kind linkspan.FunctionKind) string {
 		return "createSync"
 	case linkspan.FunctionOnEvent:
 		return "createOnEvent"
-	case kindUnified:
+	case KindUnified:
 		return "createFunction"
 	default:
 		return "createAction"

@@ -39,9 +39,9 @@ func (e entry) problem(format string, args ...any) Problem {
 	return e.claim([]Problem{{Message: fmt.Sprintf(format, args...)}})[0]
 }
 
-// kindUnified is the kind of functions made by createFunction until their
-// definition, which decides what they are run as, is read.
-const kindUnified linkspan.FunctionKind = "function"
+// KindUnified is the kind of functions made by createFunction until their
+// definition, which decides what they are run as, is read. Nothing is deployed as it.
+const KindUnified linkspan.FunctionKind = "function"
 
 // folderOf returns the folder for functions of a kind.
 func folderOf(kind linkspan.FunctionKind) string { return string(kind) + "s" }
@@ -49,7 +49,7 @@ func folderOf(kind linkspan.FunctionKind) string { return string(kind) + "s" }
 // kindOf returns the kind of functions in a folder.
 func kindOf(folder string) (linkspan.FunctionKind, bool) {
 	kind := linkspan.FunctionKind(strings.TrimSuffix(folder, "s"))
-	return kind, (kind.Valid() || kind == kindUnified) && folderOf(kind) == folder
+	return kind, (kind.Valid() || kind == KindUnified) && folderOf(kind) == folder
 }
 
 // sourceExtensions are those of files that a function can be written in.
@@ -129,7 +129,7 @@ func (b *builder) scan() ([]string, error) {
 		if name := integration.Name(); name == "node_modules" || name[0] == '.' {
 			continue
 		}
-		for _, kind := range []linkspan.FunctionKind{linkspan.FunctionAction, linkspan.FunctionSync, linkspan.FunctionOnEvent, kindUnified} {
+		for _, kind := range []linkspan.FunctionKind{linkspan.FunctionAction, linkspan.FunctionSync, linkspan.FunctionOnEvent, KindUnified} {
 			folder := path.Join(integration.Name(), folderOf(kind))
 			// What is no folder, or is not there, holds no functions.
 			in, err := os.ReadDir(filepath.Join(b.dir, filepath.FromSlash(folder)))

@@ -108,7 +108,7 @@ func DescribeText(ctx context.Context, o TextOptions) (*Function, []Problem, err
 		return nil, explainImports(problems), err
 	}
 	kind, ok := kindOfType(string(d.Type))
-	if ok && kind != e.kind && (o.Kind == "" || kind == kindUnified) {
+	if ok && kind != e.kind && (o.Kind == "" || kind == KindUnified) {
 		e.kind = kind
 		if d, problems, err = b.describe(ctx, e, out); err != nil || len(problems) > 0 {
 			return nil, explainImports(problems), err
@@ -120,7 +120,7 @@ func DescribeText(ctx context.Context, o TextOptions) (*Function, []Problem, err
 	f := &Function{Integration: e.integration, Kind: e.kind, Name: e.name, File: e.file}
 	f.Code = linkspan.FunctionCode{Bundle: o.Text.Bundle, Source: o.Source}
 	problems = d.fill(f, o.Version)
-	if kind == kindUnified && o.Kind != "" && f.Kind != o.Kind && len(problems) == 0 {
+	if kind == KindUnified && o.Kind != "" && f.Kind != o.Kind && len(problems) == 0 {
 		problems = append(problems, Problem{Message: fmt.Sprintf("The trigger of the function makes a function of the type %s of it, not of the type %s: correct the trigger or the type.", f.Kind, o.Kind)})
 	}
 	if f.Definition.Unified != nil {
@@ -136,7 +136,7 @@ func DescribeText(ctx context.Context, o TextOptions) (*Function, []Problem, err
 // kindOfType returns the kind of a definition's type, as JSON.
 func kindOfType(text string) (linkspan.FunctionKind, bool) {
 	kind, ok := map[string]linkspan.FunctionKind{
-		`"sync"`: linkspan.FunctionSync, `"action"`: linkspan.FunctionAction, `"onEvent"`: linkspan.FunctionOnEvent, `"function"`: kindUnified,
+		`"sync"`: linkspan.FunctionSync, `"action"`: linkspan.FunctionAction, `"onEvent"`: linkspan.FunctionOnEvent, `"function"`: KindUnified,
 	}[text]
 	return kind, ok
 }
