@@ -15,7 +15,6 @@ export const DriveFile = z.object({
 	description: z.string().optional(),
 	owners: z.array(z.string()).describe("Mail addresses; files of shared drives have no owners"),
 	shared: z.boolean(),
-	version: z.string().optional().describe("Grows with each change"),
 	externalUrl: z.string().optional().describe("Opens it in the browser"),
 	createdAt: z.string(),
 	updatedAt: z.string(),
@@ -37,14 +36,13 @@ export interface File {
 	md5Checksum?: string;
 	owners?: { emailAddress?: string }[];
 	shared?: boolean;
-	version?: string;
 	webViewLink?: string;
 	createdTime: string;
 	modifiedTime: string;
 }
 
 /** The fields of files that are read. */
-export const fields = "id,name,mimeType,description,trashed,parents,driveId,size,md5Checksum,owners(emailAddress),shared,version,webViewLink,createdTime,modifiedTime";
+export const fields = "id,name,mimeType,description,trashed,parents,driveId,size,md5Checksum,owners(emailAddress),shared,webViewLink,createdTime,modifiedTime";
 
 /** Params without which shared drives are left out. */
 export const everywhere = { supportsAllDrives: "true", includeItemsFromAllDrives: "true" };
@@ -62,7 +60,6 @@ export function toFile(file: File): z.infer<typeof DriveFile> {
 		description: text(file.description),
 		owners: (file.owners ?? []).flatMap((owner) => owner.emailAddress ?? []),
 		shared: file.shared ?? file.driveId !== undefined,
-		version: file.version,
 		externalUrl: file.webViewLink,
 		createdAt: file.createdTime,
 		updatedAt: file.modifiedTime,

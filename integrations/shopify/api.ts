@@ -53,7 +53,7 @@ export type UserErrors = { field?: string[] | null; message: string }[];
 export function accepted(errors: UserErrors): void {
 	if (errors.length === 0) return;
 	const of = (error: UserErrors[number]) => (error.field?.length ? `${error.field.join(".")}: ${error.message}` : error.message);
-	throw new ActionError({ message: `Shopify did not accept the input. ${errors.map(of).join(" ")}`, errors });
+	throw new ActionError({ message: `Shopify did not accept the input. ${errors.map(of).join("; ")}`, errors });
 }
 
 /** The global id of something; ids that already are stay. Webhooks and addresses name the number alone, and so do our records. */

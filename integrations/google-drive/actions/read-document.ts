@@ -25,7 +25,7 @@ export default createAction({
 		const endpoint = `/drive/v3/files/${encodeURIComponent(fileId)}`;
 		const { data: file } = await nango.get<File>({ endpoint, params: { fields: "id,name,mimeType", supportsAllDrives: "true" }, retries: 3 });
 		const exported = exports[file.mimeType];
-		if (exported === undefined && !isText(file.mimeType)) throw new ActionError({ message: `${file.name} is no text, but ${file.mimeType}.` });
+		if (exported === undefined && !isText(file.mimeType)) throw new ActionError({ message: `${file.name} is not text: it is ${file.mimeType}.` });
 		const { data } = await nango.get<string>({
 			...(exported === undefined
 				? { endpoint, params: { alt: "media", supportsAllDrives: "true" } }

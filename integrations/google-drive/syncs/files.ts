@@ -29,10 +29,18 @@ export default createSync({
 			await nango.trackDeletesStart("DriveFile"); // after a reset, records of files that are gone are there
 			// https://developers.google.com/workspace/drive/api/reference/rest/v3/changes/getStartPageToken
 			const changes = at?.changes ?? (await nango.get<{ startPageToken: string }>({ endpoint: "/drive/v3/changes/startPageToken", params: { supportsAllDrives: "true" }, retries: 5 })).data.startPageToken;
-			for await (const { files, next } of list(nango, "trashed = false", at?.page)) {
-				await nango.batchSave(files.map(toFile), "DriveFile");
-				if (next !== "") await nango.saveCheckpoint({ changes, page: next, listed: false });
-			}
+			const read = async (start: string) => {
+				for await (const { files, next } of list(nango, "trashed = false", start)) {
+					await nango.batchSave(files.map(toFile), "DriveFile");
+					if (next !== "") await nango.saveCheckpoint({ changes, page: next, listed: false });
+				}
+			};
+			const start = at?.page ?? "";
+			await read(start).catch(async (e) => {
+				if (start === "" || e.response?.status !== 400) throw e;
+				await nango.log("The page to go on with has expired: all files are listed again", { level: "warn" });
+				await read("");
+			});
 			// Should the run end between these, the next one lists everything again rather than delete what it did not see.
 			await nango.clearCheckpoint();
 			await nango.trackDeletesEnd("DriveFile");

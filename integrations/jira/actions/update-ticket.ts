@@ -21,7 +21,6 @@ export default createAction({
 	exec: async (nango, input) => {
 		const here = await site(nango);
 		const endpoint = `${here.api}/issue/${encodeURIComponent(input.id)}`;
-		const read = async () => (await nango.get<Issue>({ endpoint, params: { fields: fields.join(",") }, retries: 3 })).data;
 		const changes = defined({
 			summary: input.title,
 			description: input.description === undefined ? undefined : toDocument(input.description),
@@ -32,11 +31,15 @@ export default createAction({
 		// https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-put
 		if (Object.keys(changes).length > 0) await nango.put({ endpoint, data: { fields: changes }, retries: 3 });
 
-		const issue = await read();
-		if (input.status === undefined || toStatus(issue.fields.status) === input.status) return toTicket(issue, here);
-		const { data } = await nango.get<{ transitions: Transition[] }>({ endpoint: `${endpoint}/transitions`, retries: 3 });
-		await nango.post({ endpoint: `${endpoint}/transitions`, data: { transition: { id: choose(data.transitions, input.status) } } });
-		return toTicket(await read(), here);
+		if (input.status !== undefined) {
+			const { data: before } = await nango.get<{ fields: Pick<Issue["fields"], "status"> }>({ endpoint, params: { fields: "status" }, retries: 3 });
+			if (toStatus(before.fields.status) !== input.status) {
+				const { data } = await nango.get<{ transitions: Transition[] }>({ endpoint: `${endpoint}/transitions`, retries: 3 });
+				await nango.post({ endpoint: `${endpoint}/transitions`, data: { transition: { id: choose(data.transitions, input.status) } } });
+			}
+		}
+		const { data: issue } = await nango.get<Issue>({ endpoint, params: { fields: fields.join(",") }, retries: 3 });
+		return toTicket(issue, here);
 	},
 });
 

@@ -11,7 +11,7 @@ const findOrder = `
 export default createAction({
 	description: "Finds an order of a Shopify shop by the name that customers know, such as #1001; null when there is none",
 	version: "1.0.0",
-	scopes: ["read_orders"],
+	scopes: ["read_orders", "read_customers"],
 	input: z.object({ name: z.string().regex(/^#?[\w-]+$/).describe("The order's name, with or without #") }),
 	output: Order.nullable(),
 

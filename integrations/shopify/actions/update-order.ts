@@ -14,7 +14,7 @@ const updateOrder = `
 export default createAction({
 	description: "Changes the note, the tags or the customer's mail address of an order in a Shopify shop. What is left out stays as it is",
 	version: "1.0.0",
-	scopes: ["read_orders", "write_orders"],
+	scopes: ["read_customers", "write_orders"],
 	input: z.object({
 		id: z.string().min(1).describe("The order's id, such as 5123456789012; not its name"),
 		note: z.string().optional(),

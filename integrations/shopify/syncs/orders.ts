@@ -14,7 +14,7 @@ export default createSync({
 	description: "Syncs the orders of a Shopify shop with their items, as they change. Orders older than 60 days need the scope read_all_orders",
 	version: "1.0.0",
 	frequency: "every 15 minutes",
-	scopes: ["read_orders"],
+	scopes: ["read_orders", "read_customers"],
 	models: { Order },
 	metadata: z.object({ since: z.iso.date().optional().describe("Orders that changed last before this day are left out") }),
 	checkpoint: z.object({ updatedAfter: z.string() }),

@@ -73,14 +73,21 @@ export default createSync({
 			if (channel < round.channel || (channel === round.channel && round.cursor === "")) continue; // read before the interruption
 			const oldest = known.has(channel) ? round.oldest : first;
 			const start = channel === round.channel ? round.cursor : "";
-			try {
+			const read = async (cursor: string) => {
 				// https://docs.slack.dev/reference/methods/conversations.history
-				for await (const { data, next } of pages<History>(nango, "conversations.history", { channel, oldest, limit: 200 }, start)) {
+				for await (const { data, next } of pages<History>(nango, "conversations.history", { channel, oldest, limit: 200 }, cursor)) {
 					const answers = await repliesOf(nango, channel, oldest, data.messages);
 					await nango.batchSave([...data.messages, ...answers].map((post) => toMessage(channel, post)), "Message");
 					if (next === "") known.add(channel);
 					await save({ channel, cursor: next });
 				}
+			};
+			try {
+				await read(start).catch((e) => {
+					// The page to go on with has expired: the channel begins anew.
+					if (start !== "" && e instanceof SlackError && e.reason === "invalid_cursor") return read("");
+					throw e;
+				});
 			} catch (e) {
 				// One channel that was archived, or that the app was removed from, must not hold up the others.
 				if (!(e instanceof SlackError) || !["channel_not_found", "not_in_channel", "is_archived"].includes(e.reason)) throw e;
