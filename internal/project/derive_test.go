@@ -1,0 +1,226 @@
+package project_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/function/bundle"
+	"github.com/linkspan/linkspan/internal/project"
+)
+
+// richSchema has every construct that models are described with.
+const richSchema = `{"definitions":{
+	"Record":{"type":"object","description":"A thing */ with a hard name.","required":["id","odd-name","any"],"additionalProperties":false,"properties":{
+		"id":{"type":"string","format":"uuid","description":"Who it is."},
+		"odd-name":{"anyOf":[{"type":"string"},{"type":"number"},{"type":"null"}]},
+		"list":{"type":"array","items":{"anyOf":[{"type":"string"},{"type":"boolean"}]}},
+		"pair":{"type":"array","items":[{"type":"string"},{"type":"integer"}],"additionalItems":{"type":"boolean"}},
+		"children":{"type":"array","items":{"$ref":"#/definitions/Record"}},
+		"either":{"oneOf":[{"type":"object","properties":{"kind":{"type":"string","const":"a"}},"required":["kind"]},{"type":"object","properties":{"kind":{"const":"b"},"n":{"type":"number"}},"required":["kind"]}]},
+		"both":{"allOf":[{"$ref":"#/definitions/__schema0"},{"type":"object","properties":{"y":{"type":"number"}}}]},
+		"counts":{"type":"object","additionalProperties":{"type":"number"}},
+		"few":{"type":"object","propertyNames":{"enum":["x","y"]},"additionalProperties":{"type":"number"}},
+		"all":{"type":"object","propertyNames":{"enum":["x","y"]},"additionalProperties":{"type":"number"},"required":["x","y"]},
+		"open":{"type":"object","properties":{"z":{"type":"string"}},"additionalProperties":{}},
+		"none":{"type":"object","additionalProperties":false},
+		"never":{"not":{}},"no":false,"any":{},
+		"when":{"type":["string","null"],"format":"date-time"},
+		"level":{"enum":["low","it's",3,null]},
+		"old":{"type":"string","deprecated":true}
+	}},
+	"__schema0":{"type":"object","properties":{"x":{"type":"number"}},"required":["x"]},
+	"SyncMetadata_a":{"type":"object","properties":{"repos":{"type":"array","items":{"type":"string"}}},"required":["repos"]}
+}}`
+
+// rich are functions that make use of it.
+func rich() []bundle.Function {
+	action := func(name, input, output, schema string) bundle.Function {
+		return bundle.Function{
+			Integration: "my: tool", Kind: linkspan.FunctionAction, Name: name, File: "my: tool/actions/" + name + ".ts", Version: "1.0.0",
+			Definition: linkspan.FunctionDefinition{Description: "Does | " + name + " <b>", Input: input, Models: []string{output}, Schema: json.RawMessage(schema), Scopes: []string{"a", "b"}},
+		}
+	}
+	return []bundle.Function{
+		{
+			Integration: "7digits", Kind: linkspan.FunctionOnEvent, Name: "hello", File: "7digits/on-events/hello.ts",
+			Definition: linkspan.FunctionDefinition{Description: "Says hello", Event: linkspan.EventPostConnectionCreation},
+		},
+		action("send-all", "ActionInput_x", "ActionOutput_x", `{"definitions":{"ActionInput_x":{"type":"object","properties":{"to":{"type":"array","items":{"type":"object","properties":{"mail":{"type":"string","format":"email"},"name":{"type":"string"}},"required":["mail"]}},"text":{"type":"string","description":"What it says | in short"}},"required":["to","text"]},"ActionOutput_x":{"type":"null"}}}`),
+		action("ping", "ActionInput_y", "ActionOutput_y", `{"definitions":{"ActionInput_y":{"type":"null"},"ActionOutput_y":{"type":"array","items":{"$ref":"#/definitions/Record"}},"Record":{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"]}}}`),
+		{
+			Integration: "my: tool", Kind: linkspan.FunctionSync, Name: "things", File: "my: tool/syncs/things.ts",
+			Definition: linkspan.FunctionDefinition{
+				Description: "Keeps things", Models: []string{"Record"}, Metadata: "SyncMetadata_a", Schema: json.RawMessage(richSchema),
+				Frequency: "every hour", SyncType: "full", Features: []string{"checkpoints"}, WebhookSubscriptions: []string{"*"},
+			},
+		},
+	}
+}
+
+func TestAppTypes(t *testing.T) {
+	t.Parallel()
+	text, err := project.AppTypes(rich())
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "apptypes.golden", text)
+	none, err := project.AppTypes(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := unpack(t, `-- tsconfig.json --
+{"compilerOptions":{"strict":true,"noEmit":true,"target":"ES2023","module":"ESNext","moduleResolution":"Bundler","types":[]}}
+-- use.ts --
+import type { ActionInput, ActionName, ActionOutput, Integration, ModelsOf, StoredRecord } from "./linkspan";
+
+const input: ActionInput<"my: tool", "send-all"> = { to: [{ mail: "ada@example.com" }], text: "hello" };
+const output: ActionOutput<"my: tool", "ping"> = [{ ok: true }];
+const nothing: ActionOutput<"my: tool", "send-all"> = null;
+const name: ActionName<"my: tool"> = "ping";
+const integration: Integration = "my: tool";
+declare const stored: StoredRecord<"my: tool", "things", "Record">;
+const id: string = stored.children?.[0]?.id ?? stored._nango_metadata.cursor;
+const x: number | undefined = stored.both?.x;
+const model: ModelsOf<"my: tool", "things">["Record"]["few"] = { x: 1 };
+// @ts-expect-error: there is no such action
+const wrong: ActionName<"my: tool"> = "pong";
+// @ts-expect-error: text is missing
+const incomplete: ActionInput<"my: tool", "send-all"> = { to: [] };
+// @ts-expect-error: both are needed
+const all: ModelsOf<"my: tool", "things">["Record"]["all"] = { x: 1 };
+export { input, output, nothing, name, integration, id, x, model, wrong, incomplete, all };
+`)
+	for name, text := range map[string]string{"linkspan.d.ts": text, "none.d.ts": none} {
+		if err := writeFile(dir, name, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	problems, err := project.CheckTypes(t.Context(), dir, compiler(t))
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
+	}
+}
+
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	dir := unpack(t, "-- my: tool/tests/ping.test.json --\nno JSON\n-- my: tool/tests/send-all.test.json --\n"+`{"input":{"to":[{"mail":"ada@example.com"}],"text":"it's a hello to all of you"}}`+"\n")
+	for name, where := range map[string]string{"docs.golden": dir, "docs-unrecorded.golden": t.TempDir()} {
+		pages, err := project.Docs(where, rich())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		for _, p := range pages {
+			text.WriteString("-- " + p.File + " --\n" + p.Text)
+		}
+		golden(t, name, text.String())
+	}
+}
+
+// What was derived is written again, what somebody wrote is not.
+func TestWritePages(t *testing.T) {
+	t.Parallel()
+	pages, err := project.Docs(t.TempDir(), rich())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "docs")
+	for _, want := range []int{len(pages), 0} {
+		if changed, err := project.WritePages(dir, pages); changed != want || err != nil {
+			t.Fatalf("%d changed, not %d: %v", changed, want, err)
+		}
+	}
+	own := filepath.Join(dir, filepath.FromSlash(pages[1].File))
+	if err := os.WriteFile(own, []byte("# My own\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = project.WritePages(dir, pages)
+	if e, ok := errors.AsType[*linkspan.Error](err); !ok || e.Code != "file_exists" {
+		t.Errorf("wrote over a file of somebody else's: %v", err)
+	}
+}
+
+func TestDefinitions(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file, err := project.WriteDefinitions(dir, rich())
+	if err != nil || file != ".linkspan/functions.json" {
+		t.Fatalf("%q %v", file, err)
+	}
+	golden(t, "definitions.golden", read(t, dir, file))
+	published := unpack(t, "-- .nango/.gitkeep --\n")
+	if file, err := project.WriteDefinitions(published, nil); err != nil || file != ".nango/nango.json" || read(t, published, file) != "[]\n" {
+		t.Errorf("%q %v", file, err)
+	}
+}
+
+func TestWriteBundles(t *testing.T) {
+	t.Parallel()
+	dir := unpack(t, "-- github_actions_gone.cjs --\n-- mine.cjs --\n")
+	for range 2 {
+		if n, err := project.WriteBundles(dir, rich()[2:]); n != 2 || err != nil {
+			t.Fatalf("%d %v", n, err)
+		}
+	}
+	if diff := cmp.Diff([]string{"mine.cjs", "my: tool_actions_ping.cjs", "my: tool_syncs_things.cjs"}, tree(t, dir)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestCheckTypes(t *testing.T) {
+	t.Parallel()
+	tsc := compiler(t)
+	dir := unpack(t, `-- tsconfig.json --
+{"compilerOptions":{"strict":true,"noEmit":true,"types":[],"target":"ES2023"},"include":["*.ts"]}
+-- a.ts --
+export const fine = 1;
+	const 名前 = "ä𝕏"; export const wrong: { a: { b: number } } = { a: { b: 名前 } };
+-- b.ts --
+import { fine } from "./missing";
+export { fine };
+-- .linkspan/x --
+`)
+	for range 2 { // the second time with what the first one learned
+		problems, err := project.CheckTypes(t.Context(), dir, tsc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text strings.Builder
+		for _, p := range problems {
+			text.WriteString(p.Error() + "\n\n")
+		}
+		golden(t, "checktypes.golden", text.String())
+	}
+	if err := writeFile(dir, "tsconfig.json", "{ nonsense"); err != nil {
+		t.Fatal(err)
+	}
+	if problems, err := project.CheckTypes(t.Context(), dir, tsc); err == nil && len(problems) == 0 {
+		t.Error("a broken tsconfig.json is fine")
+	}
+	if problems, err := project.CheckTypes(t.Context(), t.TempDir(), tsc); err != nil || len(problems) > 0 {
+		t.Errorf("a folder without tsconfig.json: %v %v", problems, err)
+	}
+	if _, err := project.CheckTypes(t.Context(), dir, filepath.Join(dir, "no-compiler")); err == nil {
+		t.Error("there is no compiler, and no error")
+	}
+}
+
+func TestFindCompiler(t *testing.T) {
+	t.Parallel()
+	dir := unpack(t, "-- node_modules/.bin/tsc --\n-- a/b/index.ts --\n")
+	none := func(string) (string, error) { return "", errors.New("none") }
+	if got := project.FindCompiler(filepath.Join(dir, "a", "b"), none); got != filepath.Join(dir, "node_modules", ".bin", "tsc") && filepath.Separator == '/' {
+		t.Errorf("found %q", got)
+	}
+	path := func(name string) (string, error) { return "/bin/" + name, nil }
+	if got := project.FindCompiler(t.TempDir(), path); got != "/bin/tsc" {
+		t.Errorf("found %q", got)
+	}
+}
