@@ -1,11 +1,13 @@
 package host_test
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -229,6 +231,59 @@ func TestRetries(t *testing.T) {
 		try { await nango.post({ endpoint: "/a" }) } catch (e) { return [ok.status, e.response.status] }`).text(t)
 	if got != "[200,409]" || tries != 4 {
 		t.Errorf("got %s after %d tries", got, tries)
+	}
+}
+
+// TestCallOptions is about what a call says of how it is made.
+func TestCallOptions(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_ = json.NewEncoder(rw).Encode([]string{r.Header.Get("X-Custom"), r.Header.Get("Authorization")})
+	}))
+	t.Cleanup(other.Close)
+	tries := 0
+	w := newWorld(t, func(rw http.ResponseWriter, r *http.Request) {
+		switch strings.TrimPrefix(r.URL.Path, "/api/") {
+		case "away":
+			http.Redirect(rw, r, other.URL, http.StatusTemporaryRedirect)
+		case "packed":
+			rw.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(rw)
+			_, _ = z.Write([]byte(`{"asked":"` + r.Header.Get("Accept-Encoding") + `"}`))
+			_ = z.Close()
+		case "busy":
+			if tries++; tries%2 == 1 {
+				rw.Header().Set("X-Wait", "7")
+				rw.Header().Set("X-Reset", "1") // long ago: it says nothing
+				rw.WriteHeader(http.StatusTooManyRequests)
+			}
+		case "document":
+			_, _ = rw.Write([]byte(`{"a":1}`))
+		}
+	})
+	for name, tt := range map[string]struct{ body, want string }{
+		"headers stay":       {`return (await nango.get({endpoint: "/away", headers: {"X-Custom": "v"}})).data`, `["",""]`},
+		"headers go along":   {`return (await nango.get({endpoint: "/away", headers: {"X-Custom": "v"}, forwardHeadersOnRedirect: true})).data`, `["v","Bearer ` + token + `"]`},
+		"packed":             {`return (await nango.get({endpoint: "/packed", decompress: true})).data`, `{"asked":"gzip"}`},
+		"packed, as bytes":   {`return (await nango.get({endpoint: "/packed", responseType: "arraybuffer"})).data[0]`, `31`},
+		"document":           {`return (await nango.get({endpoint: "/document", responseType: "document"})).data`, `"{\"a\":1}"`},
+		"seconds to wait":    {`return (await nango.get({endpoint: "/busy", retries: 1, retryHeader: {after: ["x-none", "x-wait"]}})).status`, `200`},
+		"moment of the past": {`return (await nango.get({endpoint: "/busy", retries: 1, retryHeader: {at: "x-reset"}})).status`, `200`},
+	} {
+		r := w.run(t, tt.body)
+		if got := r.text(t); got != tt.want {
+			t.Errorf("%s: got %s, want %s", name, got, tt.want)
+		}
+		var waited []int64
+		for _, m := range w.messages(t, r) {
+			if m.Retry != nil {
+				waited = append(waited, m.Retry.WaitedMS)
+			}
+		}
+		want := map[string][]int64{"seconds to wait": {7000}, "moment of the past": {3000}}[name]
+		if !slices.Equal(waited, want) {
+			t.Errorf("%s: waited %v ms, want %v", name, waited, want)
+		}
 	}
 }
 

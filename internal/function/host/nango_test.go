@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -182,6 +183,36 @@ func TestToken(t *testing.T) {
 	}
 	if got := w.run(t, `return nango.getToken()`, keyed).text(t); got != `{"apiKey":"key","type":"API_KEY"}` {
 		t.Errorf("of a key: %s", got)
+	}
+}
+
+// What the provider said of the token has the refresh token; a token is renewed
+// when somebody asks for it.
+func TestRawTokenAndRefresh(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, echo)
+	forced := 0
+	raw := func(r *trial) {
+		target := r.info.Target
+		r.info.Target = func(ctx context.Context, o connect.FreshOptions) (*upstream.Target, error) {
+			if o.Force {
+				forced++
+			}
+			found, err := target(ctx, connect.FreshOptions{})
+			if err != nil {
+				return nil, err
+			}
+			c := credential.NewOAuth2(token, "rt-very-secret", time.Time{})
+			c.Raw = map[string]any{"scope": "a b", "refresh_token": "rt-very-secret"}
+			return &upstream.Target{Provider: found.Provider, Integration: found.Integration, Connection: found.Connection, Credentials: c}, nil
+		}
+	}
+	got := w.run(t, `
+		const shown = (await nango.getConnection()).credentials.raw;
+		await nango.getConnection(undefined, undefined, { forceRefresh: true });
+		return [shown, await nango.getRawTokenResponse()]`, raw).text(t)
+	if want := `[{"scope":"a b"},{"refresh_token":"rt-very-secret","scope":"a b"}]`; got != want || forced != 1 {
+		t.Errorf("got %s, forced %d times; want %s", got, forced, want)
 	}
 }
 

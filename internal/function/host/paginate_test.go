@@ -153,6 +153,11 @@ func TestPaginate(t *testing.T) {
 			`[[1,2,3,4],[5,6,7]]`,
 			[]string{`PUT /api/bodyoffset {"n":4,"offset":0}`, `PUT /api/bodyoffset {"n":4,"offset":4}`},
 		},
+		"in the body of another verb": {
+			"acme", `{endpoint: "/bodyoffset", method: "DELETE", paginate: {type: "offset", in_body: true, offset_name_in_request: "offset", limit: 4}}`,
+			`[[1,2,3,4],[5,6,7]]`,
+			[]string{`DELETE /api/bodyoffset {"offset":0}`, `DELETE /api/bodyoffset {"offset":4}`},
+		},
 		"another type than the provider's": {
 			"cursors", `{endpoint: "/pages", paginate: {type: "offset", response_path: "", offset_name_in_request: "page", offset_calculation_method: "per-page", limit: 3}}`,
 			`[[1,2,3],[4,5,6],[7]]`,

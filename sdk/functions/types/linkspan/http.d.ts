@@ -33,7 +33,7 @@ export interface RequestConfiguration {
 	 * The body. Objects and lists are sent as JSON, or as a form if the header `Content-Type` says so; `URLSearchParams` as a form,
 	 * `FormData` as multipart, bytes and texts as they are. GET has none.
 	 */
-	data?: unknown | undefined;
+	data?: unknown;
 
 	/**
 	 * How often the call is tried again, after a pause that grows, when the provider answers 429 or 5xx or can't be reached.
@@ -52,7 +52,7 @@ export interface RequestConfiguration {
 	baseUrlOverride?: string | undefined;
 
 	/**
-	 * Whether the body of the answer is decompressed although the provider does not declare its compression.
+	 * Whether the provider may compress its answer with gzip, for large lists: it is asked to, and the body is unpacked.
 	 *
 	 * @default false
 	 */
@@ -67,7 +67,8 @@ export interface RequestConfiguration {
 	responseType?: ResponseType | undefined;
 
 	/**
-	 * Whether headers of yours go along when the provider redirects to another host. Credentials never do.
+	 * Whether all headers go along when the provider redirects to another host, those with credentials as well. Without it only
+	 * harmless ones do.
 	 *
 	 * @default false
 	 */
@@ -251,7 +252,7 @@ export interface FetchOptions {
 	/** Headers, as an object, pairs or `Headers`. */
 	headers?: Record<string, string> | Iterable<readonly [string, string]> | undefined;
 	/** The body; not with GET. Texts and bytes are sent as they are, `URLSearchParams` and `FormData` as forms. */
-	body?: unknown | undefined;
+	body?: unknown;
 }
 
 /** Headers of {@link FetchResponse}. */
