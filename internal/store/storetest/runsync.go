@@ -321,7 +321,10 @@ func testRunGroups(t *testing.T, w *world) {
 		"full environment": {func(q *linkspan.RunQuery) { q.FullEnvironments = []linkspan.EnvironmentID{a} }, []linkspan.SyncID{6, 7, 8}, linkspan.RunGroup{}},
 		"full functions":   {func(q *linkspan.RunQuery) { q.FullFunctions = []linkspan.FunctionID{10, 20} }, []linkspan.SyncID{4, 5, 7, 8}, linkspan.RunGroup{}},
 		"full connections": {func(q *linkspan.RunQuery) { q.FullConnections = []linkspan.ConnectionID{100, 200}; q.PerGroup = 1 }, []linkspan.SyncID{3, 5, 8}, linkspan.RunGroup{}},
-		"full provider":    {func(q *linkspan.RunQuery) { q.FullProviders = []string{"github"} }, []linkspan.SyncID{4, 7, 8}, linkspan.RunGroup{}},
+		"full pairs": {func(q *linkspan.RunQuery) {
+			q.FullPairs = []linkspan.RunPair{{FunctionID: 10, ConnectionID: 100}, {FunctionID: 21, ConnectionID: 201}, {FunctionID: 1, ConnectionID: 100}}
+		}, []linkspan.SyncID{3, 4, 5, 6, 7}, linkspan.RunGroup{}},
+		"full provider": {func(q *linkspan.RunQuery) { q.FullProviders = []string{"github"} }, []linkspan.SyncID{4, 7, 8}, linkspan.RunGroup{}},
 		"full share": {
 			func(q *linkspan.RunQuery) {
 				q.FullShares = []linkspan.ProviderShare{{EnvironmentID: a, Provider: "github"}}
@@ -382,6 +385,7 @@ func testRunsBehindFull(t *testing.T, w *world) {
 	}{
 		"function":   {linkspan.RunQuery{FullFunctions: []linkspan.FunctionID{10}}, []linkspan.SyncID{backlog + 2}},
 		"connection": {linkspan.RunQuery{FullConnections: []linkspan.ConnectionID{100}}, []linkspan.SyncID{backlog + 1, backlog + 2}},
+		"pair":       {linkspan.RunQuery{FullPairs: []linkspan.RunPair{{FunctionID: 10, ConnectionID: 100}}}, []linkspan.SyncID{backlog + 1, backlog + 2}},
 		"provider":   {linkspan.RunQuery{FullProviders: []string{"github"}}, []linkspan.SyncID{backlog + 2}},
 	} {
 		test.q.PerGroup, test.q.PerEnvironment, test.q.Limit = 5, 10, 100
