@@ -33,6 +33,7 @@ func run() int {
 		Demo:       demo,
 		Runner:     app.Runner,
 		Sandbox:    app.Sandbox,
+		Trials:     trials,
 	})
 }
 
@@ -46,4 +47,8 @@ func demo(ctx context.Context, d cli.Demo) error {
 	ctx, stop := signal.NotifyContext(ctx, ends...)
 	defer stop()
 	return app.Demo(ctx, app.DemoOptions(d))
+}
+
+func trials(_ context.Context, o cli.TrialOptions) (cli.Trials, error) {
+	return app.NewTrials(app.TrialOptions(o))
 }

@@ -59,6 +59,8 @@ type Server struct {
 	// Sandbox starts a sandbox like those that functions run in. It keeps what it
 	// can make again in a folder; empty: nowhere.
 	Sandbox func(ctx context.Context, cacheDir string) (*sandbox.Engine, error)
+	// Trials starts what runs functions for tests.
+	Trials func(ctx context.Context, o TrialOptions) (Trials, error)
 	// Runner executes functions for the server that started this process, until
 	// that goes away.
 	Runner func(ctx context.Context, log *slog.Logger) error
@@ -107,6 +109,7 @@ Start with: linkspan serve`,
 		newCompile(sys, server),
 		newGenerate(sys, server),
 		newDoctor(sys, server),
+		newTest(sys, server),
 		newDeploy(sys, server),
 		newDryrun(sys, server),
 		newRollback(sys),

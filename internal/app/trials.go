@@ -1,0 +1,63 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/linkspan/linkspan/internal/runner"
+	"github.com/linkspan/linkspan/internal/sandbox"
+)
+
+const (
+	// maxTrialRunners bounds the processes of a test: each hosts several trials.
+	maxTrialRunners = 8
+	// trialAttempts is how often a trial is begun whose process ended through the
+	// fault of another one. A trial may be repeated: nothing outside knows of it.
+	trialAttempts = 5
+	// trialWait is how long a trial waits for its turn.
+	trialWait = time.Hour
+)
+
+// TrialOptions say what is needed to run functions for tests.
+type TrialOptions struct {
+	// CacheDir is where compiled code is kept; empty: nowhere.
+	CacheDir string
+	// Parallel is how many functions run at the same time, and Memory what one of
+	// them may take, in bytes.
+	Parallel int
+	Memory   int64
+}
+
+// NewTrials starts what runs functions in processes of their own, for tests on the
+// command line: one that can't be stopped takes its process with it, and nothing
+// else.
+func NewTrials(o TrialOptions) (*Trials, error) {
+	child, err := runner.Self("runner")
+	if err != nil {
+		return nil, fmt.Errorf("finding the program that runs functions: %w", err)
+	}
+	return &Trials{runner.NewPool(runner.Config{
+		Command: child, Runners: min(o.Parallel, maxTrialRunners), Memory: int64(o.Parallel+1) * o.Memory, MaxRuns: o.Parallel,
+		QueueWait: trialWait, CacheDir: o.CacheDir, Log: slog.New(slog.DiscardHandler),
+	})}, nil
+}
+
+// Trials runs functions in a pool of processes.
+type Trials struct{ pool *runner.Pool }
+
+// Run executes a program. It is begun again when its process ended through the fault
+// of another one.
+func (t *Trials) Run(ctx context.Context, r sandbox.Request) (sandbox.Result, error) {
+	for attempt := 1; ; attempt++ {
+		res, err := t.pool.Run(ctx, runner.Request{Program: r.Program, Start: r.Start, Limits: r.Limits, Host: r.Host})
+		if _, lost := errors.AsType[*runner.LostError](err); !lost || attempt == trialAttempts || ctx.Err() != nil {
+			return res, err
+		}
+	}
+}
+
+// Close ends what runs, when ctx has ended at the latest, and all processes.
+func (t *Trials) Close(ctx context.Context) error { return t.pool.Close(ctx) }
