@@ -156,7 +156,7 @@ func newDryrunOf(sys System, server Server, args []string, o dryrunOptions) (*dr
 		d.found.connection = args[1]
 	}
 	d.asker = newAsker(sys, d.status)
-	d.report = dryrunReport{Environment: o.environment, Host: d.remote.host, Models: map[string]dryrunModel{}, Logs: []dryrunLog{}, Problems: []reportedProblem{}}
+	d.report = dryrunReport{Function: d.wanted, Environment: o.environment, Host: d.remote.host, Models: map[string]dryrunModel{}, Logs: []dryrunLog{}, Problems: []reportedProblem{}}
 	return d, nil
 }
 

@@ -21,6 +21,12 @@ import (
 // dryrunCall bounds one question to the server before the function runs.
 const dryrunCall = time.Minute
 
+// The codes of --json for what is missing on the server.
+const (
+	codeConnectionMissing  = "connection_not_found"
+	codeIntegrationMissing = "integration_not_found"
+)
+
 // maxListed is how many names a message lists.
 const maxListed = 20
 
@@ -85,7 +91,7 @@ func (d *dryrun) find(ctx context.Context, entries []dryrunEntry) error {
 	if d.found.integration == "" {
 		d.found.integration = d.found.entry.integration
 	}
-	d.report.Integration = d.found.integration
+	d.report.Function, d.report.Integration = d.found.entry.String(), d.found.integration
 	return nil
 }
 
@@ -211,7 +217,7 @@ func (d *dryrun) chooseConnection(ctx context.Context, candidates []dryrunEntry)
 		return d.remote.explain(err)
 	}
 	if len(list) == 0 {
-		return dryrunRefused("Make one in the Connect UI, or import one with POST /connections.",
+		return dryrunRefused(codeConnectionMissing, "Make one in the Connect UI, or import one with POST /connections.",
 			"There is no connection for %s in the environment %q.", strings.Join(d.integrations(candidates), " or "), d.environment)
 	}
 	names := make([]string, len(list))
@@ -266,13 +272,13 @@ func (d *dryrun) infer(ctx context.Context, candidates []dryrunEntry) ([]dryrunE
 	if len(there) > 0 {
 		return there, nil
 	}
-	return nil, dryrunRefused(fmt.Sprintf("Give INTEGRATION/NAME and --integration-id %s to run it all the same.", keys[0]),
+	return nil, dryrunRefused(codeConnectionMissing, fmt.Sprintf("Give INTEGRATION/NAME and --integration-id %s to run it all the same.", keys[0]),
 		"The connection %q is one of %s; the function is one of %s.", d.found.connection, strings.Join(keys, ", "), strings.Join(d.integrations(candidates), ", "))
 }
 
 // noConnection is the error for a connection that is not there.
 func (d *dryrun) noConnection() error {
-	return dryrunRefused("linkspan connections lists those that there are; --env names another environment.",
+	return dryrunRefused(codeConnectionMissing, "linkspan connections lists those that there are; --env names another environment.",
 		"There is no connection %q in the environment %q at %s.", d.found.connection, d.environment, d.remote.host)
 }
 
@@ -283,7 +289,7 @@ func (d *dryrun) connect(ctx context.Context) error {
 	defer cancel()
 	if _, err := d.remote.client.Integration(ctx, d.found.integration); err != nil {
 		if refused, ok := client.AsError(err); ok && refused.Status == http.StatusNotFound {
-			return dryrunRefused("Create it with POST /integrations, or give --integration-id.",
+			return dryrunRefused(codeIntegrationMissing, "Create it with POST /integrations, or give --integration-id.",
 				"There is no integration %q in the environment %q at %s.", d.found.integration, d.environment, d.remote.host)
 		}
 		return d.remote.explain(err)
@@ -294,7 +300,7 @@ func (d *dryrun) connect(ctx context.Context) error {
 		case refused.Status == http.StatusNotFound, refused.Code == "unknown_connection":
 			return d.noConnection()
 		case refused.Status != http.StatusUnauthorized && refused.Status != http.StatusForbidden:
-			return dryrunRefused("", "The connection %q can't be used: %s", d.found.connection, refused.Message)
+			return dryrunRefused(refused.Code, "", "The connection %q can't be used: %s", d.found.connection, refused.Message)
 		}
 	}
 	if err != nil {
@@ -332,6 +338,6 @@ func (d *dryrun) build(ctx context.Context, engine *sandbox.Engine) (bundle.Func
 }
 
 // dryrunRefused says why a function could not begin, and what to do.
-func dryrunRefused(hint, format string, args ...any) error {
-	return &codedError{exitDryRun, linkspan.E("cli.dryrun", linkspan.KindInvalid, "", nil, format, args...).WithHint("%s", hint)}
+func dryrunRefused(code, hint, format string, args ...any) error {
+	return &codedError{exitDryRun, linkspan.E("cli.dryrun", linkspan.KindInvalid, code, nil, format, args...).WithHint("%s", hint)}
 }

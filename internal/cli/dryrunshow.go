@@ -96,7 +96,10 @@ func (d *dryrun) say(level, text string, payload json.RawMessage) {
 	d.logs.Lock()
 	d.report.Logs = append(d.report.Logs, dryrunLog{level, text, payload})
 	d.logs.Unlock()
-	style := map[string]string{"debug": styleDim, "warn": styleYellow, "error": styleRed}[level]
+	style := map[string]string{"info": styleGreen, "warn": styleYellow, "error": styleRed}[level]
+	if style == "" {
+		style = styleDim
+	}
 	first := true
 	for line := range strings.Lines(text + "\n") {
 		label := "     "
@@ -113,7 +116,7 @@ func (d *dryrun) say(level, text string, payload json.RawMessage) {
 
 // seen shows a call to the provider.
 func (d *dryrun) seen(x world.Exchange) {
-	outcome, style := strconv.Itoa(x.Status), ""
+	outcome, style := strconv.Itoa(x.Status), styleDim
 	switch {
 	case x.Problem != "":
 		outcome, style = x.Problem, styleRed

@@ -1,0 +1,343 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/linkspan/linkspan/internal/app"
+	"github.com/linkspan/linkspan/internal/apptest"
+	"github.com/linkspan/linkspan/internal/cli"
+)
+
+// update writes what is printed into the golden files.
+var update = flag.Bool("update", false, "write what is printed into the golden files")
+
+// dryrunFunctions is a folder of functions for Ticketry that are tried.
+func dryrunFunctions() map[string]string {
+	plain := func(body string) string {
+		return "export default async function run(nango: any) {\n" + body + "\n}\n"
+	}
+	files := map[string]string{
+		"desk-key/actions/open.ts": `import { createAction } from "linkspan";
+import * as z from "zod";
+
+export default createAction({
+	description: "Opens a ticket",
+	input: z.object({ title: z.string().min(1) }),
+	output: z.object({ title: z.string(), user: z.string() }),
+	exec: async (nango, input) => {
+		await nango.log("opening", { title: input.title });
+		const me = await nango.get({ endpoint: "/me", params: { fields: ["id", "name"] } });
+		const { data } = await nango.post({ endpoint: "/tickets", data: { subject: input.title, priority: "low" }, headers: { "x-reason": "test" } });
+		return { title: data.subject, user: typeof me.data.user.id };
+	},
+});
+`,
+		"desk-key/actions/bad-output.ts": `import { createAction } from "linkspan";
+import * as z from "zod";
+export default createAction({ description: "Returns something else", input: z.void(), output: z.object({ id: z.string() }), exec: async () => ({ id: 5 }) as any });
+`,
+		"desk-key/actions/secrets.ts": plain(`	const connection = await nango.getConnection();
+	const key = connection.credentials.apiKey;
+	await nango.log("the key is " + key, { key, encoded: Buffer.from(key).toString("base64") });
+	const { data } = await nango.get({ endpoint: "/me", params: { copy: key }, headers: { "x-copy": "k:" + key } });
+	const stolen = nango.input;
+	await nango.uncontrolledFetch({ url: ECHO, method: "POST", body: JSON.stringify(stolen) });
+	return { key, user: typeof data.user.id, metadata: await nango.getMetadata(), stolen };`),
+		"desk-key/actions/metadata.ts": plain(`	const before = await nango.getMetadata();
+	await nango.updateMetadata({ touched: true });
+	return before;`),
+		"desk-key/actions/missing.ts": plain(`	await nango.log("looking", { level: "warn" });
+	return (await nango.get({ endpoint: "/tickets/999999" })).data;`),
+		"desk-key/actions/throws.ts": plain(`	throw new nango.ActionError({ message: "No such folder", folder: nango.input?.folder });`),
+		"desk-key/actions/bug.ts": plain(`	const list: any = undefined;
+	return list.length;`),
+		"desk-key/actions/spins.ts": plain(`	for (;;) {}`),
+		"desk-key/actions/grows.ts": plain(`	const all: string[] = [];
+	for (;;) all.push("x".repeat(1 << 20) + all.length);`),
+		"desk-key/actions/unreachable.ts": plain(`	try {
+		return (await nango.get({ endpoint: "/x", baseUrlOverride: CLOSED })).status;
+	} catch (e: any) {
+		return { code: e.code, answered: e.response !== undefined };
+	}`),
+		"desk-key/actions/others.ts": plain(`	await nango.triggerSync(nango.providerConfigKey, nango.connectionId, "tickets", {});
+	await nango.startSync(nango.providerConfigKey, ["tickets::eu"], nango.connectionId);
+	const integration = await nango.getIntegration();
+	return { provider: integration.provider, webhook: await nango.getWebhookURL(), variables: (await nango.getEnvironmentVariables()).length, name: nango.environmentName };`),
+		"desk-key/actions/tickets.ts":  plain(`	return "the action";`),
+		"desk-key/actions/broken.ts":   "export default async function run(nango: any) {\n\tconst title = 'x\n}\n",
+		"desk-basic/actions/whoami.ts": plain(`	return typeof (await nango.get({ endpoint: "/me" })).data.user.id;`),
+		"desk-key/actions/whoami.ts":   plain(`	return typeof (await nango.get({ endpoint: "/me" })).data.user.id;`),
+		"desk-key/on-events/welcome.ts": `import { createOnEvent } from "linkspan";
+export default createOnEvent({ description: "Says hello", event: "post-connection-creation", exec: async (nango) => { await nango.log("hello " + nango.connectionId); } });
+`,
+		"desk-key/syncs/tickets.ts": `import { createSync } from "linkspan";
+import * as z from "zod";
+
+export default createSync({
+	description: "Tickets",
+	frequency: "every hour",
+	models: { Ticket: z.object({ id: z.string(), subject: z.string() }) },
+	checkpoint: z.object({ pages: z.number() }),
+	exec: async (nango) => {
+		let pages = (await nango.getCheckpoint())?.pages ?? 0;
+		const settings = { type: "cursor", response_path: "data", cursor_name_in_request: "cursor", cursor_path_in_response: "next_cursor", limit_name_in_request: "limit", limit: 20 } as const;
+		for await (const page of nango.paginate<any>({ endpoint: "/tickets", paginate: settings })) {
+			await nango.batchSave(page.map((t) => ({ id: String(t.id), subject: t.subject })), "Ticket");
+			await nango.saveCheckpoint({ pages: ++pages });
+			if (pages % 3 === 0) break;
+		}
+		await nango.batchDelete([{ id: "gone", subject: "" }], "Ticket");
+		console.log(nango.variant, nango.lastSyncDate instanceof Date ? nango.lastSyncDate.toISOString() : "never");
+	},
+	onWebhook: async (nango, payload: any) => {
+		await nango.batchSave([{ id: payload.id, subject: "from a webhook" }], "Ticket");
+	},
+});
+`,
+		"desk-key/syncs/invalid.ts": `import { createSync } from "linkspan";
+import * as z from "zod";
+export default createSync({ description: "Saves what is no ticket", frequency: "every hour", models: { Ticket: z.object({ id: z.string(), subject: z.string() }) },
+	exec: async (nango) => { await nango.batchSave([{ id: "1", subject: 5 as any }], "Ticket"); } });
+`,
+	}
+	return files
+}
+
+// dryrunWorld is an instance with Ticketry behind it, and a folder of functions.
+type dryrunWorld struct {
+	instance *apptest.Instance
+	desk     *apptest.Desk
+	saas     *apptest.SaaS
+	// closed is a URL where nobody listens.
+	closed     string
+	dir, cache string
+}
+
+func newDryrunWorld(t *testing.T) *dryrunWorld {
+	t.Helper()
+	w := &dryrunWorld{desk: apptest.NewDesk(t), saas: apptest.NewSaaS(t), dir: t.TempDir(), cache: t.TempDir()}
+	w.instance = apptest.Start(t, apptest.Options{Database: apptest.NewSQLite(t), ProvidersDir: w.desk.ProvidersDir})
+	w.desk.Open(t, w.instance)
+	dev := w.instance.Dev(t)
+	key := map[string]any{"type": "API_KEY", "apiKey": w.desk.APIKey}
+	apptest.Import(t, dev, "desk-key", "c1", key)
+	apptest.Import(t, dev, "desk-key", "both", key)
+	apptest.Import(t, dev, "desk-basic", "both", map[string]any{"type": "BASIC", "username": w.desk.Username, "password": w.desk.Password})
+	apptest.Import(t, dev, "desk-basic", "b1", map[string]any{"type": "BASIC", "username": w.desk.Username, "password": w.desk.Password})
+	dev.Do(t, http.MethodPost, "/connections/metadata", map[string]any{
+		"provider_config_key": "desk-key", "connection_id": "c1", "metadata": map[string]any{"folder": "inbox", "apiToken": "metadata-token-1"},
+	}).Want(t, http.StatusCreated)
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	w.closed = closed.URL
+	var index strings.Builder
+	for name, text := range dryrunFunctions() {
+		text = strings.NewReplacer("ECHO", fmt.Sprintf("%q", w.saas.URL+"/echo"), "CLOSED", fmt.Sprintf("%q", w.closed)).Replace(text)
+		file := filepath.Join(w.dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&index, "import \"./%s\";\n", strings.TrimSuffix(name, ".ts"))
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "index.ts"), []byte(index.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// ran is a command that has ended.
+type ran struct {
+	code           int
+	stdout, stderr string
+}
+
+// run runs a command of the folder.
+func (w *dryrunWorld) run(t *testing.T, terminal bool, stdin string, args ...string) ran {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	env := map[string]string{
+		"LINKSPAN_HOST": w.instance.URL, "LINKSPAN_SECRET_KEY_DEV": w.instance.Keys.Dev, "LINKSPAN_SECRET_KEY_STAGING": w.instance.Keys.Dev, "LINKSPAN_CACHE": w.cache,
+	}
+	code := cli.Run(t.Context(), cli.System{
+		Args: append([]string{args[0], "--dir", w.dir}, args[1:]...), Environ: func(name string) string { return env[name] },
+		Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr, IsTerminal: func(any) bool { return terminal },
+	}, cli.Server{Sandbox: app.Sandbox})
+	return ran{code, w.stable(stdout.String()), w.stable(stderr.String())}
+}
+
+// stable replaces what is other in each run.
+func (w *dryrunWorld) stable(text string) string {
+	text = strings.NewReplacer(w.instance.URL, "http://localhost:3003", w.desk.URL, "http://desk", w.saas.URL, "http://saas", w.closed, "http://closed", strings.TrimPrefix(w.saas.URL, "http://"), "saas", w.dir, "DIR", "\x1b", "␛", "\r", "␍").Replace(text)
+	text = strings.ReplaceAll(text, strings.TrimPrefix(w.dir, "/"), "DIR")
+	text = regexp.MustCompile(`/webhook/[0-9a-f-]{36}`).ReplaceAllString(text, "/webhook/UUID")
+	text = regexp.MustCompile(`http://localhost:\d+/webhook`).ReplaceAllString(text, "http://localhost:3003/webhook")
+	text = regexp.MustCompile(`\b\d+(\.\d+)? (B|kB|MB)\b`).ReplaceAllString(text, "SIZE")
+	text = regexp.MustCompile(`\b[0-9.]+(ms|µs|s)\b`).ReplaceAllString(text, "TIME")
+	text = regexp.MustCompile(`"20[0-9-]{8}T[0-9:.]+(Z|\+00:00)"`).ReplaceAllString(text, `"MOMENT"`)
+	text = regexp.MustCompile(`cursor=[A-Za-z0-9_%-]+`).ReplaceAllString(text, "cursor=CURSOR")
+	return regexp.MustCompile(`"(wall_ms|cpu_ms|memory_bytes|sent_bytes|received_bytes)": [0-9.]+`).ReplaceAllString(text, `"$1": 0`)
+}
+
+func TestDryRun(t *testing.T) {
+	t.Parallel()
+	w := newDryrunWorld(t)
+	for _, tt := range []struct {
+		name     string
+		args     []string
+		terminal bool
+		stdin    string
+	}{
+		{name: "sync", args: []string{"tickets", "c1", "--type", "sync"}},
+		{name: "sync from a checkpoint", args: []string{"tickets", "c1", "--type", "sync", "-c", `{"pages":2}`, "-l", "2026-01-31", "--variant", "eu"}},
+		{name: "action", args: []string{"open", "c1", "-i", `{"title":"It broke"}`}},
+		{name: "action as json", args: []string{"open", "c1", "-i", `{"title":"It broke"}`, "--json", "--diagnostics"}},
+		{name: "action on a terminal", terminal: true, args: []string{"desk-key/open", "c1", "-i", `{"title":"It broke"}`, "--diagnostics"}},
+		{name: "input from stdin", stdin: `{"title":"From stdin"}`, args: []string{"open", "c1", "--input", "-"}},
+		{name: "input that is no json", args: []string{"open", "c1", "-i", `{"title":`}},
+		{name: "input from no file", args: []string{"open", "c1", "-i", "@nowhere.json"}},
+		{name: "invalid input", args: []string{"open", "c1", "-i", `{"title":""}`, "--validate"}},
+		{name: "invalid output", args: []string{"bad-output", "c1", "--validate"}},
+		{name: "invalid record", args: []string{"invalid", "c1", "--validate"}},
+		{name: "input for a sync", args: []string{"invalid", "c1", "-i", "{}"}},
+		{name: "sync as json", args: []string{"invalid", "c1", "--json"}},
+		{name: "webhook", args: []string{"tickets", "c1", "--type", "sync", "--webhook", `{"id":"w1"}`}},
+		{name: "no onWebhook", args: []string{"invalid", "c1", "--webhook", "{}"}},
+		{name: "on-event", args: []string{"welcome", "c1"}},
+		{name: "secrets", args: []string{"secrets", "c1", "--json", "-i", `{"access_token":"at-0123456789"}`}},
+		{name: "metadata", args: []string{"metadata", "both", "--integration-id", "desk-key", "-m", `{"stubbed":1}`}},
+		{name: "others", args: []string{"others", "c1"}},
+		{name: "answered 404", args: []string{"missing", "c1"}},
+		{name: "answered 404 as json", args: []string{"missing", "c1", "--json"}},
+		{name: "ActionError", args: []string{"throws", "c1", "-i", `{"folder":"x"}`}},
+		{name: "bug", args: []string{"bug", "c1"}},
+		{name: "hangs", args: []string{"spins", "c1", "--timeout", "300ms"}},
+		{name: "eats memory", args: []string{"grows", "c1"}},
+		{name: "no answer", args: []string{"unreachable", "c1"}},
+		{name: "does not compile", args: []string{"broken", "c1"}},
+		{name: "does not compile as json", args: []string{"broken", "c1", "--json"}},
+		{name: "unknown function", args: []string{"opne", "c1"}},
+		{name: "unknown function of an integration", args: []string{"desk-keys/open", "c1"}},
+		{name: "nothing like it", args: []string{"completely-different", "c1"}},
+		{name: "missing connection", args: []string{"open", "nobody"}},
+		{name: "missing connection as json", args: []string{"open", "nobody", "--json"}},
+		{name: "missing integration", args: []string{"desk-key/open", "c1", "--integration-id", "desk-keys"}},
+		{name: "connection of another integration", args: []string{"open", "b1"}},
+		{name: "run for another integration", args: []string{"desk-key/whoami", "b1", "--integration-id", "desk-basic"}},
+		{name: "inferred", args: []string{"whoami", "b1"}},
+		{name: "ambiguous", args: []string{"whoami", "both"}},
+		{name: "ambiguous on a terminal", terminal: true, stdin: "2\n", args: []string{"whoami", "both"}},
+		{name: "two types", args: []string{"tickets", "c1"}},
+		{name: "nothing given", args: nil},
+		{name: "nothing given on a terminal", terminal: true, stdin: "desk-key/whoami\nnonsense\nc1\n"},
+		{name: "no connection given", args: []string{"open"}},
+		{name: "key of another environment", args: []string{"open", "c1", "-e", "staging"}},
+		{name: "no key", args: []string{"open", "c1", "-e", "prod"}},
+		{name: "wrong type", args: []string{"open", "c1", "--type", "job"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := w.run(t, tt.terminal, tt.stdin, append([]string{"dryrun"}, tt.args...)...)
+			text := fmt.Sprintf("$ linkspan dryrun %s\n[%d]\n-- stdout --\n%s-- stderr --\n%s", strings.Join(tt.args, " "), got.code, got.stdout, got.stderr)
+			for _, secret := range []string{w.desk.APIKey, w.desk.Password, "metadata-token-1"} {
+				if strings.Contains(text, secret) && tt.name != "secrets" {
+					t.Errorf("a secret was shown")
+				}
+			}
+			dryrunGolden(t, tt.name, strings.ReplaceAll(text, w.desk.APIKey, "APIKEY"))
+		})
+	}
+	var connection struct{ Metadata map[string]any }
+	w.instance.Dev(t).Do(t, http.MethodGet, "/connections/both?provider_config_key=desk-key", nil).Want(t, http.StatusOK).Into(t, &connection)
+	if diff := cmp.Diff(map[string]any{"touched": true}, connection.Metadata); diff != "" {
+		t.Errorf("metadata written in a dry run (-want +got):\n%s", diff)
+	}
+}
+
+func dryrunGolden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", "dryrun", strings.ReplaceAll(name, " ", "-")+".golden")
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+// What was recorded replays, and holds no secrets.
+func TestDryRunSave(t *testing.T) {
+	t.Parallel()
+	w := newDryrunWorld(t)
+	for _, args := range [][]string{
+		{"open", "c1", "-i", `{"title":"It broke"}`},
+		{"tickets", "c1", "--type", "sync"},
+		{"secrets", "c1", "-i", `{"access_token":"at-0123456789","inner":[{"clientSecret":"cs-0123456789"}]}`},
+	} {
+		got := w.run(t, false, "", append([]string{"dryrun", "--save"}, args...)...)
+		if got.code != 0 {
+			t.Errorf("%v ended with %d:\n%s", args, got.code, got.stderr)
+		}
+		if strings.Contains(got.stderr, "comes out differently") {
+			t.Errorf("%v does not replay:\n%s", args, got.stderr)
+		}
+		text, err := os.ReadFile(filepath.Join(w.dir, "desk-key", "tests", args[0]+".test.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{w.desk.APIKey, w.desk.Password, w.instance.Keys.Dev, "metadata-token-1", "at-0123456789", "cs-0123456789", "uthorization", "et-cookie"} {
+			if strings.Contains(string(text), secret) {
+				t.Errorf("%v recorded the secret %q", args, secret)
+			}
+		}
+		if !json.Valid(text) {
+			t.Errorf("%v recorded no JSON", args)
+		}
+		if args[0] != "tickets" {
+			dryrunGolden(t, "saved "+args[0], w.stable(string(text))+"-- stderr --\n"+got.stderr)
+			continue
+		}
+		var saved struct {
+			Nango struct{ BatchSave, BatchDelete map[string][]any }
+			API   struct {
+				Get map[string][]struct {
+					Request struct{ Params map[string]string }
+				}
+			}
+		}
+		if err := json.Unmarshal(text, &saved); err != nil {
+			t.Fatal(err)
+		}
+		pages := saved.API.Get["tickets"]
+		if len(saved.Nango.BatchSave["Ticket"]) != 43 || len(saved.Nango.BatchDelete["Ticket"]) != 1 || len(pages) != 3 || len(pages[2].Request.Params) != 2 {
+			t.Errorf("recorded %s", text)
+		}
+		again := w.run(t, false, "", append([]string{"dryrun", "--save"}, args...)...)
+		if again.code != 0 || !strings.Contains(again.stderr, "✓ Updated DIR") {
+			t.Errorf("recording again ended with %d:\n%s", again.code, again.stderr)
+		}
+	}
+}
