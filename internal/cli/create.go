@@ -15,7 +15,8 @@ import (
 )
 
 const createLong = `Writes a function to start from, with a recorded test that passes, and imports it
-in index.ts. What is not said is asked on a terminal.
+in index.ts. What is not said is asked on a terminal. With --template the function
+and its test are copied from the library of this program, with what they import.
 
 INTEGRATION is the unique key of an integration, and the name of the folder that
 the function goes into. Nothing is ever written over.`
@@ -33,7 +34,8 @@ func newCreate(sys System) *cobra.Command {
 		Long:  createLong,
 		Example: `  linkspan create github open-issues --sync
   linkspan create github create-issue --action
-  linkspan create github welcome --on-event --event post-connection-creation`,
+  linkspan create github welcome --on-event --event post-connection-creation
+  linkspan create --template github/tickets`,
 		Args:              usage(cobra.MaximumNArgs(2)),
 		ValidArgsFunction: completeIntegrationFolder,
 	}
@@ -47,9 +49,10 @@ func newCreate(sys System) *cobra.Command {
 	flags.StringVar(&o.event, "event", "", "with --on-event: "+strings.Join(eventNames(), ", "))
 	flags.StringVar(&o.integration, "integration", "", "the integration, in place of the argument")
 	flags.StringVar(&o.name, "name", "", "the function's name, in place of the argument")
-	flags.StringVar(&o.dir, "dir", ".", "folder with index.ts")
+	flags.StringVar(&o.template, "template", "", "copy this function of the library: PROVIDER/NAME")
+	addFolder(cmd, &o.dir)
 	flags.BoolVar(&o.asJSON, "json", false, "print what was written as JSON, and ask nothing")
-	_ = cmd.MarkFlagDirname("dir") // fails for flags that do not exist
+	_ = cmd.RegisterFlagCompletionFunc("template", completeTemplate) // fails for flags that do not exist
 	_ = cmd.RegisterFlagCompletionFunc("event", cobra.FixedCompletions(eventNames(), cobra.ShellCompDirectiveNoFileComp))
 	cmd.MarkFlagsMutuallyExclusive("sync", "action", "on-event", "function")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -108,14 +111,7 @@ func (o *createOptions) run(ctx context.Context, sys System) error {
 	if _, ok := project.IndexOf(o.dir); !ok {
 		return &usageError{fmt.Errorf("%s has no index.ts, so it is no folder of functions: make it one with linkspan init, or name another with --dir", o.dir)}
 	}
-	f := project.Function{Integration: o.integration, Folder: o.folder(), Name: o.name}
-	if err := o.complete(ctx, sys, &f); err != nil {
-		return err
-	}
-	if err := f.Check(); err != nil {
-		return &usageError{err}
-	}
-	made, err := project.Create(o.dir, f, linkspan.FunctionEvent(o.event))
+	f, made, err := o.create(ctx, sys)
 	if err != nil {
 		return err
 	}
@@ -128,6 +124,22 @@ func (o *createOptions) run(ctx context.Context, sys System) error {
 	t.println()
 	t.println("Next: write what it does, then try it with ", t.paint(styleCyan, "linkspan test "+functionName(f.Integration, f.Name)))
 	return t.err
+}
+
+// create writes the function.
+func (o *createOptions) create(ctx context.Context, sys System) (project.Function, *project.Made, error) {
+	if o.template != "" {
+		return o.fromTemplate()
+	}
+	f := project.Function{Integration: o.integration, Folder: o.folder(), Name: o.name}
+	if err := o.complete(ctx, sys, &f); err != nil {
+		return f, nil, err
+	}
+	if err := f.Check(); err != nil {
+		return f, nil, &usageError{err}
+	}
+	made, err := project.Create(o.dir, f, linkspan.FunctionEvent(o.event))
+	return f, made, err
 }
 
 // complete asks for what was not said, or reports it where nobody can be asked.

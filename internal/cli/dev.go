@@ -39,8 +39,13 @@ func newDev(sys System, server Server) *cobra.Command {
 	addFolder(cmd, &d.dir)
 	flags.BoolVar(&d.noTypes, "no-types", false, "do not check types")
 	flags.BoolVar(&d.noTests, "no-tests", false, "do not replay recorded tests")
+	flags.StringVar(&d.runs, "run", "", "run this function when it changed: NAME or INTEGRATION/NAME")
+	flags.StringVar(&d.connection, "connection", "", "with --run: the connection to run it for")
+	flags.StringVarP(&d.dry.environment, "env", "e", "dev", "with --run: environment of the connection")
+	flags.StringVarP(&d.dry.input, "input", "i", "", "with --run: what an action is given, as JSON or @FILE")
 	flags.BoolVar(&d.once, "once", false, "do it once, and end")
 	flags.BoolVar(&d.asJSON, "json", false, "print a line of JSON after each save; what people read goes to standard error")
+	_ = cmd.RegisterFlagCompletionFunc("env", completeEnvironment) // fails for flags that do not exist
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) }
 	return cmd
 }
@@ -51,11 +56,15 @@ type development struct {
 	server                         Server
 	dir                            string
 	noTypes, noTests, once, asJSON bool
+	dry                            dryrunOptions
+	runs, connection               string // what is run at each save
 	t                              *terminal
 	engine                         *sandbox.Engine
+	tests                          *testRun         // nil: none
 	functions                      map[string]built // by file
 	problems, typeProblems         []bundle.Problem
 	noted                          bool // that there is no compiler
+	watching                       bool // that was said
 }
 
 // built is a function with the files that it was made of.
@@ -73,10 +82,12 @@ type devRound struct {
 	Problems  []reportedProblem `json:"problems"`
 	// Types is "checked", "skipped" or "no compiler".
 	Types string `json:"types"`
+	// Tests are those that ran now.
+	Tests []reportedTest `json:"tests"`
 }
 
 func (d *development) run(ctx context.Context) error {
-	if err := checkFolder(d.dir); err != nil {
+	if err := d.check(); err != nil {
 		return err
 	}
 	d.t = newTerminal(d.sys, d.sys.Stdout)
@@ -89,6 +100,12 @@ func (d *development) run(ctx context.Context) error {
 	}
 	defer engine.Close()
 	d.engine, d.functions = engine, map[string]built{}
+	if !d.noTests {
+		if d.tests, err = d.newTests(ctx); err != nil {
+			return err
+		}
+		defer d.tests.close(ctx)
+	}
 	var changes <-chan []string
 	if !d.once {
 		if changes, err = watchFolder(ctx, d.dir); err != nil {
@@ -99,34 +116,71 @@ func (d *development) run(ctx context.Context) error {
 	d.t.wipe()
 	if ctx.Err() != nil {
 		d.t.println()
-		return nil // that is how it ends
+		return nil //nolint:nilerr // that is how it ends
 	}
 	return errors.Join(err, d.t.err)
 }
 
+// check looks at the flags.
+func (d *development) check() error {
+	switch {
+	case (d.runs == "") != (d.connection == ""):
+		return &usageError{errors.New("--run and --connection go together: a function runs for a connection")}
+	case d.dry.input == "-":
+		return &usageError{errors.New("--input: - can be read once only: name a file, such as @input.json")}
+	}
+	return checkFolder(d.dir)
+}
+
 // rounds goes through one round for the folder as it is, and one for each change.
+// A change ends the round that goes on: the next one does its work as well.
 func (d *development) rounds(ctx context.Context, changes <-chan []string) error {
 	var changed []string
 	for {
-		err := d.round(ctx, changed, changes)
-		if d.once || ctx.Err() != nil {
+		next, open, err := d.interruptible(ctx, changed, changes)
+		switch {
+		case d.once || ctx.Err() != nil || !open:
 			return err
+		case next != nil && changed != nil:
+			changed = sorted(append(changed, next...))
+			continue
+		case next != nil:
+			continue
+		case err != nil:
+			writeError(d.sys.Stderr, err)
 		}
-		if err != nil {
-			d.t.println(d.t.paint(styleRed, "✗"), " ", printableLines(err.Error()))
-		}
-		if changed == nil {
+		if !d.watching {
+			d.watching = true
 			d.t.println(d.t.paint(styleDim, "Watching "+printable(d.dir)+" …"))
 		}
-		var ok bool
-		if changed, ok = <-changes; !ok {
+		if changed, open = <-changes; !open {
 			return nil
 		}
 	}
 }
 
-// round compiles what changed, and shows what that means. Nil: everything did.
-func (d *development) round(ctx context.Context, changed []string, _ <-chan []string) error {
+// interruptible is round, ended early when files change: they are returned then.
+func (d *development) interruptible(ctx context.Context, changed []string, changes <-chan []string) (next []string, open bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- d.round(ctx, changed) }()
+	select {
+	case err := <-ended:
+		return nil, true, err
+	case next, open = <-changes:
+		cancel()
+		<-ended
+		return next, open, nil
+	}
+}
+
+// round compiles and tests what changed, and shows what that means. Nil:
+// everything did.
+func (d *development) round(ctx context.Context, changed []string) error {
+	if !d.matters(changed) {
+		return nil
+	}
 	if changed != nil {
 		d.t.println()
 		d.t.println(d.t.paint(styleDim, "saved "), printable(shortList(changed)))
@@ -138,8 +192,8 @@ func (d *development) round(ctx context.Context, changed []string, _ <-chan []st
 	if err != nil {
 		return err
 	}
-	round := devRound{Changed: orEmpty(changed), Functions: len(d.functions), Compiled: orEmpty(compiled), Problems: []reportedProblem{}, Types: typesSkipped}
-	if !d.noTypes {
+	round := devRound{Changed: orEmpty(changed), Functions: len(d.functions), Compiled: orEmpty(compiled), Problems: []reportedProblem{}, Types: typesSkipped, Tests: []reportedTest{}}
+	if !d.noTypes && (changed == nil || slices.ContainsFunc(changed, hasTypes)) {
 		if err := d.types(ctx, &round); err != nil {
 			return err
 		}
@@ -147,33 +201,51 @@ func (d *development) round(ctx context.Context, changed []string, _ <-chan []st
 	for _, p := range slices.Concat(d.problems, d.typeProblems) {
 		round.Problems = append(round.Problems, reported(p))
 	}
-	d.summary(compiled)
+	failed := 0
+	if d.tests != nil {
+		if failed, err = d.test(ctx, &round); err != nil {
+			return err
+		}
+	}
+	d.summary(compiled, failed)
 	if d.asJSON {
 		if err := printJSONLine(d.sys.Stdout, round); err != nil {
 			return err
 		}
 	}
-	if n := len(round.Problems); n > 0 && d.once {
+	d.dryrun(ctx, compiled)
+	switch n := len(round.Problems); {
+	case d.once && n > 0:
 		return &codedError{exitCompile, errors.New(counted(n, "problem"))}
+	case d.once && failed > 0:
+		return &codedError{exitTests, fmt.Errorf("%s failed", counted(failed, "test"))}
 	}
 	return nil
 }
 
 // summary says how things stand.
-func (d *development) summary(compiled []string) {
+func (d *development) summary(compiled []string, failed int) {
 	if n := len(d.problems) + len(d.typeProblems); n > 0 {
 		d.t.println()
 		d.t.println(d.t.paint(styleRed, "✗"), " ", counted(n, "problem"))
+	} else {
+		text := " " + counted(len(d.functions), "function") + " compile"
+		if len(d.functions) == 1 {
+			text += "s"
+		}
+		if len(compiled) > 0 && len(compiled) < len(d.functions) {
+			text += ", " + shortList(compiled) + " anew"
+		}
+		d.t.println(d.t.paint(styleGreen, "✓"), text)
+	}
+	if d.tests == nil || len(d.tests.known) == 0 {
 		return
 	}
-	text := " " + counted(len(d.functions), "function") + " compile"
-	if len(d.functions) == 1 {
-		text = " 1 function compiles"
+	if failed > 0 {
+		d.t.println(d.t.paint(styleRed, "✗"), " ", fmt.Sprint(failed), " of ", counted(len(d.tests.known), "test"), " failed")
+		return
 	}
-	if len(compiled) > 0 && len(compiled) < len(d.functions) {
-		text += ", " + shortList(compiled) + " anew"
-	}
-	d.t.println(d.t.paint(styleGreen, "✓"), text)
+	d.t.println(d.t.paint(styleGreen, "✓"), " ", counted(len(d.tests.known), "test"), " passed")
 }
 
 // types checks types and shows what came and went.

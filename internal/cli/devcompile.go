@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -118,15 +117,6 @@ func cutLast(text, sep string) (before, after string, found bool) {
 		return text, "", false
 	}
 	return text[:at], text[at+len(sep):], true
-}
-
-// inOrder returns functions by file.
-func (d *development) inOrder() []bundle.Function {
-	functions := make([]bundle.Function, 0, len(d.functions))
-	for _, file := range slices.Sorted(maps.Keys(d.functions)) {
-		functions = append(functions, d.functions[file].Function)
-	}
-	return functions
 }
 
 // printJSONLine writes a value as one line of JSON.

@@ -37,10 +37,18 @@ func Create(dir string, f Function, event linkspan.FunctionEvent) (*Made, error)
 
 // CreateFrom writes a function from a text that exists, with the files that it
 // imports and its recorded test, if it has one, by their places in the folder, and
-// imports it in index.ts. Files other than the function that are there already
-// stay as they are.
+// imports it in index.ts. They import the SDK by the name that the folder has for
+// it. Files other than the function that are there already stay as they are.
 func CreateFrom(dir string, f Function, source string, others map[string]string) (*Made, error) {
-	return add(dir, f, map[string]string{f.File(): source}, others)
+	own := `from "` + packageOf(dir)
+	named := func(text string) string { return strings.ReplaceAll(text, `from "linkspan`, own) }
+	texts := make(map[string]string, len(others))
+	for name, text := range others {
+		if texts[name] = text; path.Ext(name) == ".ts" {
+			texts[name] = named(text)
+		}
+	}
+	return add(dir, f, map[string]string{f.File(): named(source)}, texts)
 }
 
 // add writes files that must not be there, then those that may be.
