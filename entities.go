@@ -136,6 +136,9 @@ type IntegrationSecrets struct {
 	PrivateKey    Secret
 	// Custom holds integration_config and custom values by name.
 	Custom map[string]Secret
+	// Shared says that the app is the operator's, who lends it to customers: they are
+	// shown nothing of it.
+	Shared bool
 }
 
 // Connection is one end user's authorised account at an integration.

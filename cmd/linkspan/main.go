@@ -32,6 +32,7 @@ func run() int {
 		RotateKeys: app.RotateKeys,
 		Demo:       demo,
 		Runner:     app.Runner,
+		Compiler:   app.Compiler,
 		Sandbox:    app.Sandbox,
 		Trials:     trials,
 	})

@@ -14,8 +14,8 @@ import (
 
 // TestMain is the program itself where a test starts it.
 func TestMain(m *testing.M) {
-	runner := len(os.Args) == 2 && os.Args[1] == "runner" // started by a server, without an environment
-	if runner || os.Getenv("LINKSPAN_TEST_AS_PROGRAM") != "" {
+	child := len(os.Args) == 2 && (os.Args[1] == "runner" || os.Args[1] == "compiler") // started by a server, without an environment
+	if child || os.Getenv("LINKSPAN_TEST_AS_PROGRAM") != "" {
 		main()
 	}
 	os.Exit(m.Run())

@@ -107,8 +107,8 @@ func program(ctx context.Context, out, logs io.Writer, terminal bool, environ ma
 
 // TestMain lets the test binary be what the server starts to run functions in.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == "runner" {
-		os.Exit(cli.Run(context.Background(), cli.OS(), cli.Server{Runner: Runner}))
+	if len(os.Args) == 2 && (os.Args[1] == "runner" || os.Args[1] == "compiler") {
+		os.Exit(cli.Run(context.Background(), cli.OS(), cli.Server{Runner: Runner, Compiler: Compiler}))
 	}
 	os.Exit(m.Run())
 }

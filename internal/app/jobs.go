@@ -47,6 +47,7 @@ type (
 	purgeWebhooks    struct{}
 	purgeRuns        struct{}
 	purgeRecords     struct{}
+	purgeAuthorJobs  struct{}
 )
 
 // Kind implements job.Args.
@@ -78,6 +79,9 @@ func (purgeRuns) Kind() string { return "purge_runs" }
 
 // Kind implements job.Args.
 func (purgeRecords) Kind() string { return "purge_records" }
+
+// Kind implements job.Args.
+func (purgeAuthorJobs) Kind() string { return "purge_author_jobs" }
 
 // purger is the storage's side of the housekeeping.
 type purger interface {
@@ -186,6 +190,13 @@ func registerFunctions(r *job.Registry, db purger, p *parts) {
 		})
 	})
 	job.Every(r, 15*time.Minute, purgeRuns{})
+
+	job.Handle(r, job.HandlerOptions{Timeout: purgeTimeout, MaxAttempts: 1}, func(ctx context.Context, _ purgeAuthorJobs) error {
+		return inBatches(ctx, "purging dry runs and deployments", func(ctx context.Context) (int, error) {
+			return p.author.Purge(ctx, purgeBatch)
+		})
+	})
+	job.Every(r, 15*time.Minute, purgeAuthorJobs{})
 }
 
 // registerRecords says what works in the background around records.

@@ -14,6 +14,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/access"
+	"github.com/linkspan/linkspan/internal/author"
 	"github.com/linkspan/linkspan/internal/authorize"
 	"github.com/linkspan/linkspan/internal/change"
 	"github.com/linkspan/linkspan/internal/config"
@@ -69,6 +70,8 @@ type parts struct {
 	host         *host.Service
 	runs         *run.Service
 	runners      *runner.Pool
+	integrations *integration.Service
+	author       *author.Service
 	jobs         *job.Client
 	handler      http.Handler
 	api          *server.Server // nil unless this replica serves the API
@@ -99,7 +102,13 @@ func newParts(a *App, db *store.Store) (*parts, error) {
 	}
 	name := holder()
 	p.connectAccounts(a, db, guard, name)
+	if err := p.setUpIntegrations(a, db); err != nil {
+		return nil, err
+	}
 	if err := p.runFunctions(a, db, guard, name); err != nil {
+		return nil, err
+	}
+	if err := p.workForAuthors(a, db, name); err != nil {
 		return nil, err
 	}
 	p.handler = newHandler(a, db, p)
@@ -179,22 +188,21 @@ func newHandler(a *App, db *store.Store, p *parts) http.Handler {
 		obs.RegisterHealth(mux, a.isReady)
 		return mux
 	}
-	integrations := integration.New(db, db, p.catalog)
-	integrations.UseSyncs(p.syncs)
 	ui := connectui.New(connectui.Config{
-		Access: p.access, Authorize: p.authorize, Catalog: p.catalog, Integrations: integrations, PublicURL: a.publicURL(), Log: a.log,
+		Access: p.access, Authorize: p.authorize, Catalog: p.catalog, Integrations: p.integrations, PublicURL: a.publicURL(), Log: a.log,
 	})
 	p.api = server.New(server.Config{
 		Log: a.log, Metrics: a.metrics, PublicURL: a.publicURL(), ConnectURL: a.connectURL(),
 		BodyLimit: a.cfg.MaxBody, ProxyBodyLimit: cmp.Or(a.cfg.MaxProxyBody, -1),
 		Access: p.access, Limiter: p.limiter, Catalog: p.catalog, Environments: p.environments,
-		Integrations: integrations, Connections: p.connections, Authorize: p.authorize, Webhooks: p.webhooks,
+		Integrations: p.integrations, Connections: p.connections, Authorize: p.authorize, Webhooks: p.webhooks,
 		Pages: ui, Extra: ui.Routes(),
 		Operations: db,
 		Note:       p.note,
 		Proxy:      p.proxy,
 		Functions:  p.functions,
 		Actions:    p.runs,
+		Author:     p.author,
 		Syncs:      p.syncs,
 		Records:    p.records,
 		Docs:       providerdocs.New(p.catalog, a.publicURL()),
@@ -236,6 +244,7 @@ func (p *parts) expose(m *obs.Metrics) {
 		func() float64 { return float64(p.ops.Waiting()) })
 	p.exposeWebhooks(m)
 	p.exposeFunctions(m)
+	p.exposeAuthor(m)
 	if p.api != nil {
 		m.Gauge("waiting_pages", "Pages that wait for an authorization in another window.",
 			func() float64 { return float64(p.api.Sockets()) })

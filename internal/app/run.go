@@ -69,7 +69,7 @@ func (a *App) loops() []func(context.Context) error {
 		func(ctx context.Context) error { p.catalog.Watch(ctx); return nil },
 	}
 	if a.cfg.Role != config.RoleAPI {
-		loops = append(loops, p.webhooks.Run, p.syncs.Run, p.runs.Run)
+		loops = append(loops, p.webhooks.Run, p.syncs.Run, p.runs.Run, p.author.Run)
 	}
 	if p.limiter != nil {
 		loops = append(loops, p.limiter.Run)

@@ -25,8 +25,8 @@ const startTimeout = 60 * time.Second
 // arguments, so no second build is needed and the race detector watches the
 // child as well.
 func Main(m *testing.M, program func() int) {
-	runner := len(os.Args) == 2 && os.Args[1] == "runner" // started by a server, without an environment
-	if runner || os.Getenv(programVariable) != "" {
+	child := len(os.Args) == 2 && (os.Args[1] == "runner" || os.Args[1] == "compiler") // started by a server, without an environment
+	if child || os.Getenv(programVariable) != "" {
 		os.Exit(program())
 	}
 	os.Exit(m.Run())

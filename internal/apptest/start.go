@@ -12,7 +12,7 @@ import (
 // Server is the program's own server, as cmd/linkspan wires it.
 func Server() cli.Server {
 	return cli.Server{
-		Serve: app.Serve, Migrate: app.Migrate, RotateKeys: app.RotateKeys, Runner: app.Runner, Sandbox: app.Sandbox,
+		Serve: app.Serve, Migrate: app.Migrate, RotateKeys: app.RotateKeys, Runner: app.Runner, Compiler: app.Compiler, Sandbox: app.Sandbox,
 		Demo: func(ctx context.Context, d cli.Demo) error { return app.Demo(ctx, app.DemoOptions(d)) },
 	}
 }

@@ -67,9 +67,11 @@ type Connections interface {
 // Template is a function of the library.
 type Template struct {
 	// Provider is whose integrations it is for.
-	Provider   string
-	Kind       linkspan.FunctionKind
-	Name       string
+	Provider string
+	Kind     linkspan.FunctionKind
+	Name     string
+	// Version is the label of its version. Empty: the next one.
+	Version    string
 	Definition linkspan.FunctionDefinition
 	Code       linkspan.FunctionCode
 }
@@ -123,8 +125,8 @@ type Config struct {
 	// Trigger runs a deployed action for a dry run that asks for it. Nil: there are
 	// none.
 	Trigger func(ctx context.Context, env linkspan.Environment, integrationKey, connection, action string, input json.RawMessage) (json.RawMessage, error)
-	// Templates is the library.
-	Templates []Template
+	// Templates returns the library. Nil: there is none.
+	Templates func() []Template
 	// Ops records operations. Nil records nothing.
 	Ops *oplog.Log
 	Log *slog.Logger

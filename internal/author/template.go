@@ -13,7 +13,10 @@ import (
 // Templates returns those for integrations of a provider, in the order of the
 // library.
 func (s *Service) Templates(provider string) []Template {
-	return slices.DeleteFunc(slices.Clone(s.c.Templates), func(t Template) bool { return t.Provider != provider })
+	if s.c.Templates == nil {
+		return nil
+	}
+	return slices.DeleteFunc(s.c.Templates(), func(t Template) bool { return t.Provider != provider })
 }
 
 // TemplateDeployment is a template to deploy to an integration.
@@ -40,7 +43,7 @@ func (s *Service) DeployTemplate(ctx context.Context, env linkspan.Environment, 
 	}
 	done, err := s.deployFunction(ctx, env.ID, &function.Deployment{
 		Mode: function.ModeSingle, Source: linkspan.SourceCatalog, SDKVersion: t.Definition.SDKVersion,
-		Functions: []function.Deployable{{IntegrationKey: i.Key, Kind: t.Kind, Name: t.Name, Definition: t.Definition, Code: t.Code}},
+		Functions: []function.Deployable{{IntegrationKey: i.Key, Kind: t.Kind, Name: t.Name, Version: t.Version, Definition: t.Definition, Code: t.Code}},
 		Refuse:    func(now *linkspan.Function) error { return refuseTemplate(now, t) },
 	})
 	if err != nil {

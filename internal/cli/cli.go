@@ -64,6 +64,8 @@ type Server struct {
 	// Runner executes functions for the server that started this process, until
 	// that goes away.
 	Runner func(ctx context.Context, log *slog.Logger) error
+	// Compiler compiles a function's text for the server that started this process.
+	Compiler func(in io.Reader, out io.Writer) error
 }
 
 // Run executes the command line and returns the exit code of the process.
@@ -116,7 +118,7 @@ Start with: linkspan serve`,
 		newFunctions(sys),
 		newEnv(sys),
 		newVersion(),
-		newRunner(sys, server),
+		newRunner(sys, server), newCompiler(sys, server),
 	)
 	return root
 }

@@ -92,6 +92,9 @@ type Config struct {
 	OldEncryptionKeys []linkspan.Secret
 	// ProvidersDir holds the operator's own providers. Empty means none.
 	ProvidersDir string
+	// SharedApps is the file of the operator's developer apps that customers may try
+	// providers with; see LoadSharedApps. Empty means none.
+	SharedApps string
 	// LogFormat is "text", "json" or "auto"; LogLevel is a name of slog.
 	LogFormat, LogLevel string
 	// Bootstrap fixes keys that a new database would generate.

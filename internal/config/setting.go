@@ -216,6 +216,11 @@ func serverSettings() []Setting {
 			set:   text(func(c *Config) *string { return &c.ProvidersDir }),
 		},
 		{
+			Name: "shared-apps", Placeholder: "FILE",
+			Usage: "YAML or JSON file of your developer apps that customers may try providers with",
+			set:   text(func(c *Config) *string { return &c.SharedApps }),
+		},
+		{
 			Name: "log-format", Placeholder: "FORMAT", Default: "auto",
 			Usage: "text, json, or auto: text on a terminal",
 			set:   oneOf(func(c *Config) *string { return &c.LogFormat }, "auto", "text", "json"),

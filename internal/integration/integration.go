@@ -50,6 +50,7 @@ type Service struct {
 	tx        linkspan.Transactor
 	providers Providers
 	syncs     Syncs
+	shared    map[string]SharedApp
 }
 
 // New returns a service over the store and the catalogue.
@@ -112,6 +113,10 @@ type CreateInput struct {
 
 // Create makes an integration. Codes: invalid_body, unsupported_provider.
 func (s *Service) Create(ctx context.Context, env linkspan.EnvironmentID, in CreateInput) (linkspan.Integration, error) {
+	return s.create(ctx, env, in, false)
+}
+
+func (s *Service) create(ctx context.Context, env linkspan.EnvironmentID, in CreateInput, shared bool) (linkspan.Integration, error) {
 	p, err := s.usableProvider(in.Provider)
 	if err != nil {
 		return linkspan.Integration{}, err
@@ -130,6 +135,7 @@ func (s *Service) Create(ctx context.Context, env linkspan.EnvironmentID, in Cre
 	if err := configure(&fresh.Secrets, p, in.Config, in.Custom, true); err != nil {
 		return linkspan.Integration{}, err
 	}
+	fresh.Secrets.Shared = shared
 	var made linkspan.Integration
 	err = s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 		made = fresh
@@ -144,20 +150,6 @@ func (s *Service) Create(ctx context.Context, env linkspan.EnvironmentID, in Cre
 		return linkspan.Integration{}, fmt.Errorf("inserting integration %q: %w", in.Key, err)
 	}
 	return made, nil
-}
-
-// Quickstart refuses to set a provider up on a developer app that the operator
-// shares between customers: this server has none. It says first whether the
-// provider needs such an app at all.
-func (s *Service) Quickstart(provider string) error {
-	p, err := s.usableProvider(provider)
-	if err != nil {
-		return err
-	}
-	if !takesCredentials(p.Auth.Mode) {
-		return invalidText("integration.Quickstart", "Quickstart is only for providers that need a developer app; %s does not: create the integration without one", p.DisplayName)
-	}
-	return invalidText("integration.Quickstart", "No shared developer app is configured for %s: register an app with the provider and create the integration with its credentials", p.DisplayName)
 }
 
 // UpdateInput changes what is not nil.

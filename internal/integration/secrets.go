@@ -27,10 +27,10 @@ type Credentials struct {
 }
 
 // CredentialsOf returns the credentials of an integration, and false when its
-// provider's mode has none or they were never set.
+// provider's mode has none, they were never set, or they are the operator's.
 func CredentialsOf(i *linkspan.Integration, mode catalog.AuthMode) (Credentials, bool) {
 	s := &i.Secrets
-	if !takesCredentials(mode) || (s.ClientID == "" && s.ClientSecret.IsZero() && s.AppID == "") {
+	if !takesCredentials(mode) || s.Shared || (s.ClientID == "" && s.ClientSecret.IsZero() && s.AppID == "") {
 		return Credentials{}, false
 	}
 	return Credentials{
@@ -55,6 +55,9 @@ func setCredentials(to *linkspan.IntegrationSecrets, p *catalog.Provider, c *Cre
 	}
 	if !takesCredentials(p.Auth.Mode) || c.Type != p.Auth.Mode {
 		return invalidText("integration.setCredentials", "incompatible credentials auth type and provider auth")
+	}
+	if to.Shared { // nothing of the operator's app stays
+		*to = linkspan.IntegrationSecrets{Custom: to.Custom, Scopes: to.Scopes}
 	}
 	if c.Type == catalog.ModeApp || c.Type == catalog.ModeCustom {
 		to.AppID, to.AppLink, to.PrivateKey = c.AppID, c.AppLink, c.PrivateKey

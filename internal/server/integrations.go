@@ -79,7 +79,7 @@ func (s *Server) createIntegration(w http.ResponseWriter, r *http.Request) error
 	return s.writeIntegration(w, &made)
 }
 
-func (s *Server) quickstartIntegration(_ http.ResponseWriter, r *http.Request) error {
+func (s *Server) quickstartIntegration(w http.ResponseWriter, r *http.Request) error {
 	if err := httpx.NoQuery(r); err != nil {
 		return err
 	}
@@ -87,7 +87,13 @@ func (s *Server) quickstartIntegration(_ http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	return s.cfg.Integrations.Quickstart(body.Provider)
+	made, err := s.cfg.Integrations.Quickstart(r.Context(), environmentOf(r).ID, integration.QuickstartInput{
+		Provider: body.Provider, Key: body.UniqueKey, DisplayName: deref(body.DisplayName), ForwardWebhooks: body.ForwardWebhooks,
+	})
+	if err != nil {
+		return err
+	}
+	return s.writeIntegration(w, &made)
 }
 
 func (s *Server) updateIntegration(w http.ResponseWriter, r *http.Request) error {
@@ -161,13 +167,17 @@ func (s *Server) legacyIntegration(w http.ResponseWriter, r *http.Request) error
 // legacyDetails fills in what only keys that may see credentials are shown.
 func (s *Server) legacyDetails(reply *api.LegacyIntegration, env linkspan.Environment, i *linkspan.Integration) {
 	p := s.provider(i.Provider)
-	reply.ClientID = textOrNull(i.Secrets.ClientID)
-	reply.ClientSecret = secretOrNull(i.Secrets.ClientSecret)
-	reply.Scopes = textOrNull(i.Secrets.Scopes)
+	secrets := i.Secrets
+	if secrets.Shared {
+		secrets = linkspan.IntegrationSecrets{Scopes: i.Secrets.Scopes}
+	}
+	reply.ClientID = textOrNull(secrets.ClientID)
+	reply.ClientSecret = secretOrNull(secrets.ClientSecret)
+	reply.Scopes = textOrNull(secrets.Scopes)
 	reply.AuthMode = string(p.Auth.Mode)
 	reply.CreatedAt = new(api.At(i.CreatedAt))
 	reply.HasWebhook = new(p.Hooks.WebhookRouting.Name != "")
-	reply.WebhookSecret = secretOrNull(i.Secrets.WebhookSecret)
+	reply.WebhookSecret = secretOrNull(secrets.WebhookSecret)
 	reply.Custom = api.Some(integration.Custom(i, p))
 	// The contract keeps a quirk of this reply: the URL holds the provider's
 	// name where the integration's key belongs.

@@ -116,18 +116,6 @@ func (s *Server) getProvider(w http.ResponseWriter, r *http.Request) error {
 	return httpx.WriteJSON(w, http.StatusOK, api.Data[catalog.Object]{Data: p.Public(s.urls)})
 }
 
-// providerTemplates answers with no templates: this version has no functions,
-// and so none to make from a template.
-func (s *Server) providerTemplates(w http.ResponseWriter, r *http.Request) error {
-	if err := httpx.NoQuery(r); err != nil {
-		return err
-	}
-	if _, err := s.pathProvider(r); err != nil {
-		return err
-	}
-	return httpx.WriteJSON(w, http.StatusOK, api.List[api.Function]{Data: []api.Function{}})
-}
-
 func (s *Server) pathProvider(r *http.Request) (*catalog.Provider, error) {
 	path, err := httpx.DecodePath[api.ProviderPath](r)
 	if err != nil {

@@ -37,7 +37,9 @@ func (s *Server) routes() []httpx.Route {
 		s.integrationRoutes(),
 		s.functionRoutes(),
 		s.deployRoutes(),
+		s.authorRoutes(),
 		s.actionRoutes(),
+		s.invocationRoutes(),
 		s.syncRoutes(),
 		s.recordRoutes(),
 		s.connectionRoutes(),
@@ -108,7 +110,7 @@ func (s *Server) providerRoutes() []httpx.Route {
 		},
 		{
 			Method: http.MethodGet, Pattern: "/providers/{provider}/templates", Auth: httpx.AuthEnvironment, Tag: tagProviders,
-			Summary: "List a provider's function templates", Path: api.ProviderPath{}, Reply: api.List[api.Function]{}, Handler: s.providerTemplates,
+			Summary: "List a provider's function templates", Path: api.ProviderPath{}, Reply: api.List[api.Template]{}, Handler: s.providerTemplates,
 		},
 	}
 }

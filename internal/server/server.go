@@ -121,6 +121,8 @@ type Config struct {
 	Connections  Connections
 	// Actions runs functions. Nil: there are no routes for it.
 	Actions Actions
+	// Author works for authors of functions. Nil: there are no routes for it.
+	Author Author
 	// Syncs says when syncs run. Nil: there are no routes for it.
 	Syncs Syncs
 	// Records keeps what syncs have saved. Nil: there are no routes for it.

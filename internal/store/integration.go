@@ -39,13 +39,14 @@ type integrationSecretsJSON struct {
 	AppLink       string            `json:"app_link,omitempty"`
 	PrivateKey    string            `json:"private_key,omitempty"`
 	Custom        map[string]string `json:"custom,omitempty"`
+	Shared        bool              `json:"shared,omitempty"`
 }
 
 func (s *Store) sealIntegration(ctx context.Context, t *txn, i *linkspan.Integration) ([]byte, error) {
 	plain := integrationSecretsJSON{
 		ClientID: i.Secrets.ClientID, ClientSecret: i.Secrets.ClientSecret.Reveal(), Scopes: i.Secrets.Scopes,
 		WebhookSecret: i.Secrets.WebhookSecret.Reveal(), AppID: i.Secrets.AppID, AppLink: i.Secrets.AppLink,
-		PrivateKey: i.Secrets.PrivateKey.Reveal(),
+		PrivateKey: i.Secrets.PrivateKey.Reveal(), Shared: i.Secrets.Shared,
 	}
 	if len(i.Secrets.Custom) > 0 {
 		plain.Custom = make(map[string]string, len(i.Secrets.Custom))
@@ -73,7 +74,7 @@ func (s *Store) openIntegration(ctx context.Context, tx linkspan.Tx, r integrati
 	i.Secrets = linkspan.IntegrationSecrets{
 		ClientID: plain.ClientID, ClientSecret: linkspan.NewSecret(plain.ClientSecret), Scopes: plain.Scopes,
 		WebhookSecret: linkspan.NewSecret(plain.WebhookSecret), AppID: plain.AppID, AppLink: plain.AppLink,
-		PrivateKey: linkspan.NewSecret(plain.PrivateKey),
+		PrivateKey: linkspan.NewSecret(plain.PrivateKey), Shared: plain.Shared,
 	}
 	if len(plain.Custom) > 0 {
 		i.Secrets.Custom = make(map[string]linkspan.Secret, len(plain.Custom))
