@@ -1,8 +1,8 @@
 // createSync, createAction and createOnEvent: what functions are defined with.
 import type * as z from "zod";
-import type { CheckedFrequency } from "./frequency";
-import type { CheckpointData, NangoAction } from "./nango";
-import type { NangoSync } from "./sync";
+import type { CheckedFrequency } from "./frequency.js";
+import type { CheckpointData, NangoAction } from "./nango.js";
+import type { NangoSync } from "./sync.js";
 
 /** Models by name: zod schemas of objects with an `id`. */
 export type ModelSchemas = Record<string, z.ZodType<{ id?: string | number | undefined }>>;

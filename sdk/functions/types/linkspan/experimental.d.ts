@@ -1,2 +1,2 @@
 // What functions import from "linkspan/experimental".
-export * from "./index";
+export * from "./index.js";

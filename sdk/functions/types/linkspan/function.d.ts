@@ -1,9 +1,9 @@
 // createFunction: one kind of function for everything, by its trigger.
 import type * as z from "zod";
-import type { CheckpointOf, CheckpointSchema, ConnectionEvent, MetadataOf, ModelSchemas, ModelsOf } from "./define";
-import type { CheckedFrequency } from "./frequency";
-import type { NangoAction } from "./nango";
-import type { NangoSync } from "./sync";
+import type { CheckpointOf, CheckpointSchema, ConnectionEvent, MetadataOf, ModelSchemas, ModelsOf } from "./define.js";
+import type { CheckedFrequency } from "./frequency.js";
+import type { NangoAction } from "./nango.js";
+import type { NangoSync } from "./sync.js";
 
 /** Runs when it is asked for, as an action does. What functions without a trigger have. */
 export interface NoTrigger {

@@ -1,9 +1,9 @@
 // What functions import from "linkspan" (and from "nango", which is the same).
-export * from "./connection";
-export * from "./define";
-export * from "./errors";
-export * from "./frequency";
-export * from "./function";
-export * from "./http";
-export * from "./nango";
-export * from "./sync";
+export * from "./connection.js";
+export * from "./define.js";
+export * from "./errors.js";
+export * from "./frequency.js";
+export * from "./function.js";
+export * from "./http.js";
+export * from "./nango.js";
+export * from "./sync.js";

@@ -1,8 +1,8 @@
 // The nango object that functions are given.
 import type * as z from "zod";
-import type { Connection, EnvironmentVariable, GetConnectionOptions, Integration } from "./connection";
-import type { ActionError } from "./errors";
-import type { FetchOptions, FetchResponse, HttpResponse, ProxyConfiguration, RequestConfiguration } from "./http";
+import type { Connection, EnvironmentVariable, GetConnectionOptions, Integration } from "./connection.js";
+import type { ActionError } from "./errors.js";
+import type { FetchOptions, FetchResponse, HttpResponse, ProxyConfiguration, RequestConfiguration } from "./http.js";
 
 /** What of a run's messages is kept: those of the level and those that weigh more. `off` keeps none. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "off";

@@ -1,5 +1,5 @@
 // The nango object of syncs: what it has besides.
-import type { NangoAction } from "./nango";
+import type { NangoAction } from "./nango.js";
 
 /** What the records cache says of a record. */
 export interface RecordMetadata {

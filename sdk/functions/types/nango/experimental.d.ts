@@ -1,2 +1,2 @@
 // The same as "linkspan/experimental".
-export * from "../linkspan/experimental";
+export * from "../linkspan/experimental.js";
