@@ -79,6 +79,22 @@ export default createAction({ description: "Returns something else", input: z.vo
 		"desk-key/actions/broken.ts":   "export default async function run(nango: any) {\n\tconst title = 'x\n}\n",
 		"desk-basic/actions/whoami.ts": plain(`	return typeof (await nango.get({ endpoint: "/me" })).data.user.id;`),
 		"desk-key/actions/whoami.ts":   plain(`	return typeof (await nango.get({ endpoint: "/me" })).data.user.id;`),
+		"desk-key/actions/nested.ts": plain(`	const one = await nango.triggerAction("open", { title: "nested" });
+	try {
+		await nango.triggerAction(nango.providerConfigKey, nango.connectionId, "missing", {});
+	} catch (e: any) {
+		return { title: one.title, code: e.code, upstream: e.upstream?.status };
+	}`),
+		"desk-key/syncs/reads.ts": `import { createSync } from "linkspan";
+import * as z from "zod";
+export default createSync({ description: "Reads what is there", frequency: "every hour", models: { Ticket: z.object({ id: z.string() }) },
+	exec: async (nango) => {
+		const found = await nango.getRecordsByIds(["1", "2"], "Ticket");
+		let listed = 0;
+		for await (const _ of nango.listRecords("Ticket")) listed++;
+		await nango.log("found " + found.size + ", listed " + listed);
+	} });
+`,
 		"desk-key/on-events/welcome.ts": `import { createOnEvent } from "linkspan";
 export default createOnEvent({ description: "Says hello", event: "post-connection-creation", exec: async (nango) => { await nango.log("hello " + nango.connectionId); } });
 `,
@@ -139,9 +155,7 @@ func newDryrunWorld(t *testing.T) *dryrunWorld {
 	dev.Do(t, http.MethodPost, "/connections/metadata", map[string]any{
 		"provider_config_key": "desk-key", "connection_id": "c1", "metadata": map[string]any{"folder": "inbox", "apiToken": "metadata-token-1"},
 	}).Want(t, http.StatusCreated)
-	closed := httptest.NewServer(nil)
-	closed.Close()
-	w.closed = closed.URL
+	w.closed = closedURL()
 	var index strings.Builder
 	for name, text := range dryrunFunctions() {
 		text = strings.NewReplacer("ECHO", fmt.Sprintf("%q", w.saas.URL+"/echo"), "CLOSED", fmt.Sprintf("%q", w.closed)).Replace(text)
@@ -160,6 +174,13 @@ func newDryrunWorld(t *testing.T) *dryrunWorld {
 	return w
 }
 
+// closedURL is one where nobody listens any more.
+func closedURL() string {
+	s := httptest.NewServer(nil)
+	defer s.Close()
+	return s.URL
+}
+
 // ran is a command that has ended.
 type ran struct {
 	code           int
@@ -169,9 +190,15 @@ type ran struct {
 // run runs a command of the folder.
 func (w *dryrunWorld) run(t *testing.T, terminal bool, stdin string, args ...string) ran {
 	t.Helper()
+	return w.runWith(t, w.instance.Keys.Dev, terminal, stdin, args...)
+}
+
+// runWith is run with another key of the environment dev.
+func (w *dryrunWorld) runWith(t *testing.T, key string, terminal bool, stdin string, args ...string) ran {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	env := map[string]string{
-		"LINKSPAN_HOST": w.instance.URL, "LINKSPAN_SECRET_KEY_DEV": w.instance.Keys.Dev, "LINKSPAN_SECRET_KEY_STAGING": w.instance.Keys.Dev, "LINKSPAN_CACHE": w.cache,
+		"LINKSPAN_HOST": w.instance.URL, "LINKSPAN_SECRET_KEY_DEV": key, "LINKSPAN_SECRET_KEY_STAGING": key, "LINKSPAN_CACHE": w.cache,
 	}
 	code := cli.Run(t.Context(), cli.System{
 		Args: append([]string{args[0], "--dir", w.dir}, args[1:]...), Environ: func(name string) string { return env[name] },
@@ -215,6 +242,7 @@ func TestDryRun(t *testing.T) {
 		{name: "invalid record", args: []string{"invalid", "c1", "--validate"}},
 		{name: "input for a sync", args: []string{"invalid", "c1", "-i", "{}"}},
 		{name: "sync as json", args: []string{"invalid", "c1", "--json"}},
+		{name: "sync that reads", args: []string{"reads", "c1"}},
 		{name: "webhook", args: []string{"tickets", "c1", "--type", "sync", "--webhook", `{"id":"w1"}`}},
 		{name: "no onWebhook", args: []string{"invalid", "c1", "--webhook", "{}"}},
 		{name: "on-event", args: []string{"welcome", "c1"}},
@@ -339,5 +367,39 @@ func TestDryRunSave(t *testing.T) {
 		if again.code != 0 || !strings.Contains(again.stderr, "✓ Updated DIR") {
 			t.Errorf("recording again ended with %d:\n%s", again.code, again.stderr)
 		}
+	}
+}
+
+// Other actions run on the server, and what they fail with comes back.
+func TestDryRunTriggersActions(t *testing.T) {
+	t.Parallel()
+	w := newDryrunWorld(t)
+	deployed := w.run(t, false, "", "deploy", "dev", "--function", "desk-key/open", "--function", "desk-key/missing", "--auto-confirm")
+	if deployed.code != 0 {
+		t.Fatalf("deploying ended with %d:\n%s", deployed.code, deployed.stderr)
+	}
+	got := w.run(t, false, "", "dryrun", "nested", "c1")
+	want := "{\n  \"title\": \"nested\",\n  \"code\": \"script_http_error\",\n  \"upstream\": 404\n}\n"
+	if got.code != 0 || got.stdout != want {
+		t.Errorf("ended with %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+// A key needs no more rights than the help says. Without the right to see
+// credentials a function sees none, and its calls have them all the same.
+func TestDryRunWithFewRights(t *testing.T) {
+	t.Parallel()
+	w := newDryrunWorld(t)
+	var made struct{ Data struct{ Secret string } }
+	w.instance.Account(t).Do(t, http.MethodPost, "/environments/"+w.instance.DevUUID(t)+"/api-keys", map[string]any{
+		"display_name": "developer", "scopes": []string{"environment:connections:read", "environment:integrations:read", "environment:proxy"},
+	}).Want(t, http.StatusOK).Into(t, &made)
+	got := w.runWith(t, made.Data.Secret, false, "", "dryrun", "open", "c1", "-i", `{"title":"few rights"}`)
+	if got.code != 0 || !strings.Contains(got.stdout, `"title": "few rights"`) {
+		t.Errorf("ended with %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	got = w.runWith(t, made.Data.Secret, false, "", "dryrun", "secrets", "c1")
+	if got.code != 12 || strings.Contains(got.stdout+got.stderr, w.desk.APIKey) {
+		t.Errorf("a key that may not see credentials: ended with %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }
