@@ -315,8 +315,9 @@ func TestLocks(t *testing.T) {
 		await nango.releaseLock({ key: "mine" }), await nango.releaseLock({ key: "mine" }), await nango.releaseLock({ key: "taken" }),
 		await nango.tryAcquireLock({ key: "kept", ttlMs: 60000 }), await nango.releaseAllLocks() ?? null,
 		await nango.tryAcquireLock({ key: "kept", ttlMs: 60000 }),
-		await nango.tryAcquireLock({ key: "", ttlMs: 1 }).catch((e) => e.code), await nango.tryAcquireLock({ key: "x", ttlMs: -1 }).catch((e) => e.code)]`)
-	if got, want := r.text(t), `[false,true,true,true,false,false,true,null,true,"invalid_lock","invalid_lock"]`; got != want {
+		await nango.tryAcquireLock({ key: "", ttlMs: 1 }).catch((e) => e.code), await nango.tryAcquireLock({ key: "x", ttlMs: -1 }).catch((e) => e.code),
+		await nango.tryAcquireLock({ key: "x".repeat(255), ttlMs: 1 }), await nango.tryAcquireLock({ key: "x".repeat(256), ttlMs: 1 }).catch((e) => e.code)]`)
+	if got, want := r.text(t), `[false,true,true,true,false,false,true,null,true,"invalid_lock","invalid_lock",true,"invalid_lock"]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	if got := acquire("kept"); got != "true" {

@@ -177,7 +177,7 @@ func runSnippet(t *testing.T, w *world, s snippet) {
 		}
 	}
 	run := w.run
-	if strings.Contains(code, "createSync(") {
+	if strings.Contains(code, "createSync(") || strings.Contains(code, `kind: "schedule"`) {
 		run = w.sync
 	}
 	r := run(t, "", given, func(r *trial) {

@@ -163,6 +163,9 @@ export type NangoFunction<Models = undefined, Metadata = undefined, Checkpoint =
 	& (Checkpoint extends CheckpointSchema ? Pick<NangoAction<any, CheckpointOf<Checkpoint>>, CheckpointMember> : unknown)
 	& (Metadata extends z.ZodType ? Pick<NangoAction<MetadataOf<Metadata>>, MetadataMember> : unknown);
 
+/** What the compiler says of records in functions without a schedule. */
+type OnlyWithSchedule = "only functions whose trigger is a schedule keep records";
+
 /** What {@link createFunction} takes. */
 export interface CreateFunctionProps<
 	Input extends z.ZodType = any,
@@ -189,7 +192,7 @@ export interface CreateFunctionProps<
 	/** What it keeps. */
 	data?: {
 		/** Records by model, as of syncs; only with a schedule. */
-		models?: Models | undefined;
+		models?: (Models & (Kind extends "schedule" ? unknown : OnlyWithSchedule)) | undefined;
 		/** The connection's metadata. */
 		metadata?: Metadata | undefined;
 		/** Its progress: a flat object of texts, numbers, booleans and dates. */

@@ -88,3 +88,16 @@ createFunction({ description: "x", trigger: { kind: "schedule" }, exec: async ()
 createFunction({ description: "x", trigger: { kind: "moon" }, exec: async () => {} });
 // @ts-expect-error functions without a connection can't be deployed
 createFunction({ description: "x", requires: { connection: false }, exec: async () => {} });
+createFunction({
+	description: "x",
+	// @ts-expect-error records need a schedule
+	data: { models: { Ticket: z.object({ id: z.string() }) } },
+	exec: async () => {},
+});
+createFunction({
+	description: "x",
+	trigger: { kind: "schedule", frequency: "every hour" },
+	// @ts-expect-error there is no id
+	data: { models: { Ticket: z.object({ subject: z.string() }) } },
+	exec: async () => {},
+});
