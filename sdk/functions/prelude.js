@@ -12023,16 +12023,20 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
       throw misuse("not_available", message);
     } : async () => Promise.reject(misuse("not_available", message));
   }
+  var identity = /* @__PURE__ */ Symbol.for("linkspan.function");
+  function targetOf(fn) {
+    return typeof fn == "string" ? fn === "" ? void 0 : { name: fn } : fn?.[identity];
+  }
   async function invoke(fn, options) {
-    let site = new Error();
-    if (typeof fn != "string" || fn === "")
-      throw wrong('nango.invoke takes the name of a function, such as nango.invoke("create-issue", { input }).', site);
+    let site = new Error(), target = targetOf(fn);
+    if (target === void 0)
+      throw wrong('nango.invoke takes the name of a function, such as nango.invoke("create-issue", { input }), or what its file in functions exports.', site);
     if (options !== void 0 && (options === null || typeof options != "object"))
       throw wrong("The options of nango.invoke are an object of input and connection.", site);
     let { connectionId, integrationId } = options?.connection ?? {};
     for (let id of [connectionId, integrationId])
       if (id !== void 0 && (typeof id != "string" || id === "")) throw wrong("The connection of nango.invoke is an object of connectionId and integrationId.", site);
-    return ask2("action", { integration: integrationId, connection: connectionId, action: fn, input: options?.input }, site);
+    return ask2("action", { integration: integrationId ?? target.integrationId, connection: connectionId, action: target.name, input: options?.input }, site);
   }
   function wrong(message, site) {
     return from2(misuse("invalid_body", message), site);

@@ -48,6 +48,7 @@ func (b *builder) imports(build api.PluginBuild) {
 		}
 		return api.OnResolveResult{Path: "stream", Namespace: "linkspan"}, nil
 	})
+	b.identify(build)
 	build.OnLoad(api.OnLoadOptions{Filter: "^stream$", Namespace: "linkspan"}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
 		text := noStreams
 		return api.OnLoadResult{Contents: &text, Loader: api.LoaderJS}, nil

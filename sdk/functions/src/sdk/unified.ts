@@ -96,11 +96,21 @@ interface InvokeOptions {
 	connection?: Partial<Connection>;
 }
 
+/** Under which the bundler notes, in a definition that another function imports, which function it is. */
+const identity = Symbol.for("linkspan.function");
+
+/** A function that is to be invoked: by its name, or by the definition that its file exports. */
+function targetOf(fn: unknown): { name: string; integrationId?: string } | undefined {
+	if (typeof fn === "string") return fn === "" ? undefined : { name: fn };
+	return (fn as { [identity]?: { name: string; integrationId: string } } | null | undefined)?.[identity];
+}
+
 /** nango.invoke: runs another function that can be invoked, or an action, and returns its output. */
 async function invoke(fn: unknown, options?: InvokeOptions): Promise<unknown> {
 	const site = new Error();
-	if (typeof fn !== "string" || fn === "") {
-		throw wrong('nango.invoke takes the name of a function, such as nango.invoke("create-issue", { input }).', site);
+	const target = targetOf(fn);
+	if (target === undefined) {
+		throw wrong('nango.invoke takes the name of a function, such as nango.invoke("create-issue", { input }), or what its file in functions exports.', site);
 	}
 	if (options !== undefined && (options === null || typeof options !== "object")) {
 		throw wrong("The options of nango.invoke are an object of input and connection.", site);
@@ -109,7 +119,7 @@ async function invoke(fn: unknown, options?: InvokeOptions): Promise<unknown> {
 	for (const id of [connectionId, integrationId]) {
 		if (id !== undefined && (typeof id !== "string" || id === "")) throw wrong("The connection of nango.invoke is an object of connectionId and integrationId.", site);
 	}
-	return ask("action", { integration: integrationId, connection: connectionId, action: fn, input: options?.input }, site);
+	return ask("action", { integration: integrationId ?? target.integrationId, connection: connectionId, action: target.name, input: options?.input }, site);
 }
 
 function wrong(message: string, site: Error): NangoError {
