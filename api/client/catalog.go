@@ -23,8 +23,8 @@ func (c *Client) Provider(ctx context.Context, name string) (api.Provider, error
 }
 
 // ProviderTemplates returns the function templates of a provider.
-func (c *Client) ProviderTemplates(ctx context.Context, name string) ([]api.Function, error) {
-	return data[[]api.Function](ctx, c, call{method: http.MethodGet, path: join("providers", name, "templates")})
+func (c *Client) ProviderTemplates(ctx context.Context, name string) ([]api.Template, error) {
+	return data[[]api.Template](ctx, c, call{method: http.MethodGet, path: join("providers", name, "templates")})
 }
 
 // Catalogue returns all providers by name. It needs no key.

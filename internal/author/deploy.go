@@ -78,10 +78,10 @@ func refuse(now *linkspan.Function, overwrite bool) error {
 	const op = "author.refuse"
 	if now.Source == linkspan.SourceRepo {
 		return linkspan.E(op, linkspan.KindInvalid, codeInvalid, nil,
-			"The %s %q is kept in a folder and deployed from there.", now.Kind, now.Name).WithHint("Change it in the folder, or use another name.")
+			"The function %q of the type %s is kept in a folder and deployed from there.", now.Name, now.Kind).WithHint("Change it in the folder, or use another name.")
 	}
 	if !overwrite {
-		return linkspan.E(op, linkspan.KindInvalid, codeInvalid, nil, "There is a %s %q already.", now.Kind, now.Name).
+		return linkspan.E(op, linkspan.KindInvalid, codeInvalid, nil, "There is a function %q of the type %s already.", now.Name, now.Kind).
 			WithHint("Set allow_destructive to replace it, or use another name.")
 	}
 	return nil

@@ -93,7 +93,7 @@ func refuseTemplate(now *linkspan.Function, t *Template) error {
 	switch {
 	case now.Source != linkspan.SourceCatalog:
 		return linkspan.E(op, linkspan.KindInvalid, codeInvalid, nil,
-			"The integration has a %s %q of its own, which is no template.", now.Kind, now.Name).WithHint("Delete it first.")
+			"The integration has a function %q of the type %s of its own, which is no template.", now.Name, now.Kind).WithHint("Delete it first.")
 	case now.Version.CodeHash == hash(t.Code.Bundle):
 		return linkspan.E(op, linkspan.KindConflict, "template_already_deployed", nil, "The template %q is deployed already.", t.Name)
 	}

@@ -159,6 +159,7 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 		"POST /sync/deploy": 400, "POST /sync/deploy/confirmation": 400,
 		"POST /functions/deployments/bundle": 400, "POST /functions/deployments/bundle/preview": 400,
 		"POST /connection": 400, "POST /connect/sessions": 400, "POST /connect/sessions/reconnect": 400,
+		"POST /functions/compile": 200, // names nothing
 		// See TestActionsAreIsolated.
 		"POST /action/trigger": 400, " /v1/{path...}": 400,
 		// See TestRefusedRecords, whose connection a key of prod asks for.
@@ -186,6 +187,11 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 		"POST /sync/deploy/confirmation":                  deployBody(actionFlow, "[]", "all", confirmTail),
 		"POST /functions/deployments/bundle":              `{"reconciliationScope":{"kind":"integration","integrationId":"seeded"},"functions":[]}`,
 		"POST /functions/deployments/bundle/preview":      `{"reconciliationScope":{"kind":"integration","integrationId":"seeded"},"functions":[]}`,
+
+		"POST /functions/compile":     `{"code":"x"}`,
+		"POST /functions/dryruns":     aDryRun + `}`,
+		"POST /functions/deployments": `{"type":"template","integration_id":"seeded","template":"t"}`,
+		"POST /functions/invocations": `{"integration_id":"seeded","connection_id":"c1","name":"echo","invocation_type":"wait"}`,
 
 		"PATCH /integrations/{unique_key}/functions/{name}":         `{"enabled":false}`,
 		"POST /integrations/{unique_key}/functions/{name}/rollback": `{"version":1}`,

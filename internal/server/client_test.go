@@ -55,6 +55,7 @@ func TestClientKnowsEveryRoute(t *testing.T) {
 	useDeliveries(t, connect(devKey), r.deliver(r.dev, nil), r.deliver(r.dev, nil))
 
 	useActions(t, r, connect(devKey))
+	useAuthor(t, r, connect(devKey))
 	useSyncs(t, r, connect(devKey))
 	useRecords(t, r, connect(devKey))
 	web.Close() // waits until all of them are noted

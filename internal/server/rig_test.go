@@ -67,6 +67,7 @@ type rig struct {
 	webhooks  *webhook.Service
 	functions *function.Service
 	engine    *fakeEngine
+	author    *fakeAuthor
 	syncs     *fakeSyncs
 	records   *record.Service
 	notes     chan linkspan.Message
@@ -130,7 +131,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		PublicURL: o.publicURL, ConnectURL: connectURL,
 	})
 	r.functions = function.New(function.Config{Store: r.store, Tx: r.store, Feed: feed, Leases: lease.NewKeeper(r.store, "test", log), Log: log})
-	r.engine, r.syncs, r.records = &fakeEngine{}, &fakeSyncs{}, record.New(r.store)
+	r.engine, r.syncs, r.records, r.author = &fakeEngine{}, &fakeSyncs{}, record.New(r.store), &fakeAuthor{integrations: integration.New(r.store, r.store, cat)}
 	r.server = server.New(server.Config{
 		Log: log, Metrics: o.metrics, PublicURL: o.publicURL, ConnectURL: connectURL, BodyLimit: 1 << 20,
 		Authorize: r.authorize, Webhooks: r.webhooks, Pages: fakePages{}, Note: func(m linkspan.Message) { r.notes <- m },
@@ -139,7 +140,8 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		Actions: run.New(run.Config{
 			Store: r.store, Tx: r.store, Functions: r.functions, Connections: connections, Engine: r.engine, Log: log, Holder: "test",
 		}),
-		Syncs: r.syncs, Records: r.records, Functions: r.functions, Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
+		Author: r.author,
+		Syncs:  r.syncs, Records: r.records, Functions: r.functions, Connections: connections, Operations: r.store, Proxy: fakeProxy{&r.proxied}, Docs: providerdocs.New(cat, publicURL), Ready: o.ready,
 	})
 	runFeed(t, feed)
 	return r
