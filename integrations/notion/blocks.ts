@@ -66,6 +66,11 @@ export function toMarkdown(block: Block, number: number): string | undefined {
 	}
 }
 
+/** What stands below the first row of a table. */
+export function tableRule(row: Block): string {
+	return `|${" --- |".repeat((row["table_row"] as { cells: unknown[] }).cells.length)}`;
+}
+
 /** How many characters a piece of text may have. */
 const longest = 2000;
 

@@ -25,6 +25,9 @@ interface List<T> {
 /** Stripe keeps events for 30 days. Who was away for longer reads everything again. */
 const kept = 29 * 86_400;
 
+/** Events may be listed a little after the time that they have, so a little is read once more. */
+const overlap = 60;
+
 /** Where the reading stands, in seconds since 1970. */
 export interface Position {
 	/** What changed before has been read. 0: nothing has. */
@@ -74,7 +77,7 @@ interface Source {
 async function changed<T extends StripeObject>(nango: Pick<NangoAction, "get">, source: Source, since: number): Promise<{ objects: T[]; deleted: string[]; until: number }> {
 	const seen = new Set<string>();
 	const out = { objects: [] as T[], deleted: [] as string[], until: since };
-	for await (const events of list<Event>(nango, "/v1/events", { type: source.events, "created[gte]": String(since) })) {
+	for await (const events of list<Event>(nango, "/v1/events", { type: source.events, "created[gte]": String(since - overlap) })) {
 		for (const { type, created, data } of events) {
 			out.until = Math.max(out.until, created);
 			const object = data.object as T;
@@ -125,6 +128,13 @@ export async function read<T extends StripeObject>(nango: Sync, source: Source, 
 	}
 	await sink.end();
 	await nango.saveCheckpoint({ since: start.began, began: 0, after: "" });
+}
+
+/** Objects stand in others by their ids, or whole. */
+export function idOf(object: string | { id: string }): string;
+export function idOf(object: string | { id: string } | null | undefined): string | undefined;
+export function idOf(object: string | { id: string } | null | undefined): string | undefined {
+	return typeof object === "string" ? object : object?.id;
 }
 
 /** A body as Stripe takes it: a form, with names such as metadata[key] for what is within. Undefined is left out. */

@@ -1,7 +1,7 @@
 import { createSync } from "linkspan";
 import * as z from "zod";
 import { text, timestamp } from "../../values";
-import { read, type StripeObject } from "../changes";
+import { idOf, read, type StripeObject } from "../changes";
 
 const Invoice = z.object({
 	id: z.string(),
@@ -37,9 +37,6 @@ interface StripeInvoice extends StripeObject {
 	hosted_invoice_url?: string | null;
 	invoice_pdf?: string | null;
 }
-
-/** Objects stand in others by their ids, or whole. */
-const idOf = (object: string | { id: string } | null | undefined) => (typeof object === "string" ? object : object?.id);
 
 export default createSync({
 	description: "Invoices of Stripe: all of them at first, then those that were created, changed or, as drafts, deleted",

@@ -1,7 +1,7 @@
 import { createSync } from "linkspan";
 import * as z from "zod";
 import { timestamp } from "../../values";
-import { read, type StripeObject } from "../changes";
+import { idOf, read, type StripeObject } from "../changes";
 
 const Subscription = z.object({
 	id: z.string(),
@@ -42,9 +42,6 @@ interface StripeSubscription extends StripeObject {
 	trial_end?: number | null;
 	canceled_at?: number | null;
 }
-
-/** Objects stand in others by their ids, or whole. */
-const idOf = (object: string | { id: string }) => (typeof object === "string" ? object : object.id);
 
 export default createSync({
 	description: "Subscriptions of Stripe with what is subscribed to, canceled ones too: all of them at first, then those that changed",
