@@ -86,6 +86,46 @@ func TestSandboxRequest(t *testing.T) {
 	}
 }
 
+// TestSandboxTriggers looks at what functions are told of what they run at.
+func TestSandboxTriggers(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(x *Execution)
+		want   []string
+	}{
+		"a webhook": {func(x *Execution) { x.Webhook = json.RawMessage(`{"w":1}`) }, []string{`"webhook":{"w":1}`, `"scriptType":"webhook"`}},
+		"a request": {func(x *Execution) {
+			x.Request, x.Subscriptions = json.RawMessage(`{"path":"/a"}`), []string{"issue"}
+		}, []string{`"request":{"path":"/a"}`, `"subscriptions":["issue"]`}},
+		"the second of its events": {func(x *Execution) {
+			x.Function.Kind, x.Event = linkspan.FunctionOnEvent, linkspan.EventValidateConnection
+			x.Function.Version.Definition.Event = linkspan.EventPostConnectionCreation
+		}, []string{`"event":"validate-connection"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got runner.Request
+			s := newSandbox(func(_ context.Context, r runner.Request) (sandbox.Result, error) {
+				got = r
+				return sandbox.Result{}, nil
+			})
+			x := execution()
+			x.Function.Version.Definition.Unified = &linkspan.UnifiedFunction{}
+			test.change(x)
+			_, err := s.Execute(t.Context(), x)
+			must(t, err)
+			for _, part := range test.want {
+				if !strings.Contains(string(got.Start), part) {
+					t.Errorf("%s is not in the start %s", part, got.Start)
+				}
+			}
+			if got.Program.Name != "github-prod/functions/act.js" {
+				t.Errorf("it is called %s", got.Program.Name)
+			}
+		})
+	}
+}
+
 func TestSandboxErrors(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -106,13 +106,13 @@ func (s *Store) dueRunsQuery() string {
 		sameEnv = "h.environment_id = w.environment_id"
 	)
 	var (
-		now       = "(select " + s.dialect.now + ")"
+		now      = "(select " + s.dialect.now + ")"
 		fullConn = func(of string) string {
 			return "(" + of + ".connection_id in (" + s.dialect.ids("$10") + ") or cast(" + of + ".function_id as text) || '/' || cast(" + of +
 				".connection_id as text) in (" + s.dialect.list("$12") + "))"
 		}
 		fullEnv = "h.environment_id in (" + s.dialect.ids("$8") + ")"
-		fullOne   = "(h.function_id in (" + s.dialect.ids("$9") + ") or '0/' || h.provider in (" + s.dialect.list("$11") +
+		fullOne = "(h.function_id in (" + s.dialect.ids("$9") + ") or '0/' || h.provider in (" + s.dialect.list("$11") +
 			") or cast(h.environment_id as text) || '/' || h.provider in (" + s.dialect.list("$11") + "))"
 		// An environment that has a function to begin behind is entered at its first
 		// row, and left from there to behind that function.
