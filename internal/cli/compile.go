@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -133,7 +135,7 @@ func (c *compilation) steps(ctx context.Context) error {
 		if c.report.Types = checked.state; checked.state == typesNoCompiler {
 			noteCompiler(c.status)
 		}
-		functions.Problems = append(functions.Problems, checked.problems...)
+		functions.Problems = append(functions.Problems, news(functions.Problems, checked.problems)...)
 	}
 	return c.finish(functions)
 }
@@ -243,6 +245,19 @@ func checkTypes(ctx context.Context, sys System, dir string) typeCheck {
 	}
 	problems, err := project.CheckTypes(ctx, dir, compiler)
 	return typeCheck{state: typesChecked, problems: problems, err: err}
+}
+
+// news returns what a check of types adds to known problems. Of a file that can't
+// be read as TypeScript both say so.
+func news(known, types []bundle.Problem) []bundle.Problem {
+	var added []bundle.Problem
+	for _, p := range types {
+		syntax := strings.HasPrefix(p.Message, "TS1") && len(p.Message) > 6 && p.Message[6] == ':' // TS1000 to TS1999
+		if !syntax || !slices.ContainsFunc(known, func(k bundle.Problem) bool { return k.File == p.File }) {
+			added = append(added, p)
+		}
+	}
+	return added
 }
 
 // noteCompiler says why types are not checked.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,7 +55,6 @@ func newCreate(sys System) *cobra.Command {
 	flags.BoolVar(&o.asJSON, "json", false, "print what was written as JSON, and ask nothing")
 	_ = cmd.RegisterFlagCompletionFunc("template", completeTemplate) // fails for flags that do not exist
 	_ = cmd.RegisterFlagCompletionFunc("event", cobra.FixedCompletions(eventNames(), cobra.ShellCompDirectiveNoFileComp))
-	cmd.MarkFlagsMutuallyExclusive("sync", "action", "on-event", "function")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := o.take(args); err != nil {
 			return err
@@ -82,6 +82,15 @@ func (o *createOptions) take(args []string) error {
 	}
 	if o.event != "" && !linkspan.FunctionEvent(o.event).Valid() {
 		return &usageError{fmt.Errorf("--event: %q is not one of %s", o.event, strings.Join(eventNames(), ", "))}
+	}
+	kinds := 0
+	for _, set := range []bool{o.sync, o.action, o.onEvent, o.function} {
+		if set {
+			kinds++
+		}
+	}
+	if kinds > 1 {
+		return &usageError{errors.New("say one of --sync, --action, --on-event and --function")}
 	}
 	if o.event != "" && !o.sync && !o.action && !o.function {
 		o.onEvent = true
@@ -180,10 +189,7 @@ func (o *createOptions) complete(ctx context.Context, sys System, f *project.Fun
 // askFor asks for what is missing of a function.
 func (o *createOptions) askFor(ctx context.Context, q *asker, f *project.Function) error {
 	if f.Folder == "" {
-		at, err := q.choose(ctx, "What shall it be?", []string{
-			"sync: keeps records of a provider up to date", "action: does one thing when it is called",
-			"on-event: runs at an event of a connection", "function: createFunction, with a trigger of its own",
-		})
+		at, err := q.choose(ctx, "What shall it be?", []string{"sync", "action", "on-event", "function"})
 		if err != nil {
 			return err
 		}

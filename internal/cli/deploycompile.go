@@ -91,7 +91,7 @@ func (d *deployment) typesOf(project *bundle.Project, types *typeRun) error {
 	if checked.state == typesNoCompiler {
 		noteCompiler(d.status)
 	}
-	project.Problems = append(project.Problems, checked.problems...)
+	project.Problems = append(project.Problems, news(project.Problems, checked.problems)...)
 	return checked.err
 }
 

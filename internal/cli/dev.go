@@ -260,8 +260,9 @@ func (d *development) types(ctx context.Context, round *devRound) error {
 		d.noted = true
 		noteCompiler(d.t)
 	}
-	d.show(d.typeProblems, checked.problems)
-	d.typeProblems = checked.problems
+	found := news(d.problems, checked.problems)
+	d.show(d.typeProblems, found)
+	d.typeProblems = found
 	return nil
 }
 

@@ -66,9 +66,6 @@ func (d *development) affected(changed []string) (names map[string]bool, all boo
 	}
 	names = map[string]bool{}
 	for _, name := range changed {
-		if path.Ext(name) == "" {
-			return nil, true // a folder went
-		}
 		for _, f := range d.functions {
 			if f.File == name || f.sources[name] {
 				names[functionName(f.Integration, f.Name)] = true

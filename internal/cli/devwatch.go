@@ -29,7 +29,7 @@ func watchFolder(ctx context.Context, dir string) (<-chan []string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watching %s: %w", dir, err)
 	}
-	f := &folderWatch{dir: dir, add: w.Add, pending: map[string]bool{}}
+	f := &folderWatch{dir: dir, add: w.Add, folders: map[string]bool{}, pending: map[string]bool{}}
 	if err := f.enter(dir, false); err != nil {
 		_ = w.Close() // nothing was watched
 		return nil, fmt.Errorf("watching %s: %w", dir, err)
@@ -47,6 +47,7 @@ func watchFolder(ctx context.Context, dir string) (<-chan []string, error) {
 type folderWatch struct {
 	dir     string
 	add     func(dir string) error
+	folders map[string]bool // that are watched, relative to dir
 	pending map[string]bool
 }
 
@@ -97,10 +98,12 @@ func (f *folderWatch) take(e fsnotify.Event) bool {
 		}
 		return len(f.pending) > before
 	}
-	if !watched(name) && path.Ext(name) != "" {
-		return false
+	if f.folders[name] && (e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)) {
+		delete(f.folders, name)
+		f.pending[everything] = true // nobody says what was in it
+		return true
 	}
-	if path.Ext(name) == "" && !e.Has(fsnotify.Remove) && !e.Has(fsnotify.Rename) {
+	if !watched(name) {
 		return false
 	}
 	f.pending[name] = true
@@ -118,6 +121,7 @@ func (f *folderWatch) enter(dir string, note bool) error {
 		case d.IsDir() && !ok:
 			return fs.SkipDir
 		case d.IsDir():
+			f.folders[local] = true
 			return f.add(name)
 		case note && ok && watched(local):
 			f.pending[local] = true

@@ -48,8 +48,8 @@ func FindCompiler(dir string, onPath func(name string) (string, error)) string {
 }
 
 // CheckTypes runs the TypeScript compiler over a folder with its tsconfig.json and
-// returns what it finds, by file and line. A folder without tsconfig.json has
-// nothing to check. The error says that the compiler could not do its work.
+// returns what it finds in the author's files, by file and line. A folder without
+// tsconfig.json has nothing to check. The error says that the compiler could not do its work.
 func CheckTypes(ctx context.Context, dir, compiler string) ([]bundle.Problem, error) {
 	if !exists(filepath.Join(dir, "tsconfig.json")) {
 		return nil, nil
@@ -69,13 +69,19 @@ func CheckTypes(ctx context.Context, dir, compiler string) ([]bundle.Problem, er
 	}
 	problems, rest := parseDiagnostics(dir, stdout.String())
 	if err == nil || len(problems) > 0 {
-		return problems, nil
+		return slices.DeleteFunc(problems, foreign), nil
 	}
 	said := strings.TrimSpace(rest + "\n" + stderr.String())
 	if _, ok := errors.AsType[*exec.ExitError](err); ok && said != "" {
 		return nil, fmt.Errorf("%s failed: %s", compiler, said)
 	}
 	return nil, fmt.Errorf("running %s: %w", compiler, err)
+}
+
+// foreign reports whether a problem is in a file that its author can't correct:
+// declarations of packages, and ours.
+func foreign(p bundle.Problem) bool {
+	return strings.Contains("/"+p.File, "/node_modules/") || strings.HasPrefix(p.File, OwnFolder+"/")
 }
 
 // parseDiagnostics reads what the compiler prints: a line for each error, with
