@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/api"
+)
+
+// account is a connection of a running server that a command is about.
+type account struct {
+	*remote
+	integration, connection string
+}
+
+// accountOptions are the flags that say where a connection is.
+type accountOptions struct {
+	dir, environment, integration string
+}
+
+// add adds the flags.
+func (o *accountOptions) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVarP(&o.environment, "env", "e", "dev", "environment of the connection")
+	flags.StringVar(&o.integration, "integration", "", "integration of the connection, where several have one of that name")
+	flags.StringVar(&o.dir, "dir", ".", "folder with the file .env")
+}
+
+// dial finds the server, and makes sure that the key is one of the environment.
+func (o *accountOptions) dial(ctx context.Context, sys System) (*remote, error) {
+	r, err := dialFrom(sys, o.environment, filepath.Join(o.dir, dotenvFile))
+	if err != nil {
+		return nil, err
+	}
+	return r, r.check(ctx)
+}
+
+// account finds the integration of a connection: the one that was named, or the only
+// one that has such a connection.
+func (r *remote) account(ctx context.Context, connection, integration string) (*account, error) {
+	if integration != "" {
+		return &account{r, integration, connection}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, functionsTimeout)
+	defer cancel()
+	list, err := r.client.Connections(ctx, api.ConnectionsQuery{ConnectionID: &connection})
+	if err != nil {
+		return nil, r.explain(err)
+	}
+	var keys []string
+	for _, c := range list {
+		keys = append(keys, c.ProviderConfigKey)
+	}
+	slices.Sort(keys)
+	switch keys = slices.Compact(keys); len(keys) {
+	case 0:
+		return nil, &codedError{exitDryRun, linkspan.E("cli.account", linkspan.KindNotFound, codeConnectionMissing, nil,
+			"There is no connection %q in the environment %q at %s.", connection, r.name, r.host).
+			WithHint("linkspan connections lists those that there are; --env names another environment.")}
+	case 1:
+		return &account{r, keys[0], connection}, nil
+	default:
+		return nil, &usageError{fmt.Errorf("several integrations have a connection %q: say with --integration which one is meant, %s", connection, strings.Join(keys, " or "))}
+	}
+}
