@@ -94,7 +94,7 @@ func writeFixture(file string, text []byte) error {
 		return fmt.Errorf("writing a recording: %w", err)
 	}
 	_, err = next.Write(text)
-	err = errors.Join(err, next.Chmod(0o644), next.Close()) //nolint:gosec // a source that is shared
+	err = errors.Join(err, next.Chmod(0o644), next.Close())
 	if err == nil {
 		err = os.Rename(next.Name(), file)
 	}

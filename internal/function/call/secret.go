@@ -1,6 +1,8 @@
 package call
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/linkspan/linkspan"
@@ -23,10 +25,11 @@ func ConnectionSecrets(connection map[string]any) []linkspan.Secret {
 }
 
 // HideSecrets returns a connection without its secrets, in the same shape. Found, if
-// it is not nil, is told of each.
+// it is not nil, is told of each, by the names of the members.
 func HideSecrets(connection map[string]any, found func(text string)) map[string]any {
 	out := make(map[string]any, len(connection))
-	for name, value := range connection {
+	for _, name := range slices.Sorted(maps.Keys(connection)) {
+		value := connection[name]
 		switch name {
 		case "credentials":
 			out[name] = hideCredentials(value, found)
@@ -45,7 +48,8 @@ func hideCredentials(value any, found func(string)) any {
 		return value
 	}
 	out := make(map[string]any, len(credentials))
-	for name, v := range credentials {
+	for _, name := range slices.Sorted(maps.Keys(credentials)) {
+		v := credentials[name]
 		text, isText := v.(string)
 		switch {
 		case isText && (text == "" || isPublicCredential(name) || name == "username" && len(text) < minUsername):
@@ -75,7 +79,8 @@ func HideNamed(value any, found func(text string)) any {
 	switch v := value.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
-		for name, inner := range v {
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			inner := v[name]
 			if text, ok := inner.(string); ok && text != "" && IsSecretName(name) {
 				out[name] = hide(text, found)
 				continue

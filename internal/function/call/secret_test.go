@@ -1,0 +1,70 @@
+package call_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/linkspan/linkspan/internal/function/call"
+)
+
+func TestIsSecretName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"access_token": true, "accessToken": true, "X-Api-Key": true, "apiKey": true, "client_secret": true, "password": true, "Authorization": true,
+		"set-cookie": true, "private_key": true, "AWS_SECRET_ACCESS_KEY": true, "token": true, "id_token": true, "session.id": true, "webhookSecret": true,
+		"next_page_token": false, "pageToken": false, "syncToken": false, "continuation_token": false, "key": false, "keyboard": false, "token_type": false,
+		"tokens": false, "sort_key": false, "author": false, "secretary": false, "": false,
+	} {
+		if got := call.IsSecretName(name); got != want {
+			t.Errorf("%q: %t", name, got)
+		}
+	}
+}
+
+func TestHideSecrets(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		connection, want string
+		found            []string
+	}{
+		"oauth": {
+			`{"connection_id":"token","credentials":{"type":"OAUTH2","access_token":"a1","refresh_token":"r1","expires_at":"2030","raw":{"access_token":"a1","expires_in":5,"team":{"id":"T1"},"token_type":"bearer"},"config_override":{"client_id":"i","client_secret":"s1"}}}`,
+			`{"connection_id":"token","credentials":{"type":"OAUTH2","access_token":"[redacted]","refresh_token":"[redacted]","expires_at":"2030","raw":{"access_token":"[redacted]","expires_in":5,"team":{"id":"T1"},"token_type":"bearer"},"config_override":{"client_id":"i","client_secret":"[redacted]"}}}`,
+			[]string{"a1", "s1", "a1", "r1"},
+		},
+		"basic":           {`{"credentials":{"type":"BASIC","username":"ada","password":"p"}}`, `{"credentials":{"type":"BASIC","username":"ada","password":"[redacted]"}}`, []string{"p"}},
+		"a key as a name": {`{"credentials":{"username":"0123456789abcdef","password":""}}`, `{"credentials":{"username":"[redacted]","password":""}}`, []string{"0123456789abcdef"}},
+		"any field":       {`{"credentials":{"anything":"x1"}}`, `{"credentials":{"anything":"[redacted]"}}`, []string{"x1"}},
+		"settings": {
+			`{"metadata":{"a":[{"apiToken":"t1","folder":"f"}]},"connection_config":{"subdomain":"acme","appSecret":"s2"}}`,
+			`{"metadata":{"a":[{"apiToken":"[redacted]","folder":"f"}]},"connection_config":{"subdomain":"acme","appSecret":"[redacted]"}}`,
+			[]string{"s2", "t1"},
+		},
+		"hidden already": {`{"credentials":{"apiKey":"[redacted]"}}`, `{"credentials":{"apiKey":"[redacted]"}}`, nil},
+		"none":           {`{"credentials":{},"metadata":null}`, `{"credentials":{},"metadata":null}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var in, want map[string]any
+			if err := json.Unmarshal([]byte(tt.connection), &in); err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal([]byte(tt.want), &want); err != nil {
+				t.Fatal(err)
+			}
+			var found []string
+			got := call.HideSecrets(in, func(text string) { found = append(found, text) })
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("hidden (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.found, found); diff != "" {
+				t.Errorf("found (-want +got):\n%s", diff)
+			}
+			if got := len(call.ConnectionSecrets(in)); got != len(tt.found) {
+				t.Errorf("%d secrets", got)
+			}
+		})
+	}
+}
