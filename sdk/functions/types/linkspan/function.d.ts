@@ -140,6 +140,15 @@ export interface NangoInvoke {
 	 * @example const user = await nango.invoke<NewUser, User>("create-user", { input: { name: "Ada" } });
 	 */
 	invoke<Input = any, Output = any>(name: string, options?: InvokeOptions<Input>): Promise<Output>;
+	/**
+	 * The same with what the other function's file in `functions` exports, imported from there: input and output are those it declares.
+	 *
+	 * @example const user = await nango.invoke(createUser, { input: { name: "Ada" } });
+	 */
+	invoke<Input extends z.ZodType, Output extends z.ZodType>(
+		fn: { type: "function"; input?: Input | undefined; output?: Output | undefined },
+		options?: InvokeOptions<z.input<Input>>,
+	): Promise<z.output<Output>>;
 }
 
 type AlwaysMember =

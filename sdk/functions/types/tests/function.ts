@@ -52,6 +52,10 @@ createFunction({
 		(await nango.getMetadata()).team.trim();
 		const user = await nango.invoke<{ id: string }, { name: string }>("read-user", { input: { id: "1" }, connection: { connectionId: "c2" } });
 		user.name.trim();
+		const greeting = await nango.invoke(invoked, { input: { name: "Ada" } });
+		expect<Equal<typeof greeting, string>>();
+		// @ts-expect-error it takes a name
+		await nango.invoke(invoked, { input: { name: 5 } });
 	},
 });
 
