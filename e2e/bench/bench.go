@@ -89,7 +89,7 @@ func (b *bench) run(ctx context.Context) (err error) {
 	for _, part := range []struct {
 		name    string
 		measure func(context.Context, io.Writer, *process) error
-	}{{"connection", b.connection}, {"browsers", b.browsers}, {"webhooks", b.webhooks}, {"syncs", b.syncs}, {"functions", b.functions}, {"fairness", b.fairness}} {
+	}{{"connection", b.connection}, {"browsers", b.browsers}, {"webhooks", b.webhooks}, {"syncs", b.syncs}, {"functions", b.functions}, {"fairness", b.fairness}, {"tests", b.tests}} {
 		if !b.wanted(part.name) {
 			continue
 		}

@@ -56,7 +56,7 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	flags.StringVar(&o.database, "database", "", "URL of an empty PostgreSQL database; SQLite when empty")
 	flags.DurationVar(&o.duration, "duration", 3*time.Second, "how long each load lasts")
 	flags.IntVar(&o.rounds, "rounds", 3, "how often each load is repeated; the median counts")
-	flags.StringVar(&o.only, "only", "", "measure these parts of proxy, connection, browsers, webhooks, syncs, functions, fairness, records, schedules and engine, with commas between; all when empty")
+	flags.StringVar(&o.only, "only", "", "measure these parts of proxy, connection, browsers, webhooks, syncs, functions, fairness, tests, records, schedules and engine, with commas between; all when empty")
 	flags.StringVar(&o.child, "child", "", "be a part of the benchmark: upstream, authority or reverseproxy")
 	flags.StringVar(&o.target, "target", "", "where the reverseproxy sends its calls")
 	flags.BoolVar(&o.pooled, "pooled", false, "give the reverseproxy a pool of buffers")

@@ -34,11 +34,11 @@ called over the network, and no server is needed.
 
 A recording is INTEGRATION/tests/FUNCTION.test.json, as linkspan dryrun --save
 writes it. The functions are those that index.ts imports; without index.ts,
-all that have a recording. Arguments are functions, NAME or INTEGRATION/NAME,
-or the folder.
+all that have a recording. Arguments are the folder and functions of it, NAME or
+INTEGRATION/NAME.
 
-Each function has its own sandbox, with 256 MiB of memory. One that does not
-compile, does not end or takes more fails alone.
+Each function has its own sandbox, with 256 MiB of memory, in a process beside
+this one. One that does not compile, does not end or takes more fails alone.
 
 Exit codes: 0 nothing failed; 13 tests failed; 10 nothing compiles; 2 a mistake
 in the command line; 1 anything else.`
@@ -73,7 +73,7 @@ type testOptions struct {
 
 func newTest(sys System, server Server) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "test [DIR | FUNCTION…]",
+		Use:   "test [DIR] [FUNCTION…]",
 		Short: "Run functions against recordings of their providers",
 		Long:  testLong,
 		Example: `  linkspan test
@@ -132,8 +132,8 @@ func newTestRun(sys System, server Server, o testOptions, args []string, dirSet 
 	case o.watch && o.asJSON:
 		return nil, &usageError{errors.New("--watch and --json do not go together: there would be no end of the document")}
 	}
-	if len(args) == 1 && !dirSet && isTestFolder(args[0]) {
-		t.dir, args = args[0], nil
+	if len(args) > 0 && !dirSet && isTestFolder(args[0]) {
+		t.dir, args = args[0], args[1:]
 	}
 	if !isFolder(t.dir) {
 		return nil, &usageError{fmt.Errorf("--dir: %q is not a folder", t.dir)}
