@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// programVariable tells a test binary to be the program instead.
-const programVariable = "LINKSPAN_APPTEST_PROGRAM"
+// ProgramVariable is the environment variable that tells a test binary to be the
+// program instead.
+const ProgramVariable = "LINKSPAN_APPTEST_PROGRAM"
 
 // startTimeout bounds the start of a child; it only turns a hang into a failure.
 const startTimeout = 60 * time.Second
@@ -26,7 +27,7 @@ const startTimeout = 60 * time.Second
 // child as well.
 func Main(m *testing.M, program func() int) {
 	child := len(os.Args) == 2 && (os.Args[1] == "runner" || os.Args[1] == "compiler") // started by a server, without an environment
-	if child || os.Getenv(programVariable) != "" {
+	if child || os.Getenv(ProgramVariable) != "" {
 		os.Exit(program())
 	}
 	os.Exit(m.Run())
@@ -69,7 +70,7 @@ func SpawnProcess(t testing.TB, o Options) *Process {
 		cmd:      exec.Command(self, o.args()...),
 		done:     make(chan struct{}),
 	}
-	p.cmd.Env = append(p.cmd.Environ(), programVariable+"=1")
+	p.cmd.Env = append(p.cmd.Environ(), ProgramVariable+"=1")
 	for name, value := range o.environ() {
 		p.cmd.Env = append(p.cmd.Env, name+"="+value)
 	}

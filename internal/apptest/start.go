@@ -13,6 +13,9 @@ import (
 func Server() cli.Server {
 	return cli.Server{
 		Serve: app.Serve, Migrate: app.Migrate, RotateKeys: app.RotateKeys, Runner: app.Runner, Compiler: app.Compiler, Sandbox: app.Sandbox,
+		Trials: func(_ context.Context, o cli.TrialOptions) (cli.Trials, error) {
+			return app.NewTrials(app.TrialOptions(o))
+		},
 		Demo: func(ctx context.Context, d cli.Demo) error { return app.Demo(ctx, app.DemoOptions(d)) },
 	}
 }
