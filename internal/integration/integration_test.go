@@ -2,10 +2,12 @@ package integration_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,6 +44,19 @@ auth:
 api: {base_url: ["https://x.example"]}
 `
 
+const chosen = `name: chosen
+display_name: Chosen
+categories: [other]
+auth:
+  mode: OAUTH2
+  authorize: {url: ["https://x.example/authorize"]}
+  token: {url: ["https://${connectionConfig.host}/token"]}
+api: {base_url: ["https://x.example"]}
+inputs:
+  connection_config:
+    - {name: host, title: Host, help: Where., required: true}
+`
+
 type bundle struct {
 	*integration.Service
 
@@ -63,6 +78,7 @@ func setup(t *testing.T) bundle {
 	dir := t.TempDir()
 	check(t, os.WriteFile(filepath.Join(dir, "form.yaml"), []byte(awsLike), 0o600))
 	check(t, os.WriteFile(filepath.Join(dir, "scoped.yaml"), []byte(scoped), 0o600))
+	check(t, os.WriteFile(filepath.Join(dir, "chosen.yaml"), []byte(chosen), 0o600))
 	cat, err := catalog.Open(catalog.Options{Dir: dir})
 	check(t, err)
 	return bundle{Service: integration.New(s, s, cat), store: s, env: made.Environments[0].Environment.ID, cat: cat}
@@ -268,5 +284,71 @@ func TestRename(t *testing.T) {
 	}
 	if n, err := b.store.CountConnections(context.WithoutCancel(ctx), nil, made.ID); err != nil || n != 0 {
 		t.Errorf("%d connections left, %v", n, err)
+	}
+}
+
+// An app of the operator's is used, and never shown.
+func TestQuickstart(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	quickstart := func(provider, key string) (linkspan.Integration, error) {
+		return b.Quickstart(ctx, b.env, integration.QuickstartInput{Provider: provider, Key: key, DisplayName: "Shown"})
+	}
+	for provider, want := range map[string]string{
+		"scoped": "No shared developer app is configured for this provider: register an app with Scoped and create the integration with its credentials",
+		"form":   "Quickstart is only available for providers that require a developer app",
+	} {
+		_, err := quickstart(provider, "a")
+		if e, ok := errors.AsType[*linkspan.Error](err); !ok || e.Code != "invalid_body" || e.Msg != want {
+			t.Errorf("%s: %v", provider, err)
+		}
+	}
+	check(t, b.UseSharedApps(map[string]integration.SharedApp{
+		"scoped": {ClientID: "ours", ClientSecret: linkspan.NewSecret("hush"), WebhookSecret: linkspan.NewSecret("hook")},
+	}))
+	made, err := quickstart("scoped", "a")
+	check(t, err)
+	read, err := b.Get(ctx, b.env, "a")
+	check(t, err)
+	for _, i := range []linkspan.Integration{made, read} {
+		if i.Secrets.ClientID != "ours" || i.Secrets.ClientSecret.Reveal() != "hush" || i.Secrets.Scopes != "read,write" || !i.Secrets.Shared || i.DisplayName != "Shown" || !i.ForwardWebhooks {
+			t.Errorf("made %+v", i)
+		}
+		if _, shown := integration.CredentialsOf(&i, catalog.ModeOAuth2); shown {
+			t.Error("customers are shown the operator's app")
+		}
+	}
+	if _, err := quickstart("scoped", "a"); linkspan.CodeOf(err) != "invalid_body" {
+		t.Errorf("a taken key: %v", err)
+	}
+	own := integration.Credentials{Type: catalog.ModeOAuth2, ClientID: "theirs", ClientSecret: linkspan.NewSecret("s")}
+	changed, err := b.Update(ctx, b.env, "a", integration.UpdateInput{Credentials: &own})
+	check(t, err)
+	if c, shown := integration.CredentialsOf(&changed, catalog.ModeOAuth2); !shown || c.ClientID != "theirs" || !c.WebhookSecret.IsZero() {
+		t.Errorf("their own app is %+v, shown %t", c, shown)
+	}
+}
+
+func TestSharedAppsThatCannotBe(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	app := integration.SharedApp{ClientID: "id", ClientSecret: linkspan.NewSecret("hush")}
+	err := b.UseSharedApps(map[string]integration.SharedApp{
+		"nothing-like-it": app, "form": app, "scoped": {ClientID: "id"}, "chosen": app, "github-app": app, "hubspot": app,
+	})
+	if err == nil {
+		t.Fatal("all of them are taken")
+	}
+	for _, want := range []string{
+		"nothing-like-it: there is no such provider", "form: Form needs no developer app", "scoped: client_id and client_secret are needed",
+		"chosen: whoever connects an account of Chosen names the host", "github-app: GitHub (App) can't be used with this version",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in %v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "hubspot") || strings.Contains(err.Error(), "hush") {
+		t.Errorf("too much in %v", err)
 	}
 }
