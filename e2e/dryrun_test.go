@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/linkspan/linkspan/internal/app"
 	"github.com/linkspan/linkspan/internal/apptest"
 	"github.com/linkspan/linkspan/internal/cli"
 )
@@ -75,7 +74,7 @@ export default createAction({ description: "Returns something else", input: z.vo
 	await nango.startSync(nango.providerConfigKey, ["tickets::eu"], nango.connectionId);
 	const integration = await nango.getIntegration();
 	return { provider: integration.provider, webhook: await nango.getWebhookURL(), variables: (await nango.getEnvironmentVariables()).length, name: nango.environmentName };`),
-		"desk-key/actions/tickets.ts":  plain(`	return "the action";`),
+		"desk-key/actions/twice.ts":    plain(`	return "the action";`),
 		"desk-key/actions/broken.ts":   "export default async function run(nango: any) {\n\tconst title = 'x\n}\n",
 		"desk-basic/actions/whoami.ts": plain(`	return typeof (await nango.get({ endpoint: "/me" })).data.user.id;`),
 		"desk-key/actions/whoami.ts":   plain(`	return typeof (await nango.get({ endpoint: "/me" })).data.user.id;`),
@@ -85,6 +84,9 @@ export default createAction({ description: "Returns something else", input: z.vo
 	} catch (e: any) {
 		return { title: one.title, code: e.code, upstream: e.upstream?.status };
 	}`),
+		"desk-key/syncs/twice.ts": `import { createSync } from "linkspan";
+export default createSync({ description: "Has the name of an action", frequency: "every hour", models: {}, exec: async () => {} });
+`,
 		"desk-key/syncs/reads.ts": `import { createSync } from "linkspan";
 import * as z from "zod";
 export default createSync({ description: "Reads what is there", frequency: "every hour", models: { Ticket: z.object({ id: z.string() }) },
@@ -203,7 +205,7 @@ func (w *dryrunWorld) runWith(t *testing.T, key string, terminal bool, stdin str
 	code := cli.Run(t.Context(), cli.System{
 		Args: append([]string{args[0], "--dir", w.dir}, args[1:]...), Environ: func(name string) string { return env[name] },
 		Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr, IsTerminal: func(any) bool { return terminal },
-	}, cli.Server{Sandbox: app.Sandbox})
+	}, apptest.Server())
 	return ran{code, w.stable(stdout.String()), w.stable(stderr.String())}
 }
 
@@ -269,7 +271,8 @@ func TestDryRun(t *testing.T) { //nolint:tparallel // what earlier cases open is
 		{name: "inferred", args: []string{"whoami", "b1"}},
 		{name: "ambiguous", args: []string{"whoami", "both"}},
 		{name: "ambiguous on a terminal", terminal: true, stdin: "2\n", args: []string{"whoami", "both"}},
-		{name: "two types", args: []string{"tickets", "c1"}},
+		{name: "two types", args: []string{"twice", "c1"}},
+		{name: "one of two types", args: []string{"twice", "c1", "--type", "action"}},
 		{name: "nothing given", args: nil},
 		{name: "nothing given on a terminal", terminal: true, stdin: "desk-key/whoami\nnonsense\nc1\n"},
 		{name: "no connection given", args: []string{"open"}},
@@ -373,6 +376,11 @@ func TestDryRunSave(t *testing.T) {
 		if again.code != 0 || !strings.Contains(again.stderr, "✓ Updated DIR") {
 			t.Errorf("recording again ended with %d:\n%s", again.code, again.stderr)
 		}
+	}
+	tested := w.run(t, false, "", "test", "desk-key/open", "desk-key/secrets", "desk-key/tickets", "--json")
+	var report struct{ Summary struct{ Passed, Failed int } }
+	if err := json.Unmarshal([]byte(tested.stdout), &report); err != nil || tested.code != 0 || report.Summary.Passed != 3 || report.Summary.Failed != 0 {
+		t.Errorf("linkspan test ended with %d, %v:\n%s%s", tested.code, err, tested.stdout, tested.stderr)
 	}
 }
 
