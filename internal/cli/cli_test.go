@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 		"linkspan": func() {
 			os.Exit(cli.Run(context.Background(), cli.OS(), cli.Server{
 				Serve: app.Serve, Migrate: app.Migrate, RotateKeys: app.RotateKeys, Sandbox: app.Sandbox,
+				Trials: authorServer().Trials,
 			}))
 		},
 	})

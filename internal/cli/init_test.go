@@ -172,8 +172,11 @@ func TestCreatedWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{
-		{"create", "github", "open-issues", "--sync"}, {"create", "github", "create-issue", "--action"}, {"create", "github", "status", "--function"},
-		{"create", "github", "post-connection-creation", "--on-event"}, {"create", "github", "pre-connection-deletion", "--on-event"},
+		{"create", "github", "open-issues", "--sync"},
+		{"create", "github", "create-issue", "--action"},
+		{"create", "github", "status", "--function"},
+		{"create", "github", "post-connection-creation", "--on-event"},
+		{"create", "github", "pre-connection-deletion", "--on-event"},
 		{"create", "github", "check", "--event", "validate-connection"},
 	} {
 		if _, code := a.run(append(args, "--dir", "DIR")...); code != 0 {
