@@ -89,7 +89,7 @@ type SourceMap struct {
 const MapComment = "//# sourceMappingURL=data:application/json;base64,"
 
 // templates are read once. They never change.
-var templates = sync.OnceValue(func() []Template {
+var templates = sync.OnceValue(func() []Template { //nolint:gochecknoglobals // a constant that has to be parsed
 	all, err := read(generated, folder)
 	if err != nil {
 		// Both are parts of the program, and a test reads them.

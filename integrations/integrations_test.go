@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,8 +33,13 @@ var update = flag.Bool("update", false, "write what functions do into the record
 
 // openEngine makes the engine that all tests share: it costs about a second.
 var openEngine = sync.OnceValues(func() (*sandbox.Engine, error) {
-	return sandbox.New(context.Background(), sandbox.Options{Prelude: functions.Prelude(), Sync: platform.Serve, Pure: platform.Pure})
+	return sandbox.New(context.Background(), sandbox.Options{
+		Prelude: functions.Prelude(), Sync: platform.Serve, Pure: platform.Pure, Now: now, Log: slog.New(slog.DiscardHandler),
+	})
 })
+
+// now is the time at which all tests take place.
+func now() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -117,18 +124,9 @@ func try(t *testing.T, f *bundle.Function, p *catalog.Provider, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What only the recordings of later runs have.
-	var later struct {
-		Webhook    json.RawMessage `json:"webhook"`
-		Checkpoint json.RawMessage `json:"checkpoint"`
-	}
-	if err := json.Unmarshal(text, &later); err != nil {
-		t.Fatal(err)
-	}
 	replay := fixture.NewReplay(file, p)
 	o := replay.Options(trial.Of(*f))
 	o.Validate = true
-	o.Webhook = later.Webhook
 	result, err := trial.Run(t.Context(), engine(t), o)
 	if err != nil {
 		t.Fatal(err)
@@ -151,24 +149,10 @@ func try(t *testing.T, f *bundle.Function, p *catalog.Provider, name string) {
 	for _, d := range fixture.Judge(file, f.Kind, result) {
 		t.Errorf("%s: %s\nexpected %s\ngot      %s", d.Path, d.Message, d.Expected, d.Got)
 	}
-	if later.Checkpoint != nil {
-		if diff := cmp.Diff(compact(t, later.Checkpoint), compact(t, result.Checkpoint)); diff != "" {
-			t.Errorf("checkpoint (-want +got):\n%s", diff)
-		}
-	}
 	unused, _ := replay.Unused()
 	for _, u := range unused {
 		t.Errorf("a recorded call was not made: %+v", u)
 	}
-}
-
-func compact(t *testing.T, text json.RawMessage) any {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal(text, &v); err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	return v
 }
 
 // Every function does with its recording what it is recorded to do.
@@ -188,26 +172,6 @@ func TestRecordings(t *testing.T) {
 		if !seen[name] {
 			t.Errorf("%s is of no function", name)
 		}
-	}
-}
-
-// What functions do in later runs, at webhooks, and with what they must refuse. The
-// names of the recordings are <provider>.<function>.<case>.json.
-func TestLaterRuns(t *testing.T) {
-	t.Parallel()
-	c := openCatalog(t)
-	all := built(t, library)
-	for _, name := range glob(t, "testdata/later/*.json") {
-		parts := strings.Split(filepath.Base(name), ".")
-		at := slices.IndexFunc(all, func(f bundle.Function) bool { return f.Integration == parts[0] && f.Name == parts[1] })
-		if at < 0 {
-			t.Errorf("%s is of no function", name)
-			continue
-		}
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".json"), func(t *testing.T) {
-			t.Parallel()
-			try(t, &all[at], provider(t, c, parts[0]), name)
-		})
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net/url"
 	"os"
@@ -15,17 +14,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/integrations"
 	"github.com/linkspan/linkspan/internal/function/call"
 	"github.com/linkspan/linkspan/internal/function/trial"
 	"github.com/linkspan/linkspan/internal/sandbox"
-	"github.com/linkspan/linkspan/internal/sandbox/platform"
-	"github.com/linkspan/linkspan/sdk/functions"
 )
 
 var updateRuns = flag.Bool("update-runs", false, "write what comes out into testdata/runs")
@@ -70,13 +67,7 @@ type outcome struct {
 
 func TestRuns(t *testing.T) {
 	t.Parallel()
-	engine, err := sandbox.New(t.Context(), sandbox.Options{
-		Prelude: functions.Prelude(), Sync: platform.Serve, Pure: platform.Pure, Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = engine.Close() })
+	c := openCatalog(t)
 	files, err := filepath.Glob("testdata/runs/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scenarios: %v", err)
@@ -85,7 +76,7 @@ func TestRuns(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
 			t.Parallel()
 			s := readScenario(t, file)
-			got := s.run(t, engine)
+			got := s.run(t, c)
 			if *updateRuns {
 				s.Want = got
 				writeScenario(t, file, s)
@@ -99,19 +90,19 @@ func TestRuns(t *testing.T) {
 }
 
 // run runs the function of the template, as it would be deployed.
-func (s *scenario) run(t *testing.T, engine *sandbox.Engine) outcome {
+func (s *scenario) run(t *testing.T, c *catalog.Catalog) outcome {
 	t.Helper()
-	provider, rest, _ := strings.Cut(s.Function, "/")
+	integration, rest, _ := strings.Cut(s.Function, "/")
 	folder, name, _ := strings.Cut(rest, "/")
-	template, ok := integrations.Find(provider, linkspan.FunctionKind(strings.TrimSuffix(folder, "s")), name)
+	template, ok := integrations.Find(integration, linkspan.FunctionKind(strings.TrimSuffix(folder, "s")), name)
 	if !ok {
 		t.Fatalf("there is no function %s", s.Function)
 	}
-	w := &world{t: t, s: s}
+	w := &world{t: t, s: s, provider: provider(t, c, integration)}
 	var out outcome
-	res, err := trial.Run(t.Context(), engine, trial.Options{
+	res, err := trial.Run(t.Context(), engine(t), trial.Options{
 		Function: trial.Function{
-			Integration: provider, Kind: template.Kind, Name: name, Definition: template.Definition, Bundle: template.Bundle, OnWebhook: s.Webhook != nil,
+			Integration: integration, Kind: template.Kind, Name: name, Definition: template.Definition, Bundle: template.Bundle, OnWebhook: s.Webhook != nil,
 		},
 		Input: s.Input, Webhook: s.Webhook, Metadata: s.Metadata, Checkpoint: s.Checkpoint, Validate: true, World: w,
 		Log: func(m trial.Message) {
@@ -119,7 +110,7 @@ func (s *scenario) run(t *testing.T, engine *sandbox.Engine) outcome {
 				out.Logs = append(out.Logs, m.Level+": "+m.Text)
 			}
 		},
-		Now: func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) },
+		Now: now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -160,9 +151,10 @@ func (o outcome) normal(t *testing.T) outcome {
 
 // world is the provider of a scenario.
 type world struct {
-	t    *testing.T
-	s    *scenario
-	made int
+	t        *testing.T
+	s        *scenario
+	provider *catalog.Provider
+	made     int
 }
 
 // Note implements sandbox.Host.
@@ -180,7 +172,7 @@ func (w *world) Call(_ context.Context, c sandbox.Call) (sandbox.Reply, error) {
 		}
 		return call.Answer(map[string]any{"connection_id": "test", "connection_config": config, "metadata": map[string]any{}})
 	case "pagination":
-		return call.Answer(nil)
+		return call.Answer(call.Pagination(w.provider))
 	}
 	return sandbox.Reply{}, trial.ErrUnserved
 }

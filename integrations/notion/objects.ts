@@ -88,12 +88,21 @@ export function plain(property: Property): unknown {
 	}
 }
 
-/** The pages of a list that is asked for with POST, from a cursor on, each with the cursor of the next one. */
+/**
+ * The pages of a list that is asked for with POST, each with the cursor of the next
+ * one. It goes on from a cursor that an earlier run was given, unless that is not
+ * good any more: then it begins anew.
+ */
 export async function* query<T>(nango: Pick<NangoAction, "post">, endpoint: string, data: object, from = ""): AsyncGenerator<{ results: T[]; next: string }> {
-	for (let cursor = from; ; ) {
-		const { data: list } = await nango.post<List<T>>({ endpoint, data: { ...data, page_size: 100, ...(cursor && { start_cursor: cursor }) }, retries: 5 });
-		cursor = list.has_more ? (list.next_cursor ?? "") : "";
-		yield { results: list.results, next: cursor };
-		if (!cursor) return;
+	const read = async (cursor: string) => (await nango.post<List<T>>({ endpoint, data: { ...data, page_size: 100, ...(cursor && { start_cursor: cursor }) }, retries: 5 })).data;
+	let list = await read(from).catch((error: { response?: { status?: number } }) => {
+		if (from && error.response?.status === 400) return read("");
+		throw error;
+	});
+	for (;;) {
+		const next = list.has_more ? (list.next_cursor ?? "") : "";
+		yield { results: list.results, next };
+		if (!next) return;
+		list = await read(next);
 	}
 }

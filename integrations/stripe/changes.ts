@@ -46,13 +46,21 @@ function begin(position: Position | null): Position {
 	return { since: 0, began: now - 60, after: "" };
 }
 
-/** All pages of a list, newest objects first. */
+/**
+ * All pages of a list, newest objects first. It goes on after an object that an
+ * earlier run has read, unless that is gone: then it begins anew.
+ */
 async function* list<T extends { id: string }>(nango: Pick<NangoAction, "get">, endpoint: string, params: Record<string, string>, after = ""): AsyncGenerator<T[]> {
-	for (let last = after; ; ) {
-		const { data } = await nango.get<List<T>>({ endpoint, params: { ...params, limit: "100", ...(last && { starting_after: last }) }, retries: 5 });
-		yield data.data;
-		last = data.data.at(-1)?.id ?? "";
-		if (!data.has_more || !last) return;
+	const read = async (last: string) => (await nango.get<List<T>>({ endpoint, params: { ...params, limit: "100", ...(last && { starting_after: last }) }, retries: 5 })).data;
+	let page = await read(after).catch((error: { response?: { status?: number } }) => {
+		if (after && [400, 404].includes(error.response?.status ?? 0)) return read("");
+		throw error;
+	});
+	for (;;) {
+		yield page.data;
+		const last = page.data.at(-1);
+		if (!page.has_more || !last) return;
+		page = await read(last.id);
 	}
 }
 

@@ -35,7 +35,7 @@ interface GitHubRepository {
 }
 
 export default createSync({
-	description: "The GitHub repositories that the account owns, works on, or sees through an organization. Those that are gone are deleted",
+	description: "Syncs the GitHub repositories that the account owns, works on, or sees through an organization. Those that are gone are deleted",
 	version: "1.0.0",
 	frequency: "every day",
 	autoStart: true,

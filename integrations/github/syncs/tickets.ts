@@ -25,7 +25,7 @@ const most = 1000;
 const mark = (name: string) => createHash("sha256").update(name).digest("base64url").slice(0, markLength);
 
 export default createSync({
-	description: "Issues of GitHub repositories, without pull requests, in the shape of all ticketing systems: those that changed since the last run",
+	description: "Syncs the issues of GitHub repositories, without pull requests, in the shape of all ticketing systems: those that changed since the last run",
 	version: "1.0.0",
 	frequency: "every 15 minutes",
 	autoStart: true,

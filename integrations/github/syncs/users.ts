@@ -9,7 +9,7 @@ interface Member {
 }
 
 export default createSync({
-	description: "The members of GitHub organizations. Their id is the login that tickets name as requester and assignee. Who has left is deleted",
+	description: "Syncs the members of GitHub organizations. Their id is the login that tickets name as requester and assignee. Who has left is deleted",
 	version: "1.0.0",
 	frequency: "every day",
 	autoStart: true,

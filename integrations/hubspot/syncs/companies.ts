@@ -27,7 +27,7 @@ function number(value: string | null | undefined): number | undefined {
 }
 
 export default createSync({
-	description: "Companies of HubSpot: those that changed since the last run, and those that were deleted",
+	description: "Syncs the companies of HubSpot: those that changed since the last run, and those that were deleted",
 	version: "1.0.0",
 	frequency: "every hour",
 	autoStart: true,

@@ -13,7 +13,7 @@ interface Event {
 }
 
 export default createSync({
-	description: "Contacts of HubSpot in the shape of all CRMs: those that changed since the last run, and those that were deleted",
+	description: "Syncs the contacts of HubSpot in the shape of all CRMs: those that changed since the last run, and those that were deleted",
 	version: "1.0.0",
 	frequency: "every 15 minutes",
 	autoStart: true,

@@ -13,7 +13,7 @@ interface Owner {
 }
 
 export default createSync({
-	description: "The users of HubSpot whom contacts, companies and deals can belong to. Their id is what ownerId of a UnifiedContact names",
+	description: "Syncs the users of HubSpot whom contacts, companies and deals can belong to. Their id is what ownerId of a UnifiedContact names",
 	version: "1.0.0",
 	frequency: "every day",
 	autoStart: true,

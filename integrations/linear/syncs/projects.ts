@@ -40,7 +40,7 @@ const query = `query($after: String) {
 }`;
 
 export default createSync({
-	description: "Projects of Linear with how far they are. Those that are archived or gone are deleted",
+	description: "Syncs the projects of Linear with how far they are. Those that are archived or gone are deleted",
 	version: "1.0.0",
 	frequency: "every hour",
 	autoStart: true,

@@ -15,7 +15,7 @@ interface Event {
 }
 
 export default createSync({
-	description: "Issues of Linear in the shape of all ticketing systems: those that changed since the last run. What is in the trash is deleted, what is archived stays",
+	description: "Syncs the issues of Linear in the shape of all ticketing systems: those that changed since the last run. What is in the trash is deleted, what is archived stays",
 	version: "1.0.0",
 	frequency: "every 15 minutes",
 	autoStart: true,
@@ -30,8 +30,13 @@ export default createSync({
 		// its first issue: what changes meanwhile is newer.
 		let { since, newest, cursor } = (await nango.getCheckpoint()) ?? { since: "", newest: "", cursor: "" };
 		const filter = { ...(since && { updatedAt: { gte: since } }), ...(teams && { team: { id: { in: teams } } }) };
-		for (let more = true; more; ) {
-			const { issues } = await graphql<{ issues: Connection<Issue> }>(nango, query, { filter, ...(cursor && { after: cursor }) });
+		const read = async (after: string) => (await graphql<{ issues: Connection<Issue> }>(nango, query, { filter, ...(after && { after }) })).issues;
+		// An earlier run's place in the list may be gone: then it is read from the start.
+		let issues = await read(cursor).catch((error: unknown) => {
+			if (cursor) return read("");
+			throw error;
+		});
+		for (;;) {
 			newest ||= issues.nodes[0]?.updatedAt ?? since;
 			await nango.batchSave(issues.nodes.filter(({ trashed }) => !trashed).map(toTicket), "UnifiedTicket");
 			await nango.batchDelete(
@@ -39,8 +44,9 @@ export default createSync({
 				"UnifiedTicket",
 			);
 			cursor = issues.pageInfo.endCursor ?? "";
-			more = issues.pageInfo.hasNextPage && cursor !== "";
-			if (more) await nango.saveCheckpoint({ since, newest, cursor });
+			if (!issues.pageInfo.hasNextPage || !cursor) break;
+			await nango.saveCheckpoint({ since, newest, cursor });
+			issues = await read(cursor);
 		}
 		await nango.saveCheckpoint({ since: newest, newest: "", cursor: "" });
 	},

@@ -18,7 +18,7 @@ const query = `query($after: String) {
 }`;
 
 export default createSync({
-	description: "The people of a Linear workspace. Their id is what tickets name as requester and assignee. Who is suspended counts as deleted",
+	description: "Syncs the people of a Linear workspace. Their id is what tickets name as requester and assignee. Who is suspended counts as deleted",
 	version: "1.0.0",
 	frequency: "every day",
 	autoStart: true,

@@ -35,7 +35,7 @@ interface Event {
 }
 
 export default createSync({
-	description: "Pages of Notion that the connection may see, without their content: those that changed since the last run. Deletions come by webhook; the action read-page reads the content",
+	description: "Syncs the pages of Notion that the connection may see, without their content: those that changed since the last run. Deletions come by webhook; the action read-page reads the content",
 	version: "1.0.0",
 	frequency: "every 30 minutes",
 	autoStart: true,

@@ -13,7 +13,7 @@ const Row = z.object({
 });
 
 export default createSync({
-	description: "All rows of Notion databases with their properties as plain values. Rows that are gone are deleted",
+	description: "Syncs all rows of Notion databases with their properties as plain values. Rows that are gone are deleted",
 	version: "1.0.0",
 	frequency: "every hour",
 	autoStart: true,

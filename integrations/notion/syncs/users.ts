@@ -11,7 +11,7 @@ interface NotionUser {
 }
 
 export default createSync({
-	description: "The people of a Notion workspace, without guests and bots. Addresses need the capability to read them. Who has left is deleted",
+	description: "Syncs the people of a Notion workspace, without guests and bots. Addresses need the capability to read them. Who has left is deleted",
 	version: "1.0.0",
 	frequency: "every day",
 	autoStart: true,

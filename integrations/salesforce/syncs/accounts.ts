@@ -39,7 +39,7 @@ interface AccountRow extends DeletableRow {
 const fields = ["IsDeleted", "Name", "Type", "Industry", "Website", "Phone", "NumberOfEmployees", "AnnualRevenue", "BillingCity", "BillingCountry", "ParentId", "OwnerId", "CreatedDate"];
 
 export default createSync({
-	description: "Accounts (companies) of Salesforce: those that changed since the last run, and those that were deleted or merged into others",
+	description: "Syncs the accounts (companies) of Salesforce: those that changed since the last run, and those that were deleted or merged into others",
 	version: "1.0.0",
 	frequency: "every hour",
 	autoStart: true,

@@ -4,7 +4,7 @@ import { UnifiedContact } from "../../models";
 import { changes, contactFields, type ContactRow, fieldNames, instanceUrl, toContact } from "../soql";
 
 export default createSync({
-	description: "Contacts of Salesforce in the shape of all CRMs: those that changed since the last run, and those that were deleted or merged into others",
+	description: "Syncs the contacts of Salesforce in the shape of all CRMs: those that changed since the last run, and those that were deleted or merged into others",
 	version: "1.0.0",
 	frequency: "every 15 minutes",
 	autoStart: true,

@@ -12,7 +12,7 @@ interface UserRow extends Row {
 }
 
 export default createSync({
-	description: "The people who work with Salesforce. Their id is what ownerId of a UnifiedContact names. Who is deactivated counts as deleted: Salesforce never deletes users",
+	description: "Syncs the people who work with Salesforce. Their id is what ownerId of a UnifiedContact names. Who is deactivated counts as deleted: Salesforce never deletes users",
 	version: "1.0.0",
 	frequency: "every day",
 	autoStart: true,

@@ -30,7 +30,7 @@ interface StripeCustomer extends StripeObject {
 }
 
 export default createSync({
-	description: "Customers of Stripe: all of them at first, then those that were created, changed or deleted",
+	description: "Syncs the customers of Stripe: all of them at first, then those that were created, changed or deleted",
 	version: "1.0.0",
 	frequency: "every 15 minutes",
 	autoStart: true,

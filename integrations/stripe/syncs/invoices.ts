@@ -39,7 +39,7 @@ interface StripeInvoice extends StripeObject {
 }
 
 export default createSync({
-	description: "Invoices of Stripe: all of them at first, then those that were created, changed or, as drafts, deleted",
+	description: "Syncs the invoices of Stripe: all of them at first, then those that were created, changed or, as drafts, deleted",
 	version: "1.0.0",
 	frequency: "every hour",
 	autoStart: true,

@@ -44,7 +44,7 @@ interface StripeSubscription extends StripeObject {
 }
 
 export default createSync({
-	description: "Subscriptions of Stripe with what is subscribed to, canceled ones too: all of them at first, then those that changed",
+	description: "Syncs the subscriptions of Stripe with what is subscribed to, canceled ones too: all of them at first, then those that changed",
 	version: "1.0.0",
 	frequency: "every 15 minutes",
 	autoStart: true,
