@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -60,6 +61,8 @@ type overlaps struct {
 	now    map[string]int
 	most   map[string]int
 	served int
+	// took is how long each takes; 0: a second.
+	took time.Duration
 }
 
 // run is an engine on which everything takes a second.
@@ -70,7 +73,7 @@ func (o *overlaps) run(ctx context.Context, x *Execution) (Done, error) {
 	o.most[key] = max(o.most[key], o.now[key])
 	o.mu.Unlock()
 	select {
-	case <-time.After(time.Second):
+	case <-time.After(cmp.Or(o.took, time.Second)):
 	case <-ctx.Done():
 	}
 	o.mu.Lock()
