@@ -2,7 +2,10 @@ package e2e
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -61,9 +64,7 @@ func dryRun(t *testing.T, c apptest.Client, kind, body string, more map[string]a
 
 func dryRunOf(kind, code string, more map[string]any) map[string]any {
 	body := map[string]any{"integration_id": "crm", "connection_id": "acme", "function_type": kind, "code": code}
-	for name, value := range more {
-		body[name] = value
-	}
+	maps.Copy(body, more)
 	return body
 }
 
@@ -87,6 +88,14 @@ export default createSync({
 		await nango.saveCheckpoint({ page: 7 });
 		await nango.log("the new metadata", await nango.getMetadata());
 	},
+});
+`
+
+const tryFunction = `import { createFunction } from "nango/experimental";
+import * as z from "zod";
+export default createFunction({
+	description: "Greets", input: z.object({ name: z.string() }), output: z.object({ greeting: z.string(), status: z.number() }),
+	exec: async (nango: any, trigger: any) => ({ greeting: "hello " + trigger.input.name, status: (await nango.get({ endpoint: "/me" })).status }),
 });
 `
 
@@ -115,6 +124,16 @@ func TestFunctionsAPI(t *testing.T) {
 				}
 				if strings.Contains(got.Output, tokens.Access) || !strings.Contains(got.Output, `the token is [redacted] {"token":"[redacted]"}`) {
 					t.Errorf("the log is %s", got.Output)
+				}
+			})
+			t.Run("dry run of a function made by createFunction", func(t *testing.T) {
+				got := dryRun(t, dev, "action", tryFunction, map[string]any{"input": map[string]any{"name": "Ada"}})
+				if got.Status != "success" || string(got.Result) != `{"greeting":"hello Ada","status":200}` {
+					t.Errorf("%+v, error %+v, result %s", got, got.Error, got.Result)
+				}
+				got = dryRun(t, dev, "action", tryFunction, map[string]any{"input": map[string]any{"name": 1}})
+				if got.Error == nil || got.Error.Code != "validation_error" {
+					t.Errorf("with input that it does not take: %+v, error %+v", got, got.Error)
 				}
 			})
 			t.Run("dry run of a sync", func(t *testing.T) { triesSync(t, dev, db) })
@@ -216,9 +235,7 @@ func failsToTry(t *testing.T, c apptest.Client) {
 func deploysText(t *testing.T, c apptest.Client) {
 	body := func(name, code string, more map[string]any) map[string]any {
 		b := map[string]any{"type": "function", "integration_id": "crm", "function_name": name, "function_type": "action", "code": code}
-		for k, v := range more {
-			b[k] = v
-		}
+		maps.Copy(b, more)
 		return b
 	}
 	const path = "/functions/deployments"
@@ -346,5 +363,47 @@ func TestStoppedWhileTrying(t *testing.T) {
 	dev = apptest.StartProcess(t, o).Dev(t)
 	if got := await(t, dev, url); got.Status != "success" {
 		t.Errorf("the sync ended as %+v, with %+v", got, got.Error)
+	}
+}
+
+// TestSharedApps sets a provider up on an app of the operator's and connects an
+// account with it, while nobody is shown anything of it.
+func TestSharedApps(t *testing.T) {
+	t.Parallel()
+	w := apptest.NewWorld(t)
+	file := filepath.Join(t.TempDir(), "apps.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("fake-oauth: {client_id: " + w.Authority.ClientID + ", client_secret: " + w.Authority.ClientSecret + "}\n")
+	o := apptest.Options{Database: apptest.NewSQLite(t), ProvidersDir: w.ProvidersDir, Flags: map[string]string{"shared-apps": file}}
+	s := apptest.Start(t, o)
+	dev := s.Dev(t)
+	made := dev.Do(t, http.MethodPost, "/integrations/quickstart", map[string]any{"provider": "fake-oauth", "unique_key": "crm"}).Want(t, http.StatusOK)
+	w.ImportOAuth(t, dev, "crm", "acme", -time.Minute) // has to be refreshed with the app
+	apptest.Proxy(t, dev, http.MethodGet, "crm", "acme", "/private/me", nil).Want(t, http.StatusOK)
+	looks := []apptest.Reply{
+		made,
+		dev.Do(t, http.MethodGet, "/integrations/crm?include=credentials", nil).Want(t, http.StatusOK),
+		dev.Do(t, http.MethodGet, "/integrations", nil).Want(t, http.StatusOK),
+		dev.Do(t, http.MethodGet, "/config/crm?include_creds=true", nil).Want(t, http.StatusOK),
+		dev.Do(t, http.MethodGet, "/connections/acme?provider_config_key=crm", nil).Want(t, http.StatusOK),
+	}
+	tried := dryRun(t, dev, "action", action(`return await nango.getIntegration({ include: ["credentials"] });`), nil)
+	looks = append(looks, apptest.Reply{Body: tried.Result})
+	for i, look := range looks {
+		if strings.Contains(string(look.Body), w.Authority.ClientSecret) || strings.Contains(string(look.Body), w.Authority.ClientID) {
+			t.Errorf("look %d shows the operator's app: %s", i, look.Body)
+		}
+	}
+	dev.Do(t, http.MethodPost, "/integrations/quickstart", map[string]any{"provider": "github", "unique_key": "code"}).WantError(t, http.StatusBadRequest, "invalid_body")
+
+	write("fake-key: {client_id: a, client_secret: hush-hush}\n")
+	o.Database = apptest.NewSQLite(t)
+	child := apptest.SpawnProcess(t, o)
+	if code := child.Wait(t); code == 0 || !strings.Contains(child.Logs(), "the shared app of fake-key: Fake fake-key needs no developer app") || strings.Contains(child.Logs(), "hush-hush") {
+		t.Errorf("ended with %d\n%s", code, child.Logs())
 	}
 }

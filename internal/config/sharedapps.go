@@ -61,7 +61,7 @@ func mapping(file string, data []byte) (*yaml.Node, error) {
 		return nil, nil //nolint:nilnil // an empty file has no apps
 	} else if err != nil {
 		// What the parser says may quote the line, and with it a secret.
-		return nil, fmt.Errorf("the file of --shared-apps, %s, is neither YAML nor JSON", file) //nolint:errorlint // see above
+		return nil, fmt.Errorf("the file of --shared-apps, %s, is neither YAML nor JSON", file)
 	}
 	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("the file of --shared-apps, %s, holds more than one document", file)

@@ -42,10 +42,10 @@ func TestSharedApps(t *testing.T) {
 func TestSharedAppsThatCannotBe(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"- hush":               "is not a mapping of providers",
-		"github: hush":         "apps.yaml:1: the app of github is not a mapping",
-		"github:\n  hush: x\n": "apps.yaml:2: the app of github has an unknown field",
-		"github:\n  client_secret: {a: hush}\n":         "apps.yaml:2: client_secret of github",
+		"- hush":                                         "is not a mapping of providers",
+		"github: hush":                                   "apps.yaml:1: the app of github is not a mapping",
+		"github:\n  hush: x\n":                           "apps.yaml:2: the app of github has an unknown field",
+		"github:\n  client_secret: {a: hush}\n":          "apps.yaml:2: client_secret of github",
 		"github:\n  client_secret: \"hush\n":             "neither YAML nor JSON",
 		"github: {client_id: a}\ngithub: {client_id: b}": "twice",
 		"a: {}\n---\nb: {}\n":                            "more than one document",
