@@ -372,8 +372,8 @@ func TestDryRunSave(t *testing.T) {
 		if len(saved.Nango.BatchSave["Ticket"]) != 43 || len(saved.Nango.BatchDelete["Ticket"]) != 1 || len(pages) != 3 || len(pages[2].Request.Params) != 2 {
 			t.Errorf("recorded %s", text)
 		}
-		again := w.run(t, false, "", append([]string{"dryrun", "--save"}, args...)...)
-		if again.code != 0 || !strings.Contains(again.stderr, "✓ Updated DIR") {
+		again := w.run(t, false, "", append([]string{"dryrun", "--save", "-c", `{"pages":2}`, "-l", "2026-01-31"}, args...)...)
+		if again.code != 0 || !strings.Contains(again.stderr, "✓ Updated DIR") || !strings.Contains(again.stderr, "--last-sync-date") || strings.Contains(again.stderr, "differently") {
 			t.Errorf("recording again ended with %d:\n%s", again.code, again.stderr)
 		}
 	}

@@ -224,7 +224,7 @@ func (d *dryrun) try(ctx context.Context, engine *sandbox.Engine, f bundle.Funct
 	var recorder *fixture.Recorder
 	var host sandbox.Host = w
 	if d.save {
-		recorder = fixture.NewRecorder(w, fixture.RecorderOptions{Secrets: w.Secrets})
+		recorder = fixture.NewRecorder(w, fixture.RecorderOptions{Secrets: w.Secrets, Checkpoint: d.input.checkpoint})
 		host = recorder
 	}
 	o := d.options(f, host, w)

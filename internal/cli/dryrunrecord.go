@@ -45,6 +45,9 @@ func (d *dryrun) record(ctx context.Context, engine *sandbox.Engine, f bundle.Fu
 	}
 	d.report.Saved = file
 	d.status.println(d.status.paint(styleGreen, "✓"), " ", what, " ", printable(file), " with ", counted(recording.Calls, "call"), ". Secrets are left out; read it before you share it.")
+	if !d.input.lastSync.IsZero() {
+		recording.Notes = append(recording.Notes, "Recordings do not hold --last-sync-date: in a replay nango.lastSyncDate is null.")
+	}
 	for _, note := range recording.Notes {
 		d.status.println("  ", d.status.paint(styleYellow, "!"), " ", printable(note))
 	}
