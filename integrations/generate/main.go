@@ -37,7 +37,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
 	}
-	defer engine.Close() //nolint:errcheck,contextcheck // the process ends
+	defer engine.Close() //nolint:contextcheck // it takes none
 	project, err := bundle.Build(ctx, bundle.Options{Dir: ".", SourceMap: true, Describer: engine})
 	if err != nil {
 		return fmt.Errorf("building the functions: %w", err)
