@@ -249,6 +249,29 @@ func integrationFolders(dir string) []string {
 	return names
 }
 
+// completeFolderFunction offers the functions that are in the folder.
+func completeFolderFunction(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	dir, err := cmd.Flags().GetString("dir")
+	if err != nil {
+		dir = "."
+	}
+	var names []string
+	for _, integration := range integrationFolders(dir) {
+		for _, folder := range []string{project.FolderSyncs, project.FolderActions, project.FolderOnEvents, project.FolderFunctions} {
+			files, err := os.ReadDir(filepath.Join(dir, integration, folder))
+			if err != nil {
+				continue // there are none of that kind
+			}
+			for _, f := range files {
+				if name, ok := strings.CutSuffix(f.Name(), ".ts"); ok && !f.IsDir() {
+					names = append(names, functionName(integration, name)+"\t"+strings.TrimSuffix(folder, "s"))
+				}
+			}
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
 func isFolder(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && info.IsDir()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -45,7 +46,8 @@ func newDev(sys System, server Server) *cobra.Command {
 	flags.StringVarP(&d.dry.input, "input", "i", "", "with --run: what an action is given, as JSON or @FILE")
 	flags.BoolVar(&d.once, "once", false, "do it once, and end")
 	flags.BoolVar(&d.asJSON, "json", false, "print a line of JSON after each save; what people read goes to standard error")
-	_ = cmd.RegisterFlagCompletionFunc("env", completeEnvironment) // fails for flags that do not exist
+	_ = cmd.RegisterFlagCompletionFunc("run", completeFolderFunction) // fails for flags that do not exist
+	_ = cmd.RegisterFlagCompletionFunc("env", completeEnvironment)    // fails for flags that do not exist
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context()) }
 	return cmd
 }
@@ -116,7 +118,7 @@ func (d *development) run(ctx context.Context) error {
 	d.t.wipe()
 	if ctx.Err() != nil {
 		d.t.println()
-		return nil //nolint:nilerr // that is how it ends
+		return nil // that is how it ends
 	}
 	return errors.Join(err, d.t.err)
 }
@@ -170,7 +172,7 @@ func (d *development) interruptible(ctx context.Context, changed []string, chang
 		return nil, true, err
 	case next, open = <-changes:
 		cancel()
-		<-ended
+		_ = <-ended // it was told to end
 		return next, open, nil
 	}
 }
@@ -242,7 +244,7 @@ func (d *development) summary(compiled []string, failed int) {
 		return
 	}
 	if failed > 0 {
-		d.t.println(d.t.paint(styleRed, "✗"), " ", fmt.Sprint(failed), " of ", counted(len(d.tests.known), "test"), " failed")
+		d.t.println(d.t.paint(styleRed, "✗"), " ", strconv.Itoa(failed), " of ", counted(len(d.tests.known), "test"), " failed")
 		return
 	}
 	d.t.println(d.t.paint(styleGreen, "✓"), " ", counted(len(d.tests.known), "test"), " passed")

@@ -72,7 +72,10 @@ func (f *folderWatch) loop(ctx context.Context, events <-chan fsnotify.Event, fa
 				ready = false
 				quiet.Reset(watchQuiet)
 			}
-		case <-failures: // events were dropped
+		case _, ok := <-failures: // events were dropped
+			if !ok {
+				return
+			}
 			f.pending[everything] = true
 			ready = false
 			quiet.Reset(watchQuiet)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -65,7 +66,7 @@ Files that this command did not write are never written over.`,
 			return printJSON(sys.Stdout, generated{to, files, changed})
 		}
 		t := newTerminal(sys, sys.Stdout)
-		t.println(t.paint(styleGreen, "✓"), " ", counted(len(pages), "page"), " in ", printable(to), ", ", fmt.Sprint(changed), " changed")
+		t.println(t.paint(styleGreen, "✓"), " ", counted(len(pages), "page"), " in ", printable(to), ", ", strconv.Itoa(changed), " changed")
 		return t.err
 	}
 	return cmd

@@ -133,6 +133,9 @@ func TestCreate(t *testing.T) {
 	a.run("create", "--template", "nowhere/tickets", "--dir", "DIR")
 	a.run("create", "linear", "--template", "nothing", "--sync", "--dir", "DIR")
 	a.run("__complete", "create", "--dir", "DIR", "g")
+	a.run("__complete", "create", "--event", "")
+	a.run("__complete", "create", "linear", "--sync", "--template", "")
+	a.run("__complete", "dev", "--dir", "DIR", "--run", "")
 	a.terminal, a.answer = true, "on-event\nslack\nwelcome\n3\n"
 	a.run("create", "--dir", "DIR")
 	a.answer = "nothing\n"

@@ -104,8 +104,18 @@ func (d *Definitions) put(f bundle.Function) {
 		}
 		d.Actions = append(d.Actions, a)
 	case linkspan.FunctionOnEvent:
-		d.OnEventScripts[def.Event] = append(d.OnEventScripts[def.Event], f.Name)
+		for _, e := range eventsOf(f) {
+			d.OnEventScripts[e] = append(d.OnEventScripts[e], f.Name)
+		}
 	}
+}
+
+// eventsOf returns the events that a function runs at.
+func eventsOf(f bundle.Function) []linkspan.FunctionEvent {
+	if f.Definition.Unified != nil {
+		return f.Definition.Unified.Events
+	}
+	return []linkspan.FunctionEvent{f.Definition.Event}
 }
 
 // list is a list that is [] in JSON when it is empty.

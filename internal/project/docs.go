@@ -249,7 +249,11 @@ func runs(f bundle.Function) string {
 	def := f.Definition
 	switch {
 	case f.Kind == linkspan.FunctionOnEvent:
-		return "at `" + string(def.Event) + "`"
+		events := make([]string, 0, 1)
+		for _, e := range eventsOf(f) {
+			events = append(events, "`"+string(e)+"`")
+		}
+		return "at " + strings.Join(events, ", ")
 	case f.Kind == linkspan.FunctionAction:
 		return "when it is called"
 	case def.AutoStart:

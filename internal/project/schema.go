@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/linkspan/linkspan/internal/function/bundle"
@@ -137,12 +136,6 @@ func definitionsOf(f bundle.Function) (members, error) {
 // isNull reports whether only null fits.
 func (s *schema) isNull() bool {
 	return s != nil && len(s.Type) == 1 && s.Type[0] == "null"
-}
-
-// nullable reports whether null fits beside other values.
-func (s *schema) nullable() bool {
-	isNull := func(of *schema) bool { return of.isNull() }
-	return len(s.Type) > 1 && slices.Contains(s.Type, "null") || slices.ContainsFunc(s.AnyOf, isNull) || slices.ContainsFunc(s.OneOf, isNull)
 }
 
 // object reports whether the schema is that of an object with known members.

@@ -233,10 +233,7 @@ func identifier(text string) string {
 	words := strings.FieldsFunc(text, func(r rune) bool {
 		return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	})
-	name := ""
-	for _, w := range words {
-		name += strings.ToUpper(w[:1]) + w[1:]
-	}
+	name := pascal(words)
 	if name == "" || name[0] >= '0' && name[0] <= '9' {
 		name = "_" + name
 	}
