@@ -56,6 +56,7 @@ func modules() map[string]string {
 		"github.com/tetratelabs/wazero":                       "WebAssembly without cgo, which the sandbox of functions runs in: Apache-2.0, no dependencies",
 		"github.com/evanw/esbuild":                            "bundles functions of TypeScript: MIT, needs only x/sys",
 		"github.com/santhosh-tekuri/jsonschema/v6":            "JSON Schema of functions' input and output, all drafts, with a regular expression engine of one's choice: Apache-2.0",
+		"github.com/fsnotify/fsnotify":                        "tells linkspan dev and linkspan test --watch what was saved: BSD-3, needs only x/sys",
 		"golang.org/x/net":                                    "international host names of the sandbox's URL (idna), what headers may hold (httpguts)",
 		"golang.org/x/sync":                                   "errgroup, semaphore",
 		"golang.org/x/sys":                                    "memory mappings and process limits of runners; of several",
@@ -72,8 +73,9 @@ func arrows() map[string]string {
 		"catalog":             "",
 		"api":                 ".",
 		"api/client":          "api",
-		"sdk/functions":       "", // embeds the prelude
-		"sdk/functions/build": "", // makes it
+		"sdk/functions":       "",  // embeds the prelude
+		"sdk/functions/build": "",  // makes it
+		"integrations":        ".", // embeds the library
 
 		// ground
 		"internal/vault":            ".",
@@ -110,18 +112,26 @@ func arrows() map[string]string {
 		"internal/function":           ". internal/change internal/lease internal/oplog",
 		"internal/function/sourcemap": "",
 		"internal/function/bundle":    ". internal/function internal/function/sourcemap internal/sandbox",
-		"internal/function/host":      ". catalog internal/connect internal/egress internal/function/sourcemap internal/httpx internal/integration internal/oplog internal/proxy internal/record internal/sandbox internal/schedule internal/upstream",
+		"internal/function/call":      ". catalog internal/egress internal/httpx internal/proxy internal/sandbox internal/upstream",
+		"internal/function/protocol":  ". internal/function/call internal/function/sourcemap internal/sandbox",
+		"internal/function/host":      ". catalog internal/connect internal/egress internal/function/call internal/function/protocol internal/integration internal/oplog internal/proxy internal/record internal/sandbox internal/schedule internal/upstream",
+		"internal/function/trial":     ". internal/function internal/function/bundle internal/function/call internal/function/protocol internal/record internal/sandbox",
+		"internal/function/fixture":   ". catalog internal/function/call internal/function/trial internal/sandbox",
+		"internal/function/remote":    ". api api/client internal/egress internal/function/call internal/oplog internal/proxy internal/sandbox",
+		"internal/project":            ". internal/function/bundle sdk/functions",
+		"internal/author":             ". internal/connect internal/function internal/function/bundle internal/function/call internal/function/host internal/function/trial internal/oplog internal/runner internal/sandbox internal/upstream",
 		"internal/run":                ". internal/change internal/connect internal/function internal/function/host internal/oplog internal/runner internal/sandbox internal/schedule internal/upstream internal/webhook",
 
 		// delivery
-		"internal/server":    ". api catalog internal/access internal/authorize internal/connect internal/credential internal/environment internal/function internal/httpx internal/integration internal/ratelimit internal/record internal/run internal/schedule internal/upstream",
+		"internal/server":    ". api catalog internal/access internal/author internal/authorize internal/connect internal/credential internal/environment internal/function internal/httpx internal/integration internal/ratelimit internal/record internal/run internal/schedule internal/upstream",
 		"internal/connectui": ". catalog internal/access internal/authorize internal/connect internal/credential internal/httpx",
-		"internal/cli":       ". api api/client internal/config internal/function/bundle internal/obs internal/sandbox internal/vault",
+		"internal/cli":       ". api api/client catalog integrations internal/config internal/egress internal/function/bundle internal/function/fixture internal/function/remote internal/function/trial internal/obs internal/project internal/sandbox internal/vault",
 		"internal/app":       "*",
 		"cmd/linkspan":       "internal/app internal/cli",
 
 		// for tests only
 		"examples":                 "",
+		"integrations/generate":    ". integrations internal/function/bundle internal/sandbox internal/sandbox/platform sdk/functions", // makes its templates
 		"internal/browsertest":     "",
 		"internal/apptest":         ". internal/app internal/cli internal/demo internal/store/storetest",
 		"internal/store/storetest": ". internal/store internal/vault",
