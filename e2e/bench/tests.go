@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync/atomic"
 	"time"
 )
 
@@ -20,9 +19,6 @@ const (
 	testedIntegrations = 50
 	testedRecords      = 20
 )
-
-// memoryEvery is how often the memory of a test and its processes is looked at.
-const memoryEvery = 20 * time.Millisecond
 
 // tests measures linkspan test over a folder of many functions with recordings.
 func (b *bench) tests(ctx context.Context, t io.Writer, _ *process) error {
@@ -55,13 +51,10 @@ func (b *bench) testOnce(ctx context.Context, folder string) (time.Duration, int
 	if err := cmd.Start(); err != nil {
 		return 0, 0, fmt.Errorf("testing functions: %w", err)
 	}
-	var peak atomic.Int64
 	watching, stop := context.WithCancel(ctx)
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		watchMemory(watching, &process{cmd: cmd}, &peak)
-	}()
+	defer stop()
+	peak := make(chan int64, 1)
+	go func() { peak <- (&process{cmd: cmd}).peak(watching) }()
 	var said struct {
 		Summary struct{ Passed int }
 	}
@@ -69,7 +62,7 @@ func (b *bench) testOnce(ctx context.Context, folder string) (time.Duration, int
 	err = cmd.Wait()
 	took := time.Since(start)
 	stop()
-	<-watched
+	most := <-peak
 	if err != nil {
 		return 0, 0, fmt.Errorf("testing functions: %w", err)
 	}
@@ -79,32 +72,7 @@ func (b *bench) testOnce(ctx context.Context, folder string) (time.Duration, int
 	if said.Summary.Passed != testedFunctions {
 		return 0, 0, fmt.Errorf("%d of %d functions passed", said.Summary.Passed, testedFunctions)
 	}
-	return took, peak.Load(), nil
-}
-
-// watchMemory keeps the most memory that a process and those that it started had
-// together.
-func watchMemory(ctx context.Context, p *process, peak *atomic.Int64) {
-	tick := time.NewTicker(memoryEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		children, err := p.runners()
-		if err != nil {
-			continue
-		}
-		var all int64
-		for _, pid := range append(children, p.cmd.Process.Pid) {
-			if share, _, err := footprint(pid); err == nil { // it may have ended
-				all += share
-			}
-		}
-		peak.Store(max(peak.Load(), all))
-	}
+	return took, most, nil
 }
 
 // writeTested writes the folder.
