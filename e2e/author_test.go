@@ -108,7 +108,7 @@ func TestFunctionsAPI(t *testing.T) {
 			t.Parallel()
 			w := apptest.NewWorld(t)
 			db := open(t)
-			s := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: w.ProvidersDir})
+			s := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: w.ProvidersDir, Flags: map[string]string{"function-cpu": "3s"}})
 			dev := s.Dev(t)
 			w.Integrate(t, dev, apptest.ProviderOAuth, "crm")
 			tokens := w.ImportOAuth(t, dev, "crm", "acme", time.Hour)
@@ -205,6 +205,8 @@ func failsToTry(t *testing.T, c apptest.Client) {
 	for _, f := range []struct{ name, kind, code, failure, payload string }{
 		{"throws", "action", action(`throw new Error("no luck");`), "dryrun_error", `function.ts:2`},
 		{"an answer that is an error", "action", action(`return await nango.get({ endpoint: "/status/418" });`), "dryrun_error", `"upstream":{"status":418`},
+		{"computes for ever", "action", action(`for (;;);`), "timeout", "function_runtime_timed_out"},
+		{"an expression that can't be stopped", "action", action(`return /^(a+)+$/.test("a".repeat(40) + "b");`), "timeout", "function_runtime_timed_out"},
 		{"does not compile", "action", "export default 1 +;", "compilation_error", `"line":1`},
 		{"is another kind", "action", trySync, "compilation_error", `made by createSync`},
 		{"memory", "action", action(`const a: any[] = []; for (;;) { a.push("x".repeat(3_000_000) + a.length); await new Promise((r) => setTimeout(r, 0)); }`), "dryrun_error", "function_runtime_out_of_memory"},

@@ -55,10 +55,25 @@ func (s *Service) checkShared(name string, app SharedApp) error {
 	if (mode == catalog.ModeApp || mode == catalog.ModeCustom) && (app.AppID == "" || app.AppLink == "" || app.PrivateKey.IsZero()) {
 		return errors.New("app_id, app_link and private_key are needed")
 	}
+	if mentionsSecret(p) {
+		return fmt.Errorf("calls of %s carry the client secret, and their callers may name another host", p.DisplayName)
+	}
 	if leaks(p) {
 		return fmt.Errorf("whoever connects an account of %s names the host that gets the client secret: every customer could have it sent to one of their own", p.DisplayName)
 	}
 	return nil
+}
+
+// mentionsSecret reports whether every call to the provider carries the secret.
+func mentionsSecret(p *catalog.Provider) bool {
+	if p.API == nil {
+		return false
+	}
+	found := false
+	look := func(t *catalog.Template) { found = found || slices.Contains(t.Refs(), "clientSecret") }
+	p.API.Headers.Templates(look)
+	p.API.Query.Templates(look)
+	return found
 }
 
 // leaks reports whether users choose the host of the provider's token endpoint.
