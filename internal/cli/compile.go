@@ -217,8 +217,11 @@ type typeRun struct {
 	wait   func() typeCheck
 }
 
-// startTypes begins to check the types of a folder.
+// startTypes begins to check the types of a folder. Nil: there is nothing to check.
 func startTypes(ctx context.Context, sys System, dir string) *typeRun {
+	if !isFile(filepath.Join(dir, "tsconfig.json")) {
+		return nil
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	result := make(chan typeCheck, 1)
 	go func() { result <- checkTypes(ctx, sys, dir) }()
@@ -236,7 +239,7 @@ func (r *typeRun) stop() {
 // checkTypes checks the types of a folder that has a tsconfig.json, if there is a
 // compiler.
 func checkTypes(ctx context.Context, sys System, dir string) typeCheck {
-	if _, err := os.Stat(filepath.Join(dir, "tsconfig.json")); err != nil {
+	if !isFile(filepath.Join(dir, "tsconfig.json")) {
 		return typeCheck{state: typesSkipped}
 	}
 	compiler := project.FindCompiler(dir, sys.lookPath)

@@ -247,6 +247,24 @@ func TestCompile(t *testing.T) {
 	c.golden("compile-types")
 }
 
+// A folder that the published CLI laid out gets its files where that looks for
+// them, and nothing of ours.
+func TestCompilePublished(t *testing.T) {
+	t.Parallel()
+	a := newAuthoring(t, "-- .nango/.gitkeep --\n"+deployFolder)
+	if _, code := a.run("compile", "--dir", "DIR"); code != 0 {
+		t.Fatalf("ended with %d\n%s", code, &a.told)
+	}
+	for _, name := range []string{".nango/nango.json", "build/github_actions_create-issue.cjs"} {
+		if _, err := os.Stat(filepath.Join(a.dir, filepath.FromSlash(name))); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(a.dir, project.OwnFolder)); err == nil {
+		t.Error("a folder of ours was made")
+	}
+}
+
 func TestGenerate(t *testing.T) {
 	t.Parallel()
 	a := newAuthoring(t, "")
