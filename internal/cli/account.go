@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -21,25 +20,16 @@ type account struct {
 
 // accountOptions are the flags that say where a connection is.
 type accountOptions struct {
-	dir, environment, integration string
+	serverOptions
+
+	integration string
 }
 
 // add adds the flags.
-func (o *accountOptions) add(cmd *cobra.Command) {
-	flags := cmd.Flags()
-	flags.SortFlags = false
-	flags.StringVarP(&o.environment, "env", "e", "dev", "environment of the connection")
-	flags.StringVar(&o.integration, "integration", "", "integration of the connection, where several have one of that name")
-	flags.StringVar(&o.dir, "dir", ".", "folder with the file .env")
-}
-
-// dial finds the server, and makes sure that the key is one of the environment.
-func (o *accountOptions) dial(ctx context.Context, sys System) (*remote, error) {
-	r, err := dialFrom(sys, o.environment, filepath.Join(o.dir, dotenvFile))
-	if err != nil {
-		return nil, err
-	}
-	return r, r.check(ctx)
+func (o *accountOptions) add(cmd *cobra.Command, sys System) {
+	o.serverOptions.add(cmd, sys)
+	cmd.Flags().StringVar(&o.integration, "integration", "", "integration of the connection, where several have one of that name")
+	completeFlag(cmd, sys, &o.serverOptions, "integration", integrationNames)
 }
 
 // account finds the integration of a connection: the one that was named, or the only

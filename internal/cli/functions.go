@@ -147,14 +147,18 @@ func printFunctions(t *terminal, all []listedFunction) error {
 		if !f.Enabled {
 			state = "off"
 		}
-		runs := cmp.Or(f.Frequency, strings.Join(f.Events, ", "), f.Event, "when triggered")
-		if f.Trigger == string(linkspan.TriggerHTTP) {
-			runs = "at webhooks, when triggered"
-		}
-		rows = append(rows, []string{functionName(f.Integration, f.Name), f.Type, f.Version, state, runs, stamp(f.LastDeployed)})
+		rows = append(rows, []string{functionName(f.Integration, f.Name), f.Type, f.Version, state, whenItRuns(f), stamp(f.LastDeployed)})
 	}
 	printTable(t, rows)
 	return t.err
+}
+
+// whenItRuns says what makes a deployed function run.
+func whenItRuns(f listedFunction) string {
+	if f.Trigger == string(linkspan.TriggerHTTP) {
+		return "at webhooks, when triggered"
+	}
+	return cmp.Or(f.Frequency, strings.Join(f.Events, ", "), f.Event, "when triggered")
 }
 
 // stamp is a time as lists show it.

@@ -46,7 +46,8 @@ func newRecords(sys System) *cobra.Command {
 		Args: usage(cobra.ExactArgs(2)),
 	}
 	var o recordsOptions
-	o.add(cmd)
+	o.add(cmd, sys)
+	cmd.ValidArgsFunction = completeArgs(sys, &o.serverOptions, connectionNames, modelNames)
 	flags := cmd.Flags()
 	flags.StringVar(&o.variant, "variant", "", "variant of the sync")
 	flags.StringVar(&o.cursor, "cursor", "", "where to begin")

@@ -58,7 +58,8 @@ func newTrigger(sys System) *cobra.Command {
 		Args: usage(cobra.ExactArgs(2)),
 	}
 	var o triggerOptions
-	o.add(cmd)
+	o.add(cmd, sys)
+	cmd.ValidArgsFunction = completeArgs(sys, &o.serverOptions, functionNames(linkspan.FunctionAction, linkspan.FunctionSync), connectionsOf)
 	flags := cmd.Flags()
 	flags.StringVar(&o.kind, "type", "", "action or sync, where functions of both types have the name")
 	flags.StringVarP(&o.input, "input", "i", "", "what an action is given")

@@ -79,9 +79,22 @@ func (s *Service) begin(j *job, id linkspan.OperationID) {
 	j.op = s.ops.Resume(linkspan.Operation{
 		ID: id, AccountID: j.env.AccountID, EnvironmentID: j.env.ID, Type: kind, Action: action,
 		Message: "Running " + j.label() + ".", IntegrationKey: j.target.Integration.Key, Provider: j.target.Integration.Provider,
-		ConnectionName: j.target.Connection.Name, ConnectionUUID: j.target.Connection.UUID,
+		ConnectionName: j.target.Connection.Name, ConnectionUUID: j.target.Connection.UUID, Meta: metaOf(j.fn.Name, j.variant),
 		ExpiresAt: s.now().Add(s.limits.bounds(j.fn.Kind, j.event).Wall + 2*time.Minute),
 	})
+}
+
+// metaOf says in an operation which function runs, so that its operations can be
+// found.
+func metaOf(function, variant string) json.RawMessage {
+	text, err := json.Marshal(struct {
+		Function string `json:"function"`
+		Variant  string `json:"variant,omitempty"`
+	}{function, variant})
+	if err != nil {
+		return nil // texts can be written always
+	}
+	return text
 }
 
 func operationOf(k linkspan.FunctionKind, e linkspan.FunctionEvent) (linkspan.OperationType, linkspan.OperationAction) {

@@ -276,7 +276,7 @@ func (s *Service) operation(r *linkspan.Run, state linkspan.OperationState) *opl
 	return s.ops.Resume(linkspan.Operation{
 		ID: r.Operation, EnvironmentID: r.EnvironmentID, Type: kind, Action: action, State: state,
 		Message: "Running " + labelAt(r.Event, r.Kind, r.Name, variant) + ".", IntegrationKey: r.IntegrationKey, Provider: r.Provider,
-		ConnectionName: r.ConnectionName, ConnectionUUID: r.ConnectionUUID,
+		ConnectionName: r.ConnectionName, ConnectionUUID: r.ConnectionUUID, Meta: metaOf(r.Name, variant),
 		ExpiresAt: s.now().Add(s.limits.Queue + s.limits.bounds(r.Kind, r.Event).Wall),
 	})
 }
