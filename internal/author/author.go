@@ -92,7 +92,7 @@ type Limits struct {
 	CPU             time.Duration // between two waits (60 s)
 	Output          int64         // bytes of a result (2 MB)
 	Notes           int64         // bytes of a run's log (256 KiB)
-	// Records bounds what a dry run saves, in bytes (32 MiB): it is kept in memory.
+	// Records bounds what a dry run saves, in bytes (16 MiB): it is kept in memory.
 	Records int64
 }
 
@@ -107,7 +107,7 @@ func (l Limits) complete() Limits {
 	l.CPU = cmp.Or(l.CPU, time.Minute)
 	l.Output = cmp.Or(l.Output, 2<<20)
 	l.Notes = cmp.Or(l.Notes, 256<<10)
-	l.Records = cmp.Or(l.Records, 32<<20)
+	l.Records = cmp.Or(l.Records, 16<<20)
 	return l
 }
 
