@@ -113,6 +113,9 @@ func reportOf(round *testRound, took time.Duration) testReport {
 func (t *testRun) show(round *testRound, took time.Duration) {
 	t.status.wipe()
 	for _, r := range round.fresh {
+		if t.asJSON && r.status != testFailed {
+			continue // the document tells of those
+		}
 		t.showResult(r)
 	}
 	for _, p := range round.problems {
