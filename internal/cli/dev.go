@@ -24,7 +24,8 @@ With --run and --connection a function is run against a real connection of a ser
 at each save that changes it; nothing is stored.
 
 With --once it does all of that once. Exit codes are then: 0 all is well; 10
-something does not compile, types included; 13 a test failed.`
+something does not compile, types included; 13 a test failed; 12 the function of
+--run failed.`
 
 func newDev(sys System, server Server) *cobra.Command {
 	cmd := &cobra.Command{
@@ -106,7 +107,7 @@ func (d *development) run(ctx context.Context) error {
 		if d.tests, err = d.newTests(ctx); err != nil {
 			return err
 		}
-		defer d.tests.close(ctx)
+		defer endTrials(ctx, d.tests.executor)
 	}
 	var changes <-chan []string
 	if !d.once {
@@ -165,14 +166,17 @@ func (d *development) rounds(ctx context.Context, changes <-chan []string) error
 func (d *development) interruptible(ctx context.Context, changed []string, changes <-chan []string) (next []string, open bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- d.round(ctx, changed) }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		err = d.round(ctx, changed)
+	}()
 	select {
-	case err := <-ended:
+	case <-ended:
 		return nil, true, err
 	case next, open = <-changes:
 		cancel()
-		_ = <-ended // it was told to end
+		<-ended // with an error that says no more than that
 		return next, open, nil
 	}
 }
@@ -215,14 +219,14 @@ func (d *development) round(ctx context.Context, changed []string) error {
 			return err
 		}
 	}
-	d.dryrun(ctx, compiled)
+	failure := d.dryrun(ctx, compiled)
 	switch n := len(round.Problems); {
 	case d.once && n > 0:
 		return &codedError{exitCompile, errors.New(counted(n, "problem"))}
 	case d.once && failed > 0:
 		return &codedError{exitTests, fmt.Errorf("%s failed", counted(failed, "test"))}
 	}
-	return nil
+	return failure
 }
 
 // summary says how things stand.

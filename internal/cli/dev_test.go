@@ -167,5 +167,12 @@ func TestDevRefuses(t *testing.T) {
 			t.Errorf("dev %v ended with %d", args, code)
 		}
 	}
+	b := newAuthoring(t, "")
+	if _, err := project.Init(b.dir); err != nil {
+		t.Fatal(err)
+	}
+	b.env["LINKSPAN_HOST"], b.env["LINKSPAN_SECRET_KEY_DEV"] = "http://127.0.0.1:1", "key"
+	b.run("dev", "--once", "--no-types", "--no-tests", "--dir", "DIR", "--run", "close-ticket", "--connection", "ada")
+	a.told.WriteString(b.told.String())
 	a.golden("dev-refuses")
 }

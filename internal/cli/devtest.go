@@ -56,11 +56,11 @@ func (d *development) test(ctx context.Context, round *devRound) (failed int, er
 }
 
 // dryrun runs the function that --run names for its connection, if it was compiled
-// anew. That it fails is shown, and ends nothing.
-func (d *development) dryrun(ctx context.Context, compiled []string) {
+// anew.
+func (d *development) dryrun(ctx context.Context, compiled []string) error {
 	wanted := func(name string) bool { return name == d.runs || strings.HasSuffix(name, "/"+d.runs) }
 	if d.runs == "" || !slices.ContainsFunc(compiled, wanted) {
-		return
+		return nil
 	}
 	sys := d.sys
 	if d.asJSON {
@@ -71,12 +71,10 @@ func (d *development) dryrun(ctx context.Context, compiled []string) {
 	o.dir, o.timeout = d.dir, dryrunTimeout
 	d.t.println()
 	run, err := newDryrunOf(sys, d.server, []string{d.runs, d.connection}, o)
-	if err == nil {
-		err = run.run(ctx)
+	if err != nil {
+		return err
 	}
-	if err != nil && ctx.Err() == nil {
-		writeError(d.sys.Stderr, err)
-	}
+	return run.run(ctx)
 }
 
 // matters reports whether changed files have to do with functions. Nil: everything
