@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -303,7 +304,7 @@ func writeJUnit(file string, round *testRound, took time.Duration) error {
 	all := junitSuites{Name: "linkspan", Tests: summary.Total, Failures: summary.Failed, Skipped: summary.Skipped, Time: seconds(took)}
 	results := round.all
 	for _, p := range round.problems {
-		results = append(results[:len(results):len(results)], &testResult{key: testKey{name: p.File}, status: testFailed, message: problemText(p)})
+		results = append(slices.Clip(results), &testResult{key: testKey{name: p.File}, status: testFailed, message: problemText(p)})
 	}
 	times := make(map[string]time.Duration)
 	for _, r := range results {

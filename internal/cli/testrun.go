@@ -324,7 +324,7 @@ func (t *testRun) one(ctx context.Context, f *bundle.Function) (r *testResult, f
 	}
 	if err != nil {
 		r.status, r.message = testFailed, "Its recording can't be read: "+err.Error()
-		return r, true, nil
+		return r, true, nil //nolint:nilerr // the function fails, and not the test of the others
 	}
 	r.sum = sha256.Sum256([]byte(f.Code.Bundle + "\x00" + string(text)))
 	if !t.changed(r) {
@@ -341,7 +341,7 @@ func (t *testRun) try(ctx context.Context, f *bundle.Function, r *testResult, te
 	recording, err := fixture.Parse(r.key.fixtureFile(), text)
 	if err != nil {
 		r.status, r.message = testFailed, "Its recording can't be read.\n"+err.Error()
-		return nil
+		return nil //nolint:nilerr // the function fails, and not the test of the others
 	}
 	provider, err := t.catalog.Provider(f.Integration)
 	if err != nil && !errors.Is(err, catalog.ErrUnknownProvider) {
@@ -356,7 +356,7 @@ func (t *testRun) try(ctx context.Context, f *bundle.Function, r *testResult, te
 	}
 	if err != nil {
 		r.status, r.message = testFailed, "It could not be run: "+err.Error()
-		return nil
+		return nil //nolint:nilerr // the function fails, and not the test of the others
 	}
 	r.unused, r.calls = replay.Unused()
 	differences := fixture.Judge(recording, f.Kind, result)
@@ -374,7 +374,7 @@ func (t *testRun) write(recording *fixture.File, kind linkspan.FunctionKind, res
 	text, err := recording.Update(kind, result)
 	if err != nil {
 		r.status, r.message = testFailed, "Its recording was not updated: "+err.Error()
-		return nil
+		return nil //nolint:nilerr // the function fails, and not the test of the others
 	}
 	file := filepath.Join(t.dir, filepath.FromSlash(r.key.fixtureFile()))
 	if err := os.WriteFile(file, text, 0o644); err != nil { //nolint:gosec // a source file like others
