@@ -51,12 +51,17 @@ func (r *remote) account(ctx context.Context, connection, integration string) (*
 	slices.Sort(keys)
 	switch keys = slices.Compact(keys); len(keys) {
 	case 0:
-		return nil, &codedError{exitDryRun, linkspan.E("cli.account", linkspan.KindNotFound, codeConnectionMissing, nil,
-			"There is no connection %q in the environment %q at %s.", connection, r.name, r.host).
-			WithHint("linkspan connections lists those that there are; --env names another environment.")}
+		return nil, (&account{r, "", connection}).gone()
 	case 1:
 		return &account{r, keys[0], connection}, nil
 	default:
 		return nil, &usageError{fmt.Errorf("several integrations have a connection %q: say with --integration which one is meant, %s", connection, strings.Join(keys, " or "))}
 	}
+}
+
+// gone is the error for a connection that is not there.
+func (a *account) gone() error {
+	return &codedError{exitDryRun, linkspan.E("cli.account", linkspan.KindNotFound, codeConnectionMissing, nil,
+		"There is no connection %q in the environment %q at %s.", a.connection, a.name, a.host).
+		WithHint("linkspan connections lists those that there are; --env names another environment.")}
 }

@@ -40,15 +40,13 @@ func Create(dir string, f Function, event linkspan.FunctionEvent) (*Made, error)
 // imports it in index.ts. They import the SDK by the name that the folder has for
 // it. Files other than the function that are there already stay as they are.
 func CreateFrom(dir string, f Function, source string, others map[string]string) (*Made, error) {
-	own := `from "` + packageOf(dir)
-	named := func(text string) string { return strings.ReplaceAll(text, `from "linkspan`, own) }
 	texts := make(map[string]string, len(others))
 	for name, text := range others {
 		if texts[name] = text; path.Ext(name) == ".ts" {
-			texts[name] = named(text)
+			texts[name] = Source(dir, text)
 		}
 	}
-	return add(dir, f, map[string]string{f.File(): named(source)}, texts)
+	return add(dir, f, map[string]string{f.File(): Source(dir, source)}, texts)
 }
 
 // add writes files that must not be there, then those that may be.
