@@ -15,7 +15,7 @@ const (
 	// maxTrialRunners bounds the processes of a test: each hosts several trials.
 	maxTrialRunners = 8
 	// trialAttempts is how often a trial is begun whose process ended through the
-	// fault of another one. A trial may be repeated: nothing outside knows of it.
+	// fault of another one, if nothing outside knows of it.
 	trialAttempts = 5
 	// trialWait is how long a trial waits for its turn.
 	trialWait = time.Hour
@@ -29,6 +29,9 @@ type TrialOptions struct {
 	// them may take, in bytes.
 	Parallel int
 	Memory   int64
+	// Once says that what a function does can't be repeated: one that had begun when
+	// its process ended is not begun again.
+	Once bool
 }
 
 // NewTrials starts what runs functions in processes of their own, for tests on the
@@ -39,21 +42,24 @@ func NewTrials(o TrialOptions) (*Trials, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the program that runs functions: %w", err)
 	}
-	return &Trials{runner.NewPool(runner.Config{
+	return &Trials{once: o.Once, pool: runner.NewPool(runner.Config{
 		Command: child, Runners: min(o.Parallel, maxTrialRunners), Memory: int64(o.Parallel+1) * o.Memory, MaxRuns: o.Parallel,
 		QueueWait: trialWait, CacheDir: o.CacheDir, Log: slog.New(slog.DiscardHandler),
 	})}, nil
 }
 
 // Trials runs functions in a pool of processes.
-type Trials struct{ pool *runner.Pool }
+type Trials struct {
+	pool *runner.Pool
+	once bool
+}
 
 // Run executes a program. It is begun again when its process ended through the fault
-// of another one.
+// of another one, unless it must run once.
 func (t *Trials) Run(ctx context.Context, r sandbox.Request) (sandbox.Result, error) {
 	for attempt := 1; ; attempt++ {
 		res, err := t.pool.Run(ctx, runner.Request{Program: r.Program, Start: r.Start, Limits: r.Limits, Host: r.Host})
-		if _, lost := errors.AsType[*runner.LostError](err); !lost || attempt == trialAttempts || ctx.Err() != nil {
+		if _, lost := errors.AsType[*runner.LostError](err); !lost || t.once || attempt == trialAttempts || ctx.Err() != nil {
 			return res, err
 		}
 	}

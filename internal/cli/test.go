@@ -51,6 +51,9 @@ type TrialOptions struct {
 	// them may take, in bytes.
 	Parallel int
 	Memory   int64
+	// Once says that what a function does can't be repeated: one that had begun when
+	// its process ended is not begun again.
+	Once bool
 }
 
 // Trials runs functions so that one which can't be stopped holds up none of the
@@ -174,7 +177,7 @@ func (t *testRun) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("starting the sandboxes: %w", err)
 	}
-	defer t.close(ctx)
+	defer endTrials(ctx, t.executor)
 	if t.watch {
 		return t.follow(ctx)
 	}
@@ -190,8 +193,9 @@ func (t *testRun) run(ctx context.Context) error {
 	return t.report(round, time.Since(start))
 }
 
-func (t *testRun) close(ctx context.Context) {
+// endTrials closes trials, also when ctx has ended.
+func endTrials(ctx context.Context, t Trials) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTrials)
 	defer cancel()
-	_ = t.executor.Close(ctx) // the process is about to end
+	_ = t.Close(ctx) // the process is about to end
 }
