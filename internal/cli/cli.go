@@ -90,7 +90,8 @@ func newRoot(sys System, server Server) *cobra.Command {
 it stores their credentials, keeps tokens fresh, and sends authenticated calls.
 
 Look around with: linkspan demo
-Start with: linkspan serve`,
+Start with: linkspan serve
+Write functions with: linkspan init`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          usage(cobra.NoArgs),
@@ -99,32 +100,25 @@ Start with: linkspan serve`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
-	root.AddCommand(
-		newServe(sys, server),
-		newDemo(sys, server),
-		newMigrate(sys, server),
-		newKeys(sys, server),
-		newConfig(sys),
-		newInit(sys),
-		newCreate(sys),
-		newDev(sys, server),
-		newCompile(sys, server),
-		newGenerate(sys, server),
-		newDoctor(sys, server),
-		newTest(sys, server),
-		newDeploy(sys, server),
-		newDryrun(sys, server),
-		newList(sys, server), newLogs(sys), newPull(sys), newConnections(sys),
-		newProviders(sys), newIntegrations(sys), newConnect(sys),
-		newTrigger(sys),
-		newRecords(sys),
-		newRollback(sys),
-		newFunctions(sys),
-		newEnv(sys),
-		newVersion(),
-		newRunner(sys, server), newCompiler(sys, server),
-	)
+	addGroup(root, "server", "Run a server:", newServe(sys, server), newDemo(sys, server), newMigrate(sys, server), newKeys(sys, server), newConfig(sys))
+	addGroup(root, "write", "Write functions:", newInit(sys), newCreate(sys), newDev(sys, server), newCompile(sys, server), newDryrun(sys, server),
+		newTest(sys, server), newGenerate(sys, server), newDoctor(sys, server))
+	addGroup(root, "deploy", "Deploy them:", newDeploy(sys, server), newList(sys, server), newPull(sys), newFunctions(sys), newRollback(sys))
+	addGroup(root, "use", "Use a running server:", newConnect(sys), newConnections(sys), newIntegrations(sys), newTrigger(sys), newRecords(sys), newLogs(sys), newEnv(sys))
+	addGroup(root, "other", "Other commands:", newProviders(sys), newVersion())
+	root.SetHelpCommandGroupID("other")
+	root.SetCompletionCommandGroupID("other")
+	root.AddCommand(newRunner(sys, server), newCompiler(sys, server)) // for the program itself
 	return root
+}
+
+// addGroup adds commands under a heading of the help text.
+func addGroup(root *cobra.Command, id, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, c := range commands {
+		c.GroupID = id
+	}
+	root.AddCommand(commands...)
 }
 
 // usageError marks errors that are the fault of the command line.
