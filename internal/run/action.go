@@ -24,7 +24,7 @@ type Trigger struct {
 	// depth counts the actions that wait for this one, and holds are those of which
 	// no other run may be under way.
 	depth int
-	holds []string
+	holds []turnKey
 }
 
 // Trigger runs an action at once, in this process, and returns its output: JSON,

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,7 +19,13 @@ const (
 	// turnFirst how soon somebody who waits looks again at first; it doubles.
 	turnPause = time.Second
 	turnFirst = 20 * time.Millisecond
+	// mostInLine is how many of one environment wait for turns in this process: each
+	// holds its input in memory.
+	mostInLine = 256
 )
+
+// errTurnLost is why a run is broken off that may not be the only one any more.
+var errTurnLost = errors.New("the right to be the only run of the function was lost")
 
 // Right is one that only one of all replicas has; *lease.Held is one.
 type Right interface {
@@ -33,17 +40,35 @@ type lines struct {
 	acquire func(ctx context.Context, kind, key string) (Right, bool, error)
 
 	mu      sync.Mutex
-	waiting map[string]*line
+	waiting map[turnKey]*line
+	// behind counts those of each environment who wait.
+	behind map[linkspan.EnvironmentID]int
+}
+
+// turnKey names a function and a connection. The zero one names nothing.
+type turnKey struct {
+	environment linkspan.EnvironmentID
+	pair        linkspan.RunPair
+}
+
+// String is the key as replicas know it.
+func (k turnKey) String() string {
+	return strconv.FormatInt(int64(k.pair.FunctionID), 10) + "/" + strconv.FormatInt(int64(k.pair.ConnectionID), 10)
 }
 
 // line is one of them.
 type line struct {
-	turn chan struct{} // full: somebody is at it
-	all  int           // who is in it, at it or not
+	turn   chan struct{} // full: somebody is at it
+	all    int           // who is in it, at it or not
+	behind int           // who waits in it
+}
+
+func newLines(acquire func(ctx context.Context, kind, key string) (Right, bool, error)) lines {
+	return lines{acquire: acquire, waiting: make(map[turnKey]*line), behind: make(map[linkspan.EnvironmentID]int)}
 }
 
 // join gets into a line.
-func (l *lines) join(key string) *line {
+func (l *lines) join(key turnKey) *line {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	in := l.waiting[key]
@@ -56,7 +81,7 @@ func (l *lines) join(key string) *line {
 }
 
 // leave gets out of a line. Lines that nobody is in are forgotten.
-func (l *lines) leave(key string, in *line) {
+func (l *lines) leave(key turnKey, in *line) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if in.all--; in.all == 0 {
@@ -64,14 +89,26 @@ func (l *lines) leave(key string, in *line) {
 	}
 }
 
-// step steps up to the front of the line, or reports false when patience ends before
-// it is free.
-func (in *line) step(patience context.Context) bool {
+// contended reports whether somebody waits behind the one whose turn it is.
+func (l *lines) contended(key turnKey) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	in := l.waiting[key]
+	return in != nil && in.behind > 0
+}
+
+// step steps up to the front of the line, those who came first first. It reports
+// false when patience ends before that, or when too many of the environment wait.
+func (l *lines) step(patience context.Context, key turnKey, in *line) bool {
 	select {
 	case in.turn <- struct{}{}:
 		return true
 	default:
 	}
+	if patience.Err() != nil || !l.queue(key.environment, in) {
+		return false
+	}
+	defer l.unqueue(key.environment, in)
 	select {
 	case in.turn <- struct{}{}:
 		return true
@@ -80,11 +117,31 @@ func (in *line) step(patience context.Context) bool {
 	}
 }
 
+// queue counts one more who waits, unless too many do.
+func (l *lines) queue(env linkspan.EnvironmentID, in *line) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.behind[env] >= mostInLine {
+		return false
+	}
+	l.behind[env]++
+	in.behind++
+	return true
+}
+
+func (l *lines) unqueue(env linkspan.EnvironmentID, in *line) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	count(l.behind, env, -1)
+	in.behind--
+}
+
 // enter takes a turn, or reports false when patience ends before it comes. The turn
-// lasts until release is called or ctx ends; its context also ends when it is lost.
-func (l *lines) enter(ctx, patience context.Context, key string) (turn context.Context, release func() error, ok bool, err error) {
+// lasts until release is called or ctx ends; its context also ends when it is lost,
+// with the cause errTurnLost.
+func (l *lines) enter(ctx, patience context.Context, key turnKey) (turn context.Context, release func() error, ok bool, err error) {
 	in := l.join(key)
-	if !in.step(patience) {
+	if !l.step(patience, key, in) {
 		l.leave(key, in)
 		return nil, nil, false, nil
 	}
@@ -96,10 +153,12 @@ func (l *lines) enter(ctx, patience context.Context, key string) (turn context.C
 		return ctx, func() error { leave(); return nil }, true, nil
 	}
 	for pause := turnFirst; ; pause = min(2*pause, turnPause) {
-		right, ok, err := l.acquire(ctx, turnKind, key)
+		right, ok, err := l.acquire(ctx, turnKind, key.String())
 		if ok && err == nil {
-			return right.Context(), func() error {
+			turn, done := whileHeld(ctx, right)
+			return turn, func() error {
 				defer leave()
+				done()
 				return right.Release(ctx)
 			}, true, nil
 		}
@@ -107,6 +166,20 @@ func (l *lines) enter(ctx, patience context.Context, key string) (turn context.C
 			leave()
 			return nil, nil, false, err
 		}
+	}
+}
+
+// whileHeld returns a context that ends with ctx, and when the right is lost.
+func whileHeld(ctx context.Context, right Right) (turn context.Context, done func()) {
+	turn, end := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(right.Context(), func() {
+		if ctx.Err() == nil { // otherwise the right ended with it
+			end(errTurnLost)
+		}
+	})
+	return turn, func() {
+		stop()
+		end(nil)
 	}
 }
 
@@ -122,12 +195,12 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// turnKey names the turns of a job; empty: it needs none.
-func (j *job) turnKey() string {
+// turnKey names the turns of a job; zero: it needs none.
+func (j *job) turnKey() turnKey {
 	if j.pending || !j.fn.Version.Definition.Serial() || j.fn.Kind == linkspan.FunctionSync {
-		return "" // what is not stored has no other runs, and a sync never runs beside itself
+		return turnKey{} // what is not stored has no other runs, and a sync never runs beside itself
 	}
-	return strconv.FormatInt(int64(j.fn.ID), 10) + "/" + strconv.FormatInt(int64(j.target.Connection.ID), 10)
+	return turnKey{j.env.ID, linkspan.RunPair{FunctionID: j.fn.ID, ConnectionID: j.target.Connection.ID}}
 }
 
 // takeTurn waits until no other run of a function is under way that must not be
@@ -135,7 +208,7 @@ func (j *job) turnKey() string {
 // is over or lost; release ends it. Errors: of KindUnavailable when it takes too
 // long, function_waits_for_itself, and *linkspan.RunError when ctx ends.
 func (s *Service) takeTurn(ctx context.Context, j *job) (turn context.Context, release func(), err error) {
-	if key := j.turnKey(); key != "" && slices.Contains(j.holds, key) {
+	if key := j.turnKey(); key != (turnKey{}) && slices.Contains(j.holds, key) {
 		return nil, nil, linkspan.E("run.Turn", linkspan.KindInvalid, codeCircle, nil,
 			"The function %q runs once at a time for each connection, and was invoked by a run that it would wait for.", j.fn.Name).
 			WithHint("Look for functions that invoke each other in a circle, or remove limits.concurrency.perConnection.")
@@ -156,16 +229,21 @@ func (s *Service) takeTurn(ctx context.Context, j *job) (turn context.Context, r
 }
 
 // tryTurn is takeTurn for runs that can be put off: ok is false when it is not their
-// turn.
+// turn. They don't wait for the one whose turn it is, who may take long; but where
+// others wait they get in line, or their turn would never come.
 func (s *Service) tryTurn(ctx context.Context, j *job) (turn context.Context, release func(), ok bool, err error) {
-	patience, cancel := context.WithCancel(ctx)
-	cancel()
+	var wait time.Duration
+	if s.lines.contended(j.turnKey()) {
+		wait = s.limits.Turn
+	}
+	patience, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
 	return s.turn(ctx, patience, j)
 }
 
 func (s *Service) turn(ctx, patience context.Context, j *job) (turn context.Context, release func(), ok bool, err error) {
 	key := j.turnKey()
-	if key == "" {
+	if key == (turnKey{}) {
 		return ctx, func() {}, true, nil
 	}
 	turn, end, ok, err := s.lines.enter(ctx, patience, key)

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -215,6 +217,137 @@ func TestTurnThatDoesNotCome(t *testing.T) {
 		first.Wait()
 		if len(s.lines.waiting) != 0 {
 			t.Errorf("still in line: %v", s.lines.waiting)
+		}
+	})
+}
+
+// TestTurnInTheBackgroundComesBesideOthers keeps a function busy with callers who
+// wait: a run in the background gets its turn among them.
+func TestTurnInTheBackgroundComesBesideOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := serialWorld()
+		s := w.service("a")
+		var callers sync.WaitGroup
+		ctx, leave := context.WithCancel(t.Context())
+		for range 4 {
+			callers.Go(func() {
+				for ctx.Err() == nil {
+					_, _ = s.Trigger(ctx, w.invoke("one", "c1"))
+				}
+			})
+		}
+		wait(1500 * time.Millisecond)
+		defer start(t, s)()
+		id, err := s.TriggerAsync(t.Context(), w.invoke("one", "c1"), 0)
+		must(t, err)
+		wait(30 * time.Second)
+		if _, err := s.Result(t.Context(), 1, id); err != nil {
+			t.Errorf("the run in the background had no turn: %v", err)
+		}
+		leave()
+		callers.Wait()
+	})
+}
+
+// TestTurnInTheBackgroundWaitsNotForLong has the run whose turn it is take long: one
+// in the background takes no room from others meanwhile.
+func TestTurnInTheBackgroundWaitsNotForLong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, o := serialWorld()
+		o.took = 10 * time.Minute
+		s := w.service("a")
+		var first sync.WaitGroup
+		first.Go(func() {
+			_, err := s.Trigger(t.Context(), w.invoke("one", "c1"))
+			must(t, err)
+		})
+		synctest.Wait()
+		_, err := s.TriggerAsync(t.Context(), w.invoke("one", "c1"), 0)
+		must(t, err)
+		stop := start(t, s)
+		defer stop()
+		wait(5*time.Second + 100*time.Millisecond)
+		waiting := 0
+		for id := range w.runs {
+			if w.row(id).State == linkspan.RunWaiting {
+				waiting++
+			}
+		}
+		if waiting != 1 {
+			t.Error("it waits in a place of the lane")
+		}
+		first.Wait()
+		wait(15 * time.Minute)
+	})
+}
+
+// TestTooManyInLine has more callers of an environment wait than are let.
+func TestTooManyInLine(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, o := serialWorld()
+		o.took = 10 * time.Minute
+		s := w.service("a")
+		ctx, leave := context.WithCancel(t.Context())
+		var callers sync.WaitGroup
+		for range mostInLine + 1 { // one of them is at it
+			callers.Go(func() { _, _ = s.Trigger(ctx, w.invoke("one", "c1")) })
+		}
+		synctest.Wait()
+		began := time.Now()
+		if _, err := s.Trigger(ctx, w.invoke("one", "c1")); linkspan.KindOf(err) != linkspan.KindUnavailable || time.Since(began) != 0 {
+			t.Errorf("one more: %v after %s", err, time.Since(began))
+		}
+		callers.Go(func() { // elsewhere nobody waits
+			if _, err := s.Trigger(t.Context(), w.invoke("one", "c2")); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		leave()
+		callers.Wait()
+		if len(s.lines.waiting) != 0 || len(s.lines.behind) != 0 {
+			t.Errorf("still in line: %v, %v", s.lines.waiting, s.lines.behind)
+		}
+	})
+}
+
+// TestTurnLost breaks a run off that may not be the only one any more, and says so.
+func TestTurnLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, o := serialWorld()
+		o.took = time.Hour
+		var held *right
+		r := &rights{held: make(map[string]bool)}
+		s := w.serviceWith(Config{Holder: "a", Acquire: func(ctx context.Context, kind, key string) (Right, bool, error) {
+			got, ok, err := r.acquire(ctx, kind, key)
+			held, _ = got.(*right)
+			return got, ok, err
+		}})
+		ended := make(chan error, 1)
+		call := func(ctx context.Context) {
+			_, err := s.Trigger(ctx, w.invoke("one", "c1"))
+			ended <- err
+		}
+		go call(t.Context())
+		synctest.Wait()
+		held.cancel()
+		e, ok := errors.AsType[*linkspan.RunError](<-ended)
+		if !ok || e.Code != codeRuntime || !e.Retryable || !strings.Contains(e.Message, "perConnection") {
+			t.Errorf("a turn that was lost: %+v", e)
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		go call(ctx)
+		synctest.Wait()
+		leave()
+		if e, ok := errors.AsType[*linkspan.RunError](<-ended); !ok || e.Code != codeAborted {
+			t.Errorf("a caller that left: %+v", e)
+		}
+		if len(r.held) != 0 {
+			t.Errorf("still held: %v", r.held)
 		}
 	})
 }

@@ -57,7 +57,7 @@ type job struct {
 	webhook *webhookInput
 	// holds are the functions, with their connections, that wait for this one and of
 	// which no other run may be under way.
-	holds []string
+	holds []turnKey
 
 	// sync is nil unless it is one. checkpoint is the one it begins with, nil: none.
 	sync       *host.Sync
@@ -184,7 +184,7 @@ func (s *Service) once(ctx context.Context, j *job, code linkspan.FunctionCode) 
 		j.sync.Window = windowed(&j.fn, code)
 	}
 	x := &Execution{
-		Environment: j.env, Function: j.fn, Code: code, ConnectionName: j.target.Connection.Name, Target: j.fresh, Pending: j.pending,
+		Environment: j.env, Function: j.fn, Code: code, ConnectionName: j.target.Connection.Name, ConnectionID: j.target.Connection.ID, Target: j.fresh, Pending: j.pending,
 		Input: j.input, Owner: linkspan.NewUUID(), Op: j.op, Nested: j.depth > 0, Limits: s.limits.bounds(j.fn.Kind, j.event), Event: j.event,
 		Sync: j.sync, Variant: j.variant,
 		Trigger: func(ctx context.Context, integrationKey, connectionName, action string, input json.RawMessage) (json.RawMessage, error) {
@@ -205,6 +205,12 @@ func (s *Service) once(ctx context.Context, j *job, code linkspan.FunctionCode) 
 func (s *Service) failure(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		return err
+	}
+	if errors.Is(context.Cause(ctx), errTurnLost) && brokenOff(ctx, err) != nil {
+		return &linkspan.RunError{
+			Code: codeRuntime, Retryable: true,
+			Message: "The function was broken off: the server lost its database for so long that another run may have begun beside this one, which limits.concurrency.perConnection forbids.",
+		}
 	}
 	if _, ok := errors.AsType[*linkspan.RunError](err); ok && !errors.Is(err, context.Canceled) {
 		return err // it ended by itself

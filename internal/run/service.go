@@ -119,6 +119,8 @@ type Execution struct {
 	// ConnectionName is the public id of the connection, also of one that is not
 	// stored yet.
 	ConnectionName string
+	// ConnectionID is the connection's number; zero while it is not stored.
+	ConnectionID linkspan.ConnectionID
 	// Target returns the connection with credentials that work.
 	Target func(ctx context.Context, o connect.FreshOptions) (*upstream.Target, error)
 	// Pending means that the connection is not stored: metadata that the function
@@ -324,7 +326,7 @@ type Service struct {
 func New(c Config) *Service {
 	s := &Service{
 		store: c.Store, tx: c.Tx, functions: c.Functions, connections: c.Connections, engine: c.Engine, webhooks: c.Webhooks, syncs: c.Syncs,
-		lines: lines{acquire: c.Acquire, waiting: make(map[string]*line)},
+		lines: newLines(c.Acquire),
 		ops:   c.Ops, log: c.Log, holder: c.Holder, limits: c.Limits.complete(), now: c.Now, cancels: make(map[string]context.CancelCauseFunc),
 	}
 	for lane := range s.due {

@@ -11,6 +11,14 @@ import (
 	"github.com/linkspan/linkspan/internal/schedule"
 )
 
+const (
+	// mostStored bounds what the runs of one webhook store, in bytes: each has its own
+	// copy, and they are written in one transaction.
+	mostStored = 256 << 20
+	// mostWebhookRuns bounds how many there are.
+	mostWebhookRuns = 10_000
+)
+
 // WebhookEvent is what a provider tells of, for the connections that it is about.
 type WebhookEvent struct {
 	Environment    linkspan.EnvironmentID
@@ -59,29 +67,12 @@ func (w *webhookInput) give(x *Execution) {
 // createFunction whose trigger is http runs, each once however many of its
 // subscriptions it is for (features WHF-01 to WHF-05). They run in the background:
 // they must begin within five minutes and are not tried again when they fail. It
-// returns how many runs there will be. All of them are stored or none.
+// returns how many runs there will be. All of them are stored or none. Errors: of
+// KindTooLarge.
 func (s *Service) Webhook(ctx context.Context, e WebhookEvent) (int, error) {
-	functions, err := s.functions.ByWebhook(ctx, e.Environment, e.IntegrationKey)
-	if err != nil {
-		return 0, fmt.Errorf("finding the functions of a webhook: %w", err)
-	}
-	var runs []*linkspan.Run
-	for i := range functions {
-		subscriptions, ok := functions[i].Version.Definition.Takes(e.Type)
-		if !ok {
-			continue
-		}
-		input, err := e.input(&functions[i], subscriptions)
-		if err != nil {
-			return 0, err
-		}
-		if int64(len(input.Reveal())) > s.limits.Input {
-			return 0, linkspan.E("run.Webhook", linkspan.KindTooLarge, "", nil, "A webhook may be %d bytes long; this one has %d.", s.limits.Input, len(input.Reveal()))
-		}
-		runs = append(runs, s.webhookRuns(&functions[i], e.Connections, input)...)
-	}
-	if len(runs) == 0 {
-		return 0, nil
+	runs, err := s.webhookRuns(ctx, &e)
+	if err != nil || len(runs) == 0 {
+		return 0, err
 	}
 	if err := s.store.InsertRuns(ctx, nil, runs); err != nil {
 		return 0, fmt.Errorf("storing the runs of a webhook of %q: %w", e.IntegrationKey, err)
@@ -93,21 +84,62 @@ func (s *Service) Webhook(ctx context.Context, e WebhookEvent) (int, error) {
 	return len(runs), nil
 }
 
-// webhookRuns makes the rows of one function.
-func (s *Service) webhookRuns(fn *linkspan.Function, connections []linkspan.Connection, input linkspan.Secret) []*linkspan.Run {
-	seen := make(map[linkspan.ConnectionID]bool, len(connections))
-	runs := make([]*linkspan.Run, 0, len(connections))
-	for i := range connections {
-		c := &connections[i]
-		if seen[c.ID] {
+// webhookRuns makes the rows of a webhook.
+func (s *Service) webhookRuns(ctx context.Context, e *WebhookEvent) ([]*linkspan.Run, error) {
+	connections, err := e.connections()
+	if err != nil {
+		return nil, err
+	}
+	functions, err := s.functions.ByWebhook(ctx, e.Environment, e.IntegrationKey)
+	if err != nil {
+		return nil, fmt.Errorf("finding the functions of a webhook: %w", err)
+	}
+	var (
+		runs   []*linkspan.Run
+		stored int
+	)
+	for i := range functions {
+		fn := &functions[i]
+		subscriptions, ok := fn.Version.Definition.Takes(e.Type)
+		if !ok {
 			continue
 		}
-		seen[c.ID] = true
-		r := s.newRun(fn, c, linkspan.EventWebhook)
-		r.Input, r.ExpiresAt = input, s.now().Add(s.limits.WebhookQueue)
-		runs = append(runs, r)
+		input, err := e.input(fn, subscriptions)
+		if err != nil {
+			return nil, err
+		}
+		size := len(input.Reveal())
+		if int64(size) > s.limits.Input {
+			return nil, linkspan.E("run.Webhook", linkspan.KindTooLarge, "", nil, "A webhook may be %d bytes long; this one has %d.", s.limits.Input, size)
+		}
+		if stored += size * len(connections); stored > mostStored || len(runs)+len(connections) > mostWebhookRuns {
+			return nil, linkspan.E("run.Webhook", linkspan.KindTooLarge, "", nil,
+				"The webhook is for too many functions and connections: it may have %d runs, which store %d bytes in all.", mostWebhookRuns, mostStored)
+		}
+		for _, c := range connections {
+			r := s.newRun(fn, c, linkspan.EventWebhook)
+			r.Input, r.ExpiresAt = input, s.now().Add(s.limits.WebhookQueue)
+			runs = append(runs, r)
+		}
 	}
-	return runs
+	return runs, nil
+}
+
+// connections returns each of the event's once. Those of somebody else's are a
+// mistake of whoever found them, and get nothing.
+func (e *WebhookEvent) connections() ([]*linkspan.Connection, error) {
+	seen := make(map[linkspan.ConnectionID]bool, len(e.Connections))
+	var list []*linkspan.Connection
+	for i := range e.Connections {
+		c := &e.Connections[i]
+		if c.EnvironmentID != e.Environment || c.IntegrationKey != e.IntegrationKey {
+			return nil, fmt.Errorf("a webhook of %q of the environment %d came for a connection of %q of the environment %d", e.IntegrationKey, e.Environment, c.IntegrationKey, c.EnvironmentID)
+		}
+		if !seen[c.ID] {
+			seen[c.ID], list = true, append(list, c)
+		}
+	}
+	return list, nil
 }
 
 // input is what a function is given, as it is stored.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -166,4 +167,74 @@ func TestNobodyTakesIt(t *testing.T) {
 	if _, err := w.service("a").Webhook(t.Context(), e); err == nil {
 		t.Error("a webhook that is too large was taken")
 	}
+}
+
+// TestWebhookOfNothing has a webhook without a payload: it still is one, and no run
+// of the sync itself.
+func TestWebhookOfNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := listening()
+		s := w.service("a")
+		defer start(t, s)()
+		e := w.event("issue")
+		e.Payload, e.Request = nil, HTTPRequest{}
+		_, err := s.Webhook(t.Context(), e)
+		must(t, err)
+		wait(5 * time.Second)
+		for _, x := range w.executions() {
+			got, want := string(x.Webhook), "null"
+			if x.Function.Name == "all" {
+				got, want = string(x.Request), `{"method":"POST","path":"/","headers":{},"query":{},"body":null}`
+			}
+			if got != want {
+				t.Errorf("%s was given %q, want %q", x.Function.Name, got, want)
+			}
+		}
+	})
+}
+
+// TestWebhookForOthers has a webhook come for connections that it can't be about, and
+// for more than can be stored: nobody gets it.
+func TestWebhookForOthers(t *testing.T) {
+	t.Parallel()
+	w := listening()
+	for name, c := range map[string]struct {
+		change func(*WebhookEvent)
+		kind   linkspan.Kind
+	}{
+		"another environment": {func(e *WebhookEvent) { e.Connections[1].EnvironmentID = 2 }, linkspan.KindInternal},
+		"another integration": {func(e *WebhookEvent) { e.Connections[1].IntegrationKey = "slack" }, linkspan.KindInternal},
+		"too many": {func(e *WebhookEvent) {
+			e.Connections = many(&e.Connections[0], mostWebhookRuns/2+1)
+		}, linkspan.KindTooLarge},
+		"too much": {func(e *WebhookEvent) {
+			e.Connections = many(&e.Connections[0], 200)
+			e.Payload = json.RawMessage(`"` + strings.Repeat("x", 1<<20) + `"`)
+		}, linkspan.KindTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := w.event("issue")
+			c.change(&e)
+			if n, err := w.service("a").Webhook(t.Context(), e); n != 0 || err == nil || linkspan.KindOf(err) != c.kind {
+				t.Errorf("%d runs, %v", n, err)
+			}
+		})
+	}
+	t.Cleanup(func() {
+		if len(w.runs) != 0 {
+			t.Errorf("%d runs were stored", len(w.runs))
+		}
+	})
+}
+
+// many are so many connections of the same integration.
+func many(c *linkspan.Connection, n int) []linkspan.Connection {
+	list := make([]linkspan.Connection, n)
+	for i := range list {
+		list[i] = *c
+		list[i].ID += linkspan.ConnectionID(i)
+	}
+	return list
 }
