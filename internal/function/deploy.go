@@ -217,6 +217,11 @@ func (s *Service) apply(ctx context.Context, tx linkspan.Tx, env linkspan.Enviro
 		return err
 	}
 	for i, at := range c.save {
+		if slices.Contains(c.off, at) { // one that is brought back is as it was then
+			if err := s.store.SetFunctionEnabled(ctx, tx, &list[i], false); err != nil {
+				return err
+			}
+		}
 		c.all[at] = list[i]
 	}
 	if err := s.store.RemoveFunctions(ctx, tx, env, c.remove); err != nil {

@@ -126,6 +126,112 @@ func TestWhatADeployRemoves(t *testing.T) {
 	}
 }
 
+// unified is a function made by createFunction with a trigger.
+func unified(key, name string, trigger linkspan.FunctionTrigger) Deployable {
+	d := action(key, name, name+string(trigger))
+	d.Kind = trigger.Kind()
+	d.Definition = linkspan.FunctionDefinition{Unified: &linkspan.UnifiedFunction{Trigger: trigger}}
+	switch trigger {
+	case linkspan.TriggerSchedule:
+		d.Definition.Frequency, d.Definition.AutoStart = "every hour", true
+	case linkspan.TriggerEvent:
+		d.Definition.Event = linkspan.EventValidateConnection
+	case linkspan.TriggerNone, linkspan.TriggerHTTP:
+	}
+	return d
+}
+
+// TestEachWayRemovesItsOwn deploys functions of both ways of deploying: what one of
+// them does not name is none of the other's business.
+func TestEachWayRemovesItsOwn(t *testing.T) {
+	t.Parallel()
+	w := newSQLite(t)
+	w.deploy(action("github", "a", "1"), action("github", "b", "1"), onEvent("github", "e", linkspan.EventValidateConnection),
+		unified("github", "f", linkspan.TriggerNone), unified("github", "g", linkspan.TriggerEvent), unified("slack", "h", linkspan.TriggerSchedule))
+	old := action("github", "a", "1")
+	for name, c := range map[string]struct {
+		change func(*Deployment)
+		want   []string
+	}{
+		"others":               {func(d *Deployment) { d.KeepUnified = true }, []string{"github/action/b@", "github/on-event/e@"}},
+		"none of the others":   {func(d *Deployment) { d.KeepUnified, d.Functions = true, nil }, []string{"github/action/a@", "github/action/b@", "github/on-event/e@"}},
+		"others but at events": {func(d *Deployment) { d.KeepUnified, d.KeepOnEvents = true, true }, []string{"github/action/b@"}},
+		"unified": {func(d *Deployment) {
+			d.KeepOthers, d.Functions = true, []Deployable{unified("github", "f", linkspan.TriggerHTTP)}
+		}, []string{"github/on-event/g@", "slack/sync/h@"}},
+		"unified of one": {func(d *Deployment) {
+			d.KeepOthers, d.Mode, d.Functions = true, ModeIntegration, []Deployable{unified("github", "f", linkspan.TriggerNone)}
+		}, []string{"github/on-event/g@"}},
+		"both without events": {func(d *Deployment) { d.KeepOnEvents = true }, []string{"github/action/b@", "github/action/f@", "github/on-event/g@", "slack/sync/h@"}},
+		"another trigger": {func(d *Deployment) {
+			d.KeepOthers, d.Mode, d.Functions = true, ModeSingle, []Deployable{unified("slack", "h", linkspan.TriggerNone)}
+		}, []string{"slack/sync/h@"}},
+		"the name of an other": {func(d *Deployment) {
+			d.KeepOthers, d.Mode, d.Functions = true, ModeSingle, []Deployable{unified("github", "b", linkspan.TriggerSchedule)}
+		}, []string{}},
+		"an other of the name": {func(d *Deployment) {
+			d.Mode, d.Functions = ModeSingle, []Deployable{syncing("github", "f", "1", "Item")}
+		}, []string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := all(old)
+			c.change(d)
+			plan, err := w.service.Plan(t.Context(), w.env, d)
+			must(t, err)
+			if diff := cmp.Diff(c.want, names(plan.Deleted)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestAnotherTrigger makes another kind of a function: there is one of it at a time,
+// switched off stays off, and whoever may not replace it does not.
+func TestAnotherTrigger(t *testing.T) {
+	t.Parallel()
+	everyDatabase(t, func(t *testing.T, w *world) {
+		t.Helper()
+		ctx := t.Context()
+		single := func(d Deployable) Deployed {
+			done, err := w.service.Deploy(ctx, w.env, &Deployment{Mode: ModeSingle, Functions: []Deployable{d}})
+			must(t, err)
+			return done
+		}
+		live := func() (out []string) {
+			list, err := w.service.All(ctx, w.env)
+			must(t, err)
+			for _, f := range list {
+				out = append(out, fmt.Sprint(f.Kind, " ", f.Name, " ", f.Enabled))
+			}
+			return out
+		}
+		single(unified("github", "f", linkspan.TriggerNone))
+		single(unified("github", "f", linkspan.TriggerSchedule))
+		if d := cmp.Diff([]string{"sync f true"}, live()); d != "" {
+			t.Error(d)
+		}
+		_, err := w.service.SetEnabled(ctx, w.env, Name{IntegrationKey: "github", Name: "f"}, false)
+		must(t, err)
+		for _, trigger := range []linkspan.FunctionTrigger{linkspan.TriggerEvent, linkspan.TriggerHTTP} { // one is new, the other was there
+			done := single(unified("github", "f", trigger))
+			if d := cmp.Diff([]string{fmt.Sprint(trigger.Kind(), " f false")}, live()); d != "" || done.Functions[0].Enabled {
+				t.Errorf("%+v\n%s", done.Functions[0], d)
+			}
+		}
+		_, err = w.service.Deploy(ctx, w.env, &Deployment{
+			Mode: ModeSingle, Functions: []Deployable{unified("github", "f", linkspan.TriggerEvent)},
+			Refuse: func(now *linkspan.Function) error {
+				return linkspan.E("test", linkspan.KindConflict, "kept", nil, "%s %s", now.Kind, now.Name)
+			},
+		})
+		wantCode(t, err, linkspan.KindConflict, "kept")
+		if d := cmp.Diff([]string{"action f false"}, live()); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
 // A label alone is a change; none is not.
 func TestLabels(t *testing.T) {
 	t.Parallel()

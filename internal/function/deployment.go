@@ -61,7 +61,8 @@ type Deployment struct {
 	Source linkspan.FunctionSource
 	// SDKVersion is that of the tool that made the bundles.
 	SDKVersion string
-	// Refuse is asked about each function that is there and would be deployed again.
+	// Refuse is asked about each function that is there and would be deployed again, or
+	// replaced by one of its name.
 	// Its error ends the deploy, before anything is changed. Nil: all may be.
 	Refuse func(now *linkspan.Function) error
 }

@@ -43,8 +43,10 @@ type changes struct {
 	plan Plan
 	// all are the functions as they will be, in the order of the deployment; save
 	// are the places in it of those to write.
-	all    []linkspan.Function
-	save   []int
+	all  []linkspan.Function
+	save []int
+	// off are the places of those of save that replace one which is switched off.
+	off    []int
 	remove []linkspan.FunctionID
 	// before are the functions that were there, and removed those of remove.
 	before, removed []linkspan.Function
@@ -65,21 +67,27 @@ func compare(d *Deployment, list []prepared, st *state) (changes, error) {
 	c := changes{all: make([]linkspan.Function, len(list)), before: st.live}
 	named := make(map[identity]bool, len(list))
 	for i := range list {
+		named[list[i].identity()] = true
+	}
+	replaced := make(map[linkspan.FunctionID]bool)
+	for i := range list {
 		p := &list[i]
-		named[p.identity()] = true
-		if now := live[p.identity()]; now != nil && d.Refuse != nil {
-			if err := d.Refuse(now); err != nil {
-				return changes{}, err
-			}
+		now := live[p.identity()]
+		others := p.others(live, named)
+		for _, f := range others {
+			replaced[f.ID] = true
 		}
-		if err := c.deploy(i, p, d.source(), live[p.identity()], st); err != nil {
+		if err := d.refused(now, others); err != nil {
+			return changes{}, err
+		}
+		if err := c.deploy(i, p, d.source(), now, others, st); err != nil {
 			return changes{}, err
 		}
 	}
 	scope := d.scope(list)
 	for i := range st.live {
 		f := &st.live[i]
-		if !named[identityOf(f)] && d.removes(f, scope) {
+		if replaced[f.ID] || !named[identityOf(f)] && d.removes(f, scope) {
 			c.remove = append(c.remove, f.ID)
 			c.removed = append(c.removed, *f)
 			c.plan.Deleted = append(c.plan.Deleted, planned(f, st, "", f.Version.Label))
@@ -92,6 +100,39 @@ func compare(d *Deployment, list []prepared, st *state) (changes, error) {
 	c.plan.DeletedModels = deletedModels(st.live, c.all, c.remove)
 	c.plan.sort()
 	return c, nil
+}
+
+// others returns what a function made by createFunction was until now, if its trigger
+// made another kind of it: the name is one for all kinds, so that is replaced, even
+// where nothing else is removed.
+func (p *prepared) others(live map[identity]*linkspan.Function, named map[identity]bool) []*linkspan.Function {
+	if p.Definition.Unified == nil {
+		return nil
+	}
+	var list []*linkspan.Function
+	for _, kind := range []linkspan.FunctionKind{linkspan.FunctionSync, linkspan.FunctionAction, linkspan.FunctionOnEvent} {
+		id := identity{p.IntegrationKey, kind, p.Name}
+		if f := live[id]; f != nil && !named[id] && f.Version.Definition.Unified != nil {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// refused asks whether what is there may be deployed again, or replaced.
+func (d *Deployment) refused(now *linkspan.Function, others []*linkspan.Function) error {
+	if d.Refuse == nil {
+		return nil
+	}
+	if now != nil {
+		others = append(slices.Clip(others), now)
+	}
+	for _, f := range others {
+		if err := d.Refuse(f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *Deployment) source() linkspan.FunctionSource {
@@ -159,8 +200,9 @@ func (d *Deployment) removes(f *linkspan.Function, scope map[string]bool) bool {
 	}
 }
 
-// deploy plans one function. now is what is there, or nil.
-func (c *changes) deploy(at int, p *prepared, source linkspan.FunctionSource, now *linkspan.Function, st *state) error {
+// deploy plans one function. now is what is there, or nil, and others are what it
+// replaces: where one was switched off, it stays so.
+func (c *changes) deploy(at int, p *prepared, source linkspan.FunctionSource, now *linkspan.Function, others []*linkspan.Function, st *state) error {
 	created := now == nil
 	if created {
 		now = st.removed[p.identity()]
@@ -173,6 +215,9 @@ func (c *changes) deploy(at int, p *prepared, source linkspan.FunctionSource, no
 		next.UUID, next.EnvironmentID = linkspan.NewUUID(), i.EnvironmentID
 		next.IntegrationID, next.IntegrationKey, next.Provider = i.ID, i.Key, i.Provider
 		next.Kind, next.Name = p.Kind, p.Name
+	}
+	if slices.ContainsFunc(others, func(f *linkspan.Function) bool { return !f.Enabled }) {
+		next.Enabled, c.off = false, append(c.off, at)
 	}
 	before := next.Version.Label
 	same, err := p.same(&next.Version)
