@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestTypings(t *testing.T) {
 	files := functions.Typings()
 	for _, name := range []string{
 		"linkspan/index.d.ts", "linkspan/experimental.d.ts", "nango/index.d.ts", "nango/experimental.d.ts", "platform/index.d.ts",
-		"zod/index.d.ts", "zod/package.json", "zod/v4/index.d.ts", "zod/v4/core/index.d.ts",
+		"zod/index.d.ts", "zod/README.md", "zod/v4/index.d.ts", "zod/v4/core/index.d.ts",
 	} {
 		if len(files[name]) == 0 {
 			t.Errorf("%s is missing", name)
@@ -50,8 +51,8 @@ func TestOneZod(t *testing.T) {
 		t.Fatal(err)
 	}
 	version := regexp.MustCompile(`"zod": "([^"]+)"`).FindSubmatch(lock)
-	if version == nil || !bytes.Contains(functions.Typings()["zod/package.json"], version[1]) {
-		t.Errorf("package.json has zod %s, the declarations are those of %s", version, functions.Typings()["zod/package.json"])
+	if version == nil || !bytes.Contains(functions.Typings()["zod/README.md"], append(append([]byte("zod "), version[1]...), ' ')) {
+		t.Errorf("package.json has zod %s, the declarations are those of %s", version[1], functions.Typings()["zod/README.md"])
 	}
 }
 
@@ -162,6 +163,85 @@ export default createSync({
 	}
 }
 
+// TestMessages reads what the compiler says of common mistakes: a sentence about
+// the mistake rather than the shapes of types.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	compiler := typescript(t)
+	dir := newFolder(t)
+	text, err := os.ReadFile("testdata/mistakes.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "mistakes.ts"), text)
+	out, err := compile(t, compiler, dir)
+	if err == nil {
+		t.Fatal("nothing was found")
+	}
+	said := make(map[string]string) // by line
+	for line := range strings.Lines(out) {
+		if at := regexp.MustCompile(`^mistakes\.ts\((\d+),`).FindStringSubmatch(line); at != nil {
+			said[at[1]] += line
+		} else {
+			said["more"] += line
+		}
+	}
+	mistakes := 0
+	for i, line := range strings.Split(string(text), "\n") {
+		_, want, ok := strings.Cut(line, "// says: ")
+		at := strconv.Itoa(i + 1)
+		if got := said[at]; ok && !strings.Contains(got, want) || !ok && got != "" {
+			t.Errorf("line %s: want %q, got %s", at, want, got)
+		}
+		if ok {
+			mistakes++
+		}
+		if len(said[at]) > 400 {
+			t.Errorf("line %s is a wall of text: %s", at, said[at])
+		}
+	}
+	if mistakes < 15 {
+		t.Errorf("found %d mistakes", mistakes)
+	}
+}
+
+// everyWay are the paths that functions.md names for folders that resolve as Node
+// does.
+const everyWay = `["./.linkspan/types/*", "./.linkspan/types/*.d.ts", "./.linkspan/types/*/index.d.ts"]`
+
+// TestResolutions checks what "linkspan init" writes with the ways to look for
+// modules that folders of their own may have, for both kinds of modules.
+func TestResolutions(t *testing.T) {
+	t.Parallel()
+	compiler := typescript(t)
+	for _, way := range [][3]string{
+		{"node16", "node16", "commonjs"}, {"node16", "node16", "module"}, {"nodenext", "nodenext", "module"}, {"preserve", "bundler", "commonjs"}, {"commonjs", "node10", "commonjs"},
+	} {
+		t.Run(strings.Join(way[:], " "), func(t *testing.T) {
+			t.Parallel()
+			dir := newFolder(t)
+			write(t, filepath.Join(dir, "package.json"), []byte(`{ "type": "`+way[2]+`" }`))
+			replace(t, filepath.Join(dir, "tsconfig.json"), `["./.linkspan/types/*"]`, everyWay)
+			for _, name := range []string{"action.ts", "sync.ts", "function.ts"} {
+				text, err := os.ReadFile(filepath.Join("types", "tests", name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				write(t, filepath.Join(dir, name), bytes.ReplaceAll(text, []byte(`"./equal"`), []byte(`"./equal.js"`)))
+			}
+			text, err := os.ReadFile("types/tests/equal.ts")
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, "equal.ts"), text)
+			write(t, filepath.Join(dir, "default.ts"), []byte(`import z, { ZodType } from "zod";`+"\n"+`export const s: ZodType<string> = z.string();`+"\n"))
+			if out, err := compile(t, compiler, dir, "--module", way[0], "--moduleResolution", way[1], "--esModuleInterop"); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
 // typescript finds the compiler. Where tests must not be skipped it has to be
 // there.
 func typescript(t *testing.T) string {
@@ -187,9 +267,10 @@ func installed(t *testing.T, path, folder string) bool {
 	return err == nil
 }
 
-func compile(t *testing.T, compiler, dir string) (string, error) {
+func compile(t *testing.T, compiler, dir string, options ...string) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "node", compiler, "-p", dir)
+	cmd := exec.CommandContext(t.Context(), "node", append([]string{compiler, "-p", dir, "--pretty", "false"}, options...)...)
+	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -239,6 +320,18 @@ func newFolder(t *testing.T) string {
 		write(t, filepath.Join(dir, ".linkspan", "types", filepath.FromSlash(name)), text)
 	}
 	return dir
+}
+
+func replace(t *testing.T, path, old, by string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(text, []byte(old)) {
+		t.Fatalf("%s has no %s", path, old)
+	}
+	write(t, path, bytes.ReplaceAll(text, []byte(old), []byte(by)))
 }
 
 func write(t *testing.T, path string, text []byte) {

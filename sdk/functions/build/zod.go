@@ -37,6 +37,9 @@ func packZod(to string) error {
 			return fmt.Errorf("reading zod's declarations: %w", err)
 		}
 		name := strings.TrimPrefix(filepath.ToSlash(file), zodDir+"/")
+		if name == "package.json" {
+			name, text = "README.md", readme(text)
+		}
 		fmt.Fprintf(out, "-- %s --\n%s\n", path.Join("zod", name), bytes.TrimRight(declarations(name, text), "\n"))
 	}
 	if err := os.WriteFile(to, out.Bytes(), 0o644); err != nil { //nolint:gosec // it is source code
@@ -47,17 +50,16 @@ func packZod(to string) error {
 
 // declarations leaves what is not there out of a file.
 func declarations(name string, text []byte) []byte {
-	switch name {
-	case "v4/locales/index.d.ts":
+	if name == "v4/locales/index.d.ts" {
 		return []byte(`export { default as en } from "./en.js";`)
-	case "package.json":
-		// What compilers look at.
-		return versionOnly(text)
 	}
 	return text
 }
 
-func versionOnly(text []byte) []byte {
+// readme says in place of package.json what this is. A package.json would say that
+// the declarations are those of an ECMAScript module; without one they are whatever
+// the author's folder is, as the package itself is both.
+func readme(text []byte) []byte {
 	version := ""
 	for line := range strings.Lines(string(text)) {
 		if _, after, ok := strings.Cut(line, `"version": "`); ok {
@@ -65,5 +67,5 @@ func versionOnly(text []byte) []byte {
 			break
 		}
 	}
-	return fmt.Appendf(nil, `{ "name": "zod", "version": %q, "license": "MIT", "type": "module", "types": "./index.d.ts" }`, version)
+	return fmt.Appendf(nil, "The declarations of zod %s (https://zod.dev), under the licence in the file LICENSE.", version)
 }

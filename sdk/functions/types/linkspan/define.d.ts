@@ -5,16 +5,46 @@ import type { CheckpointData, NangoAction } from "./nango.js";
 import type { NangoSync } from "./sync.js";
 
 /** Models by name: zod schemas of objects with an `id`. */
-export type ModelSchemas = Record<string, z.ZodType<{ id?: string | number | undefined }>>;
+export type ModelSchemas = Record<string, z.ZodType>;
 
-/** What models describe. */
-export type ModelsOf<Schemas> = { [Name in keyof Schemas]: Schemas[Name] extends z.ZodType ? z.output<Schemas[Name]> : any };
+type IsAny<T> = 0 extends 1 & T ? true : false;
+
+// What is no schema of the right things is refused by giving it a type that is a
+// sentence: the compiler says that the schema "is not assignable to" it.
+
+/** Models whose values may have no id. */
+type WithoutId<Schemas> = { [Name in keyof Schemas]: Schemas[Name] extends z.ZodType<{ id?: string | number | undefined }> ? never : Name }[keyof Schemas] & string;
+
+/** What models have to be besides schemas: objects with ids. */
+export type CheckedModels<Schemas> =
+	IsAny<Schemas> extends true ? unknown
+	: string extends keyof Schemas ? unknown
+	: { [Name in WithoutId<Schemas>]: `The model ${Name} must be an object with an id: add id: z.string()` };
+
+/** Members of checkpoints that are not flat. */
+type NotFlat<Checkpoint> = { [Field in keyof Checkpoint]: Checkpoint[Field] extends CheckpointData[string] ? never : Field }[keyof Checkpoint] & string;
+
+/** What a schema of checkpoints has to be besides: one of flat objects. */
+export type CheckedCheckpoint<Schema> =
+	IsAny<Schema> extends true ? unknown
+	: Schema extends z.ZodType<CheckpointData> | undefined ? unknown
+	: Schema extends z.ZodType<object> ? `The field ${NotFlat<z.output<Schema>>} of the checkpoint must be a text, a number, a boolean or a date`
+	: "A checkpoint must be an object: z.object({ … })";
+
+/** What a schema of metadata has to be besides: one of objects. */
+export type CheckedMetadata<Schema> =
+	IsAny<Schema> extends true ? unknown
+	: Schema extends z.ZodType ?
+		IsAny<z.output<Schema>> extends true ? unknown
+		: z.output<Schema> extends readonly unknown[] | string | number | bigint | boolean | null ? "Metadata must be an object: z.object({ … })"
+		: unknown
+	: unknown;
 
 /** What a schema of metadata describes; anything when there is none. */
 export type MetadataOf<Schema extends z.ZodType> = Schema extends z.ZodVoid | z.ZodUndefined ? any : z.output<Schema>;
 
-/** A schema of checkpoints: a flat object of texts, numbers, booleans and dates. */
-export type CheckpointSchema = z.ZodType<CheckpointData>;
+/** A schema of checkpoints for definitions without one: any flat object. */
+export interface AnyCheckpoint extends z.ZodType<CheckpointData> {}
 
 /** What a schema of checkpoints describes; any flat object when there is none. */
 export type CheckpointOf<Schema extends z.ZodType> = z.output<Schema>;
@@ -37,7 +67,7 @@ interface Described {
 export interface CreateSyncProps<
 	Models extends ModelSchemas = any,
 	Metadata extends z.ZodType = any,
-	Checkpoint extends CheckpointSchema = any,
+	Checkpoint extends z.ZodType = any,
 	Text extends string = string,
 > extends Described {
 	/**
@@ -52,11 +82,11 @@ export interface CreateSyncProps<
 	 *
 	 * @example { Contact: z.object({ id: z.string(), email: z.string().nullable() }) }
 	 */
-	models: Models;
+	models: Models & CheckedModels<Models>;
 	/** The connection's metadata, as `nango.getMetadata` returns it. */
-	metadata?: Metadata | undefined;
+	metadata?: (Metadata & CheckedMetadata<Metadata>) | undefined;
 	/** Its progress, as `nango.saveCheckpoint` takes it: a flat object of texts, numbers, booleans and dates. */
-	checkpoint?: Checkpoint | undefined;
+	checkpoint?: (Checkpoint & CheckedCheckpoint<Checkpoint>) | undefined;
 	/**
 	 * Whether it starts by itself with each connection, or waits for `POST /sync/start`.
 	 *
@@ -68,9 +98,9 @@ export interface CreateSyncProps<
 	/** OAuth scopes that it needs, for people to read. */
 	scopes?: string[] | undefined;
 	/** Reads from the provider and saves records. */
-	exec: (nango: NangoSync<ModelsOf<Models>, MetadataOf<Metadata>, CheckpointOf<Checkpoint>>) => Promise<void> | void;
+	exec: (nango: NangoSync<{ [Name in keyof Models]: z.output<Models[Name]> }, MetadataOf<Metadata>, CheckpointOf<Checkpoint>>) => Promise<void> | void;
 	/** Takes a webhook of the provider: its payload, as the provider sends it. */
-	onWebhook?: ((nango: NangoSync<ModelsOf<Models>, MetadataOf<Metadata>, CheckpointOf<Checkpoint>>, payload: any) => Promise<void> | void) | undefined;
+	onWebhook?: ((nango: NangoSync<{ [Name in keyof Models]: z.output<Models[Name]> }, MetadataOf<Metadata>, CheckpointOf<Checkpoint>>, payload: any) => Promise<void> | void) | undefined;
 	/** @deprecated Use checkpoints: a sync that has one is incremental. */
 	syncType?: "full" | "incremental" | undefined;
 	/** @deprecated Call `nango.trackDeletesStart` and `trackDeletesEnd`. */
@@ -83,7 +113,7 @@ export interface CreateSyncProps<
 export interface CreateSyncResponse<
 	Models extends ModelSchemas = any,
 	Metadata extends z.ZodType = any,
-	Checkpoint extends CheckpointSchema = any,
+	Checkpoint extends z.ZodType = any,
 	Text extends string = string,
 > extends CreateSyncProps<Models, Metadata, Checkpoint, Text> {
 	type: "sync";
@@ -112,7 +142,7 @@ export interface CreateSyncResponse<
 export declare function createSync<
 	Models extends ModelSchemas,
 	Metadata extends z.ZodType = z.ZodAny,
-	Checkpoint extends CheckpointSchema = z.ZodType<CheckpointData>,
+	Checkpoint extends z.ZodType = AnyCheckpoint,
 	const Text extends string = string,
 >(definition: CreateSyncProps<Models, Metadata, Checkpoint, Text>): CreateSyncResponse<Models, Metadata, Checkpoint, Text>;
 
@@ -121,16 +151,16 @@ export interface CreateActionProps<
 	Input extends z.ZodType = any,
 	Output extends z.ZodType = any,
 	Metadata extends z.ZodType = any,
-	Checkpoint extends CheckpointSchema = any,
+	Checkpoint extends z.ZodType = any,
 > extends Described {
 	/** What it is given; `z.void()` for nothing. It is checked before each run. */
 	input: Input;
 	/** What it returns; `z.void()` for nothing. It is checked after each run. At most 2 MB of JSON. */
 	output: Output;
 	/** The connection's metadata, as `nango.getMetadata` returns it. */
-	metadata?: Metadata | undefined;
+	metadata?: (Metadata & CheckedMetadata<Metadata>) | undefined;
 	/** Its progress, as `nango.saveCheckpoint` takes it. */
-	checkpoint?: Checkpoint | undefined;
+	checkpoint?: (Checkpoint & CheckedCheckpoint<Checkpoint>) | undefined;
 	/** OAuth scopes that it needs, for people to read. */
 	scopes?: string[] | undefined;
 	/** Does it. */
@@ -147,7 +177,7 @@ export interface CreateActionResponse<
 	Input extends z.ZodType = any,
 	Output extends z.ZodType = any,
 	Metadata extends z.ZodType = any,
-	Checkpoint extends CheckpointSchema = any,
+	Checkpoint extends z.ZodType = any,
 > extends CreateActionProps<Input, Output, Metadata, Checkpoint> {
 	type: "action";
 }
@@ -172,7 +202,7 @@ export declare function createAction<
 	Input extends z.ZodType,
 	Output extends z.ZodType,
 	Metadata extends z.ZodType = z.ZodAny,
-	Checkpoint extends CheckpointSchema = z.ZodType<CheckpointData>,
+	Checkpoint extends z.ZodType = AnyCheckpoint,
 >(definition: CreateActionProps<Input, Output, Metadata, Checkpoint>): CreateActionResponse<Input, Output, Metadata, Checkpoint>;
 
 /**
@@ -182,19 +212,19 @@ export declare function createAction<
 export type ConnectionEvent = "post-connection-creation" | "pre-connection-deletion" | "validate-connection";
 
 /** What {@link createOnEvent} takes. */
-export interface CreateOnEventProps<Metadata extends z.ZodType = any, Checkpoint extends CheckpointSchema = any> extends Described {
+export interface CreateOnEventProps<Metadata extends z.ZodType = any, Checkpoint extends z.ZodType = any> extends Described {
 	/** When it runs. */
 	event: ConnectionEvent;
 	/** The connection's metadata, as `nango.getMetadata` returns it. */
-	metadata?: Metadata | undefined;
+	metadata?: (Metadata & CheckedMetadata<Metadata>) | undefined;
 	/** Its progress, as `nango.saveCheckpoint` takes it. */
-	checkpoint?: Checkpoint | undefined;
+	checkpoint?: (Checkpoint & CheckedCheckpoint<Checkpoint>) | undefined;
 	/** Does it. */
 	exec: (nango: NangoAction<MetadataOf<Metadata>, CheckpointOf<Checkpoint>, undefined>) => Promise<void> | void;
 }
 
 /** What {@link createOnEvent} returns. */
-export interface CreateOnEventResponse<Metadata extends z.ZodType = any, Checkpoint extends CheckpointSchema = any>
+export interface CreateOnEventResponse<Metadata extends z.ZodType = any, Checkpoint extends z.ZodType = any>
 	extends CreateOnEventProps<Metadata, Checkpoint> {
 	type: "onEvent";
 }
@@ -213,6 +243,9 @@ export interface CreateOnEventResponse<Metadata extends z.ZodType = any, Checkpo
  * });
  * ```
  */
-export declare function createOnEvent<Metadata extends z.ZodType = z.ZodAny, Checkpoint extends CheckpointSchema = z.ZodType<CheckpointData>>(
+export declare function createOnEvent<Metadata extends z.ZodType = z.ZodAny, Checkpoint extends z.ZodType = AnyCheckpoint>(
 	definition: CreateOnEventProps<Metadata, Checkpoint>,
 ): CreateOnEventResponse<Metadata, Checkpoint>;
+
+// What is not exported above stays in here.
+export {};

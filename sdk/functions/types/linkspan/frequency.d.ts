@@ -22,3 +22,6 @@ type Squeezed<Text extends string> =
 
 /** A text as it is if it is a frequency, in whatever case; texts that are only known when the function is read are taken as they are. */
 export type CheckedFrequency<Text extends string> = string extends Text ? Text : Squeezed<Lowercase<Text>> extends Frequency ? Text : Frequency;
+
+// What is not exported above stays in here.
+export {};

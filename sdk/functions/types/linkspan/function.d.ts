@@ -1,6 +1,6 @@
 // createFunction: one kind of function for everything, by its trigger.
 import type * as z from "zod";
-import type { CheckpointOf, CheckpointSchema, ConnectionEvent, MetadataOf, ModelSchemas, ModelsOf } from "./define.js";
+import type { CheckedCheckpoint, CheckedMetadata, CheckedModels, CheckpointOf, ConnectionEvent, MetadataOf, ModelSchemas } from "./define.js";
 import type { CheckedFrequency } from "./frequency.js";
 import type { NangoAction } from "./nango.js";
 import type { NangoSync } from "./sync.js";
@@ -154,7 +154,7 @@ export interface NangoInvoke {
 type AlwaysMember =
 	| "log" | "setLogger" | "getEnvironmentVariables" | "zodValidateInput" | "ActionError"
 	| "getToken" | "getRawTokenResponse" | "getIntegration" | "getWebhookURL" | "getVariant"
-	| "connectionId" | "providerConfigKey" | "provider" | "environmentId" | "environmentName" | "accountId" | "activityLogId" | "isCLI" | "scriptType" | "variant";
+	| "connectionId" | "nangoConnectionId" | "providerConfigKey" | "provider" | "environmentId" | "environmentName" | "accountId" | "activityLogId" | "isCLI" | "scriptType" | "variant";
 type OutboundMember = "proxy" | "get" | "post" | "put" | "patch" | "delete" | "paginate" | "uncontrolledFetch";
 type RecordMember =
 	| "batchSave" | "batchUpdate" | "batchDelete" | "getRecordsByIds" | "listRecords" | "setMergingStrategy" | "trackDeletesStart" | "trackDeletesEnd"
@@ -168,8 +168,8 @@ export type NangoFunction<Models = undefined, Metadata = undefined, Checkpoint =
 	& Pick<NangoAction<Metadata extends z.ZodType ? MetadataOf<Metadata> : any>, "getConnection">
 	& (Needs extends { outbound: false } ? unknown : Pick<NangoAction, OutboundMember>)
 	& (Needs extends { invoke: true } ? NangoInvoke : unknown)
-	& (Models extends ModelSchemas ? Pick<NangoSync<ModelsOf<Models>>, RecordMember> : unknown)
-	& (Checkpoint extends CheckpointSchema ? Pick<NangoAction<any, CheckpointOf<Checkpoint>>, CheckpointMember> : unknown)
+	& (Models extends ModelSchemas ? Pick<NangoSync<{ [Name in keyof Models]: z.output<Models[Name]> }>, RecordMember> : unknown)
+	& (Checkpoint extends z.ZodType ? Pick<NangoAction<any, CheckpointOf<Checkpoint>>, CheckpointMember> : unknown)
 	& (Metadata extends z.ZodType ? Pick<NangoAction<MetadataOf<Metadata>>, MetadataMember> : unknown);
 
 /** What the compiler says of records in functions without a schedule. */
@@ -181,7 +181,7 @@ export interface CreateFunctionProps<
 	Output extends z.ZodType = any,
 	Models extends ModelSchemas | undefined = any,
 	Metadata extends z.ZodType | undefined = any,
-	Checkpoint extends CheckpointSchema | undefined = any,
+	Checkpoint extends z.ZodType | undefined = any,
 	Kind extends Trigger["kind"] = any,
 	Needs extends Requires = any,
 	Text extends string = string,
@@ -201,11 +201,11 @@ export interface CreateFunctionProps<
 	/** What it keeps. */
 	data?: {
 		/** Records by model, as of syncs; only with a schedule. */
-		models?: (Models & (Kind extends "schedule" ? unknown : OnlyWithSchedule)) | undefined;
+		models?: (Models & CheckedModels<Models> & (Kind extends "schedule" ? unknown : OnlyWithSchedule)) | undefined;
 		/** The connection's metadata. */
-		metadata?: Metadata | undefined;
+		metadata?: (Metadata & CheckedMetadata<Metadata>) | undefined;
 		/** Its progress: a flat object of texts, numbers, booleans and dates. */
-		checkpoint?: Checkpoint | undefined;
+		checkpoint?: (Checkpoint & CheckedCheckpoint<Checkpoint>) | undefined;
 	};
 	/** Does it. */
 	exec: (
@@ -220,7 +220,7 @@ export interface CreateFunctionResponse<
 	Output extends z.ZodType = any,
 	Models extends ModelSchemas | undefined = any,
 	Metadata extends z.ZodType | undefined = any,
-	Checkpoint extends CheckpointSchema | undefined = any,
+	Checkpoint extends z.ZodType | undefined = any,
 	Kind extends Trigger["kind"] = any,
 	Needs extends Requires = any,
 	Text extends string = string,
@@ -248,10 +248,13 @@ export declare function createFunction<
 	Output extends z.ZodType = z.ZodAny,
 	Models extends ModelSchemas | undefined = undefined,
 	Metadata extends z.ZodType | undefined = undefined,
-	Checkpoint extends CheckpointSchema | undefined = undefined,
+	Checkpoint extends z.ZodType | undefined = undefined,
 	Kind extends Trigger["kind"] = "none",
 	const Needs extends Requires = {},
 	const Text extends string = string,
 >(
 	definition: CreateFunctionProps<Input, Output, Models, Metadata, Checkpoint, Kind, Needs, Text>,
 ): CreateFunctionResponse<Input, Output, Models, Metadata, Checkpoint, Kind, Needs, Text>;
+
+// What is not exported above stays in here.
+export {};

@@ -50,6 +50,8 @@ export interface NangoAction<Metadata = any, Checkpoint = any, Input = any> {
 
 	/** The connection of this run: the `connection_id` of your backend. */
 	readonly connectionId: string;
+	/** The connection's number, which `getConnection` has as `id`; `undefined` while it is not stored, and in tests. */
+	readonly nangoConnectionId: number | undefined;
 	/** The key of the integration of this run. */
 	readonly providerConfigKey: string;
 	/** The name of the provider in the catalogue, such as `"github"`. */
@@ -303,3 +305,6 @@ export interface NangoAction<Metadata = any, Checkpoint = any, Input = any> {
 	/** @deprecated Attributes of functions from before definitions were TypeScript; `null` when there are none. */
 	getFlowAttributes<T = Record<string, any>>(): T | null;
 }
+
+// What is not exported above stays in here.
+export {};

@@ -37,8 +37,8 @@ type Parts<T> =
 	: T extends object ? { [Field in keyof T]?: Parts<T[Field]> }
 	: T;
 
-/** The names of models. */
-export type ModelName<Models> = keyof Models & string;
+/** Texts and numbers for particular ones. */
+type Widened<Id> = Id extends string ? string : number;
 
 /** What happens to records that others, such as webhooks, changed while this run read them. */
 export interface MergingStrategy {
@@ -71,7 +71,7 @@ export interface NangoSync<Models = any, Metadata = any, Checkpoint = any> exten
 	 * @throws `invalid_record` with the `index` in the payload, `invalid_records`, `invalid_model`.
 	 * @example await nango.batchSave(page.map(toContact), "Contact");
 	 */
-	batchSave<Name extends ModelName<Models>>(records: readonly Models[Name][], model: Name): Promise<boolean>;
+	batchSave<Name extends keyof Models & string>(records: readonly Models[Name][], model: Name): Promise<boolean>;
 	/**
 	 * Merges parts into records that are there: objects are merged, everything else is replaced, what is left out stays. Records that
 	 * are not there, or were deleted, are passed over.
@@ -79,23 +79,21 @@ export interface NangoSync<Models = any, Metadata = any, Checkpoint = any> exten
 	 * @throws `invalid_record`, `invalid_records`, `invalid_model`, `record_too_large`.
 	 * @example await nango.batchUpdate([{ id: "42", status: "closed" }], "Ticket");
 	 */
-	batchUpdate<Name extends ModelName<Models>>(records: readonly RecordPart<Models[Name]>[], model: Name): Promise<boolean>;
+	batchUpdate<Name extends keyof Models & string>(records: readonly RecordPart<Models[Name]>[], model: Name): Promise<boolean>;
 	/**
 	 * Marks records as deleted; their last payload stays readable. Only the `id` matters.
 	 *
 	 * @throws `invalid_record`, `invalid_records`, `invalid_model`.
 	 * @example await nango.batchDelete([{ id: "42" }], "Ticket");
 	 */
-	batchDelete<Name extends ModelName<Models>, Item extends { id: string | number }>(records: readonly Item[], model: Name): Promise<boolean>;
+	batchDelete<Name extends keyof Models & string, Item extends { id: string | number }>(records: readonly Item[], model: Name): Promise<boolean>;
 	/**
 	 * Reads records by their ids. Those that are missing or deleted are not in the map.
 	 *
 	 * @throws `invalid_ids`, `invalid_model`, `records_too_large` above 32 MB at once.
 	 * @example const known = await nango.getRecordsByIds(["1", "2"], "Ticket");
 	 */
-	getRecordsByIds<Name extends ModelName<Models>>(ids: readonly string[], model: Name): Promise<Map<string, StoredRecord<Models[Name]>>>;
-	getRecordsByIds<Name extends ModelName<Models>>(ids: readonly number[], model: Name): Promise<Map<number, StoredRecord<Models[Name]>>>;
-	getRecordsByIds<Name extends ModelName<Models>>(ids: readonly (string | number)[], model: Name): Promise<Map<string | number, StoredRecord<Models[Name]>>>;
+	getRecordsByIds<Name extends keyof Models & string, Id extends string | number>(ids: readonly Id[], model: Name): Promise<Map<Widened<Id>, StoredRecord<Models[Name]>>>;
 	/**
 	 * Reads all records one after the other, by the time of their last change, deleted ones as well. What changes meanwhile comes once
 	 * more.
@@ -104,7 +102,7 @@ export interface NangoSync<Models = any, Metadata = any, Checkpoint = any> exten
 	 * @throws `invalid_model`, `invalid_cursor_value`.
 	 * @example for await (const ticket of nango.listRecords("Ticket")) seen.add(ticket.id);
 	 */
-	listRecords<Name extends ModelName<Models>>(model: Name, options?: { cursor?: string }): AsyncGenerator<StoredRecord<Models[Name]>, undefined, void>;
+	listRecords<Name extends keyof Models & string>(model: Name, options?: { cursor?: string }): AsyncGenerator<StoredRecord<Models[Name]>, undefined, void>;
 	/**
 	 * Says what becomes of records that others change while this run reads them. Once for each model; a second call is ignored and
 	 * logged.
@@ -112,14 +110,14 @@ export interface NangoSync<Models = any, Metadata = any, Checkpoint = any> exten
 	 * @throws `invalid_merging_strategy`, `invalid_model`.
 	 * @example await nango.setMergingStrategy({ strategy: "ignore_if_modified_after" }, "Contact");
 	 */
-	setMergingStrategy(options: MergingStrategy, model: ModelName<Models>): Promise<void>;
+	setMergingStrategy(options: MergingStrategy, model: keyof Models & string): Promise<void>;
 	/**
 	 * Begins to note which records are saved, for {@link trackDeletesEnd}. The start is remembered over as many runs as it takes;
 	 * calling it again changes nothing.
 	 *
 	 * @throws `invalid_model`.
 	 */
-	trackDeletesStart(model: ModelName<Models>): Promise<void>;
+	trackDeletesStart(model: keyof Models & string): Promise<void>;
 	/**
 	 * Deletes the records that were there before {@link trackDeletesStart} and were not saved since: call it when everything was read,
 	 * and never swallow an error in between.
@@ -127,19 +125,22 @@ export interface NangoSync<Models = any, Metadata = any, Checkpoint = any> exten
 	 * @returns The ids of what was deleted.
 	 * @throws `track_deletes_not_started`, `invalid_model`, and what earlier writes failed with.
 	 */
-	trackDeletesEnd(model: ModelName<Models>): Promise<{ deletedKeys: string[] }>;
+	trackDeletesEnd(model: keyof Models & string): Promise<{ deletedKeys: string[] }>;
 
 	/** @deprecated Use checkpoints. When the last run that succeeded began; `undefined` in the first one. */
 	readonly lastSyncDate: Date | undefined;
 	/** @deprecated Whether the definition has `trackDeletes`. */
 	readonly track_deletes: boolean;
 	/** @deprecated Another name of {@link batchSave}. */
-	batchSend<Name extends ModelName<Models>>(records: readonly Models[Name][], model: Name): Promise<boolean>;
+	batchSend<Name extends keyof Models & string>(records: readonly Models[Name][], model: Name): Promise<boolean>;
 	/** @deprecated Another name of {@link getRecordsByIds}. */
-	getRecordsById<Name extends ModelName<Models>, Id extends string | number>(ids: readonly Id[], model: Name): Promise<Map<Id, StoredRecord<Models[Name]>>>;
+	getRecordsById<Name extends keyof Models & string, Id extends string | number>(ids: readonly Id[], model: Name): Promise<Map<Widened<Id>, StoredRecord<Models[Name]>>>;
 	/**
 	 * @deprecated Use {@link trackDeletesStart} and {@link trackDeletesEnd}. Deletes what was there before this run and was not saved in
 	 * it; refused in runs that use checkpoints, with `checkpoint_in_use`.
 	 */
-	deleteRecordsFromPreviousExecutions(model: ModelName<Models>): Promise<{ deletedKeys: string[] }>;
+	deleteRecordsFromPreviousExecutions(model: keyof Models & string): Promise<{ deletedKeys: string[] }>;
 }
+
+// What is not exported above stays in here.
+export {};

@@ -42,8 +42,11 @@ declare namespace NodeJS {
 }
 
 declare function setTimeout<Args extends unknown[]>(callback: (...args: Args) => void, ms?: number, ...args: Args): NodeJS.Timeout;
+declare function setTimeout(callback: (value: any) => void, ms?: number): NodeJS.Timeout; // such as a promise's resolve, which may do without its argument
 declare function setInterval<Args extends unknown[]>(callback: (...args: Args) => void, ms?: number, ...args: Args): NodeJS.Timeout;
+declare function setInterval(callback: (value: any) => void, ms?: number): NodeJS.Timeout;
 declare function setImmediate<Args extends unknown[]>(callback: (...args: Args) => void, ...args: Args): NodeJS.Immediate;
+declare function setImmediate(callback: (value: any) => void): NodeJS.Immediate;
 declare function clearTimeout(timer?: NodeJS.Timeout | number | string | null): void;
 declare function clearInterval(timer?: NodeJS.Timeout | number | string | null): void;
 declare function clearImmediate(timer?: NodeJS.Immediate | null): void;

@@ -102,6 +102,7 @@ const action = createAction({
 		nango.getFlowAttributes()?.["x"];
 		[nango.connectionId, nango.providerConfigKey, nango.provider, nango.environmentName, nango.accountId, nango.activityLogId].map((text) => text.trim());
 		nango.environmentId.toFixed();
+		expect<Equal<typeof nango.nangoConnectionId, number | undefined>>();
 		nango.isCLI.valueOf();
 
 		if (input.age === 0) throw new nango.ActionError({ code: "age" });

@@ -31,6 +31,15 @@ export async function platform(): Promise<unknown[]> {
 	for (const [name, value] of new URL("/", url).searchParams) params.append(name, value);
 	expect<Equal<ReturnType<typeof setTimeout>, NodeJS.Timeout>>();
 	clearTimeout(setTimeout((n: number) => n, 10, 1));
+	await new Promise((resolve) => setTimeout(resolve, 5));
+	await new Promise<void>((resolve) => setTimeout(resolve, 5));
+	await new Promise<number>((resolve) => setTimeout(resolve, 5, 7));
+	await new Promise((resolve) => setImmediate(resolve));
+	await new Promise((resolve) => clearInterval(setInterval(resolve, 5)));
+	// @ts-expect-error the argument is missing
+	setTimeout((a: number, b: number) => a + b, 10, 1);
+	// @ts-expect-error it is a number
+	setTimeout((n: number) => n, 10, "1");
 	await wait(5);
 	new EventEmitter().on("x", console.log).emit("x", 1);
 	strictEqual(1, 1);
