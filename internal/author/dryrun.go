@@ -66,11 +66,7 @@ func (s *Service) StartDryRun(ctx context.Context, env linkspan.Environment, d D
 	if _, err := s.integration(ctx, env.ID, d.IntegrationKey); err != nil {
 		return none, err
 	}
-	target, err := s.c.Connections.Live(ctx, env.ID, d.IntegrationKey, d.ConnectionName)
-	if linkspan.KindOf(err) == linkspan.KindNotFound && err != nil {
-		return none, linkspan.E(op, linkspan.KindNotFound, "connection_not_found", err,
-			"The integration %q has no connection %q.", d.IntegrationKey, d.ConnectionName)
-	}
+	target, err := s.connection(ctx, env.ID, d.IntegrationKey, d.ConnectionName)
 	if err != nil {
 		return none, err
 	}
@@ -95,6 +91,22 @@ func (s *Service) StartDryRun(ctx context.Context, env linkspan.Environment, d D
 	return j, nil
 }
 
+// connection returns a connection. Codes: integration_not_found,
+// connection_not_found.
+func (s *Service) connection(ctx context.Context, env linkspan.EnvironmentID, integrationKey, name string) (*upstream.Target, error) {
+	const op = "author.connection"
+	target, err := s.c.Connections.Live(ctx, env, integrationKey, name)
+	switch {
+	case err == nil:
+		return target, nil
+	case linkspan.CodeOf(err) == "unknown_provider_config":
+		return nil, linkspan.E(op, linkspan.KindNotFound, codeNoIntegration, err, "The integration %q does not exist.", integrationKey)
+	case linkspan.KindOf(err) == linkspan.KindNotFound:
+		return nil, linkspan.E(op, linkspan.KindNotFound, codeNoConnection, err, "The integration %q has no connection %q.", integrationKey, name)
+	}
+	return nil, err
+}
+
 func messageOf(e *linkspan.Error) string {
 	if e == nil {
 		return "it must be a flat object of texts, numbers and truth values."
@@ -102,17 +114,21 @@ func messageOf(e *linkspan.Error) string {
 	return e.Msg
 }
 
-// operation begins the operation of a dry run, or goes on with it.
+// operation begins the operation of a dry run, or goes on with it. A nil target: the
+// connection can't be had any more.
 func (s *Service) operation(env *linkspan.Environment, j *linkspan.AuthorJob, t *upstream.Target, state linkspan.OperationState) *oplog.Op {
 	kind := linkspan.OperationActionRun
 	if j.FunctionKind == linkspan.FunctionSync {
 		kind = linkspan.OperationSync
 	}
-	return s.c.Ops.Resume(linkspan.Operation{
+	op := linkspan.Operation{
 		ID: j.Operation, AccountID: env.AccountID, EnvironmentID: env.ID, Type: kind, Action: linkspan.ActionDryRun, State: state,
-		Message: "Trying a function of the type " + string(j.FunctionKind) + ".", IntegrationKey: t.Integration.Key, Provider: t.Integration.Provider,
-		ConnectionName: t.Connection.Name, ConnectionUUID: t.Connection.UUID, ExpiresAt: s.c.Now().Add(keep),
-	})
+		Message: "Trying a function of the type " + string(j.FunctionKind) + ".", IntegrationKey: j.IntegrationKey, ExpiresAt: s.c.Now().Add(keep),
+	}
+	if t != nil {
+		op.Provider, op.ConnectionName, op.ConnectionUUID = t.Integration.Provider, t.Connection.Name, t.Connection.UUID
+	}
+	return s.c.Ops.Resume(op)
 }
 
 // dryRun tries the function of the job.
@@ -126,13 +142,15 @@ func (w *worked) dryRun(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the environment of a dry run: %w", err)
 	}
-	target, err := s.c.Connections.Live(ctx, env.ID, j.IntegrationKey, in.Connection)
-	if err != nil {
-		return err
-	}
+	target, err := s.connection(ctx, env.ID, j.IntegrationKey, in.Connection)
 	op := s.operation(&env, j, target, linkspan.StateRunning)
 	w.finish = func(failure *linkspan.RunError) { endOperation(op, failure) }
-	if !j.Output.IsZero() && j.FunctionKind == linkspan.FunctionAction {
+	switch {
+	case err != nil:
+		return err
+	case w.refused != nil:
+		return w.refused
+	case !j.Output.IsZero() && j.FunctionKind == linkspan.FunctionAction:
 		return interrupted()
 	}
 	f, err := s.compile(ctx, env.ID, &subject{code: in.Code, integration: j.IntegrationKey, name: functionName, kind: j.FunctionKind})
@@ -225,7 +243,7 @@ func (w *worked) open(x *trying) *host.Session {
 	s, j := w.s, w.job
 	info := host.Info{
 		Environment: x.env, Kind: x.function.Kind, Function: functionName, IntegrationKey: j.IntegrationKey, Provider: x.target.Integration.Provider,
-		ConnectionName: x.in.Connection, Owner: j.UUID, Op: x.op, LogLevel: "debug", Input: x.in.Input, CLI: true,
+		ConnectionName: x.in.Connection, ConnectionID: x.target.Connection.ID, Owner: j.UUID, Op: x.op, LogLevel: "debug", Input: x.in.Input, CLI: true,
 		Target: func(ctx context.Context, o connect.FreshOptions) (*upstream.Target, error) {
 			return s.c.Connections.Fresh(ctx, x.env.ID, j.IntegrationKey, x.in.Connection, o)
 		},
@@ -251,7 +269,7 @@ func (w *worked) options(x *trying, session *host.Session) (trial.Options, error
 		}
 	}
 	return trial.Options{
-		Function: trial.Of(*x.function), Provider: x.target.Integration.Provider, Connection: x.in.Connection, Environment: x.env.Name,
+		Function: trial.Of(*x.function), Provider: x.target.Integration.Provider, Connection: x.in.Connection, ConnectionID: x.target.Connection.ID, Environment: x.env.Name,
 		Input: x.in.Input, LastSync: x.in.LastSync, Checkpoint: x.in.Checkpoint, Metadata: metadata,
 		// As it is when the function is deployed: only actions are checked.
 		Validate: x.function.Kind == linkspan.FunctionAction,

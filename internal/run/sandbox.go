@@ -50,7 +50,7 @@ func (s *Sandbox) Execute(ctx context.Context, x *Execution) (Done, error) {
 	definition := &x.Function.Version.Definition
 	session := s.c.Host.Open(host.Info{
 		Environment: x.Environment, AccountUUID: account, Kind: x.Function.Kind, Event: x.Event, Function: x.Function.Name, Variant: x.Variant, Sync: x.Sync, Syncs: s.c.Syncs,
-		IntegrationKey: x.Function.IntegrationKey, Provider: x.Function.Provider, ConnectionName: x.ConnectionName,
+		IntegrationKey: x.Function.IntegrationKey, Provider: x.Function.Provider, ConnectionName: x.ConnectionName, ConnectionID: x.ConnectionID,
 		Attributes: definition.Attributes, Target: x.Target, Pending: x.Pending, Owner: x.Owner, Op: x.Op, Trigger: x.Trigger, Input: x.Input,
 		Webhook: x.Webhook, Request: x.Request, Subscriptions: x.Subscriptions,
 	})

@@ -53,7 +53,7 @@ func execution() *Execution {
 		Function: linkspan.Function{
 			Kind: linkspan.FunctionAction, Name: "act", IntegrationKey: "github-prod", Provider: "github", Version: linkspan.FunctionVersion{UUID: "version"},
 		},
-		Code: linkspan.FunctionCode{Bundle: "the bundle"}, ConnectionName: "c1", Input: json.RawMessage(`{"a":1}`), Owner: "owner", Nested: true,
+		Code: linkspan.FunctionCode{Bundle: "the bundle"}, ConnectionName: "c1", ConnectionID: 7, Input: json.RawMessage(`{"a":1}`), Owner: "owner", Nested: true,
 		Target: func(context.Context, connect.FreshOptions) (*upstream.Target, error) { return target("c1"), nil },
 		Limits: Bounds{Memory: 1, CPU: 2, Wall: 3, Calls: 4, Output: 5, Notes: 6},
 	}
@@ -79,7 +79,7 @@ func TestSandboxRequest(t *testing.T) {
 	if got.Environment != 4 || got.Function != "version" || !got.Nested || got.Program != (sandbox.Program{Name: "github-prod/actions/act.js", Source: "the bundle"}) {
 		t.Errorf("the request is %+v", got)
 	}
-	for _, part := range []string{`"mode":"run"`, `"input":{"a":1}`, `"connectionId":"c1"`, `"providerConfigKey":"github-prod"`, `"accountId":"account-uuid"`, `"environmentName":"dev"`} {
+	for _, part := range []string{`"mode":"run"`, `"input":{"a":1}`, `"connectionId":"c1"`, `"nangoConnectionId":7`, `"providerConfigKey":"github-prod"`, `"accountId":"account-uuid"`, `"environmentName":"dev"`} {
 		if !strings.Contains(string(got.Start), part) {
 			t.Errorf("%s is not in the start %s", part, got.Start)
 		}

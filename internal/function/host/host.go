@@ -146,6 +146,8 @@ type Info struct {
 	Function, Variant string
 	// IntegrationKey, Provider and ConnectionName are whose run it is.
 	IntegrationKey, Provider, ConnectionName string
+	// ConnectionID is the number of the connection; zero while it is not stored.
+	ConnectionID linkspan.ConnectionID
 	// Attributes is what getFlowAttributes returns.
 	Attributes map[string]any
 	// Target returns the connection with credentials that can be used. The

@@ -25,8 +25,8 @@ func TestMembers(t *testing.T) {
 	w := newWorld(t, echo)
 	for name, tt := range map[string]struct{ body, want string }{
 		"properties": {
-			`return [nango.connectionId, nango.providerConfigKey, nango.provider, nango.environmentName, nango.accountId, nango.isCLI, nango.variant, nango.scriptType, typeof nango.environmentId, nango.activityLogId.length > 10]`,
-			`["c1","acme","acme","dev","account-uuid",false,"base","action","number",true]`,
+			`return [nango.connectionId, nango.providerConfigKey, nango.provider, nango.environmentName, nango.accountId, nango.isCLI, nango.variant, nango.scriptType, typeof nango.environmentId, nango.activityLogId.length > 10, nango.nangoConnectionId === (await nango.getConnection()).id]`,
+			`["c1","acme","acme","dev","account-uuid",false,"base","action","number",true,true]`,
 		},
 		"getConnection": {
 			`const c = await nango.getConnection(); return [c.connection_id, c.provider_config_key, c.provider, c.credentials.type, c.credentials.access_token, c.credentials.refresh_token ?? null, c.metadata, Object.keys(c.connection_config), c.errors, c.tags, c.end_user, c.webhook_url_override, /\+00:00$/.test(c.created_at), Object.keys(c).length]`,

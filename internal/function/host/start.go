@@ -38,7 +38,7 @@ func (x *Session) Start(ctx context.Context) ([]byte, error) {
 	out, err := json.Marshal(protocol.Start{
 		Mode: "run", Kind: i.Kind, Event: i.Event, Input: i.Input, Webhook: i.Webhook, Request: i.Request, Subscriptions: i.Subscriptions, Level: level, Variant: x.variant(), Sync: sync, Attributes: i.Attributes,
 		Props: protocol.Props{
-			ConnectionID: i.ConnectionName, ProviderConfigKey: i.IntegrationKey, Provider: i.Provider,
+			ConnectionID: i.ConnectionName, NangoConnectionID: i.ConnectionID, ProviderConfigKey: i.IntegrationKey, Provider: i.Provider,
 			EnvironmentID: int64(i.Environment.ID), EnvironmentName: i.Environment.Name, AccountID: i.AccountUUID,
 			ActivityLogID: i.Op.ID(), IsCLI: i.CLI, ScriptType: kind,
 		},

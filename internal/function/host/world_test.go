@@ -60,6 +60,8 @@ type world struct {
 	saas   *httptest.Server
 	proxy  *proxy.Service
 	guard  *egress.Guard
+	// ids are the numbers of the connections, by integration and name.
+	ids map[string]linkspan.ConnectionID
 
 	// records are those of syncs; hold answers for HoldRun.
 	records *cache
@@ -128,7 +130,7 @@ func newWorld(t *testing.T, saas http.HandlerFunc) *world {
 
 func newWorldWith(t *testing.T, saas http.HandlerFunc, override proxy.OverridePolicy) *world {
 	t.Helper()
-	w := &world{saas: httptest.NewServer(saas), records: newCache()}
+	w := &world{saas: httptest.NewServer(saas), records: newCache(), ids: make(map[string]linkspan.ConnectionID)}
 	t.Cleanup(w.saas.Close)
 	w.store = storetest.Open(t, store.Config{DataDir: t.TempDir()}, vault.NewRing(vault.NewMasterKey()))
 	w.ops = oplog.New(w, slog.New(slog.DiscardHandler), oplog.Options{})
@@ -196,11 +198,12 @@ func (w *world) start(t *testing.T, feed *change.Feed) {
 
 func (w *world) connection(t *testing.T, integration, name, token string) {
 	t.Helper()
-	_, err := w.conns.Import(t.Context(), w.env, connect.ImportInput{
+	imported, err := w.conns.Import(t.Context(), w.env, connect.ImportInput{
 		IntegrationKey: integration, Name: name, Credentials: credential.NewOAuth2(token, "rt-very-secret", time.Time{}),
 		ConnectionConfig: map[string]any{"url": w.saas.URL + "/api"}, Metadata: map[string]any{"a": 1},
 	})
 	must(t, err)
+	w.ids[integration+"/"+name] = imported.Connection.ID
 }
 
 func must(t *testing.T, err error) {
@@ -225,7 +228,7 @@ type trial struct {
 func (w *world) info(integration, connection string) host.Info {
 	return host.Info{
 		Environment: w.env, AccountUUID: "account-uuid", Kind: linkspan.FunctionAction, Function: "f",
-		IntegrationKey: integration, Provider: integration, ConnectionName: connection, Owner: linkspan.NewUUID(),
+		IntegrationKey: integration, Provider: integration, ConnectionName: connection, ConnectionID: w.ids[integration+"/"+connection], Owner: linkspan.NewUUID(),
 		Target: func(ctx context.Context, o connect.FreshOptions) (*upstream.Target, error) {
 			return w.conns.Fresh(ctx, w.env.ID, integration, connection, o)
 		},

@@ -39,15 +39,18 @@ type SyncStart struct {
 
 // Props are the plain members of the nango object (features SDK-19).
 type Props struct {
-	ConnectionID      string               `json:"connectionId"`
-	ProviderConfigKey string               `json:"providerConfigKey"`
-	Provider          string               `json:"provider"`
-	EnvironmentID     int64                `json:"environmentId"`
-	EnvironmentName   string               `json:"environmentName"`
-	AccountID         string               `json:"accountId"`
-	ActivityLogID     linkspan.OperationID `json:"activityLogId"`
-	IsCLI             bool                 `json:"isCLI"`
-	ScriptType        string               `json:"scriptType"`
+	ConnectionID string `json:"connectionId"`
+	// NangoConnectionID is the connection's number; zero while it is not stored, and in
+	// replays.
+	NangoConnectionID linkspan.ConnectionID `json:"nangoConnectionId,omitempty"`
+	ProviderConfigKey string                `json:"providerConfigKey"`
+	Provider          string                `json:"provider"`
+	EnvironmentID     int64                 `json:"environmentId"`
+	EnvironmentName   string                `json:"environmentName"`
+	AccountID         string                `json:"accountId"`
+	ActivityLogID     linkspan.OperationID  `json:"activityLogId"`
+	IsCLI             bool                  `json:"isCLI"`
+	ScriptType        string                `json:"scriptType"`
 }
 
 // Trial is what runs are told that are none in earnest.

@@ -89,10 +89,11 @@ func (h *host) start() protocol.Start {
 		level = "off"
 	}
 	s := protocol.Start{
-		Mode: "run", Kind: o.Function.Kind, Event: o.Event, Input: o.Input, Webhook: o.Webhook, Level: level,
+		Mode: "run", Kind: o.Function.Kind, Event: o.Event, Input: o.Input, Webhook: o.Webhook, Request: o.Request, Subscriptions: o.Subscriptions,
+		Level:   level,
 		Variant: cmp.Or(o.Variant, linkspan.BaseVariant),
 		Props: protocol.Props{
-			ConnectionID: o.Connection, ProviderConfigKey: o.Function.Integration, Provider: o.Provider,
+			ConnectionID: o.Connection, NangoConnectionID: o.ConnectionID, ProviderConfigKey: o.Function.Integration, Provider: o.Provider,
 			EnvironmentName: o.Environment, IsCLI: true, ScriptType: kind,
 		},
 		Trial: &protocol.Trial{Lenient: o.Lenient, Returns: o.Returns},

@@ -76,12 +76,19 @@ type Options struct {
 	// Provider, Connection and Environment are plain members of the nango object.
 	// Empty: the integration's name, "test" and "dev".
 	Provider, Connection, Environment string
+	// ConnectionID is the connection's number. Zero: there is none.
+	ConnectionID linkspan.ConnectionID
 	// Input is JSON for actions. Nil: none.
 	Input json.RawMessage
 	// Event is of on-event functions.
 	Event linkspan.FunctionEvent
-	// Webhook is a payload for onWebhook. Nil: exec runs.
+	// Webhook is a payload for onWebhook, or the body of a request to a function whose
+	// trigger is http. Nil: exec runs, without a request.
 	Webhook json.RawMessage
+	// Request is a whole request to a function whose trigger is http, as JSON of method,
+	// path, headers, query and body, and Subscriptions are those that it is for.
+	Request       json.RawMessage
+	Subscriptions []string
 	// Variant is that of a sync. Empty: the base variant.
 	Variant string
 	// LastSync is when the last run that succeeded began. Zero: none did.
@@ -96,7 +103,7 @@ type Options struct {
 	Validate bool
 	// Lenient is for replays: answers of providers that are no success are returned
 	// and not thrown, nothing is logged, input is not validated by zodValidateInput,
-	// and there is no date of the last sync.
+	// and the date of the last sync is null where there was none.
 	Lenient bool
 	// Returns are what members of the nango object return, by name, in place of what
 	// they do. For replays.
@@ -192,7 +199,7 @@ func Run(ctx context.Context, e Executor, o Options) (*Result, error) {
 		return h.failed(ctx, err)
 	}
 	out := h.result(nil, &res.Usage)
-	if o.Function.Kind != linkspan.FunctionSync && o.Webhook == nil {
+	if o.Function.Kind != linkspan.FunctionSync {
 		out.Output = res.JSON
 	}
 	if out.Failure == nil {
