@@ -2,8 +2,10 @@ package call
 
 import (
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/linkspan/linkspan"
 )
@@ -57,10 +59,16 @@ func hideCredentials(value any, found func(string)) any {
 		case isText:
 			out[name] = hide(text, found)
 		default:
-			out[name] = HideNamed(v, found)
+			out[name] = hideNamed(name, v, isSecretCredential, found)
 		}
 	}
 	return out
+}
+
+// isSecretCredential reports whether a member inside of credentials is a secret: what
+// a provider answered with has names of its own.
+func isSecretCredential(name, text string) bool {
+	return !isPublicCredential(name) && (IsSecretName(name) || looksRandom(text))
 }
 
 // isPublicCredential reports whether a member of credentials is no secret, whatever
@@ -74,26 +82,30 @@ func isPublicCredential(name string) bool {
 }
 
 // HideNamed returns a value without the texts whose names say that they are
-// secret.
+// secret, in lists of that name too.
 func HideNamed(value any, found func(text string)) any {
+	return hideNamed("", value, func(name, _ string) bool { return IsSecretName(name) }, found)
+}
+
+// hideNamed hides the texts that are secret by the name they have, or by themselves.
+func hideNamed(name string, value any, secret func(name, text string) bool, found func(text string)) any {
 	switch v := value.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			inner := v[name]
-			if text, ok := inner.(string); ok && text != "" && IsSecretName(name) {
-				out[name] = hide(text, found)
-				continue
-			}
-			out[name] = HideNamed(inner, found)
+		for _, member := range slices.Sorted(maps.Keys(v)) {
+			out[member] = hideNamed(member, v[member], secret, found)
 		}
 		return out
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
-			out[i] = HideNamed(v[i], found)
+			out[i] = hideNamed(name, v[i], secret, found)
 		}
 		return out
+	case string:
+		if v != "" && secret(name, v) {
+			return hide(v, found)
+		}
 	}
 	return value
 }
@@ -119,18 +131,66 @@ func IsSecretName(name string) bool {
 		return c
 	}, name)
 	switch flat {
-	case "token", "jwt", "secret", "password", "passwd", "pwd", "passphrase", "authorization", "cookie", "setcookie", "signature", "hapikey", "assertion":
+	case "passwd", "pwd", "authorization", "cookie", "setcookie", "sig", "hapikey":
 		return true
-	case "tokentype":
-		return false
 	}
-	for _, end := range []string{
-		"accesstoken", "refreshtoken", "idtoken", "authtoken", "apitoken", "bearertoken", "bottoken", "sessiontoken", "usertoken", "oauthtoken", "securitytoken",
-		"secret", "secretkey", "privatekey", "apikey", "accesskey", "authkey", "signingkey", "encryptionkey", "password", "sessionid", "credential", "credentials", "tokensecret",
-	} {
-		if strings.HasSuffix(flat, end) {
-			return true
-		}
+	if of, ok := strings.CutSuffix(flat, "token"); ok {
+		return !endsWith(of, "page", "next", "continuation", "sync", "cursor", "start", "sort", "skip", "delta", "change", "changes", "previous", "prev", "after", "before",
+			"last", "end", "resume", "list", "pagination", "paging", "since", "scroll", "position")
+	}
+	return endsWith(flat, "secret", "secretkey", "privatekey", "apikey", "accesskey", "authkey", "signingkey", "encryptionkey", "password", "passphrase", "sessionid",
+		"credential", "credentials", "signature", "jwt", "assertion")
+}
+
+func endsWith(text string, ends ...string) bool {
+	return slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(text, end) })
+}
+
+// minVariable is from which length a variable is a secret when a word in its name
+// says so.
+const minVariable = 8
+
+// IsSecretVariable reports whether an environment variable holds a secret. People
+// name them as they like, so that words in the name count, and what the value looks
+// like.
+func IsSecretVariable(name, value string) bool {
+	lower := strings.ToLower(name)
+	has := func(word string) bool { return strings.Contains(lower, word) }
+	switch {
+	case value == "":
+		return false
+	case IsSecretName(name), looksRandom(value):
+		return true
+	case len(value) >= minVariable:
+		u, err := url.Parse(value)
+		return err == nil && u.User != nil ||
+			slices.ContainsFunc([]string{"key", "token", "secret", "pass", "pwd", "auth", "cred", "private", "sign", "salt", "dsn", "cert", "webhook"}, has)
 	}
 	return false
+}
+
+// Texts of these lengths, without spaces and with letters and digits, are no words;
+// with dots they may be the names of hosts.
+const minRandom, minRandomWithDots = 20, 40
+
+// looksRandom reports whether a text looks as if it was made of random numbers.
+func looksRandom(text string) bool {
+	if len(text) < minRandom || strings.Contains(text, ".") && len(text) < minRandomWithDots || strings.Contains(text, "://") {
+		return false
+	}
+	if _, err := time.Parse(time.RFC3339, text); err == nil {
+		return false
+	}
+	letters, digits := 0, 0
+	for _, c := range []byte(text) {
+		switch {
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
+			letters++
+		case c >= '0' && c <= '9':
+			digits++
+		case strings.IndexByte("._~+/=:-", c) < 0:
+			return false
+		}
+	}
+	return letters > 0 && digits > 0
 }

@@ -117,7 +117,7 @@ func (w *World) variables(ctx context.Context, _ struct{}) (any, error) {
 	list := make([]call.Variable, len(found))
 	for i, v := range found {
 		list[i] = call.Variable{Name: v.Name, Value: v.Value.Reveal()}
-		if call.IsSecretName(v.Name) {
+		if call.IsSecretVariable(v.Name, v.Value.Reveal()) {
 			w.know(linkspan.NewSecret(v.Value.Reveal()))
 		}
 	}
