@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -271,8 +272,7 @@ func (s *Service) cancel(ctx context.Context, tx linkspan.Tx, env linkspan.Envir
 		if err != nil {
 			return err
 		}
-		changed := make(map[linkspan.SyncID]*linkspan.Run)
-		var owners []linkspan.SyncID
+		changed := runs[:0]
 		for i := range runs {
 			r := &runs[i]
 			if r.StartedAt.IsZero() && r.Sync.Cause != linkspan.CauseContinue {
@@ -281,20 +281,13 @@ func (s *Service) cancel(ctx context.Context, tx linkspan.Tx, env linkspan.Envir
 			if err := s.records.EndRun(ctx, tx, r.ID); err != nil {
 				return err
 			}
-			if announce && changedRecords(r.Sync.Counts) {
-				changed[r.Sync.ID], owners = r, append(owners, r.Sync.ID)
-			}
+			changed = append(changed, *r)
 		}
-		list, err := s.store.Syncs(ctx, tx, env, owners)
-		if err != nil {
+		if !announce {
+			continue
+		}
+		if err := s.rememberAll(ctx, tx, env, changed); err != nil {
 			return err
-		}
-		for i := range list {
-			r := changed[list[i].ID]
-			remember(&list[i], r.StartedAt, r.Sync.Counts)
-			if err := s.store.SaveSync(ctx, tx, &list[i]); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -309,4 +302,28 @@ func newRun(sy *linkspan.Sync, cause linkspan.RunCause, now time.Time) *linkspan
 		Operation: linkspan.NewOperationID(now), ExpiresAt: now.Add(queueLimit),
 		Sync: &linkspan.RunSync{ID: sy.ID, Variant: sy.Variant, Cause: cause},
 	}
+}
+
+// rememberAll keeps what runs have changed that were broken off, in the syncs that
+// the transaction holds.
+func (s *Service) rememberAll(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, runs []linkspan.Run) error {
+	changed := make(map[linkspan.SyncID][]*linkspan.Run)
+	for i := range runs {
+		if r := &runs[i]; changedRecords(r.Sync.Counts) {
+			changed[r.Sync.ID] = append(changed[r.Sync.ID], r)
+		}
+	}
+	list, err := s.store.Syncs(ctx, tx, env, slices.Sorted(maps.Keys(changed)))
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		for _, r := range changed[list[i].ID] {
+			remember(&list[i], r.StartedAt, r.Sync.Counts)
+		}
+		if err := s.store.SaveSync(ctx, tx, &list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

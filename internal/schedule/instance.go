@@ -214,7 +214,7 @@ func (s *Service) remove(ctx context.Context, tx linkspan.Tx, fn *linkspan.Funct
 	if err := s.cancel(ctx, tx, env, ids, false); err != nil {
 		return err
 	}
-	if err := s.withdraw(ctx, tx, env, ids); err != nil {
+	if err := s.withdraw(ctx, tx, env, ids, false); err != nil {
 		return err
 	}
 	if err := s.dropModels(ctx, tx, fn, live, ids, fn.Version.Definition.Models); err != nil {
@@ -277,7 +277,7 @@ func (s *Service) follow(ctx context.Context, tx linkspan.Tx, old, fn *linkspan.
 		if err := s.store.StopSyncs(ctx, tx, fn.ID); err != nil {
 			return err
 		}
-		if err := s.withdraw(ctx, tx, fn.EnvironmentID, ids); err != nil {
+		if err := s.withdraw(ctx, tx, fn.EnvironmentID, ids, true); err != nil {
 			return err
 		}
 		return s.cancel(ctx, tx, fn.EnvironmentID, ids, true)
@@ -344,7 +344,7 @@ func (s *Service) end(ctx context.Context, tx linkspan.Tx, env linkspan.Environm
 	if err := s.cancel(ctx, tx, env, ids, false); err != nil {
 		return err
 	}
-	if err := s.withdraw(ctx, tx, env, ids); err != nil {
+	if err := s.withdraw(ctx, tx, env, ids, false); err != nil {
 		return err
 	}
 	return s.store.DeleteSyncs(ctx, tx, ids)

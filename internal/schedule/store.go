@@ -102,8 +102,9 @@ type Store interface {
 	// CancelRuns ends the runs of syncs that have not ended, has those broken off
 	// that are under way, and returns them with what they changed.
 	CancelRuns(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, syncs []linkspan.SyncID) ([]linkspan.Run, error)
-	// CancelWebhookRuns does so with the runs in which syncs take webhooks.
-	CancelWebhookRuns(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, syncs []linkspan.SyncID) error
+	// CancelWebhookRuns does so with the runs in which syncs take webhooks; their Sync
+	// says which one.
+	CancelWebhookRuns(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, syncs []linkspan.SyncID) ([]linkspan.Run, error)
 	// ActiveRuns returns the runs of syncs that have not ended: ID, State, NextAt and
 	// StartedAt.
 	ActiveRuns(ctx context.Context, tx linkspan.Tx, syncs []linkspan.SyncID) (map[linkspan.SyncID]linkspan.Run, error)

@@ -76,11 +76,20 @@ func (s *Service) WebhookEnded(ctx context.Context, tx linkspan.Tx, e End) error
 	return s.records.Touch(ctx, tx, streams)
 }
 
-// withdraw aborts the runs in which syncs take webhooks: they write no more.
-func (s *Service) withdraw(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, ids []linkspan.SyncID) error {
+// withdraw aborts the runs in which syncs take webhooks: they write no more. What
+// they have changed is kept to be announced with the next run, unless nobody needs to
+// know.
+func (s *Service) withdraw(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, ids []linkspan.SyncID, announce bool) error {
 	const atOnce = 1000
 	for chunk := range slices.Chunk(ids, atOnce) {
-		if err := s.store.CancelWebhookRuns(ctx, tx, env, chunk); err != nil {
+		runs, err := s.store.CancelWebhookRuns(ctx, tx, env, chunk)
+		if err != nil {
+			return err
+		}
+		if !announce {
+			continue
+		}
+		if err := s.rememberAll(ctx, tx, env, runs); err != nil {
 			return err
 		}
 	}

@@ -136,3 +136,32 @@ func TestWebhookRunsEnd(t *testing.T) {
 		})
 	}
 }
+
+// TestWebhookRunsBrokenOff switches a function off while it takes webhooks: what they
+// have saved until then is announced when it runs again.
+func TestWebhookRunsBrokenOff(t *testing.T) {
+	t.Parallel()
+	everyDatabase(t, func(t *testing.T, w *world) {
+		w.deploy(syncFunction("issues", "every hour", true, "Issue"))
+		c := w.connect("c1")
+		w.tick()
+		sy := w.status("c1", "issues").Sync
+		own := w.begin(sy.ID)
+		w.finish(&own, linkspan.RunSucceeded, false, "Issue")
+		for _, id := range []string{"a", "b"} {
+			run := w.hooked(&c)
+			must(t, w.saveHooked(&run, id))
+		}
+		name := function.Name{IntegrationKey: "github", Name: "issues"}
+		for _, enabled := range []bool{false, true} {
+			_, err := w.functions.SetEnabled(t.Context(), w.env, name, enabled)
+			must(t, err)
+		}
+		must(t, w.syncs.Trigger(t.Context(), w.selection("c1", "issues"), schedule.TriggerOptions{}))
+		own = w.begin(sy.ID)
+		w.finish(&own, linkspan.RunSucceeded, false, "Issue")
+		if e := w.told.last(t); len(e.Models) != 1 || e.Models[0].Counts.Added != 2 {
+			t.Errorf("told %+v", e)
+		}
+	})
+}

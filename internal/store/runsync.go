@@ -180,26 +180,36 @@ func (s *Store) CancelRuns(ctx context.Context, tx linkspan.Tx, env linkspan.Env
 }
 
 // CancelWebhookRuns ends the runs that have not ended in which syncs take webhooks
-// of their providers, as CancelRuns does.
-func (s *Store) CancelWebhookRuns(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, syncs []linkspan.SyncID) error {
+// of their providers, and returns them as CancelRuns does.
+func (s *Store) CancelWebhookRuns(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, syncs []linkspan.SyncID) ([]linkspan.Run, error) {
 	text, err := jsonText(syncs)
 	if err != nil {
-		return wrap("CancelWebhookRuns", err)
+		return nil, wrap("CancelWebhookRuns", err)
 	}
+	var cancelled []linkspan.Run
 	err = s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		cancelled = nil
 		if len(syncs) == 0 {
 			return nil
 		}
-		found, err := all(ctx, t, scanRun, "select "+runColumns+" from runs r where r.event <> '' and r.ended_at is null and r.event = 'webhook'"+
-			" and r.environment_id = $2 and exists (select 1 from syncs s where "+s.dialect.among("s.id", "$1")+
-			" and s.function_id = r.function_id and s.connection_id = r.connection_id and s.variant = 'base') order by r.id"+
-			s.dialect.of(s.dialect.forUpdate, "r"), text, int64(env))
+		found, err := all(ctx, t, scanWebhookRun, "select "+runColumns+", s.id from runs r join syncs s on s.function_id = r.function_id"+
+			" and s.connection_id = r.connection_id and s.variant = 'base' where r.event <> '' and r.ended_at is null and r.event = 'webhook'"+
+			" and r.environment_id = $2 and "+s.dialect.among("s.id", "$1")+" order by r.id"+s.dialect.of(s.dialect.forUpdate, "r"), text, int64(env))
 		if err != nil || len(found) == 0 {
 			return err
 		}
+		cancelled = found
 		return s.cancelRuns(ctx, t, found)
 	})
-	return wrap("CancelWebhookRuns", err)
+	return cancelled, wrap("CancelWebhookRuns", err)
+}
+
+// scanWebhookRun reads a run that has a sync take a webhook, and the sync's id.
+func scanWebhookRun(row scanner) (linkspan.Run, error) {
+	sync := linkspan.RunSync{Variant: linkspan.BaseVariant}
+	r, err := scanRunAnd(row, &sync.ID)
+	r.Sync = &sync
+	return r, err
 }
 
 func (s *Store) cancelRuns(ctx context.Context, t *txn, runs []linkspan.Run) error {
