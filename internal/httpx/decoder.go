@@ -540,6 +540,9 @@ func (d *decoder) unknownKeys(object map[string]any, s *shape) {
 // adopt adds issues found by a type itself, below the present path.
 func (d *decoder) adopt(issues []linkspan.Issue) {
 	for _, i := range issues {
+		if d.full() {
+			return
+		}
 		i.Path = append(slices.Clone(d.path), i.Path...)
 		if i.Path == nil {
 			i.Path = []any{}

@@ -136,6 +136,8 @@ func TestUnifiedFunctionsRefused(t *testing.T) {
 		"checkpoints":     {bundleBody(environment, unified("f", flags("usesCheckpoints=true"))), "usesCheckpoints must be false"},
 		"invoke":          {bundleBody(environment, unified("f", `"requires":{"invoke":true}`)), "usesInvoke must be true"},
 		"ref":             {bundleBody(environment, unified("f", `"input_schema_ref":"Out"`)), "must match pattern"},
+		"ref to a path":   {bundleBody(environment, unified("f", `"input_schema_ref":"#/definitions/Out/x"`)), "must match pattern"},
+		"ref to no name":  {bundleBody(environment, unified("f", `"input_schema_ref":"#/definitions/"`)), "must match pattern"},
 		"ref to nothing":  {bundleBody(environment, unified("f", `"input_schema_ref":"#/definitions/In"`)), "no definition of that name"},
 		"models":          {bundleBody(environment, unified("f", `"model_schema_refs":["#/definitions/Item"]`, records)), "Only functions with a schedule"},
 		"per connection":  {bundleBody(environment, unified("f", `"limits":{"concurrency":{"perConnection":2}}`)), `expected 1 or "max"`},
@@ -162,5 +164,51 @@ func TestUnifiedFunctionsRefused(t *testing.T) {
 	}
 	if list, err := r.functions.All(t.Context(), r.dev.ID); err != nil || len(list) != 0 {
 		t.Errorf("deployed: %v, %v", list, err)
+	}
+}
+
+// TestUnifiedFunctionsOfDeploys sends functions made by createFunction beside others:
+// they are held to the same, and without them those that are there stay.
+func TestUnifiedFunctionsOfDeploys(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	r.seed(devKey)
+	mixed := func(functions string) string {
+		return strings.Replace(deployBody(actionFlow, "[]", "all", deployTail), `"flowConfigs":`, `"functions":`+functions+`,"flowConfigs":`, 1)
+	}
+	for name, c := range map[string]struct{ functions, issue string }{
+		"unknown key": {`[` + unified("f", `"color":"red"`) + `]`, "Unrecognized key"},
+		"no list":     {`{}`, "expected array"},
+		"twice":       {`[` + unified("f") + "," + unified("f", `"trigger":{"kind":"event","events":["validate-connection"]}`) + `]`, "two functions of this name"},
+		"capability":  {`[` + unified("f", records) + `]`, "usesRecords must be false"},
+		"frequency":   {`[` + unified("f", `"trigger":{"kind":"schedule","frequency":"often"}`) + `]`, "is no frequency"},
+	} {
+		for _, path := range []string{"/sync/deploy/confirmation", "/sync/deploy"} {
+			t.Log(name, path) // shown when something fails
+			r.expect(r.call(devKey, "POST", path, mixed(c.functions)), 400, "invalid_body", c.issue)
+		}
+	}
+	left := func() (names []string) {
+		list, err := r.functions.All(t.Context(), r.dev.ID)
+		check(t, err)
+		for _, f := range list {
+			names = append(names, f.Name)
+		}
+		return names
+	}
+	for _, c := range []struct{ functions, want string }{
+		{`[` + unified("f") + `]`, "[createIssue f]"}, {`null`, "[createIssue f]"}, {`[]`, "[createIssue]"},
+	} {
+		r.must(devKey, "POST", "/sync/deploy", mixed(c.functions))
+		if got := fmt.Sprint(left()); got != c.want {
+			t.Errorf("after %s: %s, want %s", c.functions, got, c.want)
+		}
+	}
+	// What is said of a hostile bundle stays short.
+	many := strings.Repeat(unified("f")+",", 300)
+	got := r.call(devKey, "POST", bundlePath, bundleBody(`{"kind":"environment"}`, strings.TrimSuffix(many, ",")))
+	r.expect(got, 400, "invalid_body")
+	if n := strings.Count(got.body, "two functions of this name"); n != 100 {
+		t.Errorf("it says %d things", n)
 	}
 }
