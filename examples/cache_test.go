@@ -16,18 +16,13 @@ import (
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
-// given is what there is when a sync begins.
+// given is what there is in the cache when a sync begins.
 type given struct {
-	Variant    string                      `json:"variant,omitempty"`
-	LastSync   string                      `json:"lastSync,omitempty"`
-	Checkpoint json.RawMessage             `json:"checkpoint,omitempty"`
-	Records    map[string][]map[string]any `json:"records,omitempty"`
+	Records map[string][]map[string]any `json:"records,omitempty"`
 	// Tracking lists what earlier runs have saved since trackDeletesStart.
 	Tracking map[string][]string `json:"tracking,omitempty"`
 	// Meanwhile is what a webhook saves while the sync waits for the provider.
 	Meanwhile map[string][]map[string]any `json:"meanwhile,omitempty"`
-	// Webhook is a payload for onWebhook.
-	Webhook json.RawMessage `json:"webhook,omitempty"`
 }
 
 // cache is a host that keeps the records and the checkpoint of a sync in memory,
@@ -58,10 +53,10 @@ type row struct {
 }
 
 func newCache(fx fixture, models []string) *cache {
-	c := &cache{replay: replay{fx}, models: make(map[string]*model), checkpoint: fx.Sync.Checkpoint, used: fx.Sync.Checkpoint != nil}
+	c := &cache{replay: replay{fx}, models: make(map[string]*model), checkpoint: fx.Nango["getCheckpoint"], used: fx.Nango["getCheckpoint"] != nil}
 	for _, name := range models {
 		c.models[name] = &model{rows: make(map[string]*row), windows: make(map[string]map[string]bool)}
-		if fx.Sync.Webhook == nil {
+		if fx.Webhook == nil {
 			c.models[name].windows["run"] = make(map[string]bool)
 		}
 		for _, r := range fx.Sync.Records[name] {

@@ -162,11 +162,12 @@ const same = (a, b) => JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
 
 /** Runs a sync, or its onWebhook, and says what it left behind. */
 async function runSync(main, models, fixture) {
-	const given = fixture.sync ?? {};
+	const { getCheckpoint: checkpoint, lastSyncDate: lastSync, variant } = fixture.nango ?? {};
+	const given = { ...fixture.sync, checkpoint, lastSync, variant };
 	const cache = new Cache(models, given);
 	const nango = { ...replay(fixture, undefined, cache), ...cache.members(given) };
-	if (given.webhook !== undefined) {
-		await main.onWebhook(nango, given.webhook);
+	if (fixture.webhook !== undefined) {
+		await main.onWebhook(nango, fixture.webhook);
 		return cache.result();
 	}
 	for (const m of Object.values(cache.models)) m.windows.run = new Set();

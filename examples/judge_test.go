@@ -33,11 +33,13 @@ var update = flag.Bool("update", false, "write what Node returns into the record
 
 // fixture is a recording of a function and its provider.
 type fixture struct {
-	Input  json.RawMessage                       `json:"input,omitempty"`
-	Output json.RawMessage                       `json:"output,omitempty"`
-	Sync   *given                                `json:"sync,omitempty"`
-	Nango  map[string]json.RawMessage            `json:"nango,omitempty"`
-	API    map[string]map[string]json.RawMessage `json:"api,omitempty"`
+	Input  json.RawMessage `json:"input,omitempty"`
+	Output json.RawMessage `json:"output,omitempty"`
+	// Webhook is a payload for onWebhook.
+	Webhook json.RawMessage                       `json:"webhook,omitempty"`
+	Sync    *given                                `json:"sync,omitempty"`
+	Nango   map[string]json.RawMessage            `json:"nango,omitempty"`
+	API     map[string]map[string]json.RawMessage `json:"api,omitempty"`
 }
 
 // exchange is one recorded call.
@@ -74,8 +76,8 @@ func TestNodeAgrees(t *testing.T) {
 	for _, p := range project.Problems {
 		t.Errorf("%v", p)
 	}
-	if n := len(project.Functions); n < 74 {
-		t.Errorf("%d functions, there should be 74", n)
+	if n := len(project.Functions); n < 80 {
+		t.Errorf("%d functions, there should be 80", n)
 	}
 	node := judge(t, project.Functions)
 	for i := range project.Functions {
@@ -200,7 +202,7 @@ func inSandbox(t *testing.T, engine *sandbox.Engine, f *bundle.Function, fx fixt
 		}
 		records = newCache(fx, f.Definition.Models)
 		host = records
-		startSync(params, f, fx.Sync)
+		startSync(params, f, fx)
 	}
 	start, err := json.Marshal(params)
 	if err != nil {
@@ -227,16 +229,16 @@ func inSandbox(t *testing.T, engine *sandbox.Engine, f *bundle.Function, fx fixt
 }
 
 // startSync adds what syncs are told.
-func startSync(params map[string]any, f *bundle.Function, g *given) {
+func startSync(params map[string]any, f *bundle.Function, fx fixture) {
 	sync := map[string]any{"id": "s", "job": 1, "models": f.Definition.Models, "track_deletes": f.Definition.TrackDeletes}
-	if g.LastSync != "" {
-		sync["last_sync"] = g.LastSync
+	if last := fx.Nango["lastSyncDate"]; last != nil {
+		sync["last_sync"] = last
 	}
-	if g.Variant != "" {
-		params["variant"] = g.Variant
+	if variant := fx.Nango["variant"]; variant != nil {
+		params["variant"] = variant
 	}
-	if g.Webhook != nil {
-		params["webhook"] = g.Webhook
+	if fx.Webhook != nil {
+		params["webhook"] = fx.Webhook
 	}
 	params["sync"] = sync
 }

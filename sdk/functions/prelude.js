@@ -11232,7 +11232,11 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     } catch (e) {
       throw e instanceof HostError && e.details.network ? from2(new HttpError(e.message, e.code, axiosConfig, sent), site) : refusal2(e, site);
     }
-    if (trial?.lenient === !0) return replayed(answer, config2.responseType, axiosConfig, sent);
+    if (trial?.lenient === !0) {
+      let response2 = replayed(answer, config2.responseType, axiosConfig, sent);
+      if (answer.value.throws === !0) throw from2(failed(response2), site);
+      return response2;
+    }
     let response = {
       data: dataOf(answer.body, config2.responseType),
       status: answer.value.status,
@@ -11919,7 +11923,7 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
       let why = start.kind === "sync" ? "this run has no records." : `this function is ${start.kind === "action" ? "an action" : "not run as one"}.`;
       for (let name of ofSyncs) nango[name] = unavailable(`nango.${name} belongs to syncs; ${why}`);
     } else
-      Object.assign(nango, ofSync(start.sync, records)), start.trial?.lenient === !0 && (nango.lastSyncDate = null);
+      Object.assign(nango, ofSync(start.sync, records)), start.trial?.lenient === !0 && (nango.lastSyncDate ??= null);
     return override(nango, start.trial), { nango, records };
   }
   function checkpoints(records) {

@@ -145,7 +145,11 @@ export async function request(config: ProxyConfig, site: Error, trial?: Trial): 
 		if (e instanceof HostError && e.details.network) throw from(new HttpError(e.message, e.code, axiosConfig, sent), site);
 		throw refusal(e, site);
 	}
-	if (trial?.lenient === true) return replayed(answer, config.responseType, axiosConfig, sent);
+	if (trial?.lenient === true) {
+		const response = replayed(answer, config.responseType, axiosConfig, sent);
+		if (answer.value.throws === true) throw from(failed(response), site);
+		return response;
+	}
 	const response: HttpResponse = {
 		data: dataOf(answer.body, config.responseType),
 		status: answer.value.status,

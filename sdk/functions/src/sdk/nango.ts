@@ -229,7 +229,7 @@ export function makeNango(start: Start): Made {
 		for (const name of ofSyncs) nango[name] = unavailable(`nango.${name} belongs to syncs; ${why}`);
 	} else {
 		Object.assign(nango, ofSync(start.sync, records));
-		if (start.trial?.lenient === true) nango.lastSyncDate = null;
+		if (start.trial?.lenient === true) nango.lastSyncDate ??= null;
 	}
 	override(nango, start.trial);
 	return { nango, records };
