@@ -305,6 +305,15 @@ func TestFailWithHidesForeignText(t *testing.T) {
 	}
 }
 
+// A secret that another one begins with does not leave the end of that.
+func TestRedactorLongestFirst(t *testing.T) {
+	t.Parallel()
+	r := NewRedactor(linkspan.NewSecret("token"), linkspan.NewSecret("token-and-more"))
+	if got := r.Text("a token-and-more b token"); got != "a [redacted] b [redacted]" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestRedactor(t *testing.T) {
 	t.Parallel()
 	r := NewRedactor(linkspan.NewSecret("s3cr3t/+value"), linkspan.NewSecret("X"), linkspan.NewSecret(""))

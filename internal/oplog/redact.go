@@ -2,10 +2,12 @@ package oplog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/linkspan/linkspan"
@@ -52,8 +54,13 @@ func NewRedactor(secrets ...linkspan.Secret) *Redactor {
 			}
 			seen[form] = true
 			r.forms = append(r.forms, form)
-			pairs = append(pairs, form, redacted)
 		}
+	}
+	// Of several secrets at a place the longest is meant: a short one that it begins
+	// with would leave its end.
+	slices.SortStableFunc(r.forms, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	for _, form := range r.forms {
+		pairs = append(pairs, form, redacted)
 	}
 	if len(pairs) > 0 {
 		r.all = strings.NewReplacer(pairs...)
