@@ -52,6 +52,9 @@ func (p *parts) workForAuthors(a *App, db *store.Store, name string) error {
 	p.author = author.New(author.Config{
 		Store: db, Functions: p.functions, Integrations: p.integrations, Connections: p.connections,
 		Compiler: author.NewCompiler(compiler), Executor: p.runners, Host: p.host, Templates: templates,
+		Reserve: func(ctx context.Context, env linkspan.EnvironmentID, bytes int64) (func(), error) {
+			return p.runners.Reserve(ctx, int64(env), bytes)
+		},
 		Trigger: func(ctx context.Context, env linkspan.Environment, integrationKey, connection, action string, input json.RawMessage) (json.RawMessage, error) {
 			return p.runs.Trigger(ctx, run.Trigger{
 				Environment: env, IntegrationKey: integrationKey, ConnectionName: connection, Action: action, Input: input,

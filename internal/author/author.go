@@ -82,7 +82,7 @@ type Limits struct {
 	// many of one environment (8, 4).
 	Jobs, JobsPerEnvironment int
 	// Compilers is how many texts are compiled at a time (2), and CompilerWait how
-	// long one waits for its turn (10 s).
+	// long one that somebody waits for waits for its turn (10 s).
 	Compilers    int
 	CompilerWait time.Duration
 	// Compile bounds compiling and reading a definition together (1 min), DryRun the
@@ -120,6 +120,9 @@ type Config struct {
 	Compiler     Compiler
 	// Executor runs functions, and reads what they say of themselves.
 	Executor runner.Executor
+	// Reserve waits until there is room for so many bytes of memory beside those of
+	// the runs, and returns what gives them back. Nil: there always is.
+	Reserve func(ctx context.Context, env linkspan.EnvironmentID, bytes int64) (release func(), err error)
 	// Host serves what dry runs ask for of the outside.
 	Host *host.Service
 	// Trigger runs a deployed action for a dry run that asks for it. Nil: there are
@@ -144,8 +147,8 @@ type Config struct {
 type Service struct {
 	c      Config
 	limits Limits
-	// compiling has a place for each text that is compiled.
-	compiling chan struct{}
+	// compiling are the places of the texts that are compiled.
+	compiling *turns
 	// due wakes Run.
 	due chan struct{}
 
@@ -166,7 +169,7 @@ func New(c Config) *Service {
 	}
 	limits := c.Limits.complete()
 	return &Service{
-		c: c, limits: limits, compiling: make(chan struct{}, limits.Compilers), due: make(chan struct{}, 1),
+		c: c, limits: limits, compiling: newTurns(limits.Compilers), due: make(chan struct{}, 1),
 		underWay: make(map[linkspan.EnvironmentID]int),
 	}
 }
@@ -215,7 +218,7 @@ func (s *Service) Purge(ctx context.Context, limit int) (int, error) {
 func (s *Service) integration(ctx context.Context, env linkspan.EnvironmentID, key string) (linkspan.Integration, error) {
 	i, err := s.c.Integrations.Get(ctx, env, key)
 	if linkspan.KindOf(err) == linkspan.KindNotFound && err != nil {
-		return i, linkspan.E("author.integration", linkspan.KindNotFound, "integration_not_found", err, "The integration %q does not exist.", key)
+		return i, linkspan.E("author.integration", linkspan.KindNotFound, codeNoIntegration, err, "The integration %q does not exist.", key)
 	}
 	return i, err
 }

@@ -146,6 +146,9 @@ func (s *jobs) ClaimAuthorJob(context.Context, linkspan.Tx, linkspan.AuthorJobID
 	defer s.mu.Unlock()
 	claimed := s.due
 	s.due = false
+	if s.job.CreatedAt.IsZero() {
+		s.job.CreatedAt = time.Now()
+	}
 	s.job.Attempt++
 	return s.job, claimed, nil
 }
@@ -250,6 +253,7 @@ func TestJobsEnd(t *testing.T) {
 		{name: "invalid", deploys: deploys{err: &linkspan.Error{Kind: linkspan.KindInvalid, Code: "invalid_body", Issues: []linkspan.Issue{{Message: "The schema is none"}}}}, code: "deployment_error"},
 		{name: "a fault of ours", deploys: deploys{err: errors.New("secret cause")}, code: "server_error"},
 		{name: "processes die of it", job: func(j *linkspan.AuthorJob) { j.Attempt = 3 }, code: "execution_environment_unavailable"},
+		{name: "nobody worked on it for long", job: func(j *linkspan.AuthorJob) { j.CreatedAt = time.Now().Add(-25 * time.Hour) }, code: "execution_environment_unavailable"},
 		{name: "no kind", job: func(j *linkspan.AuthorJob) { j.Kind = "what" }, code: "server_error"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -356,6 +360,7 @@ func (s *crowd) ClaimAuthorJob(_ context.Context, _ linkspan.Tx, id linkspan.Aut
 	defer s.mu.Unlock()
 	for i, j := range s.list {
 		if j.ID == id {
+			j.CreatedAt = time.Now()
 			s.list = append(s.list[:i:i], s.list[i+1:]...)
 			s.claimed[j.EnvironmentID]++
 			return j, true, nil

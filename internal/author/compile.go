@@ -1,6 +1,7 @@
 package author
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,9 @@ const (
 	codeTimeout     = "timeout"
 	codeValidation  = "validation_error"
 	codeServer      = "server_error"
+
+	codeNoIntegration = "integration_not_found"
+	codeNoConnection  = "connection_not_found"
 )
 
 // statusTimeout is what the contract has for codeTimeout.
@@ -72,7 +76,7 @@ type Compiled struct {
 // compilation_error, with the places in the payload; invalid_request;
 // execution_environment_unavailable; timeout.
 func (s *Service) Compile(ctx context.Context, env linkspan.EnvironmentID, code string) (Compiled, error) {
-	f, err := s.compile(ctx, env, &subject{code: code, integration: "integration", name: "function"})
+	f, err := s.compile(ctx, env, &subject{code: code, integration: "integration", name: "function", wait: s.limits.CompilerWait})
 	if err != nil {
 		return Compiled{}, err
 	}
@@ -83,6 +87,7 @@ func (s *Service) Compile(ctx context.Context, env linkspan.EnvironmentID, code 
 type subject struct {
 	code, integration, name string
 	kind                    linkspan.FunctionKind // empty: what it says itself
+	wait                    time.Duration         // for its turn; 0: as long as compiling may take
 }
 
 // compile compiles a text, and reads what it says of itself.
@@ -106,7 +111,7 @@ func (s *Service) compile(ctx context.Context, env linkspan.EnvironmentID, t *su
 }
 
 func (s *Service) build(ctx context.Context, env linkspan.EnvironmentID, t *subject) (*bundle.Function, []bundle.Problem, error) {
-	text, err := s.text(ctx, t.code)
+	text, err := s.text(ctx, env, t)
 	if errors.Is(err, errTooMuch) {
 		return nil, []bundle.Problem{{File: bundle.TextFile, Message: "Compiling the code takes more memory than it may. Split long expressions, and nest less deeply."}}, nil
 	}
@@ -123,18 +128,19 @@ func (s *Service) build(ctx context.Context, env linkspan.EnvironmentID, t *subj
 }
 
 // text compiles when it is its turn.
-func (s *Service) text(ctx context.Context, code string) (bundle.Text, error) {
-	turn := time.NewTimer(s.limits.CompilerWait)
-	defer turn.Stop()
-	select {
-	case s.compiling <- struct{}{}:
-		defer func() { <-s.compiling }()
-		return s.c.Compiler.Compile(ctx, code)
-	case <-turn.C:
-		return bundle.Text{}, errBusy
-	case <-ctx.Done():
-		return bundle.Text{}, ctx.Err()
+func (s *Service) text(ctx context.Context, env linkspan.EnvironmentID, t *subject) (bundle.Text, error) {
+	if err := s.compiling.enter(ctx, env, cmp.Or(t.wait, s.limits.Compile)); err != nil {
+		return bundle.Text{}, err
 	}
+	defer s.compiling.leave(env)
+	if s.c.Reserve != nil {
+		release, err := s.c.Reserve(ctx, env, CompilerMemory(len(t.code)))
+		if err != nil {
+			return bundle.Text{}, fmt.Errorf("waiting for memory: %w", err)
+		}
+		defer release()
+	}
+	return s.c.Compiler.Compile(ctx, t.code)
 }
 
 // errBusy says that too many texts wait to be compiled.

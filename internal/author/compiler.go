@@ -17,14 +17,24 @@ import (
 
 // Bounds of the process that compiles one text.
 const (
-	compilerMemory = 512 << 20 // bytes of Go's heap and stacks
-	compilerStack  = 128 << 20 // bytes of one stack: what is nested deeply takes much of it
-	compilerLife   = 20 * time.Second
+	// compilerLeast is what a compiler may take of memory, in bytes, and compilerEach
+	// what it may take beyond that for each byte of its text. Texts that people write
+	// take 30 MB and less than 100 for each byte.
+	compilerLeast = 80 << 20
+	compilerEach  = 256
+	compilerStack = 64 << 20 // bytes of one stack: what is nested deeply takes much of it
+	compilerLife  = 20 * time.Second
 	// compilerReply bounds what it answers, in bytes.
 	compilerReply = 16 << 20
 	// watchEvery is how often it looks at its memory.
 	watchEvery = 5 * time.Millisecond
 )
+
+// CompilerMemory is how many bytes compiling a text of so many may take: Go's heap
+// and stacks. It is 336 MiB at most.
+func CompilerMemory(text int) int64 {
+	return compilerLeast + compilerEach*int64(min(text, MaxCode))
+}
 
 // Compiler compiles the text of a function that may be hostile. It is safe for
 // concurrent use.
@@ -88,12 +98,13 @@ func (l *limitedBuffer) Write(p []byte) (int, error) {
 // out what came of it. When that takes too much the process dies.
 func CompilerMain(in io.Reader, out io.Writer) error {
 	debug.SetMaxStack(compilerStack)
-	debug.SetMemoryLimit(compilerMemory / 2)
-	go watchSelf() // until the process ends
-	source, err := io.ReadAll(in)
+	source, err := io.ReadAll(io.LimitReader(in, MaxCode+1))
 	if err != nil {
 		return fmt.Errorf("reading the text to compile: %w", err)
 	}
+	memory := CompilerMemory(len(source))
+	debug.SetMemoryLimit(memory / 2)
+	go watchSelf(uint64(memory)) // until the process ends
 	if err := json.NewEncoder(out).Encode(bundle.CompileText(string(source))); err != nil {
 		return fmt.Errorf("answering with what was compiled: %w", err)
 	}
@@ -102,12 +113,12 @@ func CompilerMain(in io.Reader, out io.Writer) error {
 
 // watchSelf ends the process when it takes too much memory or lives too long.
 // Nothing less than a panic nobody recovers ends it from within at once.
-func watchSelf() {
+func watchSelf(memory uint64) {
 	began := time.Now()
 	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
 	for range time.Tick(watchEvery) {
 		metrics.Read(sample)
-		if sample[0].Value.Uint64()-sample[1].Value.Uint64() > compilerMemory || time.Since(began) > 2*compilerLife {
+		if sample[0].Value.Uint64()-sample[1].Value.Uint64() > memory || time.Since(began) > 2*compilerLife {
 			panic(errTooMuch)
 		}
 	}

@@ -90,6 +90,9 @@ func refuse(now *linkspan.Function, overwrite bool) error {
 // deploy compiles and deploys the function of the job.
 func (w *worked) deploy(ctx context.Context) error {
 	s, j := w.s, w.job
+	if w.refused != nil {
+		return w.refused
+	}
 	var in deploymentRequest
 	if err := json.Unmarshal([]byte(j.Request.Reveal()), &in); err != nil {
 		return fmt.Errorf("reading a stored deployment: %w", err)
@@ -148,7 +151,7 @@ func undeployed(err error) error {
 		}
 		return &out
 	case "unknown_provider_config":
-		return linkspan.E("author.deploy", linkspan.KindNotFound, "integration_not_found", err, "The integration does not exist any more.")
+		return linkspan.E("author.deploy", linkspan.KindNotFound, codeNoIntegration, err, "The integration does not exist any more.")
 	}
 	return err
 }

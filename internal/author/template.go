@@ -8,6 +8,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/function"
+	"github.com/linkspan/linkspan/internal/function/bundle"
 )
 
 // Templates returns those for integrations of a provider, in the order of the
@@ -42,7 +43,7 @@ func (s *Service) DeployTemplate(ctx context.Context, env linkspan.Environment, 
 		return none, err
 	}
 	done, err := s.deployFunction(ctx, env.ID, &function.Deployment{
-		Mode: function.ModeSingle, Source: linkspan.SourceCatalog, SDKVersion: t.Definition.SDKVersion,
+		Mode: function.ModeSingle, Source: linkspan.SourceCatalog, SDKVersion: bundle.SDKVersion(s.c.Version),
 		Functions: []function.Deployable{{IntegrationKey: i.Key, Kind: t.Kind, Name: t.Name, Version: t.Version, Definition: t.Definition, Code: t.Code}},
 		Refuse:    func(now *linkspan.Function) error { return refuseTemplate(now, t) },
 	})

@@ -139,6 +139,8 @@ type worked struct {
 	s   *Service
 	job *linkspan.AuthorJob
 	log *journal
+	// refused is why the job is not worked on at all. Nil: it is.
+	refused error
 	// effects says that the job has begun what must not be repeated.
 	effects bool
 	// finish ends the job's operation. Nil: it has none of its own.
@@ -186,9 +188,15 @@ func (w *worked) note(ctx context.Context) (bool, error) {
 
 // perform does what the job is about.
 func (w *worked) perform(ctx context.Context) error {
-	if w.job.Attempt > maxAttempts {
-		return linkspan.E("author.perform", linkspan.KindUnavailable, codeUnavailable, nil,
+	const op = "author.perform"
+	switch late := w.s.c.Now().Sub(w.job.CreatedAt); {
+	case w.job.Attempt > maxAttempts:
+		w.refused = linkspan.E(op, linkspan.KindUnavailable, codeUnavailable, nil,
 			"The processes that worked on this ended %d times before it did.", maxAttempts).WithHint("Try again; if it happens again, look at the server's log.")
+	case late > keep:
+		// Nobody reckons with it any more, and what it does may be real.
+		w.refused = linkspan.E(op, linkspan.KindUnavailable, codeUnavailable, nil,
+			"No server had the time for this within %v.", keep).WithHint("Try again; somebody has to run a server with the role worker.")
 	}
 	switch w.job.Kind {
 	case linkspan.AuthorDryRun:

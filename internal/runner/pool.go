@@ -159,6 +159,28 @@ func (p *Pool) Run(ctx context.Context, r Request) (sandbox.Result, error) {
 	}
 }
 
+// Reserve waits in the queue, like a run of the environment's, until so many bytes
+// beside those of the runs are free, for work of other processes that count as runs.
+// More than half of all memory is never kept from the runs. Whoever gets no error
+// must call release. Errors: ErrBusy, ErrClosed, that of ctx.
+func (p *Pool) Reserve(ctx context.Context, environment, bytes int64) (release func(), err error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	bytes = min(bytes, p.cfg.Memory/2)
+	if err := p.queue.enter(ctx, environment, bytes, false); err != nil {
+		p.runs.Done()
+		if errors.Is(err, ErrBusy) {
+			p.refused.Add(1)
+		}
+		return nil, err
+	}
+	return sync.OnceFunc(func() {
+		p.queue.leave(environment, bytes, false)
+		p.runs.Done()
+	}), nil
+}
+
 // enter counts a run in, unless the pool is closed.
 func (p *Pool) enter() error {
 	p.mu.Lock()

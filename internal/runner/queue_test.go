@@ -234,3 +234,42 @@ func TestEstimates(t *testing.T) {
 		t.Errorf("%d where less is allowed", n)
 	}
 }
+
+// What is reserved counts like runs, and no more than half of all is kept from them.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(Config{Memory: 100, QueueWait: time.Second})
+		first, err := p.Reserve(t.Context(), 1, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, memory := p.queue.counts(); memory != 50 {
+			t.Errorf("%d bytes are reserved", memory)
+		}
+		second, err := p.Reserve(t.Context(), 2, 40)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Reserve(t.Context(), 3, 20); !errors.Is(err, ErrBusy) {
+			t.Errorf("without room: %v", err)
+		}
+		second()
+		second() // once more does nothing
+		third, err := p.Reserve(t.Context(), 3, 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first()
+		third()
+		if running, waiting, memory := p.queue.counts(); running != 0 || waiting != 0 || memory != 0 {
+			t.Errorf("%d run, %d wait, %d bytes are reserved", running, waiting, memory)
+		}
+		if err := p.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, err := p.Reserve(t.Context(), 1, 1); !errors.Is(err, ErrClosed) {
+			t.Errorf("of a closed pool: %v", err)
+		}
+	})
+}

@@ -229,6 +229,10 @@ func invocationError(r *http.Request, err error) error {
 	renamed := func(kind linkspan.Kind, code string) error { return linkspan.E(op, kind, code, err, "%s", e.Msg) }
 	switch e.Code {
 	case "unknown_connection":
+		// Actions call an integration that does not exist an unknown connection.
+		if linkspan.CodeOf(e.Err) == "unknown_provider_config" {
+			return renamed(linkspan.KindNotFound, "integration_not_found")
+		}
 		return renamed(linkspan.KindNotFound, "connection_not_found")
 	case "unknown_provider_config", "unknown_provider":
 		return renamed(linkspan.KindNotFound, "integration_not_found")

@@ -223,7 +223,7 @@ func TestInvocations(t *testing.T) {
 	r.expect(invoke("issues", ""), 404, "function_not_found")
 	r.expect(invoke("strict", `,"input":{}`), 400, "validation_error")
 	r.expect(r.call(devKey, "POST", "/functions/invocations", `{"integration_id":"seeded","connection_id":"c9","name":"echo","invocation_type":"wait"}`), 404, "connection_not_found")
-	r.expect(r.call(devKey, "POST", "/functions/invocations", `{"integration_id":"nope","connection_id":"c1","name":"echo","invocation_type":"wait"}`), 404, "connection_not_found")
+	r.expect(r.call(devKey, "POST", "/functions/invocations", `{"integration_id":"nope","connection_id":"c1","name":"echo","invocation_type":"wait"}`), 404, "integration_not_found")
 	r.must(devKey, "PATCH", "/integrations/seeded/functions/off?type=action", `{"enabled":false}`)
 	r.expect(invoke("off", ""), 403, "function_disabled")
 

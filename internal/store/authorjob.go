@@ -127,7 +127,8 @@ func (s *Store) AuthorJob(ctx context.Context, tx linkspan.Tx, env linkspan.Envi
 }
 
 // DueAuthorJobs returns at most limit ids of jobs that nobody works on, environments
-// in turns: the first one of each, then the second ones.
+// in turns: the first one of each, then the second ones. Of the deploys of one
+// function only the first is due, so that the last one asked for is the one that stays.
 func (s *Store) DueAuthorJobs(ctx context.Context, tx linkspan.Tx, full []linkspan.EnvironmentID, limit int) ([]linkspan.AuthorJob, error) {
 	text, err := jsonText(append([]linkspan.EnvironmentID{}, full...))
 	if err != nil {
@@ -139,7 +140,11 @@ func (s *Store) DueAuthorJobs(ctx context.Context, tx linkspan.Tx, full []linksp
 	}, `select id, environment_id from (
 			select id, environment_id, row_number() over (partition by environment_id order by id) as turn from author_jobs
 			where ended_at is null and (lease_until is null or lease_until <= `+s.dialect.now+`)
-				and environment_id not in (`+s.dialect.ids("$1")+`)) as due
+				and environment_id not in (`+s.dialect.ids("$1")+`)
+				and not exists (select 1 from author_jobs b where b.ended_at is null and b.environment_id = author_jobs.environment_id
+					and b.id < author_jobs.id and b.kind = 'deployment' and author_jobs.kind = 'deployment'
+					and b.integration_key = author_jobs.integration_key and b.function_kind = author_jobs.function_kind
+					and b.function_name = author_jobs.function_name)) as due
 		order by turn, id limit $2`, text, limit)
 	return list, wrap("DueAuthorJobs", err)
 }

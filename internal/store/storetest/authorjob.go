@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -130,4 +131,46 @@ func testAuthorJobTurns(t *testing.T, w *world) {
 	must(t, err)
 	wantEqual(t, "claimed", ok, true)
 	wantEqual(t, "the rest", due(nil, 2), []linkspan.AuthorJobID{mine[1].ID, theirs.ID})
+}
+
+// Deploys of one function are done one after the other, in the order they came.
+func testAuthorJobOrder(t *testing.T, w *world) {
+	ctx := t.Context()
+	other := w.newEnvironment(t, "other")
+	insert := func(env linkspan.Environment, change func(j *linkspan.AuthorJob)) linkspan.AuthorJobID {
+		t.Helper()
+		j := newAuthorJob(env)
+		j.Kind, j.FunctionName = linkspan.AuthorDeployment, "issues"
+		change(j)
+		must(t, w.InsertAuthorJob(ctx, nil, j, 10))
+		return j.ID
+	}
+	first := insert(w.env, func(*linkspan.AuthorJob) {})
+	second := insert(w.env, func(*linkspan.AuthorJob) {})
+	free := []linkspan.AuthorJobID{
+		insert(w.env, func(j *linkspan.AuthorJob) { j.FunctionName = "users" }),
+		insert(w.env, func(j *linkspan.AuthorJob) { j.IntegrationKey = "gitlab" }),
+		insert(w.env, func(j *linkspan.AuthorJob) { j.FunctionKind = linkspan.FunctionSync }),
+		insert(w.env, func(j *linkspan.AuthorJob) { j.Kind = linkspan.AuthorDryRun }),
+		insert(other, func(*linkspan.AuthorJob) {}),
+	}
+	due := func() []linkspan.AuthorJobID {
+		t.Helper()
+		list, err := w.DueAuthorJobs(ctx, nil, nil, 20)
+		must(t, err)
+		var ids []linkspan.AuthorJobID
+		for _, j := range list {
+			ids = append(ids, j.ID)
+		}
+		slices.Sort(ids)
+		return ids
+	}
+	wantEqual(t, "due at first", due(), append([]linkspan.AuthorJobID{first}, free...))
+	held, _, err := w.ClaimAuthorJob(ctx, nil, first, "a", time.Minute)
+	must(t, err)
+	wantEqual(t, "due while the first is under way", due(), free)
+	held.State = linkspan.RunFailed
+	_, err = w.FinishAuthorJob(ctx, nil, &held)
+	must(t, err)
+	wantEqual(t, "due then", due(), append([]linkspan.AuthorJobID{second}, free...))
 }

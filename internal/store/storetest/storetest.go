@@ -64,6 +64,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"function locks", testFunctionLocks},
 		{"authors' jobs", testAuthorJobs},
 		{"turns of authors' jobs", testAuthorJobTurns},
+		{"order of authors' deploys", testAuthorJobOrder},
 		{"webhooks", testWebhooks},
 		{"webhook fences", testWebhookFences},
 		{"webhook turns", testWebhookTurns},
