@@ -30,6 +30,9 @@ func complete(sys System, o *serverOptions, source completeSource) cobra.Complet
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		for i, name := range names {
+			names[i] = printable(name)
+		}
 		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 }

@@ -19,15 +19,16 @@ const envTimeout = 30 * time.Second
 func newEnv(sys System) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "env",
-		Short: "Look at and change the settings of an environment",
+		Short: "Make environments, look at and change their settings",
 		Long: `Looks at and changes the settings of an environment of a running server: where
-webhooks go, the callback URL, how Connect UI looks.
+webhooks go, the callback URL, how Connect UI looks. Lists, creates and deletes
+environments.
 
 ` + remoteHelp,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newEnvGet(sys), newEnvSet(sys))
+	cmd.AddCommand(newEnvGet(sys), newEnvSet(sys), newEnvList(sys), newEnvCreate(sys), newEnvDelete(sys))
 	return cmd
 }
 

@@ -285,7 +285,7 @@ func (l *logs) one(ctx context.Context) error {
 
 // detail reads an operation with its messages after one of them.
 func (l *logs) detail(ctx context.Context, id string, after int64) (api.OperationDetail, error) {
-	var whole api.OperationDetail
+	whole := api.OperationDetail{Messages: []api.OperationMessage{}} // JSON: [], not null
 	q := api.OperationQuery{Limit: new(messagesPage), After: &after}
 	if l.brief {
 		q.Limit = new(1)

@@ -62,6 +62,14 @@ func newFollower(l *logs) *follower {
 
 // run shows what was found, and what happens until ctx ends.
 func (f *follower) run(ctx context.Context, found []api.Operation) error {
+	if err := f.begin(ctx, found); err != nil {
+		return err
+	}
+	return f.every(ctx, f.once)
+}
+
+// begin shows what was found. What had ended before is not shown.
+func (f *follower) begin(ctx context.Context, found []api.Operation) error {
 	for i := range found {
 		f.notice(&found[i])
 	}
@@ -71,10 +79,7 @@ func (f *follower) run(ctx context.Context, found []api.Operation) error {
 	if !f.newest.IsZero() {
 		f.begun = f.newest.Add(-followLate)
 	}
-	if err := f.showNew(ctx, found); err != nil {
-		return err
-	}
-	return f.every(ctx, f.once)
+	return f.showNew(ctx, found)
 }
 
 // watch shows one operation until it has ended.

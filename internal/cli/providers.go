@@ -239,11 +239,15 @@ func printFields(t *terminal, title string, fields []catalog.Field) {
 		if f.Title == "" {
 			text = f.Help
 		}
+		var notes []string
 		if !f.Required {
-			text += " (optional)"
+			notes = append(notes, "optional")
 		}
 		if f.Example != "" {
-			text += ", such as " + f.Example
+			notes = append(notes, "such as "+f.Example)
+		}
+		if len(notes) > 0 {
+			text += " (" + joined(notes) + ")"
 		}
 		lines = append(lines, [2]string{"  " + f.Name, strings.TrimSpace(text)})
 	}

@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/linkspan/linkspan/api"
+)
+
+// logServer keeps operations, and lists them in pages of two.
+type logServer struct {
+	mu       sync.Mutex
+	ops      []api.Operation // newest first
+	messages map[string][]api.OperationMessage
+	number   int64
+	lists    []string // the query of each list
+}
+
+func (s *logServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	q := r.URL.Query()
+	if id, ok := strings.CutPrefix(r.URL.Path, "/logs/operations/"); ok {
+		at := slices.IndexFunc(s.ops, func(op api.Operation) bool { return op.ID == id })
+		after, _ := strconv.ParseInt(q.Get("after"), 10, 64) // nothing is 0
+		messages := slices.DeleteFunc(slices.Clone(s.messages[id]), func(m api.OperationMessage) bool { return m.ID <= after })
+		_ = json.NewEncoder(w).Encode(api.OperationReply{Data: api.OperationDetail{Operation: s.ops[at], Messages: messages}})
+		return
+	}
+	s.lists = append(s.lists, r.URL.RawQuery)
+	from, _ := time.Parse(time.RFC3339Nano, q.Get("from")) // nothing is long ago
+	var page api.Operations
+	for _, op := range s.ops {
+		if op.CreatedAt.Before(from) || q.Get("before") != "" && op.ID >= q.Get("before") {
+			continue
+		}
+		if len(page.Data) == 2 || q.Get("limit") == strconv.Itoa(len(page.Data)) {
+			page.NextCursor = &page.Data[len(page.Data)-1].ID
+			break
+		}
+		page.Data = append(page.Data, op)
+	}
+	_ = json.NewEncoder(w).Encode(page)
+}
+
+// put stores an operation that began, and maybe ended, so many seconds after the
+// beginning of the test, as operations are stored late or again.
+func (s *logServer) put(id string, began, ended int, messages ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	start := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
+	op := api.Operation{ID: fmt.Sprintf("%05d-%s", began+5000, id), Type: "sync", Action: "run", Status: "running", Message: id, CreatedAt: api.At(start.Add(time.Duration(began) * time.Second))}
+	if ended != 0 {
+		op.Status, op.EndedAt = "success", new(api.At(start.Add(time.Duration(ended)*time.Second)))
+	}
+	s.ops = slices.DeleteFunc(s.ops, func(o api.Operation) bool { return o.ID == op.ID })
+	s.ops = append(s.ops, op)
+	slices.SortFunc(s.ops, func(a, b api.Operation) int { return strings.Compare(b.ID, a.ID) })
+	for _, text := range messages {
+		s.number++
+		s.messages[op.ID] = append(s.messages[op.ID], api.OperationMessage{ID: s.number, Level: "info", Message: text, CreatedAt: op.CreatedAt})
+	}
+}
+
+// What happens is shown once and whole, in whatever order it is stored.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	handler := &logServer{messages: make(map[string][]api.OperationMessage)}
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	var out bytes.Buffer
+	sys := System{Environ: func(name string) string {
+		return map[string]string{"LINKSPAN_HOST": server.URL, "LINKSPAN_SECRET_KEY_DEV": "key"}[name]
+	}, Stdout: &out, Stderr: &out}
+	r, err := dial(sys, "dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &logs{logsOptions: logsOptions{limit: 2, follow: true, asJSON: true}, sys: sys, remote: r, out: newTerminal(sys, &out), status: newTerminal(sys, &out)}
+	f := newFollower(l)
+
+	handler.put("too-old", -600, -590)
+	handler.put("shown-1", -500, -499, "a")
+	handler.put("shown-2", -10, -1, "b")
+	found, err := l.newest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(found)
+	if err := f.begin(t.Context(), found); err != nil {
+		t.Fatal(err)
+	}
+	look := func(times int) {
+		t.Helper()
+		for range times {
+			if _, err := f.once(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	look(1)
+	handler.put("short", 1, 2, "c")
+	handler.put("goes-on", 1, 0, "d")
+	look(1)
+	handler.put("goes-on", 1, 0, "e")
+	look(1)
+	for i := range 7 {
+		handler.put(fmt.Sprintf("burst-%d", i), 3, 3)
+	}
+	handler.put("goes-on", 1, 5, "f")
+	look(1)
+	handler.put("goes-on", 1, 5, "stored after the end")
+	look(4)
+	handler.put("later", 400, 400)
+	look(1)
+	handler.put("took long", 2, 390, "g") // it was not stored when it began
+	look(128)
+
+	got := make(map[string][]string)
+	for line := range strings.Lines(out.String()) {
+		var op api.OperationDetail
+		if err := json.Unmarshal([]byte(line), &op); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		text := op.Status
+		for _, m := range op.Messages {
+			text += " " + m.Message
+		}
+		got[op.Message] = append(got[op.Message], text)
+	}
+	want := map[string][]string{
+		"shown-1": {"success a"}, "shown-2": {"success b"}, "short": {"success c"},
+		"goes-on": {"running d", "running e", "success f", "success stored after the end"},
+		"later":   {"success"}, "took long": {"success g"},
+	}
+	for i := range 7 {
+		want[fmt.Sprintf("burst-%d", i)] = []string{"success"}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what was shown (-want +got)\n%s", diff)
+	}
+	// Nothing is asked for without a bound once something is known.
+	for _, q := range handler.lists[4:] {
+		if !strings.Contains(q, "from=") && !strings.Contains(q, "limit=1") {
+			t.Errorf("a look without a bound: %s", q)
+		}
+	}
+}
+
+// A person sees each operation's head once, and again when it has ended.
+func TestFollowForPeople(t *testing.T) {
+	t.Parallel()
+	handler := &logServer{messages: make(map[string][]api.OperationMessage)}
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	var out bytes.Buffer
+	sys := System{Environ: func(name string) string {
+		return map[string]string{"LINKSPAN_HOST": server.URL, "LINKSPAN_SECRET_KEY_DEV": "key"}[name]
+	}, Stdout: &out, Stderr: &out}
+	r, err := dial(sys, "dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFollower(&logs{logsOptions: logsOptions{limit: 5, follow: true}, sys: sys, remote: r, out: newTerminal(sys, &out), status: newTerminal(sys, &out)})
+	if err := f.begin(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []func(){
+		func() { handler.put("one", 1, 0, "a"); handler.put("two", 2, 0) },
+		func() { handler.put("one", 1, 0, "b") },
+		func() { handler.put("two", 2, 3, "c") },
+		func() { handler.put("one", 1, 4, "d") },
+	} {
+		step()
+		if _, err := f.once(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := `2026-01-02 03:00:01Z  running    sync run  one  05001-one
+    03:00:01.000  info   a
+2026-01-02 03:00:02Z  running    sync run  two  05002-two
+… sync run  05001-one
+    03:00:01.000  info   b
+… sync run  05002-two
+    03:00:02.000  info   c
+2026-01-02 03:00:02Z  success    sync run  two  05002-two
+… sync run  05001-one
+    03:00:01.000  info   d
+2026-01-02 03:00:01Z  success    sync run  one  05001-one
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("what was shown (-want +got)\n%s", diff)
+	}
+}
