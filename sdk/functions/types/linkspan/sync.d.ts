@@ -37,6 +37,15 @@ type Parts<T> =
 	: T extends object ? { [Field in keyof T]?: Parts<T[Field]> }
 	: T;
 
+/**
+ * One thing for `NangoSync` without type arguments, another one for that of a sync. Helpers and functions without a definition say
+ * which records they mean with a type argument: `nango.batchSave<Issue>(issues, "Issue")`.
+ */
+type Untyped<Models, Yes, No> = 0 extends 1 & Models ? Yes : No;
+/** What is named in a call: a model, or the type of its records. */
+type Named<Models> = Untyped<Models, any, keyof Models & string>;
+/** The records of what is named. */
+type RecordOf<Models, Name> = Untyped<Models, Name, Models[Name & keyof Models]>;
 /** Texts and numbers for particular ones. */
 type Widened<Id> = Id extends string ? string : number;
 
@@ -71,7 +80,7 @@ export interface NangoSync<Models = any, Metadata = any, Checkpoint = any> exten
 	 * @throws `invalid_record` with the `index` in the payload, `invalid_records`, `invalid_model`.
 	 * @example await nango.batchSave(page.map(toContact), "Contact");
 	 */
-	batchSave<Name extends keyof Models & string>(records: readonly Models[Name][], model: Name): Promise<boolean>;
+	batchSave<Name extends Named<Models>>(records: readonly RecordOf<Models, Name>[], model: Untyped<Models, string, Name>): Promise<boolean>;
 	/**
 	 * Merges parts into records that are there: objects are merged, everything else is replaced, what is left out stays. Records that
 	 * are not there, or were deleted, are passed over.
@@ -79,14 +88,14 @@ export interface NangoSync<Models = any, Metadata = any, Checkpoint = any> exten
 	 * @throws `invalid_record`, `invalid_records`, `invalid_model`, `record_too_large`.
 	 * @example await nango.batchUpdate([{ id: "42", status: "closed" }], "Ticket");
 	 */
-	batchUpdate<Name extends keyof Models & string>(records: readonly RecordPart<Models[Name]>[], model: Name): Promise<boolean>;
+	batchUpdate<Name extends Named<Models>>(records: readonly RecordPart<RecordOf<Models, Name>>[], model: Untyped<Models, string, Name>): Promise<boolean>;
 	/**
 	 * Marks records as deleted; their last payload stays readable. Only the `id` matters.
 	 *
 	 * @throws `invalid_record`, `invalid_records`, `invalid_model`.
 	 * @example await nango.batchDelete([{ id: "42" }], "Ticket");
 	 */
-	batchDelete<Name extends keyof Models & string, Item extends { id: string | number }>(records: readonly Item[], model: Name): Promise<boolean>;
+	batchDelete<Item extends { id: string | number }>(records: readonly Item[], model: keyof Models & string): Promise<boolean>;
 	/**
 	 * Reads records by their ids. Those that are missing or deleted are not in the map.
 	 *
@@ -132,7 +141,7 @@ export interface NangoSync<Models = any, Metadata = any, Checkpoint = any> exten
 	/** @deprecated Whether the definition has `trackDeletes`. */
 	readonly track_deletes: boolean;
 	/** @deprecated Another name of {@link batchSave}. */
-	batchSend<Name extends keyof Models & string>(records: readonly Models[Name][], model: Name): Promise<boolean>;
+	batchSend<Name extends Named<Models>>(records: readonly RecordOf<Models, Name>[], model: Untyped<Models, string, Name>): Promise<boolean>;
 	/** @deprecated Another name of {@link getRecordsByIds}. */
 	getRecordsById<Name extends keyof Models & string, Id extends string | number>(ids: readonly Id[], model: Name): Promise<Map<Widened<Id>, StoredRecord<Models[Name]>>>;
 	/**

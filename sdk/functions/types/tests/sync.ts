@@ -109,7 +109,6 @@ const sync = createSync({
 expect<Equal<(typeof sync)["type"], "sync">>();
 
 export type NangoSyncLocal = Parameters<(typeof sync)["exec"]>[0];
-export default sync;
 
 function helper(nango: NangoAction): void {
 	void nango.get({ endpoint: "/" });
@@ -117,6 +116,26 @@ function helper(nango: NangoAction): void {
 
 function recordHelper(nango: NangoSync): void {
 	void nango.batchSave([{ id: 1 }], "Whatever");
+	void nango.batchUpdate([{ id: 1, a: { b: 1 } }], "Whatever");
+	void nango.batchDelete([{ id: 1 }], "Whatever");
+}
+
+// Functions without a definition say which records they mean.
+interface Note {
+	id: string;
+	text: string;
+}
+export default async function old(nango: NangoSync): Promise<void> {
+	await nango.batchSave<Note>([{ id: "1", text: "" }], "Note");
+	await nango.batchSend<Note>([{ id: "1", text: "" }], "Note");
+	await nango.batchUpdate<Note>([{ id: "1" }], "Note");
+	await nango.batchDelete<Note>([{ id: "1", text: "" }], "Note");
+	// @ts-expect-error the text is missing
+	await nango.batchSave<Note>([{ id: "1" }], "Note");
+	// @ts-expect-error a text is none
+	await nango.batchUpdate<Note>([{ id: "1", text: 1 }], "Note");
+	// @ts-expect-error the model is a text
+	await nango.batchSave<Note>([], 5);
 }
 
 function ownHelper(nango: NangoSyncLocal): void {
