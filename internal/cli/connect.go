@@ -19,7 +19,8 @@ account for 30 minutes, in a browser on any machine that reaches the server. Wit
 and prints its id.
 
 Without INTEGRATION the person chooses among all. --connection gives a connection
-that exists new credentials.
+that exists new credentials. A connection for which neither --tag nor --end-user
+is given has the tag source=linkspan-connect.
 
 ` + remoteHelp + ` The key needs the scope environment:connect_sessions:write.`
 
@@ -84,8 +85,11 @@ func (o *connectOptions) session() (api.ConnectSessionOptions, error) {
 	if err != nil {
 		return s, err
 	}
-	if len(tags) > 0 {
+	switch {
+	case len(tags) > 0:
 		s.Tags = tags
+	case o.endUser == "" && o.connection == "":
+		s.Tags = map[string]string{"source": "linkspan-connect"} // a session says whose it is
 	}
 	config, err := pairs("--config", o.config)
 	if err != nil {
