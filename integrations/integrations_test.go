@@ -113,8 +113,7 @@ func openCatalog(t *testing.T) *catalog.Catalog {
 	return c
 }
 
-// try replays a recording. Records, inputs and outputs must be what the models say.
-func try(t *testing.T, f *bundle.Function, p *catalog.Provider, name string) {
+func readFixture(t *testing.T, name string) *fixture.File {
 	t.Helper()
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -124,6 +123,13 @@ func try(t *testing.T, f *bundle.Function, p *catalog.Provider, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return file
+}
+
+// try replays a recording. Records, inputs and outputs must be what the models say.
+func try(t *testing.T, f *bundle.Function, p *catalog.Provider, name string) {
+	t.Helper()
+	file := readFixture(t, name)
 	replay := fixture.NewReplay(file, p)
 	o := replay.Options(trial.Of(*f))
 	o.Validate = true
@@ -367,6 +373,9 @@ func TestTemplates(t *testing.T) {
 		if f.Kind == linkspan.FunctionSync && f.Definition.Frequency == "" {
 			t.Errorf("%s has no frequency", f.Path())
 		}
+		if f.Kind == linkspan.FunctionSync && !strings.Contains(f.Source, "autoStart: ") {
+			t.Errorf("%s does not say whether it starts by itself", f.Path())
+		}
 		for _, name := range sourcesOf(t, f.Bundle) {
 			if _, ok := f.Files[name]; !ok && name != f.Path() {
 				t.Errorf("%s is made of %s, which is not among its files", f.Path(), name)
@@ -419,6 +428,7 @@ func TestTemplatesAreCurrent(t *testing.T) {
 		if want != have {
 			t.Errorf("the bundle of %s is not current: run go generate ./integrations", got.Path())
 		}
+		f.Definition.SDKVersion = "" // that of the server which deploys it
 		if diff := cmp.Diff(encode(t, f.Definition), encode(t, got.Definition)); diff != "" {
 			t.Errorf("the definition of %s is not current: run go generate ./integrations\n%s", got.Path(), diff)
 		}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +21,9 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/integrations"
+	"github.com/linkspan/linkspan/internal/function/bundle"
 	"github.com/linkspan/linkspan/internal/function/call"
+	"github.com/linkspan/linkspan/internal/function/fixture"
 	"github.com/linkspan/linkspan/internal/function/trial"
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
@@ -260,4 +263,35 @@ func values(t *testing.T, list []json.RawMessage) []any {
 		out[i] = value(t, text)
 	}
 	return out
+}
+
+// Should a run end right after it deleted what it did not see, the next one must
+// begin anew: one that went on after the last object would see none, and delete all.
+func TestNoPlaceToGoOnFromAfterDeleting(t *testing.T) {
+	t.Parallel()
+	c := openCatalog(t)
+	for _, name := range []string{"customers", "invoices", "subscriptions"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all := built(t, library)
+			at := slices.IndexFunc(all, func(f bundle.Function) bool { return f.Integration == "stripe" && f.Name == name })
+			file := readFixture(t, filepath.Join("stripe", "tests", name+".test.json"))
+			o := fixture.NewReplay(file, provider(t, c, "stripe")).Options(trial.Of(all[at]))
+			var saved, deleting string
+			o.Log = func(m trial.Message) {
+				switch {
+				case strings.HasPrefix(m.Text, "saveCheckpoint: "):
+					saved = m.Text
+				case strings.HasPrefix(m.Text, "trackDeletesEnd "):
+					deleting = saved
+				}
+			}
+			if res, err := trial.Run(t.Context(), engine(t), o); err != nil || res.Failure != nil {
+				t.Fatalf("%v %+v", err, res)
+			}
+			if !strings.Contains(deleting, `"after":""`) {
+				t.Errorf("at the deletion the checkpoint is %q", deleting)
+			}
+		})
+	}
 }

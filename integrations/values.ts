@@ -25,6 +25,11 @@ export function timestamp(value: unknown): string | undefined {
 	return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 
+/** Whether a call failed because there is no such thing, or none that the connection may see. */
+export function isGone(error: unknown): boolean {
+	return [404, 410].includes((error as { response?: { status?: number } } | null)?.response?.status ?? 0);
+}
+
 /** The object without what is undefined: the way to a body that only names what changes. */
 export function defined<T extends object>(object: T): Partial<T> {
 	return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Partial<T>;

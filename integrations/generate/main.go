@@ -55,6 +55,8 @@ func run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("taking the source map out of %s: %w", f.File, err)
 		}
+		// It is that of the program which deploys the function, and not of this one.
+		f.Definition.SDKVersion = ""
 		list = append(list, integrations.Generated{
 			Provider: f.Integration, Kind: f.Kind, Name: f.Name, Version: f.Version, Definition: f.Definition,
 			Files: files, Code: code, Map: sourceMap,

@@ -1,6 +1,6 @@
-import type { NangoAction } from "linkspan";
+import { ActionError, type NangoAction } from "linkspan";
 import { text } from "../values";
-import type { UnifiedTicket } from "../models";
+import { TicketPriority, type UnifiedTicket } from "../models";
 
 /** An issue of GitHub's REST API. Pull requests are issues as well. */
 export interface Issue {
@@ -20,21 +20,40 @@ export interface Issue {
 
 /** A repository by its full name, as it stands in paths. */
 export function repositoryPath(fullName: string): string {
-	const match = /^([\w.-]+)\/([\w.-]+)$/.exec(fullName);
-	if (!match) throw new Error(`${JSON.stringify(fullName)} is no repository of GitHub; its name looks like acme/shop`);
+	const match = /^([\w-][\w.-]*)\/(?!\.{1,2}$)([\w.-]+)$/.exec(fullName);
+	if (!match) throw new ActionError({ message: `${JSON.stringify(fullName)} is no repository of GitHub; its name looks like acme/shop` });
 	return `/repos/${match[1]}/${match[2]}`;
 }
 
 /** The path of the ticket with an id such as acme/shop#42. */
 export function issuePath(id: string): string {
 	const match = /^(.+)#([1-9]\d*)$/.exec(id);
-	if (!match) throw new Error(`${JSON.stringify(id)} is no ticket of GitHub; its id looks like acme/shop#42`);
+	if (!match) throw new ActionError({ message: `${JSON.stringify(id)} is no ticket of GitHub; its id looks like acme/shop#42` });
 	return `${repositoryPath(match[1] ?? "")}/issues/${match[2]}`;
+}
+
+/** What the label that says a priority begins with: GitHub has none of its own. */
+const priorityPrefix = "priority: ";
+
+/** The names of an issue's labels. */
+export function labelNames(issue: Pick<Issue, "labels">): string[] {
+	return issue.labels.map((label) => (typeof label === "string" ? label : (label.name ?? ""))).filter(Boolean);
+}
+
+/** The labels with that of the priority in place of another one. */
+export function withPriority(labels: string[], priority: TicketPriority): string[] {
+	return [...labels.filter((label) => !priorityOf([label])), priorityPrefix + priority];
+}
+
+/** The priority that labels say. */
+function priorityOf(labels: string[]): TicketPriority | undefined {
+	return TicketPriority.options.find((priority) => labels.some((label) => label.toLowerCase() === priorityPrefix + priority));
 }
 
 /** An issue in the shape of all ticketing systems. */
 export function toTicket(issue: Issue, repository: string): UnifiedTicket {
 	const id = `${repository}#${issue.number}`;
+	const labels = labelNames(issue);
 	return {
 		id,
 		key: id,
@@ -42,10 +61,11 @@ export function toTicket(issue: Issue, repository: string): UnifiedTicket {
 		description: text(issue.body),
 		status: issue.state === "closed" ? "closed" : "open",
 		statusName: text(issue.state_reason) ?? issue.state,
+		priority: priorityOf(labels),
 		projectId: repository,
 		requesterId: issue.user?.login,
 		assigneeId: issue.assignee?.login,
-		labels: issue.labels.map((label) => (typeof label === "string" ? label : (label.name ?? ""))).filter(Boolean),
+		labels,
 		externalUrl: issue.html_url,
 		createdAt: issue.created_at,
 		updatedAt: issue.updated_at,

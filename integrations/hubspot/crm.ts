@@ -59,6 +59,13 @@ export async function* changes(nango: Caller, object: keyof typeof modified, pro
 	}
 }
 
+/** The ids of objects that became one of these by a merge: HubSpot does not list them as deleted. */
+export function merged(objects: CrmObject[]): { id: string }[] {
+	const ids = objects.flatMap(({ properties }) => (properties["hs_merged_object_ids"] ?? "").split(/[;,]/)).filter(Boolean);
+	const there = new Set(objects.map(({ id }) => id));
+	return [...new Set(ids)].filter((id) => !there.has(id)).map((id) => ({ id }));
+}
+
 /** The ids of what was deleted since, a page at a time. HubSpot keeps deleted objects for 90 days. */
 export async function* deletions(nango: Caller, object: keyof typeof modified, since: number): AsyncGenerator<{ id: string }[]> {
 	for await (const page of nango.paginate<CrmObject>({ endpoint: `/crm/v3/objects/${object}`, params: { archived: "true" }, paginate: { limit: 100 }, retries: 5 })) {
@@ -67,7 +74,10 @@ export async function* deletions(nango: Caller, object: keyof typeof modified, s
 }
 
 /** The properties that make a UnifiedContact. */
-export const contactProperties = ["firstname", "lastname", "email", "phone", "jobtitle", "company", "associatedcompanyid", "hubspot_owner_id", "createdate", "lastmodifieddate"];
+export const contactProperties = ["firstname", "lastname", "email", "phone", "jobtitle", "company", "associatedcompanyid", "hubspot_owner_id", "createdate", "lastmodifieddate", "hs_merged_object_ids"];
+
+/** HubSpot's type of the association from a contact to the company that companyId names: it may have others beside it. */
+export const primaryCompany = 1;
 
 /** The account's pages begin here. Undefined: the connection does not know its account. */
 export async function accountUrl(nango: Pick<NangoAction, "getConnection">): Promise<string | undefined> {

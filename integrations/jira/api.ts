@@ -52,6 +52,7 @@ export const fields = ["summary", "description", "status", "priority", "project"
 
 /** How names of priorities, which sites may change, are understood. */
 const priorities: Record<string, TicketPriority> = {
+	urgent: "urgent",
 	blocker: "urgent",
 	critical: "urgent",
 	highest: "urgent",

@@ -74,9 +74,35 @@ export function tableRule(row: Block): string {
 /** How many characters a piece of text may have. */
 const longest = 2000;
 
+/** The languages that Notion has for code. It refuses pages with others. */
+const languages = new Set(
+	(
+		"abap,agda,arduino,assembly,bash,basic,bnf,c,c#,c++,clojure,coffeescript,coq,css,dart,dhall,diff,docker,ebnf,elixir,elm,erlang,f#,flow,fortran,gherkin,glsl,go,graphql,groovy,haskell," +
+		"html,idris,java,javascript,json,julia,kotlin,latex,less,lisp,livescript,llvm ir,lua,makefile,markdown,markup,matlab,mathematica,mermaid,nix,objective-c,ocaml,pascal,perl,php,plain text," +
+		"powershell,prolog,protobuf,purescript,python,r,racket,reason,ruby,rust,sass,scala,scheme,scss,shell,solidity,sql,swift,toml,typescript,vb.net,verilog,vhdl,visual basic,webassembly,xml,yaml"
+	).split(","),
+);
+
+/** What people write for some of them. */
+const aliases: Record<string, string> = {
+	cpp: "c++", cs: "c#", csharp: "c#", dockerfile: "docker", fsharp: "f#", golang: "go", hs: "haskell", js: "javascript", jsx: "javascript", kt: "kotlin", make: "makefile", md: "markdown",
+	proto: "protobuf", ps1: "powershell", py: "python", rb: "ruby", rs: "rust", sh: "shell", tex: "latex", ts: "typescript", tsx: "typescript", wasm: "webassembly", yml: "yaml", zsh: "shell",
+};
+
+/** A language by Notion's name; plain text for what it does not have. */
+function language(name: string): string {
+	const lower = name.toLowerCase();
+	const known = aliases[lower] ?? lower;
+	return languages.has(known) ? known : "plain text";
+}
+
 function block(type: string, text: string, more: object = {}) {
 	const rich_text = [];
-	for (let at = 0; at < text.length; at += longest) rich_text.push({ type: "text", text: { content: text.slice(at, at + longest) } });
+	for (let at = 0; at < text.length; ) {
+		const end = /[\uD800-\uDBFF]/.test(text.charAt(at + longest - 1)) ? at + longest - 1 : at + longest; // never within a pair of surrogates
+		rich_text.push({ type: "text", text: { content: text.slice(at, end) } });
+		at = end;
+	}
 	return { object: "block", type, [type]: { rich_text, ...more } };
 }
 
@@ -102,7 +128,7 @@ export function toBlocks(markdown: string): object[] {
 		if (fence) {
 			const end = lines.findIndex((l, j) => j > i && l.startsWith("```"));
 			const last = end < 0 ? lines.length : end;
-			blocks.push(block("code", lines.slice(i + 1, last).join("\n"), { language: fence[1] || "plain text" }));
+			blocks.push(block("code", lines.slice(i + 1, last).join("\n"), { language: language(fence[1] ?? "") }));
 			i = last;
 			continue;
 		}

@@ -1,4 +1,4 @@
-import type { NangoAction } from "linkspan";
+import { ActionError, type NangoAction } from "linkspan";
 import { defined, fullName, text, timestamp } from "../values";
 import type { CreateUnifiedContact, UnifiedContact } from "../models";
 
@@ -76,7 +76,7 @@ export async function* changes<T extends Row>(
 /** The names if all of them can stand in a query, and not twice; otherwise an error that names the one which can't. */
 export function fieldNames(names: string[], have: string[]): string[] {
 	const wrong = names.find((name) => !/^[A-Za-z]\w*(\.[A-Za-z]\w*)*$/.test(name));
-	if (wrong !== undefined) throw new Error(`The metadata names the field ${JSON.stringify(wrong)}, which can't be the name of a field of Salesforce`);
+	if (wrong !== undefined) throw new ActionError({ message: `The metadata names the field ${JSON.stringify(wrong)}, which can't be the name of a field of Salesforce` });
 	return names.filter((name) => !have.includes(name));
 }
 
@@ -144,6 +144,6 @@ export async function readContact(nango: Pick<NangoAction, "get" | "getConnectio
 	const query = `SELECT ${fields} FROM Contact WHERE Id = '${id.replace(/[\\']/g, "\\$&")}'`;
 	const { data } = await nango.get<Answer<ContactRow>>({ endpoint: `${api}/query`, params: { q: query }, retries: 5 });
 	const row = data.records[0];
-	if (!row) throw new Error(`Salesforce has no contact ${id} that this connection may see`);
+	if (!row) throw new ActionError({ message: `Salesforce has no contact ${id} that this connection may see` });
 	return toContact(row, await instanceUrl(nango));
 }

@@ -3,7 +3,7 @@ import { ActionError } from "linkspan";
 import * as z from "zod";
 
 import type { UnifiedContact } from "../models";
-import { email, fullName, text } from "../values";
+import { fullName, text } from "../values";
 
 /** The version of the API. Each is served for a year at least, and then as the oldest that still is. */
 export const endpoint = "/admin/api/2026-01/graphql.json";
@@ -61,9 +61,13 @@ export function globalId(kind: "Customer" | "Order" | "Product", id: string): st
 	return id.startsWith("gid://") ? id : `gid://shopify/${kind}/${id}`;
 }
 
-/** Searches for what was updated since a moment, or for everything. */
-export function updatedSince(moment: string | undefined): string | null {
-	return moment === undefined ? null : `updated_at:>='${moment}'`;
+/** The index that searches read lags behind: what changed this much earlier is read once more. */
+const overlap = 5 * 60_000;
+
+/** Searches for what was updated after the last thing read, or from a first day on, or for everything. */
+export function updatedSince(last: string | undefined, first?: string): string | null {
+	const from = last === undefined ? first : new Date(Date.parse(last) - overlap).toISOString().replace(/\.\d+/, "");
+	return from === undefined ? null : `updated_at:>='${from}'`;
 }
 
 /** An amount of money, as Shopify writes it: a decimal number as text. */
@@ -111,7 +115,7 @@ export function toContact(customer: Customer): UnifiedContact {
 		name: fullName(customer.firstName, customer.lastName) ?? text(address) ?? text(customer.defaultPhoneNumber?.phoneNumber) ?? customer.legacyResourceId,
 		firstName: text(customer.firstName),
 		lastName: text(customer.lastName),
-		email: email(address),
+		email: text(address),
 		phone: text(customer.defaultPhoneNumber?.phoneNumber),
 		companyName: text(customer.defaultAddress?.company),
 		createdAt: customer.createdAt,

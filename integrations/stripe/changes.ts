@@ -6,6 +6,8 @@ export interface StripeObject {
 	object: string;
 	created: number;
 	deleted?: boolean;
+	/** False: it is of a test. */
+	livemode?: boolean;
 }
 
 /** What has happened to an object. */
@@ -78,25 +80,29 @@ interface Source {
 }
 
 /**
- * What events since then say: the objects as they are after their last event,
- * the ids of those that are no more, and the time of the last event. Events
- * come newest first, so the first one of each object counts.
+ * Brings what events since then say: the objects as they are after their last
+ * event, and the ids of those that are no more. It returns the time of the last
+ * event. Events come newest first, so the first one of each object counts.
  */
-async function changed<T extends StripeObject>(nango: Pick<NangoAction, "get">, source: Source, since: number): Promise<{ objects: T[]; deleted: string[]; until: number }> {
+async function changed<T extends StripeObject>(nango: Pick<NangoAction, "get">, source: Source, sink: Sink<T>, since: number): Promise<number> {
 	const seen = new Set<string>();
-	const out = { objects: [] as T[], deleted: [] as string[], until: since };
+	let until = since;
 	for await (const events of list<Event>(nango, "/v1/events", { type: source.events, "created[gte]": String(since - overlap) })) {
+		const objects: T[] = [];
+		const deleted: { id: string }[] = [];
 		for (const { type, created, data } of events) {
-			out.until = Math.max(out.until, created);
+			until = Math.max(until, created);
 			const object = data.object as T;
-			// Previews, such as those of invoices to come, have no id.
-			if (object.object !== source.kind || !object.id || seen.has(object.id)) continue;
+			// Previews, such as those of invoices to come, have no id, or one that nothing can be read by.
+			if (object.object !== source.kind || !object.id || object.id.startsWith("upcoming_") || seen.has(object.id)) continue;
 			seen.add(object.id);
-			if (type === source.deletion) out.deleted.push(object.id);
-			else out.objects.push(object);
+			if (type === source.deletion) deleted.push({ id: object.id });
+			else objects.push(object);
 		}
+		await sink.save(objects);
+		await sink.remove(deleted);
 	}
-	return out;
+	return until;
 }
 
 /** What reading needs of a sync's nango object, whatever its models. */
@@ -122,10 +128,7 @@ interface Sink<T> {
 export async function read<T extends StripeObject>(nango: Sync, source: Source, sink: Sink<T>): Promise<void> {
 	const start = begin(await nango.getCheckpoint());
 	if (!start.began) {
-		const { objects, deleted, until } = await changed<T>(nango, source, start.since);
-		await sink.save(objects);
-		await sink.remove(deleted.map((id) => ({ id })));
-		await nango.saveCheckpoint({ since: until, began: 0, after: "" });
+		await nango.saveCheckpoint({ since: await changed<T>(nango, source, sink, start.since), began: 0, after: "" });
 		return;
 	}
 	await sink.start();
@@ -134,6 +137,9 @@ export async function read<T extends StripeObject>(nango: Sync, source: Source, 
 		const last = objects.at(-1);
 		if (last) await nango.saveCheckpoint({ ...start, after: last.id });
 	}
+	// Should the run end between these, the next one reads everything again: one that
+	// went on after the last object would see none, and delete all.
+	await nango.saveCheckpoint({ ...start, after: "" });
 	await sink.end();
 	await nango.saveCheckpoint({ since: start.began, began: 0, after: "" });
 }

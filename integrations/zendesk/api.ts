@@ -1,4 +1,6 @@
 // What the functions of Zendesk share: the shapes of its Support API, and how they become unified models.
+import { ActionError } from "linkspan";
+
 import type { TicketStatus, UnifiedTicket, UnifiedUser } from "../models";
 import { email, text, timestamp } from "../values";
 
@@ -44,6 +46,13 @@ export const statusOf: Record<TicketStatus, string> = { open: "open", in_progres
 function page(url: string, path: string): string | undefined {
 	const origin = /^https:\/\/[^/]+/.exec(url)?.[0];
 	return origin && `${origin}/agent/${path}`;
+}
+
+/** An id as Zendesk takes it. What is no number would be sent as null, which takes away what is there. */
+export function idNumber(name: string, id: string | undefined): number | undefined {
+	if (id === undefined) return undefined;
+	if (!/^\d+$/.test(id)) throw new ActionError({ message: `${name} is ${JSON.stringify(id)}; ids of Zendesk are numbers, such as 35436` });
+	return Number(id);
 }
 
 /** Maps a ticket. */

@@ -1,9 +1,9 @@
 import { createAction } from "linkspan";
 import { CreateUnifiedTicket, UnifiedTicket } from "../../models";
-import { type Issue, repositoryPath, toTicket } from "../rest";
+import { type Issue, repositoryPath, toTicket, withPriority } from "../rest";
 
 export default createAction({
-	description: "Opens an issue in a GitHub repository and returns it. projectId is the repository, such as acme/shop; assigneeId is a login. GitHub has no priorities: a label says it, such as priority: high",
+	description: "Opens an issue in a GitHub repository and returns it. projectId is the repository, such as acme/shop; assigneeId is a login. GitHub has no priorities: a label says it, such as \"priority: high\"",
 	version: "1.0.0",
 	scopes: ["repo"],
 	input: CreateUnifiedTicket,
@@ -16,7 +16,7 @@ export default createAction({
 				title,
 				...(description && { body: description }),
 				...(assigneeId && { assignees: [assigneeId] }),
-				labels: priority && priority !== "normal" ? [...labels, `priority: ${priority}`] : labels,
+				labels: priority ? withPriority(labels, priority) : labels,
 			},
 		});
 		return toTicket(data, projectId);

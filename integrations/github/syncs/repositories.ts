@@ -39,7 +39,7 @@ export default createSync({
 	version: "1.0.0",
 	frequency: "every day",
 	autoStart: true,
-	scopes: ["repo", "read:org"],
+	scopes: ["repo"],
 	models: { Repository },
 	exec: async (nango) => {
 		await nango.trackDeletesStart("Repository");

@@ -2,6 +2,7 @@ import { createSync } from "linkspan";
 import { createHash } from "crypto";
 import * as z from "zod";
 import { UnifiedTicket } from "../../models";
+import { isGone } from "../../values";
 import { type Issue, repositories, repositoryPath, toTicket } from "../rest";
 
 /** Where the reading stands. A run that was cut off goes on in the middle of a repository. */
@@ -24,6 +25,9 @@ const most = 1000;
 /** A few characters that tell a repository from others. */
 const mark = (name: string) => createHash("sha256").update(name).digest("base64url").slice(0, markLength);
 
+/** A second before: GitHub says "after" of `since`, and many issues may change within a second. */
+const before = (moment: string | undefined) => moment && new Date(Date.parse(moment) - 1000).toISOString().replace(/\.\d+/, "");
+
 export default createSync({
 	description: "Syncs the issues of GitHub repositories, without pull requests, in the shape of all ticketing systems: those that changed since the last run",
 	version: "1.0.0",
@@ -41,7 +45,7 @@ export default createSync({
 		const known = new Set(at.known.match(new RegExp(`.{${markLength}}`, "g")));
 		// A minute back: clocks differ. GitHub takes whole seconds.
 		if (!at.until) at = { ...at, until: new Date(Date.now() - 60_000).toISOString().replace(/\.\d+/, "") };
-		for (const name of names.filter((n) => n >= at.repository)) {
+		const read = async (name: string) => {
 			// The list moves while it is read: what changes goes to its end. So each
 			// page begins at the last change seen, and not after so many issues.
 			let since = name === at.repository && at.position ? at.position : known.has(mark(name)) ? at.since : "";
@@ -55,14 +59,25 @@ export default createSync({
 					data.filter((issue) => !issue.pull_request).map((issue) => toTicket(issue, name)),
 					"UnifiedTicket",
 				);
-				const last = data.at(-1)?.updated_at ?? since;
-				page = last === since ? page + 1 : 1;
-				since = last;
+				const last = before(data.at(-1)?.updated_at) ?? since;
+				page = last > since ? 1 : page + 1;
+				since = last > since ? last : since;
 				more = Boolean(headers["link"]?.includes('rel="next"'));
 				at = { ...at, repository: name, position: since };
 				await nango.saveCheckpoint({ ...at });
 			}
+		};
+		const unread = new Set<string>();
+		for (const name of names.filter((n) => n >= at.repository)) {
+			try {
+				await read(name);
+			} catch (e) {
+				// One repository that is gone, or has no issues any more, must not hold up the others.
+				if (!isGone(e)) throw e;
+				unread.add(name);
+				await nango.log(`The issues of ${name} can't be read: there is no such repository, or it has no issues`, { level: "warn" });
+			}
 		}
-		await nango.saveCheckpoint({ since: at.until, known: names.map(mark).join(""), until: "", repository: "", position: "" });
+		await nango.saveCheckpoint({ since: at.until, known: names.filter((name) => !unread.has(name)).map(mark).join(""), until: "", repository: "", position: "" });
 	},
 });

@@ -29,6 +29,7 @@ export default createSync({
 	description: "Syncs the list of a user's Google calendars: a choice for which calendars' events to sync",
 	version: "1.0.0",
 	frequency: "every hour",
+	autoStart: true,
 	scopes: ["https://www.googleapis.com/auth/calendar.calendarlist.readonly"],
 	models: { Calendar },
 	checkpoint: z.object({ token: z.string() }),

@@ -7,6 +7,7 @@ export default createSync({
 	description: "Syncs the events of chosen Google calendars as they change. Events that repeat are one record with their rule, and one for each occurrence that differs",
 	version: "1.0.0",
 	frequency: "every 5 minutes",
+	autoStart: true,
 	scopes: ["https://www.googleapis.com/auth/calendar.events.readonly"],
 	models: { CalendarEvent },
 	metadata: z.object({
@@ -19,7 +20,8 @@ export default createSync({
 	}),
 
 	exec: async (nango) => {
-		const { calendars = ["primary"], since } = (await nango.getMetadata()) ?? {};
+		const { calendars: chosen = ["primary"], since } = (await nango.getMetadata()) ?? {};
+		const calendars = [...new Set(chosen)];
 		const filter: Record<string, string> = since === undefined ? {} : { timeMin: `${since}T00:00:00Z` };
 
 		/** Reads what changed in a calendar, and answers with the token for the next time. */

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { defined } from "../../values";
 
 export default createAction({
-	description: "Shares a file or a folder in Google Drive with somebody, who is told so by mail unless notify is false",
+	description: "Shares a file or a folder in Google Drive with somebody, who is told so by mail unless notify is false. With the scope drive.file these are files that the app made or that somebody opened with it; others need the scope drive",
 	version: "1.0.0",
 	scopes: ["https://www.googleapis.com/auth/drive.file"],
 	input: z.object({

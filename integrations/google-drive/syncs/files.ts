@@ -19,6 +19,7 @@ export default createSync({
 	description: "Syncs what is known of all files and folders in a Google Drive, and of those in shared drives that the user works with, as they change; what was deleted or put in the trash goes. Contents are not read",
 	version: "1.0.0",
 	frequency: "every 15 minutes",
+	autoStart: true,
 	scopes: ["https://www.googleapis.com/auth/drive.metadata.readonly"],
 	models: { DriveFile },
 	checkpoint: Checkpoint,

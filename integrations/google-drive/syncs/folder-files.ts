@@ -7,9 +7,10 @@ import { DriveFile, folderType, list, quoted, toFile } from "../api";
 const FolderFile = DriveFile.extend({ path: z.string().describe("The names of the folders that it is in below the chosen one, and its own, by slash") });
 
 export default createSync({
-	description: "Syncs what is known of the files in chosen Google Drive folders and all folders below them, such as those that somebody picked to be searched",
+	description: "Syncs what is known of the files in chosen Google Drive folders and all folders below them, such as those that somebody picked to be searched. It is started once the metadata names folders",
 	version: "1.0.0",
 	frequency: "every hour",
+	autoStart: false, // there is nothing to read before folders are chosen
 	scopes: ["https://www.googleapis.com/auth/drive.metadata.readonly"],
 	models: { FolderFile },
 	metadata: z.object({ folders: z.array(z.string()).optional().describe("The ids of the folders; nothing is read without") }),

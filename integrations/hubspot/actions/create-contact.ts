@@ -1,6 +1,6 @@
 import { createAction } from "linkspan";
 import { CreateUnifiedContact, UnifiedContact } from "../../models";
-import { accountUrl, contactProperties, type CrmObject, toContact, toProperties } from "../crm";
+import { accountUrl, contactProperties, type CrmObject, primaryCompany, toContact, toProperties } from "../crm";
 
 export default createAction({
 	description: "Creates a contact in HubSpot and returns it. Fails when there is a contact with the same address already",
@@ -9,8 +9,7 @@ export default createAction({
 	input: CreateUnifiedContact,
 	output: UnifiedContact,
 	exec: async (nango, input) => {
-		// 279 is HubSpot's type of the association from a contact to a company.
-		const associations = input.companyId && [{ to: { id: input.companyId }, types: [{ associationCategory: "HUBSPOT_DEFINED", associationTypeId: 279 }] }];
+		const associations = input.companyId && [{ to: { id: input.companyId }, types: [{ associationCategory: "HUBSPOT_DEFINED", associationTypeId: primaryCompany }] }];
 		const { data: created } = await nango.post<CrmObject>({
 			endpoint: "/crm/v3/objects/contacts",
 			data: { properties: toProperties(input), ...(associations && { associations }) },

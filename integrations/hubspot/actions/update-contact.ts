@@ -1,6 +1,6 @@
 import { createAction } from "linkspan";
 import { UnifiedContact, UpdateUnifiedContact } from "../../models";
-import { accountUrl, contactProperties, type CrmObject, toContact, toProperties } from "../crm";
+import { accountUrl, contactProperties, type CrmObject, primaryCompany, toContact, toProperties } from "../crm";
 
 export default createAction({
 	description: "Changes the named fields of a contact in HubSpot and returns it. What is not named stays as it is",
@@ -10,9 +10,15 @@ export default createAction({
 	output: UnifiedContact,
 	exec: async (nango, { id, companyId, ...input }) => {
 		const contact = encodeURIComponent(id);
-		await nango.patch({ endpoint: `/crm/v3/objects/contacts/${contact}`, data: { properties: toProperties(input) }, retries: 3 });
+		const properties = toProperties(input);
+		// HubSpot refuses a call that changes nothing.
+		if (Object.keys(properties).length > 0) await nango.patch({ endpoint: `/crm/v3/objects/contacts/${contact}`, data: { properties }, retries: 3 });
 		if (companyId) {
-			await nango.put({ endpoint: `/crm/v4/objects/contacts/${contact}/associations/default/companies/${encodeURIComponent(companyId)}`, retries: 3 });
+			await nango.put({
+				endpoint: `/crm/v4/objects/contacts/${contact}/associations/companies/${encodeURIComponent(companyId)}`,
+				data: [{ associationCategory: "HUBSPOT_DEFINED", associationTypeId: primaryCompany }],
+				retries: 3,
+			});
 		}
 		const { data } = await nango.get<CrmObject>({ endpoint: `/crm/v3/objects/contacts/${contact}`, params: { properties: contactProperties.join(",") }, retries: 5 });
 		return toContact(data, await accountUrl(nango));

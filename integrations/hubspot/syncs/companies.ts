@@ -1,7 +1,7 @@
 import { createSync } from "linkspan";
 import * as z from "zod";
 import { text, timestamp } from "../../values";
-import { accountUrl, begin, changes, deletions } from "../crm";
+import { accountUrl, begin, changes, deletions, merged } from "../crm";
 
 const Company = z.object({
 	id: z.string(),
@@ -18,7 +18,7 @@ const Company = z.object({
 	updatedAt: z.string().optional(),
 });
 
-const properties = ["name", "domain", "industry", "numberofemployees", "annualrevenue", "city", "country", "hubspot_owner_id"];
+const properties = ["name", "domain", "industry", "numberofemployees", "annualrevenue", "city", "country", "hubspot_owner_id", "hs_merged_object_ids"];
 
 /** Properties are texts, numbers too. Undefined: it has none. */
 function number(value: string | null | undefined): number | undefined {
@@ -27,7 +27,7 @@ function number(value: string | null | undefined): number | undefined {
 }
 
 export default createSync({
-	description: "Syncs the companies of HubSpot: those that changed since the last run, and those that were deleted",
+	description: "Syncs the companies of HubSpot: those that changed since the last run, and those that were deleted or merged into others",
 	version: "1.0.0",
 	frequency: "every hour",
 	autoStart: true,
@@ -55,6 +55,7 @@ export default createSync({
 				})),
 				"Company",
 			);
+			await nango.batchDelete(merged(objects), "Company");
 			await nango.saveCheckpoint(position);
 		}
 		for await (const gone of deletions(nango, "companies", start.since)) await nango.batchDelete(gone, "Company");

@@ -26,6 +26,7 @@ export default createSync({
 	description: "Syncs the projects of a Jira site: what an issue can be created in, and a choice for whose issues to sync",
 	version: "1.0.0",
 	frequency: "every day",
+	autoStart: true,
 	scopes: ["read:jira-work"],
 	models: { Project },
 

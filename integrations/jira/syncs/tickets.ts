@@ -2,6 +2,7 @@ import { createSync } from "linkspan";
 import * as z from "zod";
 
 import { UnifiedTicket } from "../../models";
+import { isGone } from "../../values";
 import { fields, type Issue, type Site, site, toTicket } from "../api";
 
 interface Page {
@@ -10,7 +11,7 @@ interface Page {
 }
 
 const Metadata = z.object({
-	projects: z.array(z.string()).optional().describe("Keys of the projects whose issues are wanted; all projects when left out"),
+	projects: z.array(z.string()).max(200).optional().describe("Keys of the projects whose issues are wanted; all projects when left out"),
 	backfillDays: z.number().int().positive().optional().describe("How far the first run goes back, by the day of the last change; a year when left out"),
 });
 
@@ -18,16 +19,23 @@ export default createSync({
 	description: "Syncs the issues of a Jira site, with status, priority, reporter and assignee, as they change; deleted issues are found through webhooks",
 	version: "1.0.0",
 	frequency: "every 5 minutes",
+	autoStart: true,
 	scopes: ["read:jira-work", "read:jira-user"],
 	models: { UnifiedTicket },
 	metadata: Metadata,
-	checkpoint: z.object({ updatedAfter: z.string() }),
+	checkpoint: z.object({ updatedAfter: z.string(), projects: z.string().describe("Whose issues were read, by comma; empty: those of all projects") }),
 	webhookSubscriptions: ["jira:issue_created", "jira:issue_updated", "jira:issue_deleted"],
 
 	exec: async (nango) => {
 		const here = await site(nango);
-		const metadata = await nango.getMetadata();
-		const jql = query(metadata ?? {}, (await nango.getCheckpoint())?.updatedAfter);
+		const metadata = (await nango.getMetadata()) ?? {};
+		const projects = [...new Set(metadata.projects)].sort();
+		const before = await nango.getCheckpoint();
+		// With projects that were not read before, everything is read again.
+		const read = before && new Set(before.projects.split(","));
+		const isKnown = read !== null && (read.has("") || (projects.length > 0 && projects.every((key) => read.has(key))));
+		let after = isKnown ? before?.updatedAfter : undefined;
+		let jql = query({ ...metadata, projects }, after);
 		for (let token: string | undefined; ; ) {
 			const { data } = await nango.get<Page>({
 				// https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-jql-get
@@ -37,9 +45,15 @@ export default createSync({
 			});
 			await nango.batchSave(data.issues.map((issue) => toTicket(issue, here)), "UnifiedTicket");
 			const last = data.issues.at(-1)?.fields.updated;
-			if (last !== undefined) await nango.saveCheckpoint({ updatedAfter: new Date(last).toISOString() });
+			if (last !== undefined) await nango.saveCheckpoint({ updatedAfter: new Date(last).toISOString(), projects: projects.join(",") });
 			token = data.nextPageToken;
 			if (token === undefined) return;
+			// The list moves while it is read, and tokens count: what is updated leaves its place, and those behind it
+			// move up, unseen. So the next page is a query of its own, from the last change on, as far as minutes tell.
+			if (last === undefined || (after !== undefined && Date.parse(last) < Date.parse(after) + 60_000 * (overlap + 1))) continue;
+			after = new Date(last).toISOString();
+			jql = query({ ...metadata, projects }, after);
+			token = undefined;
 		}
 	},
 
@@ -58,8 +72,13 @@ export default createSync({
 		}
 		// Webhooks carry rich text in another format than the API: one shape for all records is worth a call.
 		const here: Site = await site(nango);
-		const { data } = await nango.get<Issue>({ endpoint: `${here.api}/issue/${issue.id}`, params: { fields: fields.join(",") }, retries: 3 });
-		await nango.batchSave([toTicket(data, here)], "UnifiedTicket");
+		try {
+			const { data } = await nango.get<Issue>({ endpoint: `${here.api}/issue/${issue.id}`, params: { fields: fields.join(",") }, retries: 3 });
+			await nango.batchSave([toTicket(data, here)], "UnifiedTicket");
+		} catch (e) {
+			if (!isGone(e)) throw e;
+			await nango.batchDelete([{ id: issue.id }], "UnifiedTicket"); // since the event
+		}
 	},
 });
 

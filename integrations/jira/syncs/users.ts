@@ -7,13 +7,13 @@ import { site, toUser, type User } from "../api";
 /** A user with what only Jira has. */
 const JiraUser = UnifiedUser.extend({
 	accountType: z.string().optional().describe("atlassian for people with an account, customer for those of a service desk"),
-	active: z.boolean().optional(),
 });
 
 export default createSync({
-	description: "Syncs the people of a Jira site, those who were deactivated included, apps not",
+	description: "Syncs the people of a Jira site, apps not. Who is deactivated counts as deleted",
 	version: "1.0.0",
 	frequency: "every day",
+	autoStart: true,
 	scopes: ["read:jira-user"],
 	models: { UnifiedUser: JiraUser },
 	checkpoint: z.object({ startAt: z.number() }),
@@ -30,8 +30,8 @@ export default createSync({
 				retries: 5,
 			});
 			if (data.length === 0) break;
-			const people = data.filter((user) => user.accountType !== "app");
-			await nango.batchSave(people.map((user) => ({ ...toUser(user, here), accountType: user.accountType, active: user.active })), "UnifiedUser");
+			const people = data.filter((user) => user.accountType !== "app" && user.active !== false);
+			await nango.batchSave(people.map((user) => ({ ...toUser(user, here), accountType: user.accountType })), "UnifiedUser");
 			startAt += data.length;
 			await nango.saveCheckpoint({ startAt });
 		}

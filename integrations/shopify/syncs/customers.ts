@@ -18,6 +18,7 @@ export default createSync({
 	description: "Syncs the customers of a Shopify shop as contacts, as they change; deleted ones are found through webhooks",
 	version: "1.0.0",
 	frequency: "every hour",
+	autoStart: true,
 	scopes: ["read_customers"],
 	models: { UnifiedContact },
 	checkpoint: z.object({ updatedAfter: z.string() }),

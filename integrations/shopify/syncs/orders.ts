@@ -14,6 +14,7 @@ export default createSync({
 	description: "Syncs the orders of a Shopify shop with their items, as they change. Orders older than 60 days need the scope read_all_orders",
 	version: "1.0.0",
 	frequency: "every 15 minutes",
+	autoStart: true,
 	scopes: ["read_orders", "read_customers"],
 	models: { Order },
 	metadata: z.object({ since: z.iso.date().optional().describe("Orders that changed last before this day are left out") }),
@@ -21,7 +22,7 @@ export default createSync({
 	webhookSubscriptions: ["orders/create", "orders/updated", "orders/delete"],
 
 	exec: async (nango) => {
-		const query = updatedSince((await nango.getCheckpoint())?.updatedAfter ?? (await nango.getMetadata())?.since);
+		const query = updatedSince((await nango.getCheckpoint())?.updatedAfter, (await nango.getMetadata())?.since);
 		for (let after: string | null = null; ; ) {
 			const { orders }: { orders: Page<OrderNode> } = await graphql(nango, listOrders, { query, after }, 5);
 			const mapped = [];

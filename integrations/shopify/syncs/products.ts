@@ -56,6 +56,7 @@ export default createSync({
 	description: "Syncs all products of a Shopify shop with price range and stock; deleted ones go",
 	version: "1.0.0",
 	frequency: "every 6 hours",
+	autoStart: true,
 	scopes: ["read_products"],
 	models: { Product },
 	checkpoint: z.object({ after: z.string() }),

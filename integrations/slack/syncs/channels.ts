@@ -30,6 +30,7 @@ export default createSync({
 	description: "Syncs the channels of a Slack workspace that are not archived: a choice for where to post and whose messages to sync. Private ones are there only where the app was invited",
 	version: "1.0.0",
 	frequency: "every hour",
+	autoStart: true,
 	scopes: ["channels:read", "groups:read"],
 	models: { Channel },
 	metadata: z.object({ privateChannels: z.boolean().optional().describe("false leaves private channels out, and does without the scope groups:read") }),

@@ -48,9 +48,10 @@ const Checkpoint = z.object({
 const overlapSeconds = 24 * 60 * 60;
 
 export default createSync({
-	description: "Syncs the messages of chosen Slack channels with the answers in their threads. The app must be a member of the channels",
+	description: "Syncs the messages of chosen Slack channels with the answers in their threads. The app must be a member of the channels. It is started once the metadata names channels",
 	version: "1.0.0",
 	frequency: "every 15 minutes",
+	autoStart: false, // there is nothing to read before channels are chosen
 	scopes: ["channels:history", "groups:history"],
 	models: { Message },
 	metadata: z.object({
@@ -124,8 +125,12 @@ async function repliesOf(nango: Reader, channel: string, oldest: string, message
 	for (const { ts, reply_count } of messages) {
 		if (!reply_count) continue;
 		// https://docs.slack.dev/reference/methods/conversations.replies
-		for await (const { data } of pages<History>(nango, "conversations.replies", { channel, ts, oldest, limit: 200 })) {
-			replies.push(...data.messages.filter((reply) => reply.ts !== ts)); // each page begins with the thread's first message
+		try {
+			for await (const { data } of pages<History>(nango, "conversations.replies", { channel, ts, oldest, limit: 200 })) {
+				replies.push(...data.messages.filter((reply) => reply.ts !== ts)); // each page begins with the thread's first message
+			}
+		} catch (e) {
+			if (!(e instanceof SlackError) || e.reason !== "thread_not_found") throw e; // it was deleted meanwhile
 		}
 	}
 	return replies;

@@ -7,6 +7,7 @@ export default createSync({
 	description: "Syncs the people of a Slack workspace; bots and those who left are not among them",
 	version: "1.0.0",
 	frequency: "every 6 hours",
+	autoStart: true,
 	scopes: ["users:read", "users:read.email"],
 	models: { UnifiedUser },
 	webhookSubscriptions: ["event_callback"],

@@ -5,6 +5,7 @@ import { form, type StripeObject } from "../changes";
 export default createAction({
 	description: "Creates a customer in Stripe. Stripe allows several with the same address, so look first whether there is one",
 	version: "1.0.0",
+	scopes: ["read_write"],
 	input: z.object({
 		name: z.string().min(1),
 		email: z.email().optional(),

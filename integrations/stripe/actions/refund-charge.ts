@@ -5,6 +5,7 @@ import { form, type StripeObject } from "../changes";
 export default createAction({
 	description: "Refunds a charge or a payment of Stripe, in whole or in part. Repeated with the same key it refunds once",
 	version: "1.0.0",
+	scopes: ["read_write"],
 	input: z.object({
 		charge: z.string().regex(/^(ch|py|pi)_/).describe("Id of a charge or of a payment intent"),
 		amount: z.number().int().positive().optional().describe("In the smallest unit of the currency; all that is left, unless given"),

@@ -5,6 +5,7 @@ import { form, type StripeObject } from "../changes";
 export default createAction({
 	description: "Changes the named fields of a customer in Stripe. What is not named stays as it is; an empty text removes what is there",
 	version: "1.0.0",
+	scopes: ["read_write"],
 	input: z.object({
 		id: z.string().startsWith("cus_"),
 		name: z.string().optional(),

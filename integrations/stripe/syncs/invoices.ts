@@ -16,8 +16,7 @@ const Invoice = z.object({
 	dueAt: z.string().optional(),
 	paidAt: z.string().optional(),
 	createdAt: z.string(),
-	externalUrl: z.url().optional().describe("Where the customer sees and pays it"),
-	pdfUrl: z.url().optional(),
+	externalUrl: z.url().describe("Where people of the account see it. The pages for customers are secret links, which expire"),
 });
 
 interface StripeInvoice extends StripeObject {
@@ -34,8 +33,6 @@ interface StripeInvoice extends StripeObject {
 	amount_due: number;
 	due_date?: number | null;
 	status_transitions?: { paid_at?: number | null };
-	hosted_invoice_url?: string | null;
-	invoice_pdf?: string | null;
 }
 
 export default createSync({
@@ -68,8 +65,7 @@ export default createSync({
 							dueAt: timestamp(i.due_date),
 							paidAt: timestamp(i.status_transitions?.paid_at),
 							createdAt: timestamp(i.created) ?? "",
-							externalUrl: text(i.hosted_invoice_url),
-							pdfUrl: text(i.invoice_pdf),
+							externalUrl: `https://dashboard.stripe.com/${i.livemode === false ? "test/" : ""}invoices/${i.id}`,
 						})),
 						"Invoice",
 					),

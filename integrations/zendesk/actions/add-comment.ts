@@ -2,6 +2,7 @@ import { createAction } from "linkspan";
 import * as z from "zod";
 
 import { defined } from "../../values";
+import { idNumber } from "../api";
 
 interface Audit {
 	events: { id: number; type: string; public?: boolean; plain_body?: string; body?: string }[];
@@ -28,7 +29,7 @@ export default createAction({
 					comment: defined({
 						body: input.body,
 						public: !input.internal,
-						author_id: input.authorId === undefined ? undefined : Number(input.authorId),
+						author_id: idNumber("authorId", input.authorId),
 					}),
 				},
 			},

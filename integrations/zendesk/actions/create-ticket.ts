@@ -2,7 +2,7 @@ import { createAction } from "linkspan";
 
 import { CreateUnifiedTicket, UnifiedTicket } from "../../models";
 import { defined } from "../../values";
-import { type Ticket, toTicket } from "../api";
+import { idNumber, type Ticket, toTicket } from "../api";
 
 export default createAction({
 	description: "Creates a support ticket in Zendesk. The description becomes the first comment; projectId is the group that is to handle it; without a requester it is created in the name of the connected user",
@@ -12,7 +12,6 @@ export default createAction({
 	output: UnifiedTicket,
 
 	exec: async (nango, input) => {
-		const number = (id: string | undefined) => (id === undefined ? undefined : Number(id));
 		const response = await nango.post<{ ticket: Ticket }>({
 			// https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/#create-ticket
 			endpoint: "/api/v2/tickets",
@@ -21,9 +20,9 @@ export default createAction({
 					subject: input.title,
 					comment: { body: input.description ?? input.title }, // there is no ticket without a comment
 					priority: input.priority,
-					group_id: number(input.projectId),
-					requester_id: number(input.requesterId),
-					assignee_id: number(input.assigneeId),
+					group_id: idNumber("projectId", input.projectId),
+					requester_id: idNumber("requesterId", input.requesterId),
+					assignee_id: idNumber("assigneeId", input.assigneeId),
 					tags: input.labels,
 				}),
 			},

@@ -2,10 +2,10 @@ import { ActionError, createAction } from "linkspan";
 
 import { UnifiedTicket, UpdateUnifiedTicket } from "../../models";
 import { defined } from "../../values";
-import { statusOf, type Ticket, toTicket } from "../api";
+import { idNumber, statusOf, type Ticket, toTicket } from "../api";
 
 export default createAction({
-	description: "Changes a Zendesk ticket: its title, status, priority, assignee or tags. Labels replace all tags of the ticket. Its description can't be changed: add a comment instead",
+	description: "Changes a Zendesk ticket: its title, status, priority, assignee or tags. in_progress is open in Zendesk. Labels replace all tags of the ticket. Its description can't be changed: add a comment instead",
 	version: "1.0.0",
 	scopes: ["tickets:write"],
 	input: UpdateUnifiedTicket,
@@ -21,7 +21,7 @@ export default createAction({
 					subject: input.title,
 					status: input.status && statusOf[input.status],
 					priority: input.priority,
-					assignee_id: input.assigneeId === undefined ? undefined : Number(input.assigneeId),
+					assignee_id: idNumber("assigneeId", input.assigneeId),
 					tags: input.labels,
 				}),
 			},

@@ -12,6 +12,7 @@ export default createSync({
 	description: "Syncs the support tickets of a Zendesk account, with status, priority, requester and assignee, as they change",
 	version: "1.0.0",
 	frequency: "every 5 minutes",
+	autoStart: true,
 	scopes: ["tickets:read"],
 	models: { UnifiedTicket },
 	metadata: z.object({ since: z.iso.date().optional().describe("Tickets that changed last before this day are left out") }),

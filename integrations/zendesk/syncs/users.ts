@@ -12,6 +12,7 @@ export default createSync({
 	description: "Syncs the agents, admins and customers of a Zendesk account",
 	version: "1.0.0",
 	frequency: "every hour",
+	autoStart: true,
 	scopes: ["users:read"],
 	models: { UnifiedUser: ZendeskUser },
 	checkpoint: z.object({ cursor: z.string() }),
