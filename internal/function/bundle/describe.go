@@ -167,7 +167,7 @@ func (d *described) fill(f *Function, version string) []Problem {
 	default:
 		d.definition(f, &c)
 	}
-	f.Definition.SDKVersion = sdkVersion(version)
+	f.Definition.SDKVersion = SDKVersion(version)
 	return c.problems
 }
 
@@ -244,9 +244,9 @@ func creatorOf(kind linkspan.FunctionKind) string {
 	}
 }
 
-// sdkVersion writes the tool's version as servers know it: three numbers and
+// SDKVersion writes the tool's version as servers know it: three numbers and
 // "-zero", for functions that define themselves.
-func sdkVersion(version string) string {
+func SDKVersion(version string) string {
 	numbers := regexp.MustCompile(`[0-9]+\.[0-9]+\.[0-9]+`).FindString(version)
 	if numbers == "" {
 		numbers = "0.0.0"
