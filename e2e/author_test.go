@@ -393,11 +393,19 @@ func TestSharedApps(t *testing.T) {
 		dev.Do(t, http.MethodGet, "/config/crm?include_creds=true", nil).Want(t, http.StatusOK),
 		dev.Do(t, http.MethodGet, "/connections/acme?provider_config_key=crm", nil).Want(t, http.StatusOK),
 	}
-	tried := dryRun(t, dev, "action", action(`return await nango.getIntegration({ include: ["credentials"] });`), nil)
-	looks = append(looks, apptest.Reply{Body: tried.Result})
+	tried := dryRun(t, dev, "action", action(`return [await nango.getIntegration({ include: ["credentials"] }), await nango.getConnection(), await nango.getToken(), await nango.getRawTokenResponse(), (await nango.get({ endpoint: "/private/me" })).status];`), nil)
+	if tried.Status != "success" || !strings.HasSuffix(string(tried.Result), ",200]") {
+		t.Errorf("an action with the app's token: %+v, error %+v", tried, tried.Error)
+	}
+	looks = append(looks, apptest.Reply{Body: tried.Result},
+		dev.Do(t, http.MethodGet, "/connections/acme?provider_config_key=crm&force_refresh=true", nil).Want(t, http.StatusOK),
+		dev.Do(t, http.MethodGet, "/connections/acme?provider_config_key=crm&refresh_token=true", nil).Want(t, http.StatusOK))
 	for i, look := range looks {
 		if strings.Contains(string(look.Body), w.Authority.ClientSecret) || strings.Contains(string(look.Body), w.Authority.ClientID) {
 			t.Errorf("look %d shows the operator's app: %s", i, look.Body)
+		}
+		if strings.Contains(string(look.Body), `_token"`) {
+			t.Errorf("look %d exports a token of the operator's app: %s", i, look.Body)
 		}
 	}
 	dev.Do(t, http.MethodPost, "/integrations/quickstart", map[string]any{"provider": "github", "unique_key": "code"}).WantError(t, http.StatusBadRequest, "invalid_body")

@@ -30,8 +30,7 @@ type TemplateDeployment struct {
 
 // DeployTemplate deploys a function of the library at once. A newer template takes
 // the place of an older one. Codes: integration_not_found, template_not_found,
-// ambiguous_function, template_already_deployed, invalid_request,
-// concurrent_deployment.
+// ambiguous_function, template_already_deployed, invalid_request, deployment_error.
 func (s *Service) DeployTemplate(ctx context.Context, env linkspan.Environment, d TemplateDeployment) (linkspan.AuthorJob, error) {
 	var none linkspan.AuthorJob
 	i, err := s.integration(ctx, env.ID, d.IntegrationKey)
@@ -48,7 +47,7 @@ func (s *Service) DeployTemplate(ctx context.Context, env linkspan.Environment, 
 		Refuse:    func(now *linkspan.Function) error { return refuseTemplate(now, t) },
 	})
 	if err != nil {
-		return none, err
+		return none, undeployed(err)
 	}
 	result, err := json.Marshal(deployedOf(&done))
 	if err != nil {

@@ -126,6 +126,42 @@ func TestWhatADeployRemoves(t *testing.T) {
 	}
 }
 
+// TestModelsOfOthers has syncs that no folder compares fill the same model.
+func TestModelsOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newSQLite(t)
+	w.deploy(syncing("github", "issues", "1", "Issue"), syncing("github", "all", "1", "Issue", "User"))
+	alone := func(f Deployable) *Deployment {
+		return &Deployment{Mode: ModeSingle, Source: linkspan.SourceStandalone, Functions: []Deployable{f}}
+	}
+	_, err := w.service.Deploy(t.Context(), w.env, alone(syncing("github", "mine", "1", "Own")))
+	must(t, err)
+	for name, c := range map[string]struct {
+		d    *Deployment
+		want string // empty: it may be
+	}{
+		"a folder's":              {alone(syncing("github", "other", "1", "User")), `The sync "all" of the integration "github" fills the model "User" already`},
+		"a standalone one's":      {alone(syncing("github", "other", "1", "Own")), `The sync "mine"`},
+		"a template":              {&Deployment{Mode: ModeSingle, Source: linkspan.SourceCatalog, Functions: []Deployable{syncing("github", "other", "1", "Own")}}, `The sync "mine"`},
+		"from a folder":           {all(syncing("github", "other", "1", "Own")), `The sync "mine"`},
+		"into a folder":           {all(syncing("github", "mine", "1", "Own")), ""},
+		"among those of a folder": {&Deployment{Mode: ModeSingle, Functions: []Deployable{syncing("github", "third", "1", "Issue")}}, ""},
+		"its own":                 {alone(syncing("github", "mine", "2", "Own", "More")), ""},
+		"another integration's":   {alone(syncing("slack", "other", "1", "Issue")), ""},
+		"no sync":                 {alone(action("github", "issues", "1")), ""},
+	} {
+		_, err := w.service.Plan(t.Context(), w.env, c.d)
+		if c.want == "" {
+			must(t, err)
+			continue
+		}
+		e := wantCode(t, err, linkspan.KindInvalid, "invalid_body")
+		if len(e.Issues) != 1 || !strings.Contains(e.Issues[0].Message, c.want) {
+			t.Errorf("%s: %+v", name, e.Issues)
+		}
+	}
+}
+
 // unified is a function made by createFunction with a trigger.
 func unified(key, name string, trigger linkspan.FunctionTrigger) Deployable {
 	d := action(key, name, name+string(trigger))

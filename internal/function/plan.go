@@ -2,6 +2,7 @@ package function
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -84,6 +85,9 @@ func compare(d *Deployment, list []prepared, st *state) (changes, error) {
 			return changes{}, err
 		}
 	}
+	if err := sharedModels(d.source(), list, named, st.live); err != nil {
+		return changes{}, err
+	}
 	scope := d.scope(list)
 	for i := range st.live {
 		f := &st.live[i]
@@ -133,6 +137,36 @@ func (d *Deployment) refused(now *linkspan.Function, others []*linkspan.Function
 		}
 	}
 	return nil
+}
+
+// sharedModels refuses syncs with a model that another sync of their integration
+// fills, unless a folder keeps both: its syncs are compared when it is compiled. Each
+// would take the other's records for its own.
+func sharedModels(source linkspan.FunctionSource, list []prepared, named map[identity]bool, live []linkspan.Function) error {
+	type model struct{ integration, name string }
+	fills := make(map[model]*linkspan.Function)
+	for i := range live {
+		f := &live[i]
+		if f.Kind == linkspan.FunctionSync && !named[identityOf(f)] && (source != linkspan.SourceRepo || f.Source != linkspan.SourceRepo) {
+			for _, name := range f.Version.Definition.Models {
+				fills[model{f.IntegrationKey, name}] = f
+			}
+		}
+	}
+	var problems issues
+	for i := range list {
+		p := &list[i]
+		if p.Kind != linkspan.FunctionSync {
+			continue
+		}
+		for _, name := range p.Definition.Models {
+			if other := fills[model{p.IntegrationKey, name}]; other != nil {
+				problems.add(p.Deployable, "custom", fmt.Sprintf("The sync %q of the integration %q fills the model %q already, and %q must not as well: rename the model, or delete that sync",
+					other.Name, p.IntegrationKey, name, p.Name), p.schemaField())
+			}
+		}
+	}
+	return problems.err()
 }
 
 func (d *Deployment) source() linkspan.FunctionSource {

@@ -12,6 +12,7 @@ import (
 	"github.com/linkspan/linkspan/internal/connect"
 	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/httpx"
+	"github.com/linkspan/linkspan/internal/upstream"
 )
 
 // maxConnections is how many connections a list shows whose caller sets no limit
@@ -80,8 +81,17 @@ func (s *Server) getConnection(w http.ResponseWriter, r *http.Request) error {
 	}
 	httpx.EventFrom(r.Context()).Provider = t.Provider.Name
 	shown := fullConnection(&t.Connection, api.AtOffset)
-	shown.Credentials = t.Credentials.Wire(deref(q.RefreshToken))
+	shown.Credentials = shownCredentials(t, deref(q.RefreshToken))
 	return httpx.WriteJSON(w, http.StatusOK, shown)
+}
+
+// shownCredentials are the credentials of a connection, for callers that may see them.
+// Tokens of an app that the operator lends stay here (features INT-08).
+func shownCredentials(t *upstream.Target, withRefreshToken bool) api.Credentials {
+	if t.Integration.Secrets.Shared {
+		return api.Credentials{}
+	}
+	return t.Credentials.Wire(withRefreshToken)
 }
 
 // showConnection answers callers that may not see credentials. Theirs are left
@@ -121,7 +131,7 @@ func (s *Server) importConnection(w http.ResponseWriter, r *http.Request) error 
 		return importError(err)
 	}
 	shown := fullConnection(&t.Connection, api.At)
-	shown.Credentials = t.Credentials.Wire(false)
+	shown.Credentials = shownCredentials(t, false)
 	return httpx.WriteJSON(w, http.StatusCreated, shown)
 }
 

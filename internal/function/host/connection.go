@@ -62,7 +62,12 @@ func (x *Session) connection(ctx context.Context, p call.Connection) (any, error
 		Errors: connect.Errors(c), EndUser: showEndUser(c.EndUser), Tags: orEmpty(c.Tags), Metadata: c.Metadata,
 		ConnectionConfig: orEmpty(c.Config), WebhookURLOverride: orNull(c.WebhookURLOverride),
 		CreatedAt: c.CreatedAt.UTC().Format(offsetTime), UpdatedAt: c.UpdatedAt.UTC().Format(offsetTime),
-		Credentials: t.Credentials.Wire(p.RefreshToken),
+		Credentials: map[string]any{},
+	}
+	// Tokens of an app that the operator lends stay here, and functions return what
+	// they like (features INT-08).
+	if !t.Integration.Secrets.Shared {
+		shown.Credentials = t.Credentials.Wire(p.RefreshToken)
 	}
 	if !c.LastFetchedAt.IsZero() {
 		shown.LastFetchedAt = new(c.LastFetchedAt.UTC().Format(offsetTime))
