@@ -49,19 +49,9 @@ func TestManyRecordings(t *testing.T) {
 	for name, test := range broken {
 		write("broken", name, test[0], `{}`)
 	}
-	var out, said bytes.Buffer
-	cache := t.TempDir()
-	code := cli.Run(t.Context(), cli.System{
-		Args:    []string{"test", dir, "--json", "--timeout", "4s", "--parallel", "4"},
-		Environ: func(name string) string { return map[string]string{"LINKSPAN_CACHE": cache}[name] },
-		Stdout:  &out, Stderr: &said, IsTerminal: func(any) bool { return false },
-	}, apptest.Server())
-	var report struct {
-		Summary struct{ Total, Passed, Failed, Skipped int }
-		Results []struct{ Integration, Function, Kind, Status, Message string }
-	}
-	if err := json.Unmarshal(out.Bytes(), &report); err != nil || code != 13 {
-		t.Fatalf("[%d] %v\n%s", code, err, &said)
+	code, report := testedFolder(t, dir, "--timeout", "4s", "--parallel", "4")
+	if code != 13 {
+		t.Errorf("exit code %d", code)
 	}
 	if s := report.Summary; s.Total != many+len(broken) || s.Passed != many || s.Failed != len(broken) {
 		t.Errorf("%+v", s)
@@ -71,5 +61,47 @@ func TestManyRecordings(t *testing.T) {
 		if isBroken && !strings.Contains(r.Message, want[1]) || !isBroken && r.Status != "passed" {
 			t.Errorf("%s/%s %s: %s", r.Integration, r.Function, r.Status, r.Message)
 		}
+	}
+}
+
+// testReport is what linkspan test --json prints.
+type testReport struct {
+	Summary struct{ Total, Passed, Failed, Skipped int }
+	Results []struct{ Integration, Function, Kind, Status, Message string }
+}
+
+// testedFolder runs linkspan test over a folder.
+func testedFolder(t *testing.T, dir string, args ...string) (code int, report testReport) {
+	t.Helper()
+	var out, said bytes.Buffer
+	cache := t.TempDir()
+	code = cli.Run(t.Context(), cli.System{
+		Args:    append([]string{"test", dir, "--json"}, args...),
+		Environ: func(name string) string { return map[string]string{"LINKSPAN_CACHE": cache}[name] },
+		Stdout:  &out, Stderr: &said, IsTerminal: func(any) bool { return false },
+	}, apptest.Server())
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+		t.Fatalf("[%d] %v\n%s", code, err, &said)
+	}
+	return code, report
+}
+
+// TestOwnRecordings replays what the project has for people to begin with: all of it
+// passes, and nothing lacks a recording.
+func TestOwnRecordings(t *testing.T) {
+	t.Parallel()
+	for dir, least := range map[string]int{"../examples": 80, "../integrations": 60} {
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			t.Parallel()
+			code, report := testedFolder(t, dir)
+			if s := report.Summary; code != 0 || s.Passed != s.Total || s.Total < least {
+				t.Errorf("exit code %d, %+v of at least %d", code, s, least)
+			}
+			for _, r := range report.Results {
+				if r.Status != "passed" {
+					t.Errorf("%s/%s %s: %s", r.Integration, r.Function, r.Status, r.Message)
+				}
+			}
+		})
 	}
 }
