@@ -6,7 +6,7 @@ export interface GetConnectionOptions {
 	forceRefresh?: boolean | undefined;
 	/** Whether `refresh_token` is in the credentials. */
 	refreshToken?: boolean | undefined;
-	/** Whether the JSON web token of a GitHub app is in the credentials. */
+	/** Reads anew. The token that an app itself signs in with is made when it is needed, and never shown. */
 	refreshGithubAppJwtToken?: boolean | undefined;
 }
 
@@ -118,8 +118,6 @@ export interface AppCredentials {
 	access_token: string;
 	expires_at?: string;
 	raw: Record<string, any>;
-	/** Only with {@link GetConnectionOptions.refreshGithubAppJwtToken}. */
-	jwtToken?: string;
 }
 
 /** An app and its user, or what the provider wants besides. */

@@ -1,0 +1,10 @@
+import "./github/actions/old-create.js";
+import "./github/actions/zero-user.js";
+import "./github/on-events/zero-setup.js";
+import "./github/syncs/old-issues.js";
+import "./github/syncs/zero-issues.js";
+import "./hubspot/actions/old-create-contact.js";
+import "./hubspot/actions/zero-helper.js";
+import "./hubspot/syncs/old-contacts.js";
+import "./hubspot/syncs/zero-full.js";
+import "./slack/actions/old-post.js";
