@@ -61,7 +61,7 @@ func TestValidate(t *testing.T) {
 			if e, ok := errors.AsType[*linkspan.Error](err); ok && e.Msg != test.text {
 				t.Errorf("the user is told %q", e.Msg)
 			}
-			if x := w.began[0]; !x.Pending || x.ConnectionName != "new" || x.Function.Name != "a" || x.Limits.Wall != 5*time.Minute {
+			if x := w.began[0]; !x.Pending || x.ConnectionName != "new" || x.ConnectionID != 9 || x.Function.Name != "a" || x.Limits.Wall != 5*time.Minute {
 				t.Errorf("executed as %+v", x)
 			}
 		})

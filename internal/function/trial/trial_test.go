@@ -129,6 +129,9 @@ func outputs(t *testing.T, r *rig) {
 			t.Errorf("%s: %s", do, diff)
 		}
 	}
+	if got := r.run(t, trial.Options{Function: action(`return nango.nangoConnectionId`), ConnectionID: 7}); string(got.Output) != "7" {
+		t.Errorf("the number of the connection is %s: %v", got.Output, got.Failure)
+	}
 	lenient := r.run(t, trial.Options{Function: action(`return (await nango.get({endpoint: "/a"})).status`), World: world{}, Lenient: true})
 	if string(lenient.Output) != "404" || lenient.Requests != 1 {
 		t.Errorf("%s %v", lenient.Output, lenient.Failure)
