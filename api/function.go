@@ -83,6 +83,9 @@ type FunctionCode struct {
 	Type string `json:"type"`
 	// Code is TypeScript.
 	Code string `json:"code"`
+	// Files are the sources that Code imports, directly or through others, by their
+	// places in a folder of functions, such as models.ts, as far as the server has them.
+	Files map[string]string `json:"files,omitempty"`
 }
 
 // FunctionVersion is what one deploy made of a function.

@@ -299,11 +299,26 @@ func deploysTemplate(t *testing.T, c apptest.Client) {
 	if f.Data.Source != "catalog" {
 		t.Errorf("the source is %q", f.Data.Source)
 	}
+	for _, function := range listed.Data[1:] {
+		await(t, c, begin(t, c, "/functions/deployments", map[string]any{"type": "template", "integration_id": "code", "template": function.Name, "function_type": function.Type}))
+	}
+	pullsTemplates(t, c)
 	c.Do(t, http.MethodPost, "/functions/deployments", template).WantError(t, http.StatusConflict, "template_already_deployed")
 	template["template"] = "nothing-like-it"
 	c.Do(t, http.MethodPost, "/functions/deployments", template).WantError(t, http.StatusNotFound, "template_not_found")
 	template["integration_id"] = "nowhere"
 	c.Do(t, http.MethodPost, "/functions/deployments", template).WantError(t, http.StatusNotFound, "integration_not_found")
+}
+
+// pullsTemplates brings the templates of an integration that has not the provider's
+// name into a folder, with all that they import: it compiles.
+func pullsTemplates(t *testing.T, c apptest.Client) {
+	t.Helper()
+	dir := t.TempDir()
+	i := &apptest.Instance{URL: c.URL}
+	i.Keys.Dev = c.Key
+	mustLinkspan(t, i, "pull", "code", "--dir", dir)
+	mustLinkspan(t, i, "compile", "--dir", dir, "--no-types")
 }
 
 // TestKilledWhileTrying kills servers between their 202 and the end: dry runs of

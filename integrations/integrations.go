@@ -144,9 +144,16 @@ func read(text []byte, sources fs.FS) ([]Template, error) {
 	return out, nil
 }
 
-// bundle returns the code with its source map, which has the sources again.
+// bundle returns the code with its source map, which has the sources again, those too
+// that only types come from: whoever has the bundle can go on with the function.
 func (g *Generated) bundle(sources fs.FS) (string, error) {
 	m := g.Map
+	m.Sources = slices.Clone(m.Sources)
+	for _, name := range g.Files {
+		if !slices.Contains(m.Sources, name) {
+			m.Sources = append(m.Sources, name)
+		}
+	}
 	m.Contents = make([]string, len(m.Sources))
 	for i, name := range m.Sources {
 		text, err := fs.ReadFile(sources, name)

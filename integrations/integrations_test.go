@@ -496,3 +496,19 @@ func glob(t *testing.T, pattern string) []string {
 	}
 	return names
 }
+
+// TestTemplatesBringTheirFiles holds what is deployed of a template to having all that
+// the template imports: servers hand it out with the source.
+func TestTemplatesBringTheirFiles(t *testing.T) {
+	t.Parallel()
+	for _, f := range integrations.Templates() {
+		got := bundle.Imported(linkspan.FunctionCode{Bundle: f.Bundle, Source: f.Source}, f.Provider, f.Name)
+		want := f.Files
+		if len(want) == 0 {
+			want = nil
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", f.Path(), diff)
+		}
+	}
+}

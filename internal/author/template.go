@@ -11,6 +11,12 @@ import (
 	"github.com/linkspan/linkspan/internal/function/bundle"
 )
 
+// Imports returns the sources that a deployed function imports, directly or through
+// others, by their places in a folder of functions, as far as its code has them.
+func Imports(f *linkspan.Function, code linkspan.FunctionCode) map[string]string {
+	return bundle.Imported(code, f.IntegrationKey, f.Name)
+}
+
 // Templates returns those for integrations of a provider, in the order of the
 // library.
 func (s *Service) Templates(provider string) []Template {

@@ -100,7 +100,11 @@ func (s *remoteServer) functions(w http.ResponseWriter, r *http.Request, body []
 		}
 		integration, function, _ := strings.Cut(name, "/functions/")
 		kind := r.URL.Query().Get("type")
-		answerJSON(w, api.FunctionCode{Type: kind, Code: "import { text } from \"../../lib/text.js\";\n// the " + kind + " " + function + " of " + integration + "\n"})
+		code := api.FunctionCode{Type: kind, Code: "import { text } from \"../../lib/text.js\";\n// the " + kind + " " + function + " of " + integration + "\n"}
+		if integration == "slack" { // deployed with a source map, which somebody may have written
+			code.Files = map[string]string{"lib/text.ts": "// text\n", "../outside.ts": "bad\n", ".git/hooks/update.js": "bad\n"}
+		}
+		answerJSON(w, code)
 	}
 	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
 	"github.com/linkspan/linkspan/internal/config"
+	"github.com/linkspan/linkspan/internal/function/bundle"
 	"github.com/linkspan/linkspan/internal/project"
 )
 
@@ -25,8 +27,8 @@ those that are deployed to an environment or, with --catalog, those of the libra
 of this program, with what they import and their tests. Without NAME all functions
 of the integration are meant, without INTEGRATION all there are.
 
-Of a deployed function its own file is known; what it imports is told, and has to
-be in the folder. Files that are there with another text are written over with
+Files that several functions import come along as far as the server knows them, and
+stay as they are where the folder has them; others are told. Files that are there with another text are written over with
 --force only; without it nothing is written.
 
 ` + remoteHelp + ` The key needs the scopes environment:functions:read and
@@ -128,7 +130,7 @@ func (p *pull) show(placed *project.Placed, missing []string) error {
 		}
 	}
 	for _, name := range missing {
-		p.status.println(p.status.paint(styleYellow, "!"), " ", printable(name), " is imported, and not in the folder: the server keeps the files of functions only.")
+		p.status.println(p.status.paint(styleYellow, "!"), " ", printable(name), " is imported, and neither in the folder nor known to the server.")
 	}
 	return errors.Join(t.err, p.status.err)
 }
@@ -201,7 +203,7 @@ func (p *pull) nothing(r *remote, all []listedFunction) error {
 
 // download gets the sources of functions.
 func (p *pull) download(ctx context.Context, r *remote, wanted []listedFunction) (*project.Pulled, error) {
-	texts := make([]string, len(wanted))
+	codes := make([]api.FunctionCode, len(wanted))
 	var mu sync.Mutex
 	done := 0
 	g, ctx := errgroup.WithContext(ctx)
@@ -217,7 +219,7 @@ func (p *pull) download(ctx context.Context, r *remote, wanted []listedFunction)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			texts[i] = code.Code
+			codes[i] = code
 			done++
 			shown.progress(done, len(wanted))
 			return nil
@@ -226,15 +228,21 @@ func (p *pull) download(ctx context.Context, r *remote, wanted []listedFunction)
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	pulled := &project.Pulled{Files: make(map[string]string, len(wanted))}
+	pulled := &project.Pulled{Files: make(map[string]string, len(wanted)), Shared: make(map[string]string)}
 	for i, f := range wanted {
 		file := project.Function{Integration: f.Integration, Folder: folderOf(f), Name: f.Name}
 		if err := file.Check(); err != nil {
 			return nil, err
 		}
 		pulled.Functions = append(pulled.Functions, file.File())
-		pulled.Files[file.File()] = texts[i]
+		pulled.Files[file.File()] = codes[i].Code
+		for name, text := range codes[i].Files {
+			if bundle.IsSource(name) { // whoever deployed the function named it
+				pulled.Shared[name] = text
+			}
+		}
 	}
+	maps.DeleteFunc(pulled.Shared, func(name, _ string) bool { return pulled.Files[name] != "" })
 	return pulled, nil
 }
 

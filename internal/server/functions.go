@@ -7,6 +7,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
+	"github.com/linkspan/linkspan/internal/author"
 	"github.com/linkspan/linkspan/internal/function"
 	"github.com/linkspan/linkspan/internal/httpx"
 )
@@ -130,7 +131,11 @@ func (s *Server) functionCode(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, api.FunctionCode{Type: string(f.Kind), Code: source})
+	code, err := s.cfg.Functions.VersionCode(r.Context(), env, f.Version)
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, api.FunctionCode{Type: string(f.Kind), Code: source, Files: author.Imports(&f, code)})
 }
 
 func (s *Server) functionVersions(w http.ResponseWriter, r *http.Request) error {

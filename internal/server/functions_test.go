@@ -388,7 +388,7 @@ func useFunctions(t *testing.T, c *client.Client) {
 	if f, err := c.RollbackFunction(ctx, "fn", "one", api.FunctionQuery{}, api.RollbackFunction{Version: 1}); err != nil || f.Version != "1" {
 		t.Errorf("rolled back to %+v, %v", f, err)
 	}
-	if code, err := c.FunctionCode(ctx, "fn", "one", api.FunctionQuery{}); err != nil || code != (api.FunctionCode{Type: "action", Code: "1"}) {
+	if code, err := c.FunctionCode(ctx, "fn", "one", api.FunctionQuery{}); err != nil || code.Type != "action" || code.Code != "1" || code.Files != nil {
 		t.Errorf("code %+v, %v", code, err)
 	}
 	if f, err := c.UpdateFunction(ctx, "fn", "one", api.FunctionQuery{}, api.UpdateFunction{}); err != nil || f.Enabled {

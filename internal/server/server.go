@@ -88,6 +88,7 @@ type Functions interface {
 	List(ctx context.Context, env linkspan.EnvironmentID, f function.Filter) ([]linkspan.Function, int, error)
 	Function(ctx context.Context, env linkspan.EnvironmentID, n function.Name) (linkspan.Function, error)
 	Source(ctx context.Context, env linkspan.EnvironmentID, n function.Name) (linkspan.Function, string, error)
+	VersionCode(ctx context.Context, env linkspan.EnvironmentID, v linkspan.FunctionVersion) (linkspan.FunctionCode, error)
 	SetEnabled(ctx context.Context, env linkspan.EnvironmentID, n function.Name, enabled bool) (linkspan.Function, error)
 	Delete(ctx context.Context, env linkspan.EnvironmentID, n function.Name) error
 	Versions(ctx context.Context, env linkspan.EnvironmentID, n function.Name, limit, offset int) (linkspan.Function, []linkspan.FunctionVersion, int, error)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"path"
@@ -150,6 +151,15 @@ func (m *Map) Position(line, column int) (file string, sourceLine, sourceColumn 
 	}
 	s := m.segments[i]
 	return m.sources[s.source], int(s.sourceLine) + 1, int(s.sourceColumn) + 1, m.sources[s.source] != ""
+}
+
+// Files returns the texts of all files that the map carries, by their names. The map
+// is the caller's.
+func (m *Map) Files() map[string]string {
+	if m == nil {
+		return nil
+	}
+	return maps.Clone(m.texts)
 }
 
 // Source returns the text of a file that the map carries, or "".
