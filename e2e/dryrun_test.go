@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,11 +23,13 @@ import (
 // update writes what is printed into the golden files.
 var update = flag.Bool("update", false, "write what is printed into the golden files")
 
+// plainFunction is one without a definition.
+func plainFunction(body string) string {
+	return "export default async function run(nango: any) {\n" + body + "\n}\n"
+}
+
 // dryrunFunctions is a folder of functions for Ticketry that are tried.
 func dryrunFunctions() map[string]string {
-	plain := func(body string) string {
-		return "export default async function run(nango: any) {\n" + body + "\n}\n"
-	}
 	files := map[string]string{
 		"desk-key/actions/open.ts": `import { createAction } from "linkspan";
 import * as z from "zod";
@@ -47,38 +50,38 @@ export default createAction({
 import * as z from "zod";
 export default createAction({ description: "Returns something else", input: z.void(), output: z.object({ id: z.string() }), exec: async () => ({ id: 5 }) as any });
 `,
-		"desk-key/actions/secrets.ts": plain(`	const connection = await nango.getConnection();
+		"desk-key/actions/secrets.ts": plainFunction(`	const connection = await nango.getConnection();
 	const key = connection.credentials.apiKey;
 	await nango.log("the key is " + key, { key, encoded: Buffer.from(key).toString("base64") });
 	const { data } = await nango.get({ endpoint: "/me", params: { copy: key }, headers: { "x-copy": "k:" + key } });
 	const stolen = nango.input;
 	await nango.uncontrolledFetch({ url: ECHO, method: "POST", body: JSON.stringify(stolen) });
 	return { key, user: typeof data.user.id, metadata: await nango.getMetadata(), stolen };`),
-		"desk-key/actions/metadata.ts": plain(`	const before = await nango.getMetadata();
+		"desk-key/actions/metadata.ts": plainFunction(`	const before = await nango.getMetadata();
 	await nango.updateMetadata({ touched: true });
 	return before;`),
-		"desk-key/actions/missing.ts": plain(`	await nango.log("looking", { level: "warn" });
+		"desk-key/actions/missing.ts": plainFunction(`	await nango.log("looking", { level: "warn" });
 	return (await nango.get({ endpoint: "/tickets/999999" })).data;`),
-		"desk-key/actions/throws.ts": plain(`	throw new nango.ActionError({ message: "No such folder", folder: nango.input?.folder });`),
-		"desk-key/actions/bug.ts": plain(`	const list: any = undefined;
+		"desk-key/actions/throws.ts": plainFunction(`	throw new nango.ActionError({ message: "No such folder", folder: nango.input?.folder });`),
+		"desk-key/actions/bug.ts": plainFunction(`	const list: any = undefined;
 	return list.length;`),
-		"desk-key/actions/spins.ts": plain(`	for (;;) {}`),
-		"desk-key/actions/grows.ts": plain(`	const all: string[] = [];
+		"desk-key/actions/spins.ts": plainFunction(`	for (;;) {}`),
+		"desk-key/actions/grows.ts": plainFunction(`	const all: string[] = [];
 	for (;;) all.push("x".repeat(1 << 20) + all.length);`),
-		"desk-key/actions/unreachable.ts": plain(`	try {
+		"desk-key/actions/unreachable.ts": plainFunction(`	try {
 		return (await nango.get({ endpoint: "/x", baseUrlOverride: CLOSED })).status;
 	} catch (e: any) {
 		return { code: e.code, answered: e.response !== undefined };
 	}`),
-		"desk-key/actions/others.ts": plain(`	await nango.triggerSync(nango.providerConfigKey, nango.connectionId, "tickets", {});
+		"desk-key/actions/others.ts": plainFunction(`	await nango.triggerSync(nango.providerConfigKey, nango.connectionId, "tickets", {});
 	await nango.startSync(nango.providerConfigKey, ["tickets::eu"], nango.connectionId);
 	const integration = await nango.getIntegration();
 	return { provider: integration.provider, webhook: await nango.getWebhookURL(), variables: (await nango.getEnvironmentVariables()).length, name: nango.environmentName };`),
-		"desk-key/actions/twice.ts":    plain(`	return "the action";`),
+		"desk-key/actions/twice.ts":    plainFunction(`	return "the action";`),
 		"desk-key/actions/broken.ts":   "export default async function run(nango: any) {\n\tconst title = 'x\n}\n",
-		"desk-basic/actions/whoami.ts": plain(`	return typeof (await nango.get({ endpoint: "/me" })).data.user.id;`),
-		"desk-key/actions/whoami.ts":   plain(`	return typeof (await nango.get({ endpoint: "/me" })).data.user.id;`),
-		"desk-key/actions/nested.ts": plain(`	const one = await nango.triggerAction("open", { title: "nested" });
+		"desk-basic/actions/whoami.ts": plainFunction(`	return typeof (await nango.get({ endpoint: "/me" })).data.user.id;`),
+		"desk-key/actions/whoami.ts":   plainFunction(`	return typeof (await nango.get({ endpoint: "/me" })).data.user.id;`),
+		"desk-key/actions/nested.ts": plainFunction(`	const one = await nango.triggerAction("open", { title: "nested" });
 	try {
 		await nango.triggerAction(nango.providerConfigKey, nango.connectionId, "missing", {});
 	} catch (e: any) {
@@ -138,12 +141,12 @@ type dryrunWorld struct {
 	instance *apptest.Instance
 	desk     *apptest.Desk
 	saas     *apptest.SaaS
-	// closed is a URL where nobody listens.
-	closed     string
-	dir, cache string
+	// closed is a URL where nobody listens, silent one that is not answered.
+	closed, silent string
+	dir, cache     string
 }
 
-func newDryrunWorld(t *testing.T) *dryrunWorld {
+func newDryrunWorld(t *testing.T, more ...map[string]string) *dryrunWorld {
 	t.Helper()
 	w := &dryrunWorld{desk: apptest.NewDesk(t), saas: apptest.NewSaaS(t), dir: t.TempDir(), cache: t.TempDir()}
 	w.instance = apptest.Start(t, apptest.Options{Database: apptest.NewSQLite(t), ProvidersDir: w.desk.ProvidersDir})
@@ -157,10 +160,14 @@ func newDryrunWorld(t *testing.T) *dryrunWorld {
 	dev.Do(t, http.MethodPost, "/connections/metadata", map[string]any{
 		"provider_config_key": "desk-key", "connection_id": "c1", "metadata": map[string]any{"folder": "inbox", "apiToken": "metadata-token-1"},
 	}).Want(t, http.StatusCreated)
-	w.closed = closedURL()
+	w.closed, w.silent = closedURL(), silentURL(t)
 	var index strings.Builder
-	for name, text := range dryrunFunctions() {
-		text = strings.NewReplacer("ECHO", fmt.Sprintf("%q", w.saas.URL+"/echo"), "CLOSED", fmt.Sprintf("%q", w.closed)).Replace(text)
+	files := dryrunFunctions()
+	for _, m := range more {
+		maps.Copy(files, m)
+	}
+	for name, text := range files {
+		text = strings.NewReplacer("ECHO", fmt.Sprintf("%q", w.saas.URL+"/echo"), "CLOSED", fmt.Sprintf("%q", w.closed), "SILENT", fmt.Sprintf("%q", w.silent)).Replace(text)
 		file := filepath.Join(w.dir, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 			t.Fatal(err)
@@ -183,6 +190,18 @@ func closedURL() string {
 	return s.URL
 }
 
+// silentURL is one that is not answered until the test ends.
+func silentURL(t *testing.T) string {
+	t.Helper()
+	ended := make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-ended }))
+	t.Cleanup(func() {
+		close(ended)
+		s.Close()
+	})
+	return s.URL
+}
+
 // ran is a command that has ended.
 type ran struct {
 	code           int
@@ -198,12 +217,18 @@ func (w *dryrunWorld) run(t *testing.T, terminal bool, stdin string, args ...str
 // runWith is run with another key of the environment dev.
 func (w *dryrunWorld) runWith(t *testing.T, key string, terminal bool, stdin string, args ...string) ran {
 	t.Helper()
+	return w.runPlainly(t, key, terminal, stdin, append([]string{args[0], "--dir", w.dir}, args[1:]...)...)
+}
+
+// runPlainly runs a command line as it is.
+func (w *dryrunWorld) runPlainly(t *testing.T, key string, terminal bool, stdin string, args ...string) ran {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	env := map[string]string{
 		"LINKSPAN_HOST": w.instance.URL, "LINKSPAN_SECRET_KEY_DEV": key, "LINKSPAN_SECRET_KEY_STAGING": key, "LINKSPAN_CACHE": w.cache,
 	}
 	code := cli.Run(t.Context(), cli.System{
-		Args: append([]string{args[0], "--dir", w.dir}, args[1:]...), Environ: func(name string) string { return env[name] },
+		Args: args, Environ: func(name string) string { return env[name] },
 		Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr, IsTerminal: func(any) bool { return terminal },
 	}, apptest.Server())
 	return ran{code, w.stable(stdout.String()), w.stable(stderr.String())}
@@ -341,7 +366,8 @@ func TestDryRunSave(t *testing.T) {
 		if strings.Contains(got.stderr, "comes out differently") {
 			t.Errorf("%v does not replay:\n%s", args, got.stderr)
 		}
-		text, err := os.ReadFile(filepath.Join(w.dir, "desk-key", "tests", args[0]+".test.json"))
+		file := filepath.Join(w.dir, "desk-key", "tests", args[0]+".test.json")
+		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -373,7 +399,7 @@ func TestDryRunSave(t *testing.T) {
 			t.Errorf("recorded %s", text)
 		}
 		again := w.run(t, false, "", append([]string{"dryrun", "--save", "-c", `{"pages":2}`, "-l", "2026-01-31"}, args...)...)
-		if again.code != 0 || !strings.Contains(again.stderr, "✓ Updated DIR") || !strings.Contains(again.stderr, "--last-sync-date") || strings.Contains(again.stderr, "differently") {
+		if again.code != 0 || !strings.Contains(again.stderr, "✓ Updated DIR") || !strings.Contains(readFile(t, filepath.Dir(file), filepath.Base(file)), `"lastSyncDate": "2026-01-31T00:00:00Z"`) || strings.Contains(again.stderr, "differently") {
 			t.Errorf("recording again ended with %d:\n%s", again.code, again.stderr)
 		}
 	}
@@ -415,5 +441,38 @@ func TestDryRunWithFewRights(t *testing.T) {
 	got = w.runWith(t, made.Data.Secret, false, "", "dryrun", "secrets", "c1")
 	if got.code != 12 || strings.Contains(got.stdout+got.stderr, w.desk.APIKey) {
 		t.Errorf("a key that may not see credentials: ended with %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+// The shell completes functions of the folder and the connections that they can run
+// for.
+func TestDryRunCompletion(t *testing.T) {
+	t.Parallel()
+	w := newDryrunWorld(t)
+	for _, tt := range []struct {
+		args  []string
+		want  []string // with what is told of them
+		wrong string
+	}{
+		{args: []string{""}, want: []string{"desk-key/open\taction", "desk-key/tickets\tsync", "desk-basic/whoami\taction", "desk-key/welcome\ton-event"}, wrong: "c1"},
+		{args: []string{"desk-key/ope"}, want: []string{"desk-key/open\taction"}, wrong: "c1"},
+		{args: []string{"desk-key/open", ""}, want: []string{"c1\tdesk-key", "both\tdesk-key"}, wrong: "b1"},
+		{args: []string{"open", ""}, want: []string{"c1\tdesk-key", "b1\tdesk-basic"}, wrong: "open"},
+		{args: []string{"--integration-id", "desk-basic", "desk-key/whoami", ""}, want: []string{"b1\tdesk-basic", "both\tdesk-basic"}, wrong: "c1"},
+		{args: []string{"--integration-id", ""}, want: []string{"desk-key", "desk-basic"}, wrong: "open"},
+		{args: []string{"--type", ""}, want: []string{"action", "sync", "on-event"}, wrong: "c1"},
+		{args: []string{"--env", ""}, want: []string{"dev", "prod"}, wrong: "c1"},
+		{args: []string{"desk-key/open", "c1", ""}, wrong: "desk-key"},
+		{args: []string{"--env", "prod", "desk-key/open", ""}, wrong: "c1"}, // there is no key
+	} {
+		got := w.runPlainly(t, w.instance.Keys.Dev, false, "", append([]string{"__complete", "dryrun", "--dir", w.dir}, tt.args...)...)
+		for _, want := range tt.want {
+			if !strings.Contains("\n"+got.stdout, "\n"+want) {
+				t.Errorf("%q: does not offer %q:\n%s%s", tt.args, want, got.stdout, got.stderr)
+			}
+		}
+		if strings.Contains(got.stdout, tt.wrong) || got.code != 0 || !strings.Contains(got.stdout, ":4\n") {
+			t.Errorf("%q: ended with %d and offers\n%s", tt.args, got.code, got.stdout)
+		}
 	}
 }

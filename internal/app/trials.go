@@ -17,8 +17,10 @@ const (
 	// trialAttempts is how often a trial is begun whose process ended through the
 	// fault of another one, if nothing outside knows of it.
 	trialAttempts = 5
-	// trialWait is how long a trial waits for its turn.
-	trialWait = time.Hour
+	// trialWait is how long a trial waits for its turn, and trialStart for its process
+	// then: where none can be started, that is said soon.
+	trialWait  = time.Hour
+	trialStart = 30 * time.Second
 )
 
 // TrialOptions say what is needed to run functions for tests.
@@ -44,7 +46,7 @@ func NewTrials(o TrialOptions) (*Trials, error) {
 	}
 	return &Trials{once: o.Once, pool: runner.NewPool(runner.Config{
 		Command: child, Runners: min(o.Parallel, maxTrialRunners), Memory: int64(o.Parallel+1) * o.Memory, MaxRuns: o.Parallel,
-		QueueWait: trialWait, CacheDir: o.CacheDir, Log: slog.New(slog.DiscardHandler),
+		QueueWait: trialWait, StartWait: trialStart, CacheDir: o.CacheDir, Log: slog.New(slog.DiscardHandler),
 	})}, nil
 }
 

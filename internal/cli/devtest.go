@@ -70,7 +70,7 @@ func (d *development) dryrun(ctx context.Context, compiled []string) error {
 	o := d.dry
 	o.dir, o.timeout = d.dir, dryrunTimeout
 	d.t.println()
-	run, err := newDryrunOf(sys, d.server, []string{d.runs, d.connection}, o)
+	run, err := newDryrunOf(ctx, sys, d.server, []string{d.runs, d.connection}, o)
 	if err != nil {
 		return err
 	}

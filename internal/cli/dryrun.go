@@ -27,8 +27,10 @@ const (
 	exitDryRun = 12
 	// dryrunTimeout bounds a dry run unless --timeout does.
 	dryrunTimeout = 15 * time.Minute
-	// dryrunCPU bounds the computing between two waits, as servers do.
-	dryrunCPU = time.Minute
+	// dryrunCPU bounds the computing between two waits, dryrunMemory the sandbox, as
+	// servers do.
+	dryrunCPU    = time.Minute
+	dryrunMemory = 128 << 20
 	// dryrunOutput and dryrunNotes bound what a function returns and says, in bytes.
 	dryrunOutput, dryrunNotes = 64 << 20, 16 << 20
 )
@@ -52,11 +54,13 @@ The log goes to standard error, the result to standard output.
 
 Exit codes: 0 the function came to its end; 10 it does not compile; 12 it failed,
 or there is no such connection; 2 a mistake in the command line; 1 anything else,
-such as a server that can't be reached.`
+such as an interruption, or a server that can't be reached.`
 
 // dryrunOptions are the flags of a dry run.
 type dryrunOptions struct {
-	dir, environment, integration, kind string
+	serverOptions
+
+	integration, kind                   string
 	input, metadata, checkpoint         string
 	lastSync, variant, webhook          string
 	save, validate, diagnostics, asJSON bool
@@ -100,14 +104,59 @@ func newDryrun(sys System, server Server) *cobra.Command {
 		_ = flags.MarkHidden(older) // fails for flags that do not exist
 	}
 	_ = cmd.MarkFlagDirname("dir") // fails for flags that do not exist
+	_ = cmd.RegisterFlagCompletionFunc("env", completeEnvironments(sys, &o.serverOptions))
+	_ = cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(kindNames(), cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(cmd, sys, &o.serverOptions, "integration-id", integrationNames)
+	cmd.ValidArgsFunction = completeDryrun(sys, &o)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		d, err := newDryrunOf(sys, server, args, o)
+		d, err := newDryrunOf(cmd.Context(), sys, server, args, o)
 		if err != nil {
 			return err
 		}
 		return d.run(cmd.Context())
 	}
 	return cmd
+}
+
+// completeDryrun offers the functions of the folder, then the connections that the
+// chosen one can run for.
+func completeDryrun(sys System, o *dryrunOptions) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		switch len(args) {
+		case 0:
+			return completeFolderFunction(cmd, args, begun)
+		case 1:
+			if o.integration != "" {
+				args = []string{o.integration + "/"}
+			}
+			return complete(sys, &o.serverOptions, connectionsOf)(cmd, args, begun)
+		}
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// errInterrupted says that a person, or whoever started the process, ended it.
+var errInterrupted = errors.New("interrupted: nothing was stored")
+
+// waited calls f and waits for it until ctx ends. Nothing interrupts the reading of a
+// terminal: it ends with the process.
+func waited[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		value, err := f()
+		ended <- outcome{value, err}
+	}()
+	select {
+	case o := <-ended:
+		return o.value, o.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }
 
 // dryrun is one on its way.
@@ -128,7 +177,7 @@ type dryrun struct {
 	logs    sync.Mutex
 }
 
-func newDryrunOf(sys System, server Server, args []string, o dryrunOptions) (*dryrun, error) {
+func newDryrunOf(ctx context.Context, sys System, server Server, args []string, o dryrunOptions) (*dryrun, error) {
 	info, err := os.Stat(o.dir)
 	if err != nil || !info.IsDir() {
 		return nil, &usageError{fmt.Errorf("--dir: %q is not a folder", o.dir)}
@@ -143,7 +192,9 @@ func newDryrunOf(sys System, server Server, args []string, o dryrunOptions) (*dr
 	}
 	d := &dryrun{dryrunOptions: o, sys: sys, server: server, status: newTerminal(sys, sys.Stderr), story: newTerminal(sys, sys.Stdout)}
 	d.validate = d.validate || d.save
-	if d.input, err = readDryrunInput(sys, &d.dryrunOptions); err != nil {
+	if d.input, err = waited(ctx, func() (dryrunInput, error) { return readDryrunInput(sys, &d.dryrunOptions) }); ctx.Err() != nil {
+		return nil, errInterrupted
+	} else if err != nil {
 		return nil, err
 	}
 	if d.remote, err = dialFrom(sys, o.environment, filepath.Join(o.dir, dotenvFile)); err != nil {
@@ -165,7 +216,7 @@ func (d *dryrun) run(ctx context.Context) error {
 	err := d.steps(ctx)
 	d.status.wipe()
 	if ctx.Err() != nil && err != nil {
-		err = errors.New("interrupted: nothing was stored")
+		err = errInterrupted
 	}
 	if !d.asJSON {
 		return errors.Join(err, d.story.err)
@@ -183,19 +234,19 @@ func (d *dryrun) steps(ctx context.Context) error {
 	if d.status.update("Compiling …"); !d.status.live {
 		d.status.println("Compiling ", printable(d.dir))
 	}
-	engine, err := d.server.Sandbox(ctx, cacheFolder(d.sys))
+	executor, err := d.server.Trials(ctx, TrialOptions{CacheDir: cacheFolder(d.sys), Parallel: 1, Memory: dryrunMemory, Once: true})
 	if err != nil {
-		return err
+		return fmt.Errorf("starting the sandbox: %w", err)
 	}
-	defer engine.Close()
-	entries, err := d.entries(ctx, engine)
+	defer endTrials(ctx, executor)
+	entries, err := d.entries(ctx, executor)
 	if err != nil {
 		return err
 	}
 	if err := d.find(ctx, entries); err != nil {
 		return err
 	}
-	f, err := d.build(ctx, engine)
+	f, err := d.build(ctx, executor)
 	if err != nil {
 		return err
 	}
@@ -205,11 +256,11 @@ func (d *dryrun) steps(ctx context.Context) error {
 	if err := d.connect(ctx); err != nil {
 		return err
 	}
-	return d.try(ctx, engine, f)
+	return d.try(ctx, executor, f)
 }
 
 // try runs the function and shows what came of it.
-func (d *dryrun) try(ctx context.Context, engine *sandbox.Engine, f bundle.Function) error {
+func (d *dryrun) try(ctx context.Context, executor trial.Executor, f bundle.Function) error {
 	r, err := dialFrom(d.sys, d.environment, filepath.Join(d.dir, dotenvFile), world.Headers(f.Kind)...)
 	if err != nil {
 		return err
@@ -224,15 +275,17 @@ func (d *dryrun) try(ctx context.Context, engine *sandbox.Engine, f bundle.Funct
 	var recorder *fixture.Recorder
 	var host sandbox.Host = w
 	if d.save {
-		recorder = fixture.NewRecorder(w, fixture.RecorderOptions{Secrets: w.Secrets, Checkpoint: d.input.checkpoint})
+		recorder = fixture.NewRecorder(w, fixture.RecorderOptions{
+			Secrets: w.Secrets, Checkpoint: d.input.checkpoint, Webhook: d.input.webhook, LastSync: d.input.lastSync, Variant: d.variant,
+		})
 		host = recorder
 	}
 	o := d.options(f, host, w)
 	d.status.wipe()
 	d.status.println("Running ", d.status.paint(styleBold, printable(functionName(f.Integration, f.Name))), " for ", printable(d.found.connection), " in ", d.environment)
-	result, err := trial.Run(ctx, engine, o)
+	result, err := trial.Run(ctx, executor, o)
 	if err != nil {
-		return fmt.Errorf("running the function: %w", err)
+		return &codedError{exitDryRun, err}
 	}
 	d.measure(result, w.Traffic())
 	if result.Failure != nil {
@@ -244,7 +297,7 @@ func (d *dryrun) try(ctx context.Context, engine *sandbox.Engine, f bundle.Funct
 	if recorder == nil {
 		return nil
 	}
-	return d.record(ctx, engine, f, recorder, result)
+	return d.record(ctx, executor, f, recorder, result)
 }
 
 // options is what the trial is made with.
@@ -252,14 +305,16 @@ func (d *dryrun) options(f bundle.Function, host sandbox.Host, w *world.World) t
 	of := trial.Of(f)
 	of.Integration = d.found.integration
 	return trial.Options{
-		Function: of, Provider: d.account.Provider, Connection: d.found.connection, Environment: d.environment,
+		Function: of, Provider: d.account.Provider, Connection: d.found.connection, ConnectionID: linkspan.ConnectionID(d.account.ID), Environment: d.environment,
 		Input: d.input.input, Event: f.Definition.Event, Webhook: d.input.webhook, Variant: d.variant, LastSync: d.input.lastSync,
 		Checkpoint: d.input.checkpoint, Validate: d.validate, World: host,
-		Log: func(m trial.Message) { d.say(m.Level, w.Redact(m.Text), redactedJSON(w.Redact, m.Payload)) },
-		Limits: sandbox.Limits{
-			Memory: 0, CPU: min(dryrunCPU, d.timeout), Wall: d.timeout, Output: dryrunOutput, Notes: dryrunNotes,
-		},
+		Log:    func(m trial.Message) { d.say(m.Level, w.Redact(m.Text), redactedJSON(w.Redact, m.Payload)) },
+		Limits: d.limits(),
 	}
+}
+
+func (d *dryrun) limits() sandbox.Limits {
+	return sandbox.Limits{Memory: dryrunMemory, CPU: min(dryrunCPU, d.timeout), Wall: d.timeout, Output: dryrunOutput, Notes: dryrunNotes}
 }
 
 // redactedJSON takes secrets out of JSON. What is no JSON any more then is a text.
@@ -286,21 +341,20 @@ func (d *dryrun) fits(f bundle.Function) error {
 	}
 	d.report.Function, d.report.Type = name, string(f.Kind)
 	sync := f.Kind == linkspan.FunctionSync
+	hook := f.Definition.Unified != nil && f.Definition.Unified.Trigger == linkspan.TriggerHTTP
 	switch {
 	case d.kind != "" && string(f.Kind) != d.kind:
 		return refuse("--type", "is of type "+string(f.Kind))
 	case d.input.input != nil && f.Kind != linkspan.FunctionAction:
 		return refuse("--input", "is no action, so it takes no input")
-	case d.input.webhook != nil && !sync:
-		return refuse("--webhook", "is no sync: only those take webhooks")
-	case d.input.webhook != nil && !f.OnWebhook:
+	case d.input.webhook != nil && !sync && !hook:
+		return refuse("--webhook", "is neither a sync nor made with trigger: { kind: \"http\" }: only those take webhooks")
+	case d.input.webhook != nil && sync && !f.OnWebhook:
 		return refuse("--webhook", "has no onWebhook")
 	case d.variant != "" && !sync:
 		return refuse("--variant", "is no sync: only those have variants")
 	case !d.input.lastSync.IsZero() && !sync:
 		return refuse("--last-sync-date", "is no sync")
-	case d.input.webhook != nil && d.save:
-		return refuse("--save", "can't be recorded with --webhook: recordings replay exec")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -60,26 +61,17 @@ func (a *asker) choose(ctx context.Context, question string, choices []string) (
 
 // line reads a line of the answer.
 func (a *asker) line(ctx context.Context) (string, error) {
-	type read struct {
-		text string
-		err  error
-	}
-	answer := make(chan read, 1)
-	go func() { // nothing interrupts the reading of a terminal: it ends with the process
-		text, err := a.in.ReadString('\n')
-		answer <- read{strings.TrimSpace(text), err}
-	}()
-	select {
-	case r := <-answer:
-		if r.err != nil && (r.err != io.EOF || r.text == "") { //nolint:errorlint // readers return io.EOF itself
-			a.t.println()
-			return "", fmt.Errorf("nothing was chosen: %w", r.err)
-		}
-		return r.text, nil
-	case <-ctx.Done():
+	text, err := waited(ctx, func() (string, error) { return a.in.ReadString('\n') })
+	text = strings.TrimSpace(text)
+	if ctx.Err() != nil {
 		a.t.println()
 		return "", ctx.Err()
 	}
+	if err != nil && (!errors.Is(err, io.EOF) || text == "") {
+		a.t.println()
+		return "", fmt.Errorf("nothing was chosen: %w", err)
+	}
+	return text, nil
 }
 
 // prompt writes the beginning of a line that a person ends.

@@ -15,7 +15,6 @@ import (
 	"github.com/linkspan/linkspan/internal/config"
 	"github.com/linkspan/linkspan/internal/function/bundle"
 	"github.com/linkspan/linkspan/internal/obs"
-	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
 // dryrunCall bounds one question to the server before the function runs.
@@ -46,9 +45,9 @@ type found struct {
 }
 
 // entries lists the functions of the folder.
-func (d *dryrun) entries(ctx context.Context, engine *sandbox.Engine) ([]dryrunEntry, error) {
+func (d *dryrun) entries(ctx context.Context, describer bundle.Describer) ([]dryrunEntry, error) {
 	var all []dryrunEntry
-	_, err := bundle.Build(ctx, bundle.Options{Dir: d.dir, Describer: engine, Only: func(integration string, kind linkspan.FunctionKind, name string) bool {
+	_, err := bundle.Build(ctx, bundle.Options{Dir: d.dir, Describer: describer, Only: func(integration string, kind linkspan.FunctionKind, name string) bool {
 		all = append(all, dryrunEntry{integration, kind, name})
 		return false
 	}})
@@ -311,10 +310,10 @@ func (d *dryrun) connect(ctx context.Context) error {
 }
 
 // build compiles the function.
-func (d *dryrun) build(ctx context.Context, engine *sandbox.Engine) (bundle.Function, error) {
+func (d *dryrun) build(ctx context.Context, describer bundle.Describer) (bundle.Function, error) {
 	d.status.update("Compiling " + printable(d.found.entry.String()) + " …")
 	project, err := bundle.Build(ctx, bundle.Options{
-		Dir: d.dir, SourceMap: true, Describer: engine, Version: obs.ReadBuild().Version,
+		Dir: d.dir, SourceMap: true, Describer: describer, Version: obs.ReadBuild().Version,
 		Only: func(integration string, kind linkspan.FunctionKind, name string) bool {
 			return dryrunEntry{integration, kind, name} == d.found.entry
 		},

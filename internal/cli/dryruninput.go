@@ -122,30 +122,40 @@ func (r *inputReader) stdin() (string, error) {
 	if r.sys.Stdin == nil {
 		return "", errors.New("there is no standard input")
 	}
-	text, err := io.ReadAll(io.LimitReader(r.sys.Stdin, maxDryrunInput))
+	text, err := limited(r.sys.Stdin)
 	if err != nil {
 		return "", fmt.Errorf("reading the standard input: %w", err)
 	}
-	return string(text), nil
+	return text, nil
 }
 
 // file reads a file, which is also looked for in the folder of the functions.
 func (r *inputReader) file(name string) (string, error) {
-	text, err := os.ReadFile(name)
+	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(name) {
-		if inFolder, again := os.ReadFile(filepath.Join(r.dir, name)); again == nil {
-			text, err = inFolder, nil
-		}
+		f, err = os.Open(filepath.Join(r.dir, name))
 	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("there is no file %q", name)
-	case err != nil:
-		return "", fmt.Errorf("reading %q: %w", name, err)
-	case len(text) > maxDryrunInput:
-		return "", fmt.Errorf("%q is larger than %d bytes", name, maxDryrunInput)
 	}
-	return string(text), nil
+	if err != nil {
+		return "", fmt.Errorf("reading %q: %w", name, err)
+	}
+	defer func() { _ = f.Close() }() // it was read only
+	text, err := limited(f)
+	if err != nil {
+		return "", fmt.Errorf("reading %q: %w", name, err)
+	}
+	return text, nil
+}
+
+// limited reads what is not too large.
+func limited(r io.Reader) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxDryrunInput+1))
+	if err == nil && len(text) > maxDryrunInput {
+		err = fmt.Errorf("it is larger than %d bytes", maxDryrunInput)
+	}
+	return string(text), err
 }
 
 // checkJSON says where a text stops being JSON.

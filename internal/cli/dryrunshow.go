@@ -280,7 +280,7 @@ func explained(f *trial.Failure) string {
 	case sandbox.LimitMemory, sandbox.LimitPressure:
 		return f.Message + " Work on smaller pages, and save them as they come."
 	case sandbox.LimitWall:
-		return f.Message + " --timeout gives it more time."
+		return f.Message + " Look for a loop that does not end, or a call that is not answered; --timeout gives it more time."
 	case sandbox.LimitCPU, sandbox.LimitStuck:
 		return f.Message + " Look for a loop that does not end."
 	case sandbox.LimitStalled:

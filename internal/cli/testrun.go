@@ -377,8 +377,8 @@ func (t *testRun) write(recording *fixture.File, kind linkspan.FunctionKind, res
 		return nil //nolint:nilerr // the function fails, and not the test of the others
 	}
 	file := filepath.Join(t.dir, filepath.FromSlash(r.key.fixtureFile()))
-	if err := os.WriteFile(file, text, 0o644); err != nil { //nolint:gosec // a source file like others
-		return fmt.Errorf("updating a recording: %w", err)
+	if err := writeFixture(file, text); err != nil {
+		return err
 	}
 	r.updated, r.message = true, "Its recording was updated."
 	return nil

@@ -24,7 +24,7 @@ type group struct {
 
 // place finds a child for a run and adds it there. It waits while a child starts.
 func (p *Pool) place(ctx context.Context, function string, r *Request, estimate int64) (*child, *run, error) {
-	timer := time.NewTimer(p.cfg.QueueWait)
+	timer := time.NewTimer(p.cfg.StartWait)
 	defer timer.Stop()
 	for {
 		p.mu.Lock()

@@ -37,6 +37,8 @@ type Config struct {
 	HotImages int64
 	// Idle is how long a child without runs stays; 10 minutes.
 	Idle time.Duration
+	// StartWait is how long a run whose turn it is waits for a child; 0: QueueWait.
+	StartWait time.Duration
 	// Log takes what goes wrong with children.
 	Log *slog.Logger
 }
@@ -47,6 +49,7 @@ func (c Config) withDefaults() Config {
 	c.MaxRuns = cmp.Or(c.MaxRuns, 2000)
 	c.QueueLimit = cmp.Or(c.QueueLimit, 10_000)
 	c.QueueWait = cmp.Or(c.QueueWait, 30*time.Second)
+	c.StartWait = cmp.Or(c.StartWait, c.QueueWait)
 	c.Idle = cmp.Or(c.Idle, 10*time.Minute)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
