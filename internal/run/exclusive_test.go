@@ -180,6 +180,33 @@ func TestOneAtATimeInTheBackground(t *testing.T) {
 	})
 }
 
+// TestOneOfABacklogIsBegun has a process that knows the function begin no more of its
+// backlog than there is room for.
+func TestOneOfABacklogIsBegun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, _ := serialWorld()
+		s := w.service("a")
+		const backlog = 20
+		for range backlog {
+			_, err := s.TriggerAsync(t.Context(), w.invoke("one", "c1"), 0)
+			must(t, err)
+		}
+		defer start(t, s)()
+		wait(time.Minute)
+		claims := int64(0)
+		for id := range w.runs {
+			r := w.row(id)
+			if claims += r.Attempt; r.State != linkspan.RunSucceeded {
+				t.Errorf("row %+v", r)
+			}
+		}
+		if most := int64(backlog + s.limits.BackgroundPerEnvironment); claims > most {
+			t.Errorf("%d runs were begun %d times", backlog, claims)
+		}
+	})
+}
+
 // TestTurnThatDoesNotCome gives up on turns: after a time, when the caller leaves,
 // and at once where one would wait for oneself.
 func TestTurnThatDoesNotCome(t *testing.T) {
@@ -264,6 +291,12 @@ func TestTurnInTheBackgroundWaitsNotForLong(t *testing.T) {
 			must(t, err)
 		})
 		synctest.Wait()
+		// One who waited has left since.
+		ctx, leave := context.WithTimeout(t.Context(), time.Second)
+		defer leave()
+		if _, err := s.Trigger(ctx, w.invoke("one", "c1")); err == nil {
+			t.Error("a caller that left was served")
+		}
 		_, err := s.TriggerAsync(t.Context(), w.invoke("one", "c1"), 0)
 		must(t, err)
 		stop := start(t, s)

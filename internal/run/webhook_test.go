@@ -92,6 +92,9 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("it was told as another run: %v, %v", w.syncs.ended, w.told())
 		}
 		for id := range w.runs {
+			if _, err := s.Result(t.Context(), 1, w.row(id).UUID); linkspan.KindOf(err) != linkspan.KindNotFound {
+				t.Errorf("its result is that of an asynchronous action: %v", err)
+			}
 			if r := w.row(id); r.MaxAttempts != 1 || r.Lane != linkspan.LaneQuick || r.ExpiresAt.Sub(r.CreatedAt) > 5*time.Minute {
 				t.Errorf("row %+v", r)
 			}
