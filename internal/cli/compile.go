@@ -25,7 +25,8 @@ to .linkspan/functions.json or, in a folder that the published CLI laid out, to
 .nango/nango.json with the bundles in build/.
 
 Types are checked by the folder's own TypeScript compiler, node_modules/.bin/tsc
-there or further up, or by tsc from PATH. Without one they are not checked.
+there or further up, or by tsc from PATH. Without one they are not checked. Errors
+in files that index.ts does not import, directly or not, are only warnings.
 
 Exit codes: 0 all compiles; 10 something does not, types included; 2 a mistake in
 the command line; 1 anything else.`
@@ -108,7 +109,7 @@ func (c *compilation) steps(ctx context.Context) error {
 	if err := checkFolder(c.dir); err != nil {
 		return err
 	}
-	if _, err := project.RefreshTypings(c.dir); err != nil {
+	if err := refreshTypings(c.dir); err != nil {
 		return err
 	}
 	engine, err := c.sandbox(ctx, cacheFolder(c.sys))
@@ -135,7 +136,7 @@ func (c *compilation) steps(ctx context.Context) error {
 		if c.report.Types = checked.state; checked.state == typesNoCompiler {
 			noteCompiler(c.status)
 		}
-		functions.Problems = append(functions.Problems, news(functions.Problems, checked.problems)...)
+		checked.addTo(functions)
 	}
 	return c.finish(functions)
 }
@@ -206,9 +207,33 @@ const (
 
 // typeCheck is what a check of types found.
 type typeCheck struct {
-	state    string
-	problems []bundle.Problem
-	err      error
+	state string
+	project.TypeErrors
+	err error
+}
+
+// addTo adds what is new to what compiling found. Errors in files that index.ts does
+// not import stop nothing, as no function is made of them.
+func (c typeCheck) addTo(folder *bundle.Project) {
+	folder.Problems = append(folder.Problems, news(folder.Problems, c.Problems)...)
+	folder.Warnings = append(folder.Warnings, aside(c.Aside)...)
+}
+
+// aside says of problems why they stop nothing.
+func aside(problems []bundle.Problem) []bundle.Problem {
+	noted := slices.Clone(problems)
+	for i := range noted {
+		noted[i].Message += "\nindex.ts does not import this file, so nothing depends on it."
+	}
+	return noted
+}
+
+// refreshTypings writes typings where they are looked for, and missing or old.
+func refreshTypings(dir string) error {
+	if _, err := project.RefreshTypings(dir); err != nil {
+		return fmt.Errorf("%w; without them types can't be checked: make %s writable", err, filepath.Join(dir, project.OwnFolder))
+	}
+	return nil
 }
 
 // typeRun is a check of types beside other work. Its owner stops it.
@@ -246,8 +271,8 @@ func checkTypes(ctx context.Context, sys System, dir string) typeCheck {
 	if compiler == "" {
 		return typeCheck{state: typesNoCompiler}
 	}
-	problems, err := project.CheckTypes(ctx, dir, compiler)
-	return typeCheck{state: typesChecked, problems: problems, err: err}
+	found, err := project.CheckTypes(ctx, dir, compiler)
+	return typeCheck{state: typesChecked, TypeErrors: found, err: err}
 }
 
 // news returns what a check of types adds to known problems. Of a file that can't

@@ -36,7 +36,10 @@ func (d *deployment) compile(ctx context.Context) ([]bundle.Function, error) {
 		return nil, err
 	}
 	defer engine.Close()
-	types := d.startTypes(ctx)
+	types, err := d.startTypes(ctx)
+	if err != nil {
+		return nil, err
+	}
 	defer types.stop()
 	choice := choice{patterns: d.functions, integrations: d.integrations, used: make(map[string]bool)}
 	shown := bar{t: d.status, what: "Compiling"}
@@ -73,11 +76,15 @@ func (d *deployment) compile(ctx context.Context) ([]bundle.Function, error) {
 }
 
 // startTypes begins to check types beside the compiling, unless it shall not.
-func (d *deployment) startTypes(ctx context.Context) *typeRun {
+func (d *deployment) startTypes(ctx context.Context) (*typeRun, error) {
 	if d.noTypes {
-		return nil
+		return nil, nil //nolint:nilnil // nil is a check of nothing
 	}
-	return startTypes(ctx, d.sys, d.dir)
+	// A fresh clone has no typings.
+	if err := refreshTypings(d.dir); err != nil {
+		return nil, fmt.Errorf("%w, or say --no-types", err)
+	}
+	return startTypes(ctx, d.sys, d.dir), nil
 }
 
 // typesOf waits for the check of types and adds what it found.
@@ -91,7 +98,7 @@ func (d *deployment) typesOf(project *bundle.Project, types *typeRun) error {
 	if checked.state == typesNoCompiler {
 		noteCompiler(d.status)
 	}
-	project.Problems = append(project.Problems, news(project.Problems, checked.problems)...)
+	checked.addTo(project)
 	return checked.err
 }
 

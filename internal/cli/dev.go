@@ -66,8 +66,9 @@ type development struct {
 	tests                          *testRun         // nil: none
 	functions                      map[string]built // by file
 	problems, typeProblems         []bundle.Problem
-	noted                          bool // that there is no compiler
-	watching                       bool // that was said
+	aside                          []bundle.Problem // of files that index.ts does not import
+	noted                          bool             // that there is no compiler
+	watching                       bool             // that was said
 }
 
 // built is a function with the files that it was made of.
@@ -83,6 +84,8 @@ type devRound struct {
 	Functions int               `json:"functions"`
 	Compiled  []string          `json:"compiled"`
 	Problems  []reportedProblem `json:"problems"`
+	// Warnings are of files that index.ts does not import.
+	Warnings []reportedProblem `json:"warnings"`
 	// Types is "checked", "skipped" or "no compiler".
 	Types string `json:"types"`
 	// Tests are those that ran now.
@@ -136,18 +139,19 @@ func (d *development) check() error {
 }
 
 // rounds goes through one round for the folder as it is, and one for each change.
-// A change ends the round that goes on: the next one does its work as well.
+// A change of what functions are made of ends the round that goes on: the next one
+// does its work as well.
 func (d *development) rounds(ctx context.Context, changes <-chan []string) error {
 	var changed []string
 	for {
-		next, open, err := d.interruptible(ctx, changed, changes)
+		next, ended, err := d.interruptible(ctx, changed, changes)
 		switch {
-		case d.once || ctx.Err() != nil || !open:
+		case d.once || ctx.Err() != nil:
 			return err
-		case next != nil && changed != nil:
-			changed = sorted(append(changed, next...))
+		case !ended && changed == nil: // all of it is done again
 			continue
-		case next != nil:
+		case !ended:
+			changed = sorted(append(changed, next...))
 			continue
 		case err != nil:
 			writeError(d.sys.Stderr, err)
@@ -156,29 +160,38 @@ func (d *development) rounds(ctx context.Context, changes <-chan []string) error
 			d.watching = true
 			d.t.println(d.t.paint(styleDim, "Watching "+printable(d.dir)+" …"))
 		}
+		if changed = next; changed != nil {
+			continue
+		}
+		var open bool
 		if changed, open = <-changes; !open {
 			return nil
 		}
 	}
 }
 
-// interruptible is round, ended early when files change: they are returned then.
-func (d *development) interruptible(ctx context.Context, changed []string, changes <-chan []string) (next []string, open bool, err error) {
+// interruptible is round, ended early when sources change. It returns the files that
+// changed meanwhile, and whether the round came to its end.
+func (d *development) interruptible(ctx context.Context, changed []string, changes <-chan []string) (next []string, ended bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended := make(chan struct{})
+	over := make(chan struct{})
 	go func() {
-		defer close(ended)
+		defer close(over)
 		err = d.round(ctx, changed)
 	}()
 	select {
-	case <-ended:
+	case <-over:
 		return nil, true, err
-	case next, open = <-changes:
-		cancel()
-		<-ended // with an error that says no more than that
-		return next, open, nil
+	case next = <-changes:
 	}
+	// Something that keeps writing, such as a log, must not keep rounds from ending.
+	stale := slices.ContainsFunc(next, isSource)
+	if stale {
+		cancel()
+	}
+	<-over // if it was cancelled, with an error that says no more than that
+	return next, !stale, err
 }
 
 // round compiles and tests what changed, and shows what that means. Nil:
@@ -198,7 +211,10 @@ func (d *development) round(ctx context.Context, changed []string) error {
 	if err != nil {
 		return err
 	}
-	round := devRound{Changed: orEmpty(changed), Functions: len(d.functions), Compiled: orEmpty(compiled), Problems: []reportedProblem{}, Types: typesSkipped, Tests: []reportedTest{}}
+	round := devRound{
+		Changed: orEmpty(changed), Functions: len(d.functions), Compiled: orEmpty(compiled),
+		Problems: []reportedProblem{}, Warnings: []reportedProblem{}, Types: typesSkipped, Tests: []reportedTest{},
+	}
 	if !d.noTypes && (changed == nil || slices.ContainsFunc(changed, hasTypes)) {
 		if err := d.types(ctx, &round); err != nil {
 			return err
@@ -206,6 +222,9 @@ func (d *development) round(ctx context.Context, changed []string) error {
 	}
 	for _, p := range slices.Concat(d.problems, d.typeProblems) {
 		round.Problems = append(round.Problems, reported(p))
+	}
+	for _, p := range d.aside {
+		round.Warnings = append(round.Warnings, reported(p))
 	}
 	failed := 0
 	if d.tests != nil {
@@ -266,14 +285,15 @@ func (d *development) types(ctx context.Context, round *devRound) error {
 		d.noted = true
 		noteCompiler(d.t)
 	}
-	found := news(d.problems, checked.problems)
-	d.show(d.typeProblems, found)
-	d.typeProblems = found
+	found, beside := news(d.problems, checked.Problems), aside(checked.Aside)
+	d.show(d.typeProblems, found, styleRed, "✗")
+	d.show(d.aside, beside, styleYellow, "!")
+	d.typeProblems, d.aside = found, beside
 	return nil
 }
 
 // show says which problems are new, and which are gone.
-func (d *development) show(before, now []bundle.Problem) {
+func (d *development) show(before, now []bundle.Problem, style, mark string) {
 	same := func(a, b bundle.Problem) bool { return a.File == b.File && a.Message == b.Message }
 	for _, p := range before {
 		if !slices.ContainsFunc(now, func(n bundle.Problem) bool { return same(p, n) }) {
@@ -283,7 +303,7 @@ func (d *development) show(before, now []bundle.Problem) {
 	}
 	for _, p := range now {
 		if !slices.ContainsFunc(before, func(b bundle.Problem) bool { return same(p, b) }) {
-			printProblem(d.t, styleRed, "✗", p)
+			printProblem(d.t, style, mark, p)
 		}
 	}
 }
@@ -296,6 +316,15 @@ func shortList(names []string) string {
 		text += fmt.Sprintf(" and %d more", n)
 	}
 	return text
+}
+
+// isSource reports whether a file is code, configuration or a recorded test.
+func isSource(name string) bool {
+	switch filepath.Ext(name) {
+	case ".js", ".jsx", ".mjs", ".cjs":
+		return true
+	}
+	return hasTypes(name) || strings.HasSuffix(name, fixtureSuffix)
 }
 
 // indexOrConfig reports whether everything depends on a file.

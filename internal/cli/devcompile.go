@@ -7,12 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/function/bundle"
+	"github.com/linkspan/linkspan/internal/project"
 )
 
 // compile makes the functions that changed files belong to, and returns their
@@ -29,7 +32,11 @@ func (d *development) compile(ctx context.Context, changed []string) ([]string, 
 		}
 	}
 	folder, err := buildFolder(ctx, d.t, d.engine, o)
-	if err != nil {
+	if _, ok := project.IndexOf(d.dir); err != nil && !ok && isFolder(d.dir) {
+		// It comes back, such as when Git changes branches.
+		_, message := described(err)
+		folder, all = &bundle.Project{Problems: []bundle.Problem{{File: "index.ts", Message: message}}}, true
+	} else if err != nil {
 		return nil, err
 	}
 	if !all && d.claimsChanged(folder.Functions) {
@@ -39,6 +46,7 @@ func (d *development) compile(ctx context.Context, changed []string) ([]string, 
 	if all {
 		d.functions = map[string]built{}
 	}
+	maps.DeleteFunc(d.functions, func(_ string, f built) bool { return affected[functionName(f.Integration, f.Name)] })
 	var compiled []string
 	for _, f := range folder.Functions {
 		d.functions[f.File] = built{f, sourcesOf(f.Code.Bundle)}
@@ -52,7 +60,7 @@ func (d *development) compile(ctx context.Context, changed []string) ([]string, 
 			printProblem(d.t, styleYellow, "!", w)
 		}
 	}
-	d.show(d.problems, folder.Problems)
+	d.show(d.problems, folder.Problems, styleRed, "✗")
 	d.problems = folder.Problems
 	return compiled, nil
 }
@@ -66,13 +74,35 @@ func (d *development) affected(changed []string) (names map[string]bool, all boo
 	}
 	names = map[string]bool{}
 	for _, name := range changed {
+		source := d.source(name)
 		for _, f := range d.functions {
-			if f.File == name || f.sources[name] {
+			if f.File == name || f.sources[name] || f.sources[source] {
 				names[functionName(f.Integration, f.Name)] = true
 			}
 		}
 	}
 	return names, false
+}
+
+// source returns a file as bundles name it: below a link it has another path.
+func (d *development) source(name string) string {
+	dir, err := filepath.Abs(d.dir)
+	if err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	if err != nil {
+		return name
+	}
+	// The file itself may be gone.
+	folder, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.FromSlash(path.Dir(name))))
+	if err != nil {
+		return name
+	}
+	rel, err := filepath.Rel(dir, filepath.Join(folder, path.Base(name)))
+	if err != nil {
+		return name
+	}
+	return filepath.ToSlash(rel)
 }
 
 // claimsChanged reports whether functions have other models or endpoints than

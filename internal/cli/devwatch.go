@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -21,16 +22,23 @@ const watchQuiet = 80 * time.Millisecond
 // everything is what is said to have changed when it is not known what did.
 const everything = "index.ts"
 
+// watchLongest is how long changes wait at most, when they do not cease.
+const watchLongest = 2 * time.Second
+
 // watchFolder sends the files below a folder that changed, relative to it and with
 // slashes, a little after the last of them did. Nothing is lost while nobody
 // receives. The channel is closed when ctx has ended.
 func watchFolder(ctx context.Context, dir string) (<-chan []string, error) {
+	root, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return nil, fmt.Errorf("watching %s: %w", dir, err)
+	}
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watching %s: %w", dir, err)
 	}
-	f := &folderWatch{dir: dir, add: w.Add, folders: map[string]bool{}, pending: map[string]bool{}}
-	if err := f.enter(dir, false); err != nil {
+	f := newFolderWatch(root, w.Add, w.Remove)
+	if err := f.enter(root, false); err != nil {
 		_ = w.Close() // nothing was watched
 		return nil, fmt.Errorf("watching %s: %w", dir, err)
 	}
@@ -45,22 +53,35 @@ func watchFolder(ctx context.Context, dir string) (<-chan []string, error) {
 
 // folderWatch collects changes of a folder.
 type folderWatch struct {
-	dir     string
-	add     func(dir string) error
-	folders map[string]bool // that are watched, relative to dir
-	pending map[string]bool
+	dir         string
+	add, remove func(dir string) error
+	folders     map[string]bool // that are watched, relative to dir
+	pending     map[string]bool
+}
+
+func newFolderWatch(dir string, add, remove func(dir string) error) *folderWatch {
+	return &folderWatch{dir: dir, add: add, remove: remove, folders: map[string]bool{}, pending: map[string]bool{}}
 }
 
 // loop collects events until ctx ends.
 func (f *folderWatch) loop(ctx context.Context, events <-chan fsnotify.Event, failures <-chan error, changes chan<- []string) {
-	quiet := time.NewTimer(watchQuiet)
+	quiet, longest := time.NewTimer(watchQuiet), time.NewTimer(watchLongest)
 	defer quiet.Stop()
-	ready := false
+	defer longest.Stop()
+	ready, overdue := false, false
+	note := func(before int) {
+		ready = overdue
+		quiet.Reset(watchQuiet)
+		if before == 0 {
+			longest.Reset(watchLongest)
+		}
+	}
 	for {
 		var out chan<- []string
 		if ready && len(f.pending) > 0 {
 			out = changes
 		}
+		before := len(f.pending)
 		select {
 		case <-ctx.Done():
 			return
@@ -69,20 +90,20 @@ func (f *folderWatch) loop(ctx context.Context, events <-chan fsnotify.Event, fa
 				return
 			}
 			if f.take(e) {
-				ready = false
-				quiet.Reset(watchQuiet)
+				note(before)
 			}
 		case _, ok := <-failures: // events were dropped
 			if !ok {
 				return
 			}
 			f.pending[everything] = true
-			ready = false
-			quiet.Reset(watchQuiet)
+			note(before)
 		case <-quiet.C:
 			ready = true
+		case <-longest.C:
+			ready, overdue = true, len(f.pending) > 0
 		case out <- slices.Sorted(maps.Keys(f.pending)):
-			f.pending, ready = map[string]bool{}, false
+			f.pending, ready, overdue = map[string]bool{}, false, false
 		}
 	}
 }
@@ -102,7 +123,7 @@ func (f *folderWatch) take(e fsnotify.Event) bool {
 		return len(f.pending) > before
 	}
 	if f.folders[name] && (e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)) {
-		delete(f.folders, name)
+		f.leave(name)
 		f.pending[everything] = true // nobody says what was in it
 		return true
 	}
@@ -113,9 +134,37 @@ func (f *folderWatch) take(e fsnotify.Event) bool {
 	return true
 }
 
-// enter watches a folder with all below it, and notes the files there.
+// leave stops to watch a folder with all below it: one that was renamed would go on
+// telling of its files by their old names.
+func (f *folderWatch) leave(name string) {
+	for folder := range f.folders {
+		if folder == name || strings.HasPrefix(folder, name+"/") {
+			delete(f.folders, folder)
+			_ = f.remove(filepath.Join(f.dir, filepath.FromSlash(folder))) // fails for those that are gone
+		}
+	}
+}
+
+// enter watches a folder with all below it, and notes the files there. Links to
+// folders are followed, as imports do.
 func (f *folderWatch) enter(dir string, note bool) error {
-	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+	return f.walk(dir, note, map[string]bool{})
+}
+
+// walk is enter. What was entered is known by its path without links.
+func (f *folderWatch) walk(dir string, note bool, entered map[string]bool) error {
+	root, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return err
+	}
+	if entered[root] {
+		return nil
+	}
+	// With the separator it is what a link leads to.
+	return filepath.WalkDir(dir+string(filepath.Separator), func(name string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrPermission) && name != dir {
+			return fs.SkipDir // nothing is made of what can't be read
+		}
 		if err != nil {
 			return err
 		}
@@ -124,8 +173,13 @@ func (f *folderWatch) enter(dir string, note bool) error {
 		case d.IsDir() && !ok:
 			return fs.SkipDir
 		case d.IsDir():
+			if at, err := filepath.EvalSymlinks(name); err == nil {
+				entered[at] = true
+			}
 			f.folders[local] = true
-			return f.add(name)
+			return f.add(filepath.Clean(name))
+		case ok && d.Type()&fs.ModeSymlink != 0 && isFolder(name):
+			return f.walk(name, note, entered)
 		case note && ok && watched(local):
 			f.pending[local] = true
 		}

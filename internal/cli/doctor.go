@@ -233,6 +233,10 @@ func (d *doctor) compile(ctx context.Context, engine *sandbox.Engine) []bundle.F
 
 // types looks for the compiler, and lets it work.
 func (d *doctor) types(ctx context.Context) {
+	if state, err := project.Typings(d.dir); err == nil && (state == project.TypingsMissing || state == project.TypingsOld) {
+		d.note("types", healthWarning, "are not checked without the right typings", "linkspan compile checks them.")
+		return
+	}
 	d.status.update("Checking types …")
 	switch checked := checkTypes(ctx, d.sys, d.dir); {
 	case checked.err != nil:
@@ -240,8 +244,10 @@ func (d *doctor) types(ctx context.Context) {
 	case checked.state == typesSkipped:
 	case checked.state == typesNoCompiler:
 		d.note("types", healthWarning, "there is no TypeScript compiler, so they are not checked", "npm install typescript in the folder.")
-	case len(checked.problems) > 0:
-		d.note("types", healthFailed, counted(len(checked.problems), "error")+", the first in "+checked.problems[0].File, "linkspan compile shows them.")
+	case len(checked.Problems) > 0:
+		d.note("types", healthFailed, counted(len(checked.Problems), "error")+", the first in "+checked.Problems[0].File, "linkspan compile shows them.")
+	case len(checked.Aside) > 0:
+		d.note("types", healthWarning, counted(len(checked.Aside), "error")+" in files that index.ts does not import, the first in "+checked.Aside[0].File, "linkspan compile shows them.")
 	default:
 		d.note("types", healthOK, "are right", "")
 	}

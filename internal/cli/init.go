@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -41,6 +42,9 @@ func newInit(sys System) *cobra.Command {
 		if len(args) == 1 {
 			dir = args[0]
 		}
+		if dir == "" {
+			return &usageError{errors.New("DIR is empty: name a folder, or leave it out for the one you are in")}
+		}
 		made, err := project.Init(dir)
 		if err != nil {
 			return err
@@ -71,7 +75,7 @@ func printInit(t *terminal, made *project.Made) error {
 		t.println("  ", t.paint(styleCyan, column(command, 32)), " ", t.paint(styleDim, what))
 	}
 	if filepath.Clean(made.Dir) != "." {
-		step("cd "+made.Dir, "")
+		step("cd "+shellWord(made.Dir), "")
 	}
 	step("linkspan test", "replay the recorded tests")
 	step("linkspan dev", "compile and test whatever you save")
@@ -79,6 +83,20 @@ func printInit(t *terminal, made *project.Made) error {
 	step("linkspan serve", "start a server; put its key for dev into .env")
 	step("linkspan deploy dev", "deploy to it")
 	return t.err
+}
+
+// shellWord writes a path as one word of a shell's.
+func shellWord(name string) string {
+	if !strings.ContainsAny(name, " \t'\"$&|;<>()*?[]{}!#`\\") && !strings.HasPrefix(name, "~") && !strings.HasPrefix(name, "-") {
+		return name
+	}
+	if filepath.Separator == '\\' {
+		return `"` + name + `"` // no name has quotes there
+	}
+	if strings.HasPrefix(name, "-") {
+		name = "./" + name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
 }
 
 // printMade lists the files that were written, and those that were left.

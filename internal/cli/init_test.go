@@ -306,9 +306,9 @@ func TestGenerateTypesOfExamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		problems, err := project.CheckTypes(t.Context(), a.dir, tsc)
-		if err != nil || len(problems) > 0 {
-			t.Errorf("%s: %v %v", folder, problems, err)
+		found, err := project.CheckTypes(t.Context(), a.dir, tsc)
+		if err != nil || len(found.Problems) > 0 {
+			t.Errorf("%s: %v %v", folder, found.Problems, err)
 		}
 	}
 }

@@ -139,8 +139,9 @@ func (s *typeSpace) function(f bundle.Function) (string, error) {
 	if def.Input != "" {
 		wanted[def.Input] = own + "Input"
 	}
-	if def.Metadata != "" {
-		wanted[def.Metadata] = own + "Metadata"
+	metadata := metadataOf(f)
+	if metadata != "" {
+		wanted[metadata] = own + "Metadata"
 	}
 	types := s.define(own, definitions, wanted)
 	if f.Kind == linkspan.FunctionAction {
@@ -155,7 +156,7 @@ func (s *typeSpace) function(f bundle.Function) (string, error) {
 		}
 		fmt.Fprintf(&b, " %s: %s", key(m), s.ref(types, m))
 	}
-	fmt.Fprintf(&b, " };\n\t\t\tmetadata: %s;\n\t\t};\n", s.ref(types, def.Metadata))
+	fmt.Fprintf(&b, " };\n\t\t\tmetadata: %s;\n\t\t};\n", s.ref(types, metadata))
 	return b.String(), nil
 }
 

@@ -3,6 +3,7 @@ package project
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -73,19 +74,28 @@ func add(dir string, f Function, must, may map[string]string) (*Made, error) {
 				continue
 			}
 			if err := write(target, []byte(files[name]), 0o644); err != nil {
-				return nil, fmt.Errorf("writing %s: %w", name, err)
+				return nil, errors.Join(fmt.Errorf("writing %s: %w", name, err), made.undo())
 			}
 			made.Files = append(made.Files, name)
 		}
 	}
 	added, err := AddImport(dir, f.File())
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, made.undo())
 	}
 	if index, ok := IndexOf(dir); ok && added {
 		made.Files = append(made.Files, index)
 	}
 	return made, nil
+}
+
+// undo removes what was written, so that the same can be tried again.
+func (m *Made) undo() error {
+	var errs []error
+	for _, name := range m.Files {
+		errs = append(errs, os.Remove(filepath.Join(m.Dir, filepath.FromSlash(name))))
+	}
+	return errors.Join(errs...)
 }
 
 // existing returns the file of a function, whatever language it is in, or "".

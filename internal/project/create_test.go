@@ -2,6 +2,7 @@ package project_test
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -103,9 +104,9 @@ func TestCreate(t *testing.T) {
 		text.WriteString("-- " + c.f.File() + " --\n" + read(t, dir, c.f.File()) + "-- " + c.f.Fixture() + " --\n" + read(t, dir, c.f.Fixture()))
 	}
 	golden(t, "create.golden", text.String()+"-- index.ts --\n"+read(t, dir, "index.ts"))
-	problems, err := project.CheckTypes(t.Context(), dir, compiler(t))
-	if err != nil || len(problems) > 0 {
-		t.Errorf("types are wrong: %v %v", problems, err)
+	found, err := project.CheckTypes(t.Context(), dir, compiler(t))
+	if err != nil || len(found.Problems) > 0 {
+		t.Errorf("types are wrong: %v %v", found.Problems, err)
 	}
 }
 
@@ -152,5 +153,31 @@ func TestCreateFrom(t *testing.T) {
 	}
 	if read(t, dir, "models.ts") != "mine\n" || read(t, dir, filepath.ToSlash(f.File())) != "source\n" {
 		t.Error("the wrong texts are there")
+	}
+}
+
+// An index that is a link stays one, and where it can't be changed nothing is left.
+func TestCreateBesideOddIndexes(t *testing.T) {
+	t.Parallel()
+	dir := unpack(t, "-- shared.ts --\nimport './a/syncs/b'\n")
+	if err := os.Symlink("shared.ts", filepath.Join(dir, "index.ts")); err != nil {
+		t.Skip("there are no links here")
+	}
+	f := project.Function{Integration: "github", Folder: project.FolderActions, Name: "say"}
+	if _, err := project.Create(dir, f, ""); err != nil {
+		t.Fatal(err)
+	}
+	if to, err := os.Readlink(filepath.Join(dir, "index.ts")); err != nil || to != "shared.ts" {
+		t.Errorf("the link leads to %q: %v", to, err)
+	}
+	if got, want := read(t, dir, "shared.ts"), "import './a/syncs/b'\nimport './github/actions/say'\n"; got != want {
+		t.Errorf("it holds %q", got)
+	}
+	odd := unpack(t, "-- index.ts/x --\n")
+	if _, err := project.Create(odd, f, ""); err == nil {
+		t.Fatal("a folder was taken for index.ts")
+	}
+	if diff := cmp.Diff([]string{"index.ts/x"}, tree(t, odd)); diff != "" {
+		t.Errorf("there is (-want +got)\n%s", diff)
 	}
 }

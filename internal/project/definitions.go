@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -85,7 +87,7 @@ func (d *Definitions) put(f bundle.Function) {
 		Input: def.Input, Output: list(def.Models), JSONSchema: def.Schema, Features: list(def.Features),
 	}
 	if f.Kind == linkspan.FunctionSync {
-		one.Input = cmp.Or(def.Metadata, def.Input)
+		one.Input = metadataOf(f)
 	}
 	if one.JSONSchema == nil {
 		one.JSONSchema = json.RawMessage(`{"definitions":{}}`)
@@ -116,6 +118,15 @@ func eventsOf(f bundle.Function) []linkspan.FunctionEvent {
 		return f.Definition.Unified.Events
 	}
 	return []linkspan.FunctionEvent{f.Definition.Event}
+}
+
+// metadataOf names the definition of what the metadata of a function's connections
+// holds, or "". The input of what createSync makes is that.
+func metadataOf(f bundle.Function) string {
+	if f.Kind == linkspan.FunctionSync {
+		return cmp.Or(f.Definition.Metadata, f.Definition.Input)
+	}
+	return f.Definition.Metadata
 }
 
 // list is a list that is [] in JSON when it is empty.
@@ -184,22 +195,24 @@ func WriteBundles(dir string, functions []bundle.Function) (int, error) {
 		}
 		written[name] = true
 	}
-	there, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*_*_*.cjs"))
-	for _, old := range there {
-		if !written[filepath.Base(old)] {
-			err = errors.Join(err, os.Remove(old))
-		}
-	}
-	if err != nil {
+	if err := removeBundles(dir, written); err != nil {
 		return 0, fmt.Errorf("removing bundles of functions that are gone: %w", err)
 	}
 	return len(written), nil
 }
 
-// escapeGlob makes a path mean itself in a pattern.
-func escapeGlob(name string) string {
-	if filepath.Separator == '\\' {
-		return name // backslashes are separators there, and brackets rare
+// removeBundles removes the bundles of a folder that were not written now. Files of
+// other names are somebody else's: the folder may be any.
+func removeBundles(dir string, written map[string]bool) error {
+	ours := regexp.MustCompile(`^.+_(?:syncs|actions|on-events|functions)_[a-zA-Z0-9_-]+\.cjs$`)
+	there, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(name)
+	for _, old := range there {
+		if name := old.Name(); old.Type().IsRegular() && !written[name] && ours.MatchString(name) {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, name)))
+		}
+	}
+	return err
 }

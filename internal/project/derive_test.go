@@ -102,9 +102,9 @@ export { input, output, nothing, name, integration, id, x, model, wrong, incompl
 			t.Fatal(err)
 		}
 	}
-	problems, err := project.CheckTypes(t.Context(), dir, compiler(t))
-	if err != nil || len(problems) > 0 {
-		t.Errorf("%v %v", problems, err)
+	found, err := project.CheckTypes(t.Context(), dir, compiler(t))
+	if err != nil || len(found.Problems) > 0 {
+		t.Errorf("%v %v", found.Problems, err)
 	}
 }
 
@@ -163,13 +163,13 @@ func TestDefinitions(t *testing.T) {
 
 func TestWriteBundles(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, "-- github_actions_gone.cjs --\n-- mine.cjs --\n")
+	dir := unpack(t, "-- github_actions_gone.cjs --\n-- mine.cjs --\n-- my_own_tool.cjs --\n-- a_syncs_b.cjs/x --\n")
 	for range 2 {
 		if n, err := project.WriteBundles(dir, rich()[2:]); n != 2 || err != nil {
 			t.Fatalf("%d %v", n, err)
 		}
 	}
-	if diff := cmp.Diff([]string{"mine.cjs", "my: tool_actions_ping.cjs", "my: tool_syncs_things.cjs"}, tree(t, dir)); diff != "" {
+	if diff := cmp.Diff([]string{"a_syncs_b.cjs/x", "mine.cjs", "my: tool_actions_ping.cjs", "my: tool_syncs_things.cjs", "my_own_tool.cjs"}, tree(t, dir)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
@@ -188,12 +188,12 @@ export { fine };
 -- .linkspan/x --
 `)
 	for range 2 { // the second time with what the first one learned
-		problems, err := project.CheckTypes(t.Context(), dir, tsc)
+		found, err := project.CheckTypes(t.Context(), dir, tsc)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var text strings.Builder
-		for _, p := range problems {
+		for _, p := range found.Problems {
 			text.WriteString(p.Error() + "\n\n")
 		}
 		golden(t, "checktypes.golden", text.String())
@@ -201,15 +201,59 @@ export { fine };
 	if err := writeFile(dir, "tsconfig.json", "{ nonsense"); err != nil {
 		t.Fatal(err)
 	}
-	if problems, err := project.CheckTypes(t.Context(), dir, tsc); err == nil && len(problems) == 0 {
+	if found, err := project.CheckTypes(t.Context(), dir, tsc); err == nil && len(found.Problems) == 0 {
 		t.Error("a broken tsconfig.json is fine")
 	}
-	if problems, err := project.CheckTypes(t.Context(), t.TempDir(), tsc); err != nil || len(problems) > 0 {
-		t.Errorf("a folder without tsconfig.json: %v %v", problems, err)
+	if found, err := project.CheckTypes(t.Context(), t.TempDir(), tsc); err != nil || len(found.Problems) > 0 {
+		t.Errorf("a folder without tsconfig.json: %v %v", found.Problems, err)
 	}
 	if _, err := project.CheckTypes(t.Context(), dir, filepath.Join(dir, "no-compiler")); err == nil {
 		t.Error("there is no compiler, and no error")
 	}
+}
+
+// What index.ts does not lead to is no part of what is deployed.
+func TestCheckTypesAside(t *testing.T) {
+	t.Parallel()
+	tsc := compiler(t)
+	for _, tt := range []struct {
+		name, index     string
+		problems, aside []string
+	}{
+		{"imported", `import "./a/actions/x"; import type { T } from "@/types";`, []string{"a/actions/x.ts", "a/lib.ts", "types.ts"}, []string{"scratch.ts"}},
+		{"another", `import "./scratch";`, []string{"scratch.ts"}, []string{"a/actions/x.ts", "a/lib.ts", "types.ts"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := unpack(t, `-- tsconfig.json --
+{"compilerOptions":{"strict":true,"noEmit":true,"types":[],"module":"ESNext","moduleResolution":"Bundler","paths":{"@/*":["./*"]}}}
+-- a/actions/x.ts --
+import { l } from "../lib"; export const x: string = 1; export { l };
+-- a/lib.ts --
+export const l: string = 1;
+-- types.ts --
+export interface T { a: Nothing }
+-- scratch.ts --
+export const s: string = 1;
+-- index.ts --
+`+tt.index+"\n")
+			found, err := project.CheckTypes(t.Context(), dir, tsc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([][]string{tt.problems, tt.aside}, [][]string{filesOf(found.Problems), filesOf(found.Aside)}); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func filesOf(problems []bundle.Problem) []string {
+	files := make([]string, len(problems))
+	for i, p := range problems {
+		files[i] = p.File
+	}
+	return files
 }
 
 func TestFindCompiler(t *testing.T) {

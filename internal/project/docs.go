@@ -108,15 +108,15 @@ func (d *doc) facts() {
 // sync writes what a sync keeps, and how it is read.
 func (d *doc) sync() {
 	f, def := d.function, d.function.Definition
-	if s := d.definitions.find(def.Metadata); s != nil && !s.isNull() {
+	if s := d.definitions.find(metadataOf(f)); s != nil && !s.isNull() {
 		d.line("## Metadata\n\nWhat the connection's metadata must hold.\n")
 		d.table(s)
 	}
 	for _, model := range def.Models {
 		d.line("## Model %s\n", plain(model))
 		d.table(d.definitions.find(model))
-		d.line("```sh\ncurl --get \"$LINKSPAN_HOST/records\" --data-urlencode \"model=%s\" \\\n  -H \"Authorization: Bearer $LINKSPAN_SECRET_KEY_DEV\" \\\n  -H %s -H \"Connection-Id: <CONNECTION>\"\n```\n",
-			model, shellQuoted("Provider-Config-Key: "+f.Integration))
+		d.line("```sh\ncurl --get \"$LINKSPAN_HOST/records\" --data-urlencode %s \\\n  -H \"Authorization: Bearer $LINKSPAN_SECRET_KEY_DEV\" \\\n  -H %s -H \"Connection-Id: <CONNECTION>\"\n```\n",
+			shellQuoted("model="+model), shellQuoted("Provider-Config-Key: "+f.Integration))
 		d.line("```ts\n%sconst { records, next_cursor } = await client.listRecords({ providerConfigKey: %s, connectionId: \"<CONNECTION>\", model: %s });\n```\n",
 			nodeClient, quoted(f.Integration), quoted(model))
 	}

@@ -1,6 +1,7 @@
 package project
 
 import (
+	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -31,8 +32,12 @@ type Made struct {
 // Init lays a folder out: one function of each kind with its test, all that
 // editors and coding agents need to know, and typings, so that it works without
 // anything being installed. The folder may be missing, or hold other things; a
-// folder of functions is refused.
+// folder of functions is refused. What was interrupted can be done again: index.ts,
+// which makes it one, is written last.
 func Init(dir string) (*Made, error) {
+	if dir == "" {
+		return nil, linkspan.E("project.Init", linkspan.KindInvalid, "not_a_folder", nil, "The folder has no name.").WithHint("Name a folder: it may be new.")
+	}
 	files, err := scaffoldFiles()
 	if err != nil {
 		return nil, err
@@ -42,7 +47,12 @@ func Init(dir string) (*Made, error) {
 		return nil, err
 	}
 	base := nameOf(dir)
+	var index scaffoldFile
 	for _, f := range files {
+		if f.name == "index.ts" {
+			index = f
+			continue
+		}
 		target := filepath.Join(dir, filepath.FromSlash(f.name))
 		if exists(target) {
 			if err := made.keep(dir, f); err != nil {
@@ -59,6 +69,11 @@ func Init(dir string) (*Made, error) {
 	if _, err := RefreshTypings(dir); err != nil {
 		return nil, err
 	}
+	if err := write(filepath.Join(dir, index.name), []byte(index.text), index.mode); err != nil {
+		return nil, fmt.Errorf("writing %s: %w", index.name, err)
+	}
+	made.Files = append(made.Files, index.name)
+	slices.Sort(made.Files)
 	return made, nil
 }
 
@@ -123,7 +138,7 @@ func checkRoom(dir string, files []scaffoldFile) error {
 	}
 	var taken []string
 	for _, f := range files {
-		if !keepable(f.name) && exists(filepath.Join(dir, filepath.FromSlash(f.name))) {
+		if !keepable(f.name) && !same(filepath.Join(dir, filepath.FromSlash(f.name)), f.text) {
 			taken = append(taken, f.name)
 		}
 	}
@@ -132,6 +147,12 @@ func checkRoom(dir string, files []scaffoldFile) error {
 			WithHint("Name a folder below it: linkspan init %s", filepath.Join(dir, "integrations"))
 	}
 	return nil
+}
+
+// same reports whether a file has a text already, or is not there.
+func same(name, text string) bool {
+	there, err := os.ReadFile(name)
+	return err == nil && string(there) == text || errors.Is(err, fs.ErrNotExist) && !exists(name)
 }
 
 // keepable reports whether a folder works with another file of that name.
@@ -161,10 +182,18 @@ func (m *Made) keep(dir string, f scaffoldFile) error {
 	if missing.Len() == 0 {
 		return nil
 	}
+	added := "\n# Added by linkspan init\n" + missing.String()
 	if len(text) > 0 && text[len(text)-1] != '\n' {
-		text = append(text, '\n')
+		added = "\n" + added
 	}
-	if err := replace(name, append(text, "\n# Added by linkspan init\n"+missing.String()...), 0o644); err != nil {
+	if bytes.Contains(text, []byte("\r\n")) {
+		added = strings.ReplaceAll(added, "\n", "\r\n")
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return fmt.Errorf("looking at %s: %w", f.name, err)
+	}
+	if err := replace(name, append(text, added...), info.Mode().Perm()); err != nil {
 		return fmt.Errorf("writing %s: %w", f.name, err)
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -123,9 +124,9 @@ func TestInit(t *testing.T) {
 	if state, err := project.Typings(dir); err != nil || state != project.TypingsCurrent {
 		t.Errorf("typings are in state %d, %v", state, err)
 	}
-	problems, err := project.CheckTypes(t.Context(), dir, compiler(t))
-	if err != nil || len(problems) > 0 {
-		t.Errorf("types are wrong: %v %v", problems, err)
+	found, err := project.CheckTypes(t.Context(), dir, compiler(t))
+	if err != nil || len(found.Problems) > 0 {
+		t.Errorf("types are wrong: %v %v", found.Problems, err)
 	}
 }
 
@@ -146,6 +147,52 @@ func TestInitKeeps(t *testing.T) {
 	want := "node_modules/\n*.log\n\n# Added by linkspan init\n.env\n.env.*\n!.env.example\n.linkspan/\nbuild/\n"
 	if diff := cmp.Diff(want, read(t, dir, ".gitignore")); diff != "" || read(t, dir, "package.json") != "{}\n" {
 		t.Errorf(".gitignore (-want +got)\n%s", diff)
+	}
+}
+
+// Lines end in a file as they did, and a link stays one.
+func TestInitKeepsTheWayOfFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := writeFile(dir, "ignored", "build/\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("ignored", filepath.Join(dir, ".gitignore")); err != nil {
+		t.Skip("there are no links here")
+	}
+	if _, err := project.Init(dir); err != nil {
+		t.Fatal(err)
+	}
+	if text := read(t, dir, "ignored"); strings.Count(text, "\n") != strings.Count(text, "\r\n") || !strings.Contains(text, ".env\r\n") {
+		t.Errorf("it is %q", text)
+	}
+	if to, err := os.Readlink(filepath.Join(dir, ".gitignore")); err != nil || to != "ignored" {
+		t.Errorf("the link leads to %q: %v", to, err)
+	}
+}
+
+// What was interrupted can be done again, whatever it had come to.
+func TestInitAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	made, err := project.Init(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range []string{"index.ts", "tsconfig.json", "demo-tickets/syncs/tickets.ts"} {
+		if err := os.Remove(filepath.Join(dir, filepath.FromSlash(gone))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := project.Init(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"demo-tickets/syncs/tickets.ts", "index.ts", "tsconfig.json"}, again.Files); diff != "" {
+		t.Errorf("wrote (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff(made.Files, tree(t, dir)); diff != "" {
+		t.Errorf("there is (-want +got)\n%s", diff)
 	}
 }
 
@@ -173,6 +220,9 @@ func TestInitRefuses(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := project.Init(""); linkspan.KindOf(err) != linkspan.KindInvalid {
+		t.Errorf("no name was taken for one: %v", err)
+	}
 	if _, err := project.Init(file); linkspan.KindOf(err) != linkspan.KindInvalid {
 		t.Errorf("a file was taken for a folder: %v", err)
 	}
@@ -197,6 +247,19 @@ func TestRefreshTypings(t *testing.T) {
 	}
 	if state, err := project.Typings(dir); state != project.TypingsMissing || err != nil {
 		t.Errorf("state %d, %v", state, err)
+	}
+	var several sync.WaitGroup
+	for range 4 { // commands that begin at the same time
+		several.Go(func() {
+			if _, err := project.RefreshTypings(dir); err != nil {
+				t.Errorf("beside others: %v", err)
+			}
+		})
+	}
+	several.Wait()
+	entries, err := os.ReadDir(filepath.Join(dir, ".linkspan"))
+	if state, _ := project.Typings(dir); err != nil || state != project.TypingsCurrent || len(entries) != 1 {
+		t.Errorf("state %d with %v, %v", state, entries, err)
 	}
 	foreign := unpack(t, "-- tsconfig.json --\n{}\n")
 	if wrote, err := project.RefreshTypings(foreign); wrote || err != nil {

@@ -47,15 +47,24 @@ func FindCompiler(dir string, onPath func(name string) (string, error)) string {
 	return found
 }
 
+// TypeErrors are what the TypeScript compiler finds, by file and line.
+type TypeErrors struct {
+	// Problems are in what index.ts imports, directly or not.
+	Problems []bundle.Problem
+	// Aside are in files that it does not import: nothing is made of them.
+	Aside []bundle.Problem
+}
+
 // CheckTypes runs the TypeScript compiler over a folder with its tsconfig.json and
-// returns what it finds in the author's files, by file and line. A folder without
-// tsconfig.json has nothing to check. The error says that the compiler could not do its work.
-func CheckTypes(ctx context.Context, dir, compiler string) ([]bundle.Problem, error) {
+// returns what it finds in the author's files. A folder without tsconfig.json has
+// nothing to check. The error says that the compiler could not do its work.
+func CheckTypes(ctx context.Context, dir, compiler string) (TypeErrors, error) {
+	var found TypeErrors
 	if !exists(filepath.Join(dir, "tsconfig.json")) {
-		return nil, nil
+		return found, nil
 	}
-	args := []string{"--project", "tsconfig.json", "--noEmit", "--pretty", "false"}
-	if exists(filepath.Join(dir, OwnFolder)) {
+	args := []string{"--project", "tsconfig.json", "--noEmit", "--pretty", "false", "--explainFiles"}
+	if canWriteIn(filepath.Join(dir, OwnFolder)) {
 		// What did not change since the last time is not checked again.
 		args = append(args, "--incremental", "--tsBuildInfoFile", OwnFolder+"/types.tsbuildinfo")
 	}
@@ -65,17 +74,71 @@ func CheckTypes(ctx context.Context, dir, compiler string) ([]bundle.Problem, er
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		return found, ctx.Err()
 	}
 	problems, rest := parseDiagnostics(dir, stdout.String())
 	if err == nil || len(problems) > 0 {
-		return slices.DeleteFunc(problems, foreign), nil
+		problems = slices.DeleteFunc(problems, foreign)
+		index, _ := IndexOf(dir)
+		aside := unimported(index, rest)
+		for _, p := range problems {
+			if aside[p.File] {
+				found.Aside = append(found.Aside, p)
+			} else {
+				found.Problems = append(found.Problems, p)
+			}
+		}
+		return found, nil
 	}
 	said := strings.TrimSpace(rest + "\n" + stderr.String())
 	if _, ok := errors.AsType[*exec.ExitError](err); ok && said != "" {
-		return nil, fmt.Errorf("%s failed: %s", compiler, said)
+		return found, fmt.Errorf("%s failed: %s", compiler, said)
 	}
-	return nil, fmt.Errorf("running %s: %w", compiler, err)
+	return found, fmt.Errorf("running %s: %w", compiler, err)
+}
+
+// canWriteIn reports whether files can be made in a folder.
+func canWriteIn(dir string) bool {
+	f, err := os.CreateTemp(dir, ".write-*")
+	if err != nil {
+		return false
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name())) == nil
+}
+
+// unimported reads the compiler's list of files, each with indented lines that say
+// why it is there, and returns those that the index does not lead to. Declarations
+// hold everywhere, so they are never among them. Without the index in the list
+// nothing is known, and nothing returned.
+func unimported(index, listing string) map[string]bool {
+	importer := regexp.MustCompile(`^  (?:Imported|Referenced) via .* from file '(.+?)'(?: with packageId '.*'| to import .*)?$`)
+	imports, aside := map[string][]string{}, map[string]bool{}
+	file := ""
+	for line := range strings.Lines(listing) {
+		line = strings.TrimRight(line, "\r\n")
+		if m := importer.FindStringSubmatch(line); m != nil {
+			imports[m[1]] = append(imports[m[1]], file)
+		} else if !strings.HasPrefix(line, " ") {
+			file = line
+			aside[file] = !declares(file)
+		}
+	}
+	if _, ok := aside[index]; index == "" || !ok {
+		return nil
+	}
+	reached := []string{index}
+	for len(reached) > 0 {
+		next := reached[len(reached)-1]
+		reached = append(reached[:len(reached)-1], imports[next]...)
+		delete(aside, next)
+		delete(imports, next)
+	}
+	return aside
+}
+
+// declares reports whether a file holds nothing but declarations.
+func declares(file string) bool {
+	return strings.HasSuffix(file, ".d.ts") || strings.HasSuffix(file, ".d.mts") || strings.HasSuffix(file, ".d.cts")
 }
 
 // foreign reports whether a problem is in a file that its author can't correct:
@@ -85,7 +148,7 @@ func foreign(p bundle.Problem) bool {
 }
 
 // parseDiagnostics reads what the compiler prints: a line for each error, with
-// indented lines that say more. What is something else comes back as it is.
+// indented lines that say more. What follows on those comes back as it is.
 func parseDiagnostics(dir, text string) (problems []bundle.Problem, rest string) {
 	placed := regexp.MustCompile(`^(.+?)\((\d+),(\d+)\): error (TS\d+: .*)$`)
 	global := regexp.MustCompile(`^error (TS\d+: .*)$`)
@@ -93,7 +156,9 @@ func parseDiagnostics(dir, text string) (problems []bundle.Problem, rest string)
 	var others []string
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
-		if m := placed.FindStringSubmatch(line); m != nil {
+		if len(others) > 0 {
+			others = append(others, line)
+		} else if m := placed.FindStringSubmatch(line); m != nil {
 			number, _ := strconv.Atoi(m[2])
 			column, _ := strconv.Atoi(m[3])
 			problems = append(problems, sources.problem(filepath.ToSlash(m[1]), number, column, m[4]))

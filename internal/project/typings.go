@@ -15,8 +15,8 @@ import (
 	"github.com/linkspan/linkspan/sdk/functions"
 )
 
-// stampFile says which typings are in a folder.
-const stampFile = OwnFolder + "/types.stamp"
+// stampFile, among the typings, says which they are.
+const stampFile = typingsPlace + "/stamp"
 
 // TypingsState is what is known of the typings of a folder.
 type TypingsState int
@@ -74,22 +74,43 @@ func RefreshTypings(dir string) (bool, error) {
 }
 
 // writeTypings puts the typings into a folder, in the place of those that are
-// there. The stamp comes last: what was interrupted is done again.
+// there. They are written beside their place first: who looks for them meanwhile,
+// such as another command of this program, finds all of them or none.
 func writeTypings(dir string) error {
 	files := functions.Typings()
-	stamp, place := filepath.Join(dir, filepath.FromSlash(stampFile)), filepath.Join(dir, filepath.FromSlash(typingsPlace))
-	if err := os.Remove(stamp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	own := filepath.Join(dir, OwnFolder)
+	if err := os.MkdirAll(own, 0o755); err != nil { //nolint:gosec // typings are for everybody who may enter the folder
 		return err
 	}
-	if err := os.RemoveAll(place); err != nil {
+	fresh, err := os.MkdirTemp(own, "types-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(fresh) }()     // it is gone when all went well
+	if err := os.Chmod(fresh, 0o755); err != nil { //nolint:gosec // as above
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := write(filepath.Join(place, filepath.FromSlash(name)), files[name], 0o644); err != nil {
+		if err := write(filepath.Join(fresh, filepath.FromSlash(name)), files[name], 0o644); err != nil {
 			return err
 		}
 	}
-	return write(stamp, []byte(hashOf(files)+"\n"), 0o644)
+	if err := write(filepath.Join(fresh, filepath.Base(stampFile)), []byte(hashOf(files)+"\n"), 0o644); err != nil {
+		return err
+	}
+	// Other commands may do the same now: each takes away what it finds, and whoever
+	// finds the place taken has current typings.
+	place, old := filepath.Join(dir, filepath.FromSlash(typingsPlace)), fresh+"-old"
+	defer func() { _ = os.RemoveAll(old) }() // what is left there is in nobody's way
+	if err := os.Rename(place, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(fresh, place); err != nil {
+		if state, _ := Typings(dir); state != TypingsCurrent {
+			return err
+		}
+	}
+	return nil
 }
 
 // hashOf tells sets of files apart.
