@@ -90,7 +90,7 @@ export interface CreateSyncProps<
 	/**
 	 * Whether it starts by itself with each connection, or waits for `POST /sync/start`.
 	 *
-	 * @default true
+	 * @default false
 	 */
 	autoStart?: boolean | undefined;
 	/** Kinds of the provider's webhooks that `onWebhook` takes; `"*"` for all. */
