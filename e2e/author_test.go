@@ -383,6 +383,79 @@ func TestStoppedWhileTrying(t *testing.T) {
 	}
 }
 
+// sharedApp writes the file of the operator's app that lends the authority's.
+func sharedApp(t *testing.T, w *apptest.World) string {
+	t.Helper()
+	dir := t.TempDir()
+	writeFiles(t, dir, map[string]string{"apps.yaml": "fake-oauth: {client_id: " + w.Authority.ClientID + ", client_secret: " + w.Authority.ClientSecret + "}\n"})
+	return filepath.Join(dir, "apps.yaml")
+}
+
+// TestRolesShareTheAuthoring has replicas of the role api take jobs on, which one of
+// the role worker does.
+func TestRolesShareTheAuthoring(t *testing.T) {
+	t.Parallel()
+	w := apptest.NewWorld(t)
+	o := apptest.Options{Database: apptest.NewPostgres(t), ProvidersDir: w.ProvidersDir, Flags: map[string]string{"role": "api"}}
+	dev := apptest.Start(t, o).Dev(t)
+	w.Integrate(t, dev, apptest.ProviderOAuth, "crm")
+	w.ImportOAuth(t, dev, "crm", "acme", time.Hour)
+	w.ImportOAuth(t, dev, "crm", "leaves", time.Hour)
+	dev.Do(t, http.MethodPost, "/functions/compile", map[string]any{"code": trySync}).Want(t, http.StatusOK)
+	deployment := func(code string) string {
+		return begin(t, dev, "/functions/deployments", map[string]any{
+			"type": "function", "integration_id": "crm", "function_name": "greet", "function_type": "action", "code": code, "allow_destructive": true,
+		})
+	}
+	tried := begin(t, dev, "/functions/dryruns", dryRunOf("action", tryFunction, map[string]any{"input": map[string]any{"name": "Ada"}}))
+	orphan := begin(t, dev, "/functions/dryruns", dryRunOf("action", action("return 1"), map[string]any{"connection_id": "leaves"}))
+	first, second := deployment(action("return 1")), deployment(tryFunction)
+	dev.Do(t, http.MethodDelete, "/connections/leaves?provider_config_key=crm", nil).Want(t, http.StatusOK)
+	var waits struct{ Status string }
+	dev.Do(t, http.MethodGet, tried, nil).Want(t, http.StatusOK).Into(t, &waits)
+	if waits.Status != "waiting" {
+		t.Errorf("without a worker the dry run is %s", waits.Status)
+	}
+
+	o.Flags = map[string]string{"role": "worker"}
+	apptest.Start(t, o)
+	if got := await(t, dev, tried); got.Status != "success" || string(got.Result) != `{"greeting":"hello Ada","status":200}` {
+		t.Errorf("the dry run: %+v, error %+v", got, got.Error)
+	}
+	if got := await(t, dev, orphan); got.Error == nil || got.Error.Code != "connection_not_found" {
+		t.Errorf("the dry run without a connection: %+v, error %+v", got, got.Error)
+	}
+	apptest.Poll(t, 300, "the operations of both have ended", func() bool {
+		var list struct {
+			Data []struct{ Action, Status string }
+		}
+		dev.Do(t, http.MethodGet, "/logs/operations?limit=100", nil).Want(t, http.StatusOK).Into(t, &list)
+		ended := 0
+		for _, o := range list.Data {
+			if o.Action == "dry_run" && (o.Status == "success" || o.Status == "failed") {
+				ended++
+			}
+		}
+		return ended == 2
+	})
+	if got := await(t, dev, first); got.Status != "success" || got.DeployedFunctions[0].Version == "" {
+		t.Errorf("the first deploy: %+v, error %+v", got, got.Error)
+	}
+	if got := await(t, dev, second); got.Status != "success" {
+		t.Errorf("the second deploy: %+v, error %+v", got, got.Error)
+	}
+	invoke := func(connection string, input any) apptest.Reply {
+		return dev.Do(t, http.MethodPost, "/functions/invocations", map[string]any{
+			"integration_id": "crm", "connection_id": connection, "name": "greet", "invocation_type": "wait", "input": input,
+		})
+	}
+	if r := invoke("acme", map[string]any{"name": "Ada"}).Want(t, http.StatusOK); string(r.Body) != `{"greeting":"hello Ada","status":200}` {
+		t.Errorf("the one deployed last is not what runs: %s", r.Body)
+	}
+	invoke("acme", map[string]any{"name": 1}).WantError(t, http.StatusBadRequest, "validation_error")
+	invoke("leaves", nil).WantError(t, http.StatusNotFound, "connection_not_found")
+}
+
 // TestSharedApps sets a provider up on an app of the operator's and connects an
 // account with it, while nobody is shown anything of it.
 func TestSharedApps(t *testing.T) {

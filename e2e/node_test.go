@@ -44,7 +44,7 @@ func TestNodeClient(t *testing.T) {
 			t.Parallel()
 			db := open(t)
 			world := apptest.NewWorld(t)
-			i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir})
+			i := apptest.Start(t, apptest.Options{Database: db, ProvidersDir: world.ProvidersDir, Flags: map[string]string{"shared-apps": sharedApp(t, world)}})
 			deployForNode(t, i)
 			tokens := world.Authority.Issue()
 			runNode(t, node, i, files, "E2E_UPSTREAM="+world.SaaS.URL,

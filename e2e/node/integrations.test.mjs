@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { client, oauth, refused } from './world.mjs';
+import { client, importConnection, oauth, refused } from './world.mjs';
 
 const nango = client();
 
@@ -55,7 +55,20 @@ test('bad calls get the contract\'s errors', async () => {
     );
     await refused(nango.updateIntegration({ uniqueKey: 'no-such-integration' }, { display_name: 'x' }), 404, 'not_found');
     await refused(nango.deleteIntegration('no-such-integration'), 404, 'not_found');
-    await refused(nango.createQuickstartIntegration({ provider: 'fake-oauth', unique_key: 'x' }), 400, 'invalid_body');
+    await refused(nango.createQuickstartIntegration({ provider: 'github', unique_key: 'x' }), 400, 'invalid_body');
+    await refused(nango.createQuickstartIntegration({ provider: 'fake-key', unique_key: 'x' }), 400, 'invalid_body');
+});
+
+test('an integration on an app of the operator keeps its credentials and tokens', async () => {
+    const { data } = await nango.createQuickstartIntegration({ provider: 'fake-oauth', unique_key: 'node-lent', display_name: 'Lent' });
+    assert.equal(data.unique_key + data.provider + data.display_name, 'node-lentfake-oauthLent');
+    assert.equal(data.credentials, undefined);
+    const { data: shown } = await nango.getIntegration({ uniqueKey: 'node-lent' }, { include: ['credentials'] });
+    assert.equal(shown.credentials, null);
+    await importConnection({ provider_config_key: 'node-lent', connection_id: 'c', credentials: { type: 'OAUTH2', access_token: 'mine' } });
+    assert.deepEqual((await nango.getConnection('node-lent', 'c')).credentials, {});
+    await nango.deleteConnection('node-lent', 'c');
+    await nango.deleteIntegration('node-lent');
 });
 
 test('a key that is taken is refused', async () => {

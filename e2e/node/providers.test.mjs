@@ -37,3 +37,16 @@ test('the operator\'s own providers are part of the catalogue', async () => {
 test('getProvider refuses an unknown name', async () => {
     await refused(nango.getProvider({ provider: 'no-such-provider' }), 404, 'not_found');
 });
+
+test('getProviderTemplates lists the library', async () => {
+    const { data } = await nango.getProviderTemplates({ provider: 'github' });
+    assert.deepEqual([...new Set(data.map((f) => f.type))].sort(), ['action', 'sync']);
+    for (const f of data) {
+        assert.equal(typeof f.name, 'string');
+        assert.ok(Array.isArray(f.returns) && f.json_schema.definitions);
+        assert.equal('id' in f || 'enabled' in f || 'last_deployed' in f || 'source' in f, false);
+        if (f.type === 'sync') assert.equal(typeof f.runs + typeof f.auto_start + typeof f.track_deletes, 'stringbooleanboolean');
+    }
+    assert.deepEqual(await nango.getProviderTemplates({ provider: 'fake-key' }), { data: [] });
+    await refused(nango.getProviderTemplates({ provider: 'no-such-provider' }), 404, 'not_found');
+});
