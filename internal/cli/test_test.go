@@ -5,10 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -141,6 +145,7 @@ func TestTest(t *testing.T) {
 		{name: "one function on a terminal", args: []string{"acme/good", "--parallel", "1"}, terminal: true},
 		{name: "several by their files", args: []string{"acme/actions/good.ts", "acme/tests/fails-as-it-must.test.json", "bare"}},
 		{name: "coverage", args: []string{"--coverage", "good", "items"}, code: 13},
+		{name: "coverage as json", args: []string{"--coverage", "--json", "good"}},
 		{name: "update", args: []string{"--update", "differs", "items", "throws"}, code: 13, files: []string{"acme/tests/differs.test.json", "acme/tests/items.test.json", "acme/tests/throws.test.json"}},
 		{name: "nothing compiles", args: []string{"no-typescript"}, code: 10},
 		{name: "no such function", args: []string{"nothing"}, code: 2},
@@ -212,10 +217,64 @@ func TestTestJUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := xml.Unmarshal(text, new(struct{ XMLName xml.Name })); err != nil {
-		t.Error(err)
-	}
+	junitIsValid(t, text)
 	golden(t, filepath.Join("testdata", "test", "junit.golden"), timed.ReplaceAllString(string(text), "(TIME)"))
+}
+
+// junitIsValid checks a report against the schema that the tools which read it share.
+func junitIsValid(t *testing.T, text []byte) {
+	t.Helper()
+	type element struct{ in, needs, may string }
+	schema := map[string]element{
+		"testsuites": {in: "", may: "name time tests failures disabled errors"},
+		"testsuite":  {in: "testsuites", needs: "name tests", may: "failures errors time disabled skipped timestamp hostname id package"},
+		"testcase":   {in: "testsuite", needs: "name", may: "assertions time classname status file"},
+		"failure":    {in: "testcase", may: "type message"},
+		"skipped":    {in: "testcase", may: "type message"},
+	}
+	d := xml.NewDecoder(bytes.NewReader(text))
+	path := []string{""}
+	cases, declared := 0, 0
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch x := token.(type) {
+		case xml.StartElement:
+			e, ok := schema[x.Name.Local]
+			if !ok || e.in != path[len(path)-1] {
+				t.Errorf("<%s> in <%s>", x.Name.Local, path[len(path)-1])
+			}
+			given := make(map[string]string)
+			for _, a := range x.Attr {
+				given[a.Name.Local] = a.Value
+				if !slices.Contains(strings.Fields(e.needs+" "+e.may), a.Name.Local) {
+					t.Errorf("<%s %s>", x.Name.Local, a.Name.Local)
+				}
+			}
+			for _, name := range strings.Fields(e.needs) {
+				if given[name] == "" {
+					t.Errorf("<%s> without %s", x.Name.Local, name)
+				}
+			}
+			switch x.Name.Local {
+			case "testcase":
+				cases++
+			case "testsuites":
+				declared, _ = strconv.Atoi(given["tests"])
+			}
+			path = append(path, x.Name.Local)
+		case xml.EndElement:
+			path = path[:len(path)-1]
+		}
+	}
+	if cases == 0 || cases != declared {
+		t.Errorf("%d cases, %d are declared", cases, declared)
+	}
 }
 
 // expecting is a stream whose reader waits for texts.
@@ -293,6 +352,32 @@ func TestTestWatch(t *testing.T) {
 	out.expect(t, "Waiting for changes")
 	write("acme/actions/good.ts", "return {", "return {{")
 	out.expect(t, "✗ acme/good\n    It does not compile.")
+	out.expect(t, "Waiting for changes")
+	good, away := filepath.Join(dir, "acme/actions/good.ts"), filepath.Join(dir, "acme/actions/better.ts")
+	if err := os.Rename(good, away); err != nil {
+		t.Fatal(err)
+	}
+	out.expect(t, "index.ts") // imports what is not there
+	out.expect(t, "Waiting for changes")
+	if err := os.Rename(away, good); err != nil {
+		t.Fatal(err)
+	}
+	out.expect(t, "✗ acme/good\n    It does not compile.")
+	out.expect(t, "Waiting for changes")
+	write("index.ts", `import "./acme/actions/good";`, "")
+	out.expect(t, "Changed: index.ts\n- acme/good  index.ts does not import ./acme/actions/good.")
+	out.expect(t, "Waiting for changes")
+	if err := os.Remove(filepath.Join(dir, "acme/tests/good.test.json")); err != nil {
+		t.Fatal(err)
+	}
+	out.expect(t, `there is no function "good"`) // and watching goes on
+	out.expect(t, "Waiting for changes")
+	write("acme/actions/good.ts", "return {{", "return {")
+	if err := os.WriteFile(filepath.Join(dir, "acme/tests/good.test.json"), []byte(`{"input":{"id":"1"},"output":{"id":"1","name":"ada"},"api":{"get":{"items/1":{"response":{"name":"Ada"}}}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write("index.ts", `import`, `import "./acme/actions/good"; import`)
+	out.expect(t, "✓ acme/good")
 	out.expect(t, "Waiting for changes")
 	stop()
 	if code := <-ended; code != 0 {

@@ -51,6 +51,34 @@ type reportedTest struct {
 type testReport struct {
 	Summary testSummary    `json:"summary"`
 	Results []reportedTest `json:"results"`
+	// Coverage is there with --coverage.
+	Coverage *testCoverage `json:"coverage,omitempty"`
+}
+
+// testCoverage counts recorded calls, and lists those that were never made.
+type testCoverage struct {
+	Calls  int          `json:"calls"`
+	Made   int          `json:"made"`
+	Unused []unusedCall `json:"unused"`
+}
+
+// unusedCall is a recorded call that was never made.
+type unusedCall struct {
+	File string `json:"file"`
+
+	fixture.Unused
+}
+
+func coverageOf(round *testRound) *testCoverage {
+	c := &testCoverage{Unused: []unusedCall{}}
+	for _, r := range round.all {
+		c.Calls += r.calls
+		for _, u := range r.unused {
+			c.Unused = append(c.Unused, unusedCall{r.key.fixtureFile(), u})
+		}
+	}
+	c.Made = c.Calls - len(c.Unused)
+	return c
 }
 
 // report tells of a round, and fails if a test did.
@@ -59,6 +87,9 @@ func (t *testRun) report(round *testRound, took time.Duration) error {
 	report := reportOf(round, took)
 	var errs []error
 	if t.asJSON {
+		if t.coverage {
+			report.Coverage = coverageOf(round)
+		}
 		errs = append(errs, printJSON(t.sys.Stdout, report))
 	}
 	if t.junit != "" {
@@ -122,7 +153,7 @@ func (t *testRun) show(round *testRound, took time.Duration) {
 	for _, p := range round.problems {
 		printProblem(t.story, styleRed, "✗", p)
 	}
-	if t.coverage {
+	if t.coverage && !t.asJSON {
 		t.showCoverage(round)
 	}
 	s := reportOf(round, took).Summary
@@ -176,24 +207,20 @@ func (t *testRun) showResult(r *testResult) {
 
 // showCoverage lists the recorded calls that were never made.
 func (t *testRun) showCoverage(round *testRound) {
-	calls, unused := 0, 0
-	for _, r := range round.all {
-		calls += r.calls
-		for _, u := range r.unused {
-			if unused == 0 {
-				t.story.println()
-				t.story.println(t.story.paint(styleBold, "Recorded calls that were never made:"))
-			}
-			unused++
-			entry := ""
-			if u.Index > 0 {
-				entry = fmt.Sprintf(", entry %d", u.Index+1)
-			}
-			t.story.println("  ", printable(fmt.Sprintf("%s:%d: %s %s%s", r.key.fixtureFile(), u.Line, u.Method, u.Path, entry)))
+	c := coverageOf(round)
+	if len(c.Unused) > 0 {
+		t.story.println()
+		t.story.println(t.story.paint(styleBold, "Recorded calls that were never made:"))
+	}
+	for _, u := range c.Unused {
+		entry := ""
+		if u.Index > 0 {
+			entry = fmt.Sprintf(", entry %d", u.Index+1)
 		}
+		t.story.println("  ", printable(fmt.Sprintf("%s:%d: %s %s%s", u.File, u.Line, u.Method, u.Path, entry)))
 	}
 	t.story.println()
-	t.story.println(t.story.paint(styleBold, "Coverage:"), fmt.Sprintf(" %d of %s made", calls-unused, counted(calls, "recorded call")))
+	t.story.println(t.story.paint(styleBold, "Coverage:"), fmt.Sprintf(" %d of %s made", c.Made, counted(c.Calls, "recorded call")))
 }
 
 // problemText is a problem in lines.
@@ -271,7 +298,7 @@ type (
 		Name     string       `xml:"name,attr"`
 		Tests    int          `xml:"tests,attr"`
 		Failures int          `xml:"failures,attr"`
-		Skipped  int          `xml:"skipped,attr"`
+		Errors   int          `xml:"errors,attr"`
 		Time     string       `xml:"time,attr"`
 		Suites   []junitSuite `xml:"testsuite"`
 	}
@@ -293,6 +320,7 @@ type (
 	}
 	junitMessage struct {
 		Message string `xml:"message,attr"`
+		Type    string `xml:"type,attr,omitempty"`
 		Text    string `xml:",chardata"`
 	}
 )
@@ -301,7 +329,7 @@ type (
 // integration.
 func writeJUnit(file string, round *testRound, took time.Duration) error {
 	summary := reportOf(round, took).Summary
-	all := junitSuites{Name: "linkspan", Tests: summary.Total, Failures: summary.Failed, Skipped: summary.Skipped, Time: seconds(took)}
+	all := junitSuites{Name: "linkspan", Tests: summary.Total, Failures: summary.Failed, Time: seconds(took)}
 	results := round.all
 	for _, p := range round.problems {
 		results = append(slices.Clip(results), &testResult{key: testKey{name: p.File}, status: testFailed, message: problemText(p)})
@@ -321,7 +349,7 @@ func writeJUnit(file string, round *testRound, took time.Duration) error {
 		switch r.status {
 		case testFailed:
 			s.Failures++
-			c.Failure = &junitMessage{Message: first, Text: r.message}
+			c.Failure = &junitMessage{Message: first, Type: testFailed, Text: r.message}
 		case testSkipped:
 			s.Skipped++
 			c.Skipped = &junitMessage{Message: first}

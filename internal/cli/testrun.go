@@ -109,7 +109,7 @@ func (t *testRun) once(ctx context.Context) (*testRound, error) {
 		return nil, err
 	}
 	plan.results = append(plan.results, orphans...)
-	if err := t.unknownNames(plan); err != nil {
+	if err := t.unknownNames(plan, round); err != nil {
 		return nil, err
 	}
 	if err := t.runAll(ctx, plan, round); err != nil {
@@ -188,7 +188,7 @@ func (t *testRun) wants(k testKey, used map[string]bool) bool {
 
 // unknownNames reports functions that were asked for and that the folder does not
 // have.
-func (t *testRun) unknownNames(plan *testPlan) error {
+func (t *testRun) unknownNames(plan *testPlan, round *testRound) error {
 	for _, name := range t.names {
 		if !plan.used[name] {
 			return &usageError{fmt.Errorf("there is no function %q in %s with a recording; functions are named NAME or INTEGRATION/NAME", name, t.dir)}
@@ -204,7 +204,7 @@ func (t *testRun) unknownNames(plan *testPlan) error {
 			return &usageError{fmt.Errorf("--integration: %s has no functions of %q", t.dir, integration)}
 		}
 	}
-	if len(plan.built)+len(plan.results) == 0 && len(plan.seen) == 0 {
+	if len(plan.built)+len(plan.results)+len(round.problems) == 0 {
 		return &usageError{fmt.Errorf("there is nothing to test in %s: it has neither functions in index.ts nor recordings such as github/tests/issues.test.json", t.dir)}
 	}
 	return nil
@@ -297,6 +297,7 @@ func (t *testRun) runAll(ctx context.Context, plan *testPlan, round *testRound) 
 		return err
 	}
 	t.known = make(map[testKey]*testResult, len(round.all))
+	clear(t.known) // what is gone and comes back is told of
 	for _, r := range round.all {
 		t.known[r.key] = r
 	}

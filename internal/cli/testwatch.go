@@ -19,8 +19,8 @@ func (t *testRun) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for {
-		if err := t.round(ctx); err != nil {
+	for first := true; ; first = false {
+		if err := t.round(ctx, first); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -35,15 +35,17 @@ func (t *testRun) follow(ctx context.Context) error {
 	}
 }
 
-// round tests once. What is wrong with the folder is told and may be corrected.
-func (t *testRun) round(ctx context.Context) error {
+// round tests once. What is wrong with the folder is told and may be corrected; in the
+// first round a mistake in the command line may not: later it is that what was asked
+// for is gone for now.
+func (t *testRun) round(ctx context.Context, first bool) error {
 	start := time.Now()
 	round, err := t.once(ctx)
 	t.status.wipe()
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // it was interrupted
 	}
-	if _, wrong := errors.AsType[*usageError](err); wrong {
+	if _, wrong := errors.AsType[*usageError](err); wrong && first {
 		return err
 	}
 	if err != nil {
