@@ -148,6 +148,30 @@ export default createAction({ description: "Says", version: "1.0.0", input: z.vo
 		t.Errorf("%+v", r)
 	}
 
+	// What is renamed is watched by its new name, and what is gone is not counted.
+	if err := os.Rename(filepath.Join(d.dir, "github"), filepath.Join(d.dir, "gitlab")); err != nil {
+		t.Fatal(err)
+	}
+	d.edit("index.ts", "./github/", "./gitlab/")
+	d.until("the function by its new name", func(r devRound) bool { return r.Functions == 5 && len(r.Problems) == 0 })
+	d.edit("gitlab/text.ts", "two", "one")
+	r = d.until("a passed test of it", func(r devRound) bool { return len(r.Tests) == 1 && r.Tests[0].Status == "passed" })
+	if len(r.Compiled) != 1 || r.Compiled[0] != "gitlab/say" {
+		t.Errorf("%+v", r)
+	}
+	if err := os.Remove(filepath.Join(d.dir, "gitlab", "actions", "say.ts")); err != nil {
+		t.Fatal(err)
+	}
+	d.until("a function less", func(r devRound) bool { return len(r.Problems) == 1 && r.Functions == 4 })
+	if err := os.Remove(filepath.Join(d.dir, "index.ts")); err != nil {
+		t.Fatal(err)
+	}
+	d.until("no functions", func(r devRound) bool {
+		return r.Functions == 0 && len(r.Problems) == 1 && r.Problems[0].File == "index.ts"
+	})
+	d.write("index.ts", "import \"./demo-tickets/syncs/tickets\";\n")
+	d.until("one function", func(r devRound) bool { return r.Functions == 1 && len(r.Problems) == 0 })
+
 	d.stop()
 	go func() {
 		for d.rounds.Scan() { // what is still written

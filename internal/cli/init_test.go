@@ -112,6 +112,8 @@ func TestInit(t *testing.T) {
 	a.run("init", "DIR/new")
 	a.run("init", "DIR/other", "--json")
 	a.run("init", "a", "b")
+	a.run("init", "")
+	a.run("init", "DIR/my folder")
 	a.terminal = true
 	a.run("init", "DIR/third")
 	a.golden("init")
@@ -245,6 +247,78 @@ func TestCompile(t *testing.T) {
 	c.run("deploy", "prod", "--dir", "DIR")
 	c.run("deploy", "prod", "--dir", "DIR", "--no-types")
 	c.golden("compile-types")
+}
+
+// Errors of types in what index.ts does not import stop nothing, and a fresh clone,
+// which has no typings, gets them before its types are checked.
+func TestTypesOfWhatIsDeployed(t *testing.T) {
+	t.Parallel()
+	a := newAuthoring(t, "").typed()
+	if _, err := project.Init(a.dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(a.dir, "scratch.ts"), []byte("export const x: string = 1;\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(&deployServer{integrations: []string{"demo-tickets"}, confirmation: api.DeployConfirmation{}})
+	defer server.Close()
+	a.env["LINKSPAN_HOST"], a.env["LINKSPAN_SECRET_KEY_PROD"] = server.URL, "key"
+	for _, args := range [][]string{{"deploy", "prod", "--dry-run"}, {"compile"}, {"doctor"}} {
+		if err := os.RemoveAll(filepath.Join(a.dir, project.OwnFolder)); err != nil {
+			t.Fatal(err)
+		}
+		a.told.Reset()
+		_, code := a.run(append(args, "--dir", "DIR")...)
+		said := a.told.String()
+		if args[0] == "doctor" {
+			if !strings.Contains(said, "not checked without the right typings") {
+				t.Errorf("doctor judges types without typings\n%s", said)
+			}
+			continue
+		}
+		if code != 0 || !strings.Contains(said, "scratch.ts:1:14") || !strings.Contains(said, "does not import this file") {
+			t.Errorf("%s ended with %d\n%s", args[0], code, said)
+		}
+	}
+	if _, code := a.run("dev", "--once", "--dir", "DIR"); code != 0 {
+		t.Errorf("dev ended with %d\n%s", code, &a.told)
+	}
+}
+
+// The skill's functions are functions.
+func TestSkillCompiles(t *testing.T) {
+	t.Parallel()
+	a := newAuthoring(t, "").typed()
+	if _, err := project.Init(a.dir); err != nil {
+		t.Fatal(err)
+	}
+	skill, err := os.ReadFile(filepath.Join(a.dir, ".claude", "skills", "linkspan-functions", "SKILL.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	snippets := regexp.MustCompile("(?s)```ts\n(.*?)```").FindAllStringSubmatch(string(skill), -1)
+	if len(snippets) != 2 {
+		t.Fatalf("it has %d functions", len(snippets))
+	}
+	for i, file := range []string{"github/syncs/issues.ts", "github/actions/create-issue.ts"} {
+		text := snippets[i][1]
+		if !strings.Contains(text, "import ") {
+			text = "import { createAction } from \"linkspan\";\nimport * as z from \"zod\";\n" + text
+		}
+		name := filepath.Join(a.dir, filepath.FromSlash(file))
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := project.AddImport(a.dir, file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, code := a.run("compile", "--dir", "DIR"); code != 0 || !strings.Contains(out, "Compiled 6 functions") {
+		t.Errorf("ended with %d\n%s", code, &a.told)
+	}
 }
 
 // A folder that the published CLI laid out gets its files where that looks for
