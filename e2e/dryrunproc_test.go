@@ -149,7 +149,7 @@ func (w *dryrunWorld) fixtureFiles(t *testing.T) string {
 
 // Functions that can't be interrupted, and those that want everything, end the
 // command with what to do about it, and don't hold it up.
-func TestDryRunHostile(t *testing.T) {
+func TestDryRunHostile(t *testing.T) { //nolint:tparallel // each takes all that it can get
 	t.Parallel()
 	w := newDryrunWorld(t, hostileToDryRuns())
 	const loops, pages = "Look for a loop that does not end", "Work on smaller pages"
@@ -178,7 +178,7 @@ func TestDryRunHostile(t *testing.T) {
 
 // A dry run that is interrupted ends soon, whatever the function does, and leaves
 // nothing behind.
-func TestDryRunInterrupted(t *testing.T) {
+func TestDryRunInterrupted(t *testing.T) { //nolint:tparallel // they share a folder of recordings
 	t.Parallel()
 	w := newDryrunWorld(t, hostileToDryRuns())
 	for _, tt := range []struct {

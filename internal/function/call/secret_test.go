@@ -14,6 +14,7 @@ func TestIsSecretName(t *testing.T) {
 	for name, want := range map[string]bool{
 		"access_token": true, "accessToken": true, "X-Api-Key": true, "apiKey": true, "client_secret": true, "password": true, "Authorization": true,
 		"set-cookie": true, "private_key": true, "AWS_SECRET_ACCESS_KEY": true, "token": true, "id_token": true, "session.id": true, "webhookSecret": true,
+		"csrf_token": true, "X-Amz-Signature": true, "client_assertion": true, "jwt": true, "end_token": false, "paginationToken": false,
 		"next_page_token": false, "pageToken": false, "syncToken": false, "continuation_token": false, "key": false, "keyboard": false, "token_type": false,
 		"tokens": false, "sort_key": false, "author": false, "secretary": false, "": false,
 	} {
@@ -43,6 +44,8 @@ func TestHideSecrets(t *testing.T) {
 			[]string{"s2", "t1"},
 		},
 		"hidden already": {`{"credentials":{"apiKey":"[redacted]"}}`, `{"credentials":{"apiKey":"[redacted]"}}`, nil},
+		"lists":          {`{"metadata":{"tokens":["a"],"apiKeys":["b"],"secret":["s3"]}}`, `{"metadata":{"tokens":["a"],"apiKeys":["b"],"secret":["[redacted]"]}}`, []string{"s3"}},
+		"looks random":   {`{"credentials":{"raw":{"session":"q7Xm2pLk9sVw4nZb8cRt","team":"acme","scope":"q7Xm2pLk9sVw4nZb8cRt"}}}`, `{"credentials":{"raw":{"session":"[redacted]","team":"acme","scope":"q7Xm2pLk9sVw4nZb8cRt"}}}`, []string{"q7Xm2pLk9sVw4nZb8cRt"}},
 		"none":           {`{"credentials":{},"metadata":null}`, `{"credentials":{},"metadata":null}`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,5 +69,32 @@ func TestHideSecrets(t *testing.T) {
 				t.Errorf("%d secrets", got)
 			}
 		})
+	}
+}
+
+func TestIsSecretVariable(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, value string
+		want        bool
+	}{
+		{"API_TOKEN", "x1", true},
+		{"OPENAI_KEY", "sk-12345", true},
+		{"KEY", "short", false},
+		{"SERVICE", "q7Xm2pLk9sVw4nZb8cRt", true},
+		{"DATABASE", "postgres://ada:pw@db.example/x", true},
+		{"BASE", "https://api.example.com/v1/people", false},
+		{"BASE_KEYS", "https://api.example.com", true},
+		{"REGION", "eu-west-1", false},
+		{"MODE", "production", false},
+		{"SINCE", "2030-01-31T00:00:00.000Z", false},
+		{"HOST", "acme-production1.example.com", false},
+		{"WORDS", "a text of several words 1", false},
+		{"ID", "00000000000000000000", false},
+		{"SECRET", "", false},
+	} {
+		if got := call.IsSecretVariable(tt.name, tt.value); got != tt.want {
+			t.Errorf("%s=%s: %t", tt.name, tt.value, got)
+		}
 	}
 }

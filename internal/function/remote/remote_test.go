@@ -67,7 +67,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "GET /connections/gone":
 		answer(404, `{"error":{"code":"not_found","message":"There is no such connection."}}`)
 	case "GET /environment-variables":
-		answer(200, `[{"name":"API_KEY","value":"variable-1"},{"name":"MODE","value":"production"}]`)
+		answer(200, `[{"name":"API_KEY","value":"variable-1"},{"name":"MODE","value":"production"},{"name":"UPSTREAM_KEY","value":"variable-2"}]`)
 	case "POST /connections/metadata", "PATCH /connections/metadata":
 		answer(200, `{}`)
 	case "POST /action/trigger":
@@ -180,7 +180,7 @@ func TestCalls(t *testing.T) {
 		{name: "integration", call: "integration", params: `{"include":["webhook","credentials","webhook"]}`, sent: []string{"GET /integrations/acme?include=credentials&include=webhook " + marks}},
 		{name: "pagination", call: "pagination", params: `{}`, want: `{"type":"cursor"}`},
 		{name: "no pagination", call: "pagination", params: `{"integration":"plain"}`, want: `null`},
-		{name: "variables", call: "variables", want: `[{"name":"API_KEY","value":"variable-1"},{"name":"MODE","value":"production"}]`},
+		{name: "variables", call: "variables", want: `[{"name":"API_KEY","value":"variable-1"},{"name":"MODE","value":"production"},{"name":"UPSTREAM_KEY","value":"variable-2"}]`},
 		{
 			name: "metadata", call: "metadata", params: `{"metadata":{"n":9007199254740993}}`, want: `null`,
 			sent: []string{`POST /connections/metadata Content-Type=application/json ` + marks + ` {"connection_id":"c1","provider_config_key":"acme","metadata":{"n":9007199254740993}}`},
@@ -273,6 +273,9 @@ func TestMetadata(t *testing.T) {
 	if called(t, w, "metadata", `{"metadata":{"b":1}}`, ""); len(s.sent) != 3 || !strings.HasPrefix(s.sent[2], "POST /connections/metadata") {
 		t.Errorf("sent %q", s.sent)
 	}
+	if got := called(t, w, "connection", `{"integration":"plain"}`, ""); !strings.Contains(got, `"metadata":{"a":1}`) {
+		t.Errorf("of another connection it answered %s", got)
+	}
 }
 
 // What a function was given is known, and taken out of what is shown.
@@ -289,11 +292,11 @@ func TestSecrets(t *testing.T) {
 	for _, name := range []string{"connection", "integration", "variables"} {
 		called(t, w, name, `{}`, "")
 	}
-	const text = "access-token-1 client-secret-1 variable-1 production api-key-1 acme signing-1 all id"
-	if got, want := w.Redact(text), "[redacted] [redacted] [redacted] production [redacted] acme [redacted] all id"; got != want {
+	const text = "access-token-1 client-secret-1 variable-1 production variable-2 api-key-1 acme signing-1 all id"
+	if got, want := w.Redact(text), "[redacted] [redacted] [redacted] production [redacted] [redacted] acme [redacted] all id"; got != want {
 		t.Errorf("redacted %q, not %q", got, want)
 	}
-	if got := len(w.Secrets()); got != 5 {
+	if got := len(w.Secrets()); got != 6 {
 		t.Errorf("%d secrets are known", got)
 	}
 	called(t, w, "http", `{"method":"GET","endpoint":"/x?key=unknown-1&t=access-token-1","retryAt":["x-reset"],"text":true}`, "")
