@@ -406,7 +406,7 @@ func TestIdleChildrenEnd(t *testing.T) {
 func TestStartFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, end := pipePool(t, Config{QueueWait: 30 * time.Second})
+		p, end := pipePool(t, Config{QueueWait: time.Hour, StartWait: 30 * time.Second})
 		defer end()
 		var starts atomic.Int32
 		var works atomic.Bool
