@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -82,9 +83,7 @@ func (c *Client) send(ctx context.Context, k call, body []byte) (*http.Response,
 
 // sign adds what every request carries.
 func (c *Client) sign(req *http.Request) {
-	for name, values := range c.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, c.header)
 	req.Header.Set("User-Agent", c.userAgent)
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key.Reveal())

@@ -151,3 +151,21 @@ func TestCompilerHasRoomForHonestTexts(t *testing.T) {
 		}
 	}
 }
+
+// Whoever gives up in the moment in which it gets its place takes none away.
+func TestGivingUpInTheLastMoment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := author.New(author.Config{Compiler: &slow{}, Executor: describer{}, Limits: author.Limits{Compilers: 1, CompilerWait: time.Second}})
+		for range 100 {
+			var both sync.WaitGroup
+			both.Go(func() { _, _ = s.Compile(t.Context(), 1, "export default 1") })
+			synctest.Wait()
+			both.Go(func() { _, _ = s.Compile(t.Context(), 2, "export default 1") })
+			both.Wait()
+			if _, err := s.Compile(t.Context(), 3, "export default 1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
