@@ -268,3 +268,19 @@ func TestFindCompiler(t *testing.T) {
 		t.Errorf("found %q", got)
 	}
 }
+
+// The input of what createSync makes is the metadata of its connections.
+func TestMetadataOfSyncs(t *testing.T) {
+	t.Parallel()
+	f := bundle.Function{Integration: "github", Kind: linkspan.FunctionSync, Name: "issues", File: "github/syncs/issues.ts"}
+	f.Definition = linkspan.FunctionDefinition{Input: "SyncMetadata_issues", Schema: json.RawMessage(
+		`{"definitions":{"SyncMetadata_issues":{"type":"object","properties":{"repo":{"type":"string"}},"required":["repo"]}}}`)}
+	text, err := project.AppTypes([]bundle.Function{f})
+	if err != nil || !strings.Contains(text, "metadata: Github.IssuesMetadata;") {
+		t.Errorf("types are %v\n%s", err, text)
+	}
+	pages, err := project.Docs(t.TempDir(), []bundle.Function{f})
+	if err != nil || len(pages) != 2 || !strings.Contains(pages[1].Text, "## Metadata") {
+		t.Errorf("pages are %v %v", pages, err)
+	}
+}
