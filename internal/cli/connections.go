@@ -217,9 +217,13 @@ func hidden(c api.Credentials) api.Credentials {
 // printConnection writes a connection, a fact a line.
 func printConnection(t *terminal, c api.FullConnection, credentials bool) error {
 	lines := [][2]string{
-		{"connection", c.ConnectionID}, {"integration", c.ProviderConfigKey}, {"provider", c.Provider},
-		{"state", connectionState(c.Errors)}, {"credentials", credentialsLine(c.Credentials)},
-		{"created", stamp(c.CreatedAt)}, {"updated", stamp(c.UpdatedAt)},
+		{"connection", c.ConnectionID},
+		{"integration", c.ProviderConfigKey},
+		{"provider", c.Provider},
+		{"state", connectionState(c.Errors)},
+		{"credentials", credentialsLine(c.Credentials)},
+		{"created", stamp(c.CreatedAt)},
+		{"updated", stamp(c.UpdatedAt)},
 	}
 	if c.LastFetchedAt != nil {
 		lines = append(lines, [2]string{"last used", stamp(*c.LastFetchedAt)})
@@ -235,7 +239,9 @@ func printConnection(t *terminal, c api.FullConnection, credentials bool) error 
 		value any
 		set   bool
 	}{
-		{"configuration", c.ConnectionConfig, len(c.ConnectionConfig) > 0}, {"metadata", c.Metadata, len(c.Metadata) > 0}, {"tags", c.Tags, len(c.Tags) > 0},
+		{"configuration", c.ConnectionConfig, len(c.ConnectionConfig) > 0},
+		{"metadata", c.Metadata, len(c.Metadata) > 0},
+		{"tags", c.Tags, len(c.Tags) > 0},
 		{"secrets", map[string]any(c.Credentials), credentials},
 	} {
 		if !of.set {
@@ -340,13 +346,13 @@ func (a *account) metadata(ctx context.Context, sys System, change map[string]an
 	if err != nil {
 		return a.explain(err)
 	}
-	for _, c := range found {
-		if c.Metadata == nil {
-			c.Metadata = map[string]any{}
-		}
-		return printJSON(sys.Stdout, c.Metadata)
+	if len(found) == 0 {
+		return a.gone()
 	}
-	return a.gone()
+	if found[0].Metadata == nil {
+		return printJSON(sys.Stdout, map[string]any{})
+	}
+	return printJSON(sys.Stdout, found[0].Metadata)
 }
 
 func newConnectionsDelete(sys System) *cobra.Command {

@@ -187,8 +187,10 @@ func (o *integrationOptions) credentials(ctx context.Context, s *secrets, p *cat
 		flag, question, given string
 		secret                bool
 	}{
-		{"--client-id", "Client id", o.clientID, false}, {"--client-secret", "Client secret", o.clientSecret, true},
-		{"--app-id", "App id", o.appID, false}, {"--app-link", "Public page of the app", o.appLink, false},
+		{"--client-id", "Client id", o.clientID, false},
+		{"--client-secret", "Client secret", o.clientSecret, true},
+		{"--app-id", "App id", o.appID, false},
+		{"--app-link", "Public page of the app", o.appLink, false},
 		{"--private-key", "Private key: - or @FILE or env:VARIABLE", o.privateKey, true},
 	} {
 		if !slices.Contains(needed, of.flag) {

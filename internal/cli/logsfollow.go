@@ -254,7 +254,7 @@ func (f *follower) goOn(ctx context.Context) error {
 	}
 	slices.Sort(open)
 	if n := len(open); n > maxOpen {
-		at := int(f.look) * maxOpen % n //nolint:gosec // a count of looks
+		at := int(f.look) * maxOpen % n
 		open = slices.Concat(open[at:], open[:at])[:maxOpen]
 	}
 	for _, id := range open {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -31,6 +32,8 @@ func TestProviders(t *testing.T) {
 				Args: strings.Fields(args), Environ: func(string) string { return "" }, Stdout: &stdout, Stderr: &stderr,
 			}, cli.Server{})
 			got := fmt.Sprintf("$ linkspan %s\n[%d]\n-- stdout --\n%s-- stderr --\n%s", args, code, &stdout, &stderr)
+			// What the functions of the library say of themselves changes.
+			got = regexp.MustCompile(`(?m)^(  (?:sync|action) +[a-z-]+) .*$|("description": ")[A-Z].*(")`).ReplaceAllString(got, "$1$2…$3")
 			golden(t, filepath.Join("testdata", "providers", strings.ReplaceAll(args, " ", "-")+".golden"), got)
 		})
 	}
