@@ -256,7 +256,7 @@ func junitIsValid(t *testing.T, text []byte) {
 					t.Errorf("<%s %s>", x.Name.Local, a.Name.Local)
 				}
 			}
-			for _, name := range strings.Fields(e.needs) {
+			for name := range strings.FieldsSeq(e.needs) {
 				if given[name] == "" {
 					t.Errorf("<%s> without %s", x.Name.Local, name)
 				}

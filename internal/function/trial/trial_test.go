@@ -91,7 +91,7 @@ func TestTrials(t *testing.T) {
 	r := &rig{engine}
 	for name, test := range map[string]func(*testing.T, *rig){
 		"outputs": outputs, "failures": failures, "records": records, "violations": violations, "messages": messages, "changes": changes,
-		"earlier records": earlier, "refused options": refused,
+		"earlier records": earlier, "refused options": refused, "resumed": resumed, "lenient": lenient,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -300,5 +300,38 @@ func refused(t *testing.T, r *rig) {
 		if _, err := trial.Run(t.Context(), r.engine, o); linkspan.KindOf(err) != linkspan.KindInvalid {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A run that goes on from a checkpoint ends what an earlier one began to track, and
+// deletes nothing by itself; without one, ending what nobody began is a mistake.
+func resumed(t *testing.T, r *rig) {
+	f := sync1(`await nango.getCheckpoint(); await nango.trackDeletesEnd("A");`)
+	if result := r.run(t, trial.Options{Function: f, World: world{}}); result.Failure == nil {
+		t.Error("what nobody began was ended")
+	}
+	if result := r.run(t, trial.Options{Function: f, World: world{}, Checkpoint: json.RawMessage(`{"page":2}`)}); result.Failure != nil {
+		t.Error(result.Failure)
+	}
+	f = sync1(`await nango.saveCheckpoint({page: 1});`)
+	f.Definition.TrackDeletes = true
+	var said []string
+	result := r.run(t, trial.Options{Function: f, World: world{}, Log: func(m trial.Message) { said = append(said, m.Level) }})
+	if result.Failure != nil || !slices.Contains(said, "warn") {
+		t.Errorf("%v, said %v", result.Failure, said)
+	}
+}
+
+// In replays nango.log says nothing, and models that no definition declares may be saved there.
+func lenient(t *testing.T, r *rig) {
+	f := sync1(`await nango.log("x"); await nango.batchSave([{id: "1"}], "Other");`)
+	f.Definition = linkspan.FunctionDefinition{}
+	result := r.run(t, trial.Options{Function: f, World: world{}, Lenient: true, Log: func(m trial.Message) {
+		if m.Source == "user" {
+			t.Errorf("said %q", m.Text)
+		}
+	}})
+	if result.Failure != nil || len(result.Models["Other"].Saved) != 1 {
+		t.Errorf("%v %v", result.Failure, result.Models)
 	}
 }
