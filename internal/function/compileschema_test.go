@@ -84,7 +84,7 @@ func TestExcessiveNumbers(t *testing.T) {
 			t.Errorf("%.40s: %v", value, err)
 		}
 	}
-	if err := validate(t, s, `[`+strings.Repeat("1e-999999,", 100_000)+`1]`); err != nil {
+	if err := validate(t, s, `[`+strings.Repeat("1e-999999,", 20_000)+`1]`); err != nil {
 		t.Error(err)
 	}
 	for number, refused := range map[string]bool{
