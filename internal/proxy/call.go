@@ -154,10 +154,14 @@ func (c *call) checkOverride() error {
 	if err != nil {
 		return notAllowed(err)
 	}
-	if c.s.c.Override == OverrideProvider && !c.isProviders(u) {
-		return notAllowed(&egress.BlockedError{
-			Host: u.Hostname(), Reason: "the operator allows overrides only within the provider's own host, with its scheme and port",
-		})
+	// Tokens of an app that the operator lends are not for the caller to collect.
+	lent := c.target.Integration.Secrets.Shared
+	if (c.s.c.Override == OverrideProvider || lent) && !c.isProviders(u) {
+		reason := "the operator allows overrides only within the provider's own host, with its scheme and port"
+		if lent {
+			reason = "with an app of the operator's, overrides stay within the provider's own host, with its scheme and port"
+		}
+		return notAllowed(&egress.BlockedError{Host: u.Hostname(), Reason: reason})
 	}
 	return nil
 }

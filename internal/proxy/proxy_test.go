@@ -313,6 +313,8 @@ func TestBaseURLOverride(t *testing.T) {
 		{"in the clear", proxy.OverrideProvider, "https://api.example", "http://api.example:443", "base_url_override_not_allowed"},
 		{"other host", proxy.OverrideProvider, "", "https://evil.example", "base_url_override_not_allowed"},
 		{"ends like the host", proxy.OverrideProvider, "https://api.example", "https://evilapi.example", "base_url_override_not_allowed"},
+		{"lent app, own host", proxy.OverrideAnywhere, other.URL, other.URL + "/v2", ""},
+		{"lent app, other host", proxy.OverrideAnywhere, "", "https://evil.example", "base_url_override_not_allowed"},
 		{"below", proxy.OverrideProvider, strings.Replace(other.URL, "127.0.0.1", "localhost", 1), strings.Replace(other.URL, "127.0.0.1", "eu.localhost", 1), ""},
 	}
 	for _, c := range cases {
@@ -325,6 +327,8 @@ func TestBaseURLOverride(t *testing.T) {
 			if c.base != "" {
 				b.target = newTarget(t, c.base, "", "token-1")
 			}
+			// Tokens of an app that the operator lends go to nobody else.
+			b.target.Integration.Secrets.Shared = strings.HasPrefix(c.name, "lent app")
 			res := b.do(t, "GET", "/proxy/x?y=1", nil, "Base-Url-Override", c.override)
 			if res.Header.Get("X-Code") != c.want {
 				t.Fatalf("got %q %v", res.Header.Get("X-Code"), b.errs)
