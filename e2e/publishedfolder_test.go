@@ -174,9 +174,9 @@ func TestPublishedCLIHere(t *testing.T) {
 	if got := mustLinkspan(t, w.Instance, "records", "octo", "GithubIssue", "--dir", ours); !strings.Contains(got, `"title":"Issue 1"`) || strings.Count(got, "\n") != 2 {
 		t.Errorf("the records are\n%s", got)
 	}
-	if got := mustLinkspan(t, w.Instance, "logs", "--function", "github/fetchIssues", "--dir", ours); !strings.Contains(got, "batchSave of GithubIssue: 2 added") {
-		t.Errorf("the log of the sync is\n%s", got)
-	}
+	apptest.Poll(t, 600, "the log of the sync was written", func() bool {
+		return strings.Contains(mustLinkspan(t, w.Instance, "logs", "--function", "github/fetchIssues", "--dir", ours), "batchSave of GithubIssue: 2 added")
+	})
 
 	dir := w.published.project(t, w.Instance)
 	for name, flag := range map[string]string{sources()[0]: "--action", sources()[1]: "--on-event", sources()[2]: "--sync"} {

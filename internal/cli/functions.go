@@ -201,7 +201,7 @@ func newFunctionsSwitch(sys System, on bool) *cobra.Command {
 		Args:              usage(cobra.ExactArgs(2)),
 		ValidArgsFunction: completeFunction(sys),
 	}
-	kind := addType(cmd)
+	kind, asJSON := addType(cmd), addFunctionJSON(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := context.WithTimeout(cmd.Context(), functionsTimeout)
 		defer cancel()
@@ -212,6 +212,9 @@ func newFunctionsSwitch(sys System, on bool) *cobra.Command {
 		changed, err := f.client.UpdateFunction(ctx, f.integration, f.function, f.query(), api.UpdateFunction{Enabled: on})
 		if err != nil {
 			return f.explain(err)
+		}
+		if *asJSON {
+			return printJSON(sys.Stdout, changed)
 		}
 		state := "off"
 		if changed.Enabled {
@@ -261,6 +264,11 @@ func newFunctionsVersions(sys System) *cobra.Command {
 		return t.err
 	}
 	return cmd
+}
+
+// addFunctionJSON adds the flag of commands that change a function.
+func addFunctionJSON(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("json", false, "print the function as JSON, as the API has it")
 }
 
 // remoteFunction is one function of a running server.

@@ -46,6 +46,8 @@ func functionServer(w http.ResponseWriter, r *http.Request) {
 			{Version: 2, Label: "2.0.0", CreatedAt: at, Active: true, SDKVersion: "0.71.10-zero"},
 			{Version: 1, Label: "2.0.0", CreatedAt: at},
 		}})
+	case "GET " + one:
+		answerJSON(w, map[string]any{"data": api.Function{Type: "action", Name: "create-issue", Version: "2.0.0", Enabled: true, LastDeployed: at}})
 	case "PATCH " + one:
 		var body api.UpdateFunction
 		_ = json.NewDecoder(r.Body).Decode(&body) // nonsense stays false
@@ -86,9 +88,12 @@ func TestFunctions(t *testing.T) {
 		{args: "functions versions prod github/nothing"},
 		{args: "functions enable prod github/create-issue"},
 		{args: "functions disable prod github/create-issue"},
+		{args: "functions disable prod github/create-issue --json"},
 		{args: "functions disable prod github/issues"},
 		{args: "functions disable prod github/issues --type sync"},
 		{args: "rollback prod github/create-issue"},
+		{args: "rollback prod github/create-issue --json"},
+		{args: "rollback prod github/create-issue --to 2.0.0 --json"},
 		{args: "rollback prod github/create-issue --to 2.1.0"},
 		{args: "rollback prod github/create-issue --to 2.0.0"},
 		{args: "rollback prod github/create-issue --to #3"},

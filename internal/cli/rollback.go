@@ -28,7 +28,7 @@ change it there, too.
 		Args:              usage(cobra.ExactArgs(2)),
 		ValidArgsFunction: completeFunction(sys),
 	}
-	kind := addType(cmd)
+	kind, asJSON := addType(cmd), addFunctionJSON(cmd)
 	to := cmd.Flags().String("to", "", "label of the version, or its number as in #3 (default the one before the active)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := context.WithTimeout(cmd.Context(), functionsTimeout)
@@ -45,6 +45,13 @@ change it there, too.
 		if err != nil {
 			return err
 		}
+		if target.Active && *asJSON {
+			now, err := f.client.Function(ctx, f.integration, f.function, f.query())
+			if err != nil {
+				return f.explain(err)
+			}
+			return printJSON(sys.Stdout, now)
+		}
 		if target.Active {
 			_, err := fmt.Fprintf(sys.Stdout, "%s runs version %s (#%d) in %s already.\n", args[1], printable(target.Label), target.Version, args[0])
 			return err
@@ -52,6 +59,9 @@ change it there, too.
 		now, err := f.client.RollbackFunction(ctx, f.integration, f.function, f.query(), api.RollbackFunction{Version: target.Version})
 		if err != nil {
 			return f.explain(err)
+		}
+		if *asJSON {
+			return printJSON(sys.Stdout, now)
 		}
 		_, err = fmt.Fprintf(sys.Stdout, "The %s %s runs version %s (#%d) in %s.\n", now.Type, args[1], printable(target.Label), target.Version, args[0])
 		return err
