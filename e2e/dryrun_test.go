@@ -244,7 +244,7 @@ func (w *dryrunWorld) stable(text string) string {
 	text = regexp.MustCompile(`\b[0-9.]+(ms|µs|s)\b`).ReplaceAllString(text, "TIME")
 	text = regexp.MustCompile(`"20[0-9-]{8}T[0-9:.]+(Z|\+00:00)"`).ReplaceAllString(text, `"MOMENT"`)
 	text = regexp.MustCompile(`cursor=[A-Za-z0-9_%-]+`).ReplaceAllString(text, "cursor=CURSOR")
-	return regexp.MustCompile(`"(wall_ms|cpu_ms|memory_bytes|sent_bytes|received_bytes)": [0-9.]+`).ReplaceAllString(text, `"$1": 0`)
+	return regexp.MustCompile(`"(wall_ms|cpu_ms|memory_bytes|sent_bytes|received_bytes)": [0-9.]*[1-9][0-9.]*`).ReplaceAllString(text, `"$1": SOME`)
 }
 
 func TestDryRun(t *testing.T) { //nolint:tparallel // what earlier cases open is there in later ones
