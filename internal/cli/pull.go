@@ -27,9 +27,11 @@ those that are deployed to an environment or, with --catalog, those of the libra
 of this program, with what they import and their tests. Without NAME all functions
 of the integration are meant, without INTEGRATION all there are.
 
-Files that several functions import come along as far as the server knows them, and
-stay as they are where the folder has them; others are told. Files that are there with another text are written over with
---force only; without it nothing is written.
+Files that functions import come along as far as the server knows them, but not
+those that the folder itself is made of, such as package.json. The command names
+those that are missing. Files that are there with another text are written over with
+--force only: without it imported files stay as they are, and when a function is
+there with another text nothing is written at all.
 
 ` + remoteHelp + ` The key needs the scopes environment:functions:read and
 environment:integrations:list_functions. With --catalog no server is asked.`
@@ -237,13 +239,33 @@ func (p *pull) download(ctx context.Context, r *remote, wanted []listedFunction)
 		pulled.Functions = append(pulled.Functions, file.File())
 		pulled.Files[file.File()] = codes[i].Code
 		for name, text := range codes[i].Files {
-			if bundle.IsSource(name) { // whoever deployed the function named it
+			if isImported(name) {
 				pulled.Shared[name] = text
 			}
 		}
 	}
-	maps.DeleteFunc(pulled.Shared, func(name, _ string) bool { return pulled.Files[name] != "" })
+	maps.DeleteFunc(pulled.Shared, func(name, _ string) bool {
+		_, own := pulled.Files[name]
+		return own
+	})
 	return pulled, nil
+}
+
+// isImported reports whether a file is one that functions import, and that may
+// therefore come with them. Whoever deployed a function named its files: what tools
+// run of themselves is not to come from there, nor packages by another spelling.
+func isImported(name string) bool {
+	parts := strings.Split(name, "/")
+	if !bundle.IsSource(name) || slices.ContainsFunc(parts, func(part string) bool {
+		return strings.EqualFold(part, "node_modules") || strings.TrimRight(part, ". ") != part
+	}) {
+		return false
+	}
+	if len(parts) > 1 {
+		return true
+	}
+	stem := strings.ToLower(strings.TrimSuffix(name, path.Ext(name)))
+	return !slices.Contains([]string{"index", "package", "package-lock", "npm-shrinkwrap", "tsconfig", "jsconfig"}, stem) && !strings.HasSuffix(stem, ".config")
 }
 
 // folderOf is the folder that a deployed function belongs into.

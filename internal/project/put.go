@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -45,7 +46,7 @@ func Put(dir string, p Pulled) (*Placed, error) {
 	maps.Insert(texts, maps.All(p.Shared))
 	var taken []string
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		if !filepath.IsLocal(filepath.FromSlash(name)) {
+		if !isLocal(runtime.GOOS, name) {
 			return nil, linkspan.E(op, linkspan.KindInvalid, "invalid_name", nil, "%q is outside of the folder.", name)
 		}
 		there, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
@@ -69,6 +70,11 @@ func Put(dir string, p Pulled) (*Placed, error) {
 		return nil, linkspan.E(op, linkspan.KindConflict, "file_exists", nil, "%s there with another text, so nothing was written.", are(taken)).
 			WithHint("--force writes over it. What is there is lost then, unless it is in version control.")
 	}
+	for _, name := range slices.Concat(placed.Written, placed.Replaced) {
+		if err := leadsOut(dir, name); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range placed.Written {
 		if err := write(filepath.Join(dir, filepath.FromSlash(name)), []byte(texts[name]), 0o644); err != nil {
 			return nil, fmt.Errorf("writing %s: %w", name, err)
@@ -80,6 +86,44 @@ func Put(dir string, p Pulled) (*Placed, error) {
 		}
 	}
 	return placed, placed.wire(dir, p.Functions)
+}
+
+// isLocal reports whether a name, with slashes, is one of a place in a folder. Windows
+// takes points and spaces from the ends of names, so that others could be hidden
+// behind them: ".. " is "..".
+func isLocal(system, name string) bool {
+	if !filepath.IsLocal(filepath.FromSlash(name)) {
+		return false
+	}
+	return system != "windows" || !slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool { return strings.TrimRight(part, ". ") != part })
+}
+
+// leadsOut reports links on the way to a file that lead out of the folder, or to
+// nothing: what somebody else wrote must not land elsewhere.
+func leadsOut(dir, name string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("finding %s: %w", dir, err)
+	}
+	root, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // there are no links in a folder that is yet to be made
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", dir, err)
+	}
+	at := filepath.Join(dir, filepath.FromSlash(name))
+	for at != dir && !exists(at) {
+		at = filepath.Dir(at)
+	}
+	target, err := filepath.EvalSymlinks(at)
+	if err == nil {
+		if rel, err := filepath.Rel(root, target); err == nil && filepath.IsLocal(rel) {
+			return nil
+		}
+	}
+	return linkspan.E("project.Put", linkspan.KindInvalid, "invalid_name", err, "%s is behind the link %s, which leads out of the folder or to nothing, so nothing was written.", name, at).
+		WithHint("Put a file or a folder in the place of the link.")
 }
 
 // wire imports functions in index.ts.
