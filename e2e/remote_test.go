@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,12 @@ func (l *lines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // shown counts how often each operation was shown.
@@ -83,5 +90,54 @@ func TestFollowLogs(t *testing.T) {
 	}
 	if len(shown) != calls {
 		t.Errorf("%d calls were shown, not %d", len(shown), calls)
+	}
+}
+
+// Whoever waits for an account to be connected gets the one of the link that was
+// printed, although somebody else connects one meanwhile.
+func TestWaitForConnection(t *testing.T) {
+	t.Parallel()
+	world := apptest.NewWorld(t)
+	i := apptest.Start(t, apptest.Options{Database: apptest.NewSQLite(t), ProvidersDir: world.ProvidersDir})
+	c := i.Dev(t)
+	world.Integrate(t, c, apptest.ProviderNone, "plain")
+	connect := func(token string) string {
+		var made struct{ ConnectionID string }
+		i.Anonymous(t).Do(t, http.MethodPost, "/auth/unauthenticated/plain?"+url.Values{"connect_session_token": {token}}.Encode(), nil).
+			Want(t, http.StatusOK).Into(t, &made)
+		return made.ConnectionID
+	}
+
+	var out, messages lines
+	ended := make(chan int, 1)
+	env := map[string]string{"LINKSPAN_HOST": i.URL, "LINKSPAN_SECRET_KEY_DEV": i.Keys.Dev}
+	go func() {
+		ended <- cli.Run(t.Context(), cli.System{
+			Args:    []string{"connect", "plain", "--wait", "--json", "--end-user", "u1", "--timeout", "1m", "--dir", t.TempDir()},
+			Environ: func(name string) string { return env[name] }, Stdout: &out, Stderr: &messages,
+		}, apptest.Server())
+	}()
+	var link *url.URL
+	apptest.Poll(t, 600, "the link was printed", func() bool {
+		line, _, whole := strings.Cut(messages.String(), "\n")
+		parsed, err := url.Parse(line)
+		link = parsed
+		return whole && err == nil
+	})
+	var other struct{ Data struct{ Token string } }
+	c.Do(t, http.MethodPost, "/connect/sessions", map[string]any{"end_user": map[string]any{"id": "u1"}}).Want(t, http.StatusCreated).Into(t, &other)
+	connect(other.Data.Token)
+	for range 20 { // it looks once in a second
+		apptest.Pause(t)
+	}
+	mine := connect(link.Query().Get("session_token"))
+	if code := <-ended; code != 0 {
+		t.Errorf("it ended with %d: %s", code, messages.String())
+	}
+	var report struct {
+		ConnectionID string `json:"connection_id"`
+	}
+	if err := json.Unmarshal([]byte(out.String()), &report); err != nil || report.ConnectionID != mine {
+		t.Errorf("it waited for %q, not for %q (%v)", report.ConnectionID, mine, err)
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
+	"github.com/linkspan/linkspan/api/client"
 )
 
 // account is a connection of a running server that a command is about.
@@ -59,9 +61,35 @@ func (r *remote) account(ctx context.Context, connection, integration string) (*
 	}
 }
 
+// explain says in an operator's terms why a call about the connection failed.
+func (a *account) explain(err error) error {
+	refused, ok := client.AsError(err)
+	switch {
+	case !ok:
+	case refused.Code == "unknown_connection":
+		return a.gone()
+	case refused.Code == "invalid_credentials":
+		return linkspan.E("cli.account", linkspan.KindInvalid, refused.Code, nil, "The connection %q has no credentials that work: %s", a.connection, refused.Message).
+			WithHint("linkspan connect %s --connection %s gives it new ones.", a.integration, a.connection)
+	}
+	return a.remote.explain(err)
+}
+
+// explainOwn is explain for calls that are about nothing but the connection.
+func (a *account) explainOwn(err error) error {
+	if refused, ok := client.AsError(err); ok && refused.Status == http.StatusNotFound {
+		return a.gone()
+	}
+	return a.explain(err)
+}
+
 // gone is the error for a connection that is not there.
 func (a *account) gone() error {
+	of := ""
+	if a.integration != "" {
+		of = fmt.Sprintf(" of %q", a.integration)
+	}
 	return &codedError{exitDryRun, linkspan.E("cli.account", linkspan.KindNotFound, codeConnectionMissing, nil,
-		"There is no connection %q in the environment %q at %s.", a.connection, a.name, a.host).
+		"There is no connection %q%s in the environment %q at %s.", a.connection, of, a.name, a.host).
 		WithHint("linkspan connections lists those that there are; --env names another environment.")}
 }

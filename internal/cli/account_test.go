@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,10 @@ type remoteServer struct {
 	asked int
 	// failing has the run of a sync fail.
 	failing bool
+	// waited is the tag of the connection that somebody waits for; renewed counts
+	// the looks at the one that is about to get new credentials.
+	waited  string
+	renewed int
 }
 
 func remoteTime() api.Time { return api.Time{Time: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)} }
@@ -102,7 +107,10 @@ func (s *remoteServer) functions(w http.ResponseWriter, r *http.Request, body []
 		kind := r.URL.Query().Get("type")
 		code := api.FunctionCode{Type: kind, Code: "import { text } from \"../../lib/text.js\";\n// the " + kind + " " + function + " of " + integration + "\n"}
 		if integration == "slack" { // deployed with a source map, which somebody may have written
-			code.Files = map[string]string{"lib/text.ts": "// text\n", "../outside.ts": "bad\n", ".git/hooks/update.js": "bad\n"}
+			code.Files = map[string]string{
+				"lib/text.ts": "// text\n", "../outside.ts": "bad\n", ".git/hooks/update.js": "bad\n", "Node_Modules/zod/index.js": "bad\n", "node_modules./zod/index.js": "bad\n",
+				"package.json": "bad\n", "tsconfig.json": "bad\n", "index.ts": "bad\n", "vitest.config.ts": "bad\n",
+			}
 		}
 		answerJSON(w, code)
 	}
@@ -121,8 +129,14 @@ func (s *remoteServer) connections(w http.ResponseWriter, r *http.Request, body 
 	switch r.Method + " " + r.URL.Path {
 	case "GET /connections":
 		q := r.URL.Query()
+		if s.waited != "" { // somebody else has connected another account at the same time
+			all = append([]api.Connection{{ID: 7, ConnectionID: "others", ProviderConfigKey: "slack"}, {ID: 6, ConnectionID: "others", ProviderConfigKey: "github"}, {ID: 5, ConnectionID: "mine", ProviderConfigKey: "github"}}, all...)
+		}
 		found := slices.DeleteFunc(all, func(c api.Connection) bool {
 			of := q["integrationId"]
+			if tag := q.Get("tags[linkspan-connect]"); tag != "" {
+				return tag != s.waited || c.ConnectionID != "mine" || !slices.Contains(of, c.ProviderConfigKey)
+			}
 			return q.Get("connectionId") != "" && c.ConnectionID != q.Get("connectionId") || len(of) > 0 && !slices.Contains(of, c.ProviderConfigKey)
 		})
 		answerJSON(w, api.Connections{Connections: found})
@@ -132,11 +146,20 @@ func (s *remoteServer) connections(w http.ResponseWriter, r *http.Request, body 
 			Errors: all[0].Errors, EndUser: all[3].EndUser, Metadata: all[3].Metadata, ConnectionConfig: map[string]any{"host": "h"},
 			Credentials: api.Credentials{"type": "OAUTH2", "access_token": "hunter2", "expires_at": "2026-01-02T04:00:00.000Z"},
 		})
+	case "GET /connections/broken":
+		if s.renewed++; s.renewed < 3 {
+			answer(w, http.StatusFailedDependency, `{"error":{"code":"invalid_credentials","message":"The refresh token was revoked."}}`)
+			return true
+		}
+		answerJSON(w, api.FullConnection{ConnectionID: "broken", ProviderConfigKey: "slack", UpdatedAt: at})
 	case "PATCH /connections/metadata", "POST /connections/metadata":
 		_, _ = w.Write(body)
 	case "DELETE /connections/octo":
 		answer(w, http.StatusOK, `{"success":true}`)
 	case "POST /connect/sessions", "POST /connect/sessions/reconnect":
+		var session api.CreateConnectSession
+		_ = json.Unmarshal(body, &session) // nonsense has no tags
+		s.waited = session.Tags["linkspan-connect"]
 		answerJSON(w, map[string]any{"data": map[string]any{"token": "t", "connect_link": "https://connect.example/?session=t", "expires_at": at}})
 	case "GET /records":
 		cursor, next := r.URL.Query().Get("cursor"), any("c2")
@@ -144,7 +167,7 @@ func (s *remoteServer) connections(w http.ResponseWriter, r *http.Request, body 
 			next = nil
 		}
 		record := func(id string, action string) map[string]any {
-			return map[string]any{"id": id, "title": "<" + id + " \x1b[2J>", "_nango_metadata": map[string]any{"last_action": action, "last_modified_at": at, "cursor": "c" + id}}
+			return map[string]any{"id": id, "title": "<" + id + " \x1b[2J\u009b2J>", "_nango_metadata": map[string]any{"last_action": action, "last_modified_at": at, "cursor": "c" + id}}
 		}
 		if r.URL.Query().Get("model") == "None" {
 			answerJSON(w, map[string]any{"records": []any{}, "next_cursor": nil})
@@ -177,11 +200,24 @@ func (s *remoteServer) syncs(w http.ResponseWriter, r *http.Request, body []byte
 				status.Status, status.LatestExecutionStatus = "ERROR", "ERROR"
 			}
 		}
+		if q := r.URL.Query(); q.Get("connection_id") == "nobody" {
+			answer(w, http.StatusBadRequest, `{"error":{"code":"unknown_connection","message":"There is no connection nobody."}}`)
+			return true
+		} else if q.Get("syncs") == "issues::gone" {
+			answerJSON(w, api.SyncStatuses{Syncs: []api.SyncStatus{}})
+			return true
+		}
 		answerJSON(w, api.SyncStatuses{Syncs: []api.SyncStatus{status}})
 	case "POST /action/trigger":
 		switch {
 		case r.Header.Get("X-Async") != "":
 			answer(w, http.StatusOK, `{"id":"op5","statusUrl":"/action/op5"}`)
+		case strings.Contains(string(body), "wait"):
+			s.mu.Unlock()
+			<-r.Context().Done()
+			s.mu.Lock()
+		case strings.Contains(string(body), "forbidden"):
+			answer(w, http.StatusForbidden, `{"error":{"code":"forbidden","message":"Insufficient scope."}}`)
 		case strings.Contains(string(body), "fail"):
 			answer(w, http.StatusFailedDependency, `{"error":{"code":"action_script_failure","message":"The action failed: told to"}}`)
 		default:
@@ -307,6 +343,7 @@ func TestRemote(t *testing.T) {
 				Stdin: strings.NewReader(tt.stdin), Stdout: &stdout, Stderr: &stderr, IsTerminal: func(any) bool { return tt.terminal },
 			}, cli.Server{Sandbox: app.Sandbox})
 			tell := func(text string) string {
+				text = regexp.MustCompile(`"linkspan-connect":"[0-9a-f-]{36}"`).ReplaceAllString(text, `"linkspan-connect":"UUID"`)
 				return strings.NewReplacer(server.URL, "http://localhost:3003", dir, "DIR", "\x1b", "␛", "\r", "␍").Replace(text)
 			}
 			got := fmt.Sprintf("$ linkspan %s\n[%d]\n-- stdout --\n%s-- stderr --\n%s", strings.Join(tt.args, " "), code, tell(stdout.String()), tell(stderr.String()))
@@ -354,6 +391,10 @@ func accountCases() []remoteCase {
 		{name: "trigger a sync and wait", args: []string{"trigger", "issues", "octo", "--type", "sync", "--wait", "--reset", "--empty-cache", "--variant", "v"}},
 		{name: "trigger a sync that fails", failing: true, args: []string{"trigger", "issues", "octo", "--type", "sync", "--wait"}},
 		{name: "trigger a sync and wait as json", args: []string{"trigger", "issues", "octo", "--type", "sync", "--wait", "--json"}},
+		{name: "trigger a sync that goes away", args: []string{"trigger", "issues", "octo", "--type", "sync", "--wait", "--variant", "gone"}},
+		{name: "trigger a sync for nobody", args: []string{"trigger", "issues", "nobody", "--integration", "github", "--type", "sync"}},
+		{name: "trigger an action without the right to", args: []string{"trigger", "create-issue", "octo", "--input", "forbidden"}},
+		{name: "trigger an action for too long", args: []string{"trigger", "create-issue", "octo", "--input", "wait", "--timeout", "300ms"}},
 		{name: "trigger a sync with input", args: []string{"trigger", "issues", "octo", "--type", "sync", "--input", "{}"}},
 		{name: "trigger without a connection", args: []string{"trigger", "create-issue", "nobody"}},
 		{name: "trigger for one of two connections", args: []string{"trigger", "create-issue", "both"}},
@@ -422,6 +463,9 @@ export default createAction({ description: 'Creates a contact', input: z.object(
 		{name: "connections get as json", args: []string{"connections", "get", "octo", "--json"}},
 		{name: "connections metadata", args: []string{"connections", "metadata", "octo"}},
 		{name: "connections metadata merged", args: []string{"connections", "metadata", "octo", `{"a":1}`}},
+		{name: "connections get one that is broken", args: []string{"connections", "get", "broken"}},
+		{name: "connections get nobody of an integration", args: []string{"connections", "get", "nobody", "--integration", "github"}},
+		{name: "connections metadata with a long number", args: []string{"connections", "metadata", "octo", `{"id":12345678901234567890}`}},
 		{name: "connections metadata replaced", stdin: `{"a":1}`, args: []string{"connections", "metadata", "octo", "-", "--replace"}},
 		{name: "connections metadata that is none", args: []string{"connections", "metadata", "octo", `[1]`}},
 		{name: "connections delete", args: []string{"connections", "delete", "octo", "--yes"}},
@@ -454,7 +498,9 @@ func setUpCases() []remoteCase {
 		{name: "connect", args: []string{"connect", "zendesk", "--config", "subdomain=acme", "--tag", "a=b", "--end-user", "u1"}},
 		{name: "connect as json", args: []string{"connect", "--json"}},
 		{name: "connect again", args: []string{"connect", "--connection", "octo"}},
-		{name: "connect and wait in vain", args: []string{"connect", "github", "--wait", "--timeout", "1ms"}},
+		{name: "connect and wait in vain", args: []string{"connect", "slack", "--wait", "--timeout", "300ms"}},
+		{name: "connect and wait", args: []string{"connect", "github", "--wait", "--end-user", "u1"}},
+		{name: "connect again and wait", args: []string{"connect", "--connection", "broken", "--wait", "--json"}},
 		{name: "connect config for nothing", args: []string{"connect", "--config", "subdomain=acme"}},
 		{name: "env list", args: []string{"env", "list"}},
 		{name: "env create", args: []string{"env", "create", "my-env"}},
@@ -475,6 +521,7 @@ func pullCases() []remoteCase {
 		{name: "pull of nothing", folder: folder, args: []string{"pull", "jira"}},
 		{name: "pull everything", folder: "-- x --\n", args: []string{"pull"}},
 		{name: "pull over a file", folder: folder + "-- github/actions/create-issue.ts --\nmine\n", args: []string{"pull", "github"}},
+		{name: "pull over what the folder is made of with force", folder: "-- index.ts --\nimport './slack/on-events/welcome';\n-- package.json --\nmine\n", args: []string{"pull", "slack", "--force"}},
 		{name: "pull over a file with force", folder: folder + "-- github/actions/create-issue.ts --\nmine\n", args: []string{"pull", "github", "create-issue", "--force"}},
 		{name: "pull from the library", folder: folder + "-- models.ts --\nmine\n", args: []string{"pull", "hubspot", "contacts", "--catalog"}},
 		{name: "pull what the library has not", folder: folder, args: []string{"pull", "github", "nothing", "--catalog"}},

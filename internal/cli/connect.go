@@ -10,7 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
+	"github.com/linkspan/linkspan/api/client"
 )
 
 const connectLong = `Makes a connect session and prints its link, with which one person can connect an
@@ -20,7 +22,8 @@ and prints its id.
 
 Without INTEGRATION the person chooses among all. --connection gives a connection
 that exists new credentials. A connection for which neither --tag nor --end-user
-is given has the tag source=linkspan-connect.
+is given has the tag source=linkspan-connect; one that is waited for also has the
+tag linkspan-connect, with a value by which the command knows it.
 
 ` + remoteHelp + ` The key needs the scope environment:connect_sessions:write.`
 
@@ -139,7 +142,7 @@ func (o *connectOptions) run(ctx context.Context, sys System) error {
 		return err
 	}
 	w := &connectWait{connectOptions: o, remote: r, status: newTerminal(sys, sys.Stderr)}
-	if err := w.before(ctx); err != nil {
+	if err := w.before(ctx, &options); err != nil {
 		return err
 	}
 	made, err := w.begin(ctx, options)
@@ -178,18 +181,22 @@ func (o *connectOptions) run(ctx context.Context, sys System) error {
 	return nil
 }
 
+// waitTag is the tag by which a connection is known that is waited for: others are
+// made at the same time.
+const waitTag = "linkspan-connect"
+
 // connectWait waits for a connection that was not there, or not so, before.
 type connectWait struct {
 	*connectOptions
 
 	remote *remote
 	status *terminal
-	last   int64    // id of the newest connection
-	at     api.Time // of the connection that gets new credentials
+	tags   map[string]string // of the connection that is new
+	at     api.Time          // of the connection that gets new credentials; zero: it had none that work
 }
 
-// before notes what there is.
-func (w *connectWait) before(ctx context.Context) error {
+// before notes what there is, and how what comes will be known.
+func (w *connectWait) before(ctx context.Context, options *api.ConnectSessionOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, functionsTimeout)
 	defer cancel()
 	if w.connection != "" {
@@ -199,38 +206,34 @@ func (w *connectWait) before(ctx context.Context) error {
 		}
 		w.integrations = []string{a.integration}
 		if w.wait {
-			c, err := w.one(ctx)
+			c, _, err := w.one(ctx)
 			w.at = c.UpdatedAt
 			return err
 		}
 		return nil
 	}
-	if !w.wait {
-		return nil
+	if w.wait {
+		w.tags = map[string]string{waitTag: linkspan.NewUUID()}
+		options.Tags = maps.Clone(options.Tags)
+		if options.Tags == nil {
+			options.Tags = make(map[string]string)
+		}
+		maps.Copy(options.Tags, w.tags)
 	}
-	all, err := w.list(ctx)
-	for _, c := range all {
-		w.last = max(w.last, c.ID)
-	}
-	return err
+	return nil
 }
 
-// one reads the connection that gets new credentials.
-func (w *connectWait) one(ctx context.Context) (api.FullConnection, error) {
-	c, err := w.remote.client.Connection(ctx, w.connection, api.ConnectionQuery{ProviderConfigKey: w.integrations[0]})
-	if err != nil {
-		return c, w.remote.explain(err)
+// one reads the connection that gets new credentials, and reports whether those that
+// it has work.
+func (w *connectWait) one(ctx context.Context) (c api.FullConnection, works bool, err error) {
+	c, err = w.remote.client.Connection(ctx, w.connection, api.ConnectionQuery{ProviderConfigKey: w.integrations[0]})
+	if refused, ok := client.AsError(err); ok && refused.Code == "invalid_credentials" {
+		return c, false, nil
 	}
-	return c, nil
-}
-
-// list returns the newest connections of the integrations.
-func (w *connectWait) list(ctx context.Context) ([]api.Connection, error) {
-	all, err := w.remote.client.Connections(ctx, api.ConnectionsQuery{IntegrationID: w.integrations, Limit: new(20)})
 	if err != nil {
-		return nil, w.remote.explain(err)
+		return c, false, (&account{w.remote, w.integrations[0], w.connection}).explainOwn(err)
 	}
-	return all, nil
+	return c, true, nil
 }
 
 // begin makes the session.
@@ -283,14 +286,15 @@ func (w *connectWait) connected(ctx context.Context) (api.Connection, error) {
 // look reports whether the account is connected.
 func (w *connectWait) look(ctx context.Context) (found api.Connection, ok bool, err error) {
 	if w.connection != "" {
-		c, err := w.one(ctx)
-		return api.Connection{ConnectionID: c.ConnectionID, ProviderConfigKey: c.ProviderConfigKey}, err == nil && c.UpdatedAt.After(w.at.Time), err
+		c, works, err := w.one(ctx)
+		return api.Connection{ConnectionID: c.ConnectionID, ProviderConfigKey: c.ProviderConfigKey}, works && c.UpdatedAt.After(w.at.Time), err
 	}
-	all, err := w.list(ctx)
-	for _, c := range all {
-		if c.ID > w.last {
-			found, ok = c, true // the oldest of the new ones is the last of the list
-		}
+	all, err := w.remote.client.Connections(ctx, api.ConnectionsQuery{IntegrationID: w.integrations, Tags: w.tags, Limit: new(1)})
+	if err != nil {
+		return found, false, w.remote.explain(err)
 	}
-	return found, ok, err
+	if len(all) == 0 {
+		return found, false, nil
+	}
+	return all[0], true, nil
 }

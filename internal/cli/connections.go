@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -190,7 +191,7 @@ environment:connections:read_credentials.`,
 		}
 		c, err := a.client.Connection(ctx, a.connection, q)
 		if err != nil {
-			return a.explain(err)
+			return a.explainOwn(err)
 		}
 		if !*credentials {
 			c.Credentials = hidden(c.Credentials)
@@ -309,9 +310,7 @@ key; --replace puts it in its place. JSON is text, @FILE or - for the standard i
 			r := inputReader{sys: sys, dir: o.dir}
 			text, err := r.read(args[1], false)
 			if err == nil {
-				if err = json.Unmarshal(text, &change); err != nil || change == nil {
-					err = errors.New(`it must be a JSON object, such as {"repos":[]}`)
-				}
+				change, err = object(text)
 			}
 			if err != nil {
 				return &usageError{err}
@@ -328,6 +327,18 @@ key; --replace puts it in its place. JSON is text, @FILE or - for the standard i
 		return a.metadata(ctx, sys, change, *whole)
 	}
 	return cmd
+}
+
+// object reads a JSON object. Its numbers stay as they are written: ids have more
+// digits than a float64.
+func object(text []byte) (map[string]any, error) {
+	var o map[string]any
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if !json.Valid(text) || d.Decode(&o) != nil || o == nil {
+		return nil, errors.New(`it must be a JSON object, such as {"repos":[]}`)
+	}
+	return o, nil
 }
 
 // metadata changes the metadata, unless change is nil, and shows all.
@@ -383,7 +394,7 @@ unless --yes says so.
 		ctx, cancel := context.WithTimeout(cmd.Context(), functionsTimeout)
 		defer cancel()
 		if err := a.client.DeleteConnection(ctx, a.integration, a.connection); err != nil {
-			return a.explain(err)
+			return a.explainOwn(err)
 		}
 		return deleted(sys, *asJSON, "the connection "+a.connection+" of "+a.integration)
 	}

@@ -154,6 +154,6 @@ func printJSONLine(w io.Writer, v any) error {
 	if err := e.Encode(v); err != nil {
 		return errors.Join(errors.New("writing JSON"), err)
 	}
-	_, err := w.Write(line.Bytes())
+	_, err := io.WriteString(w, harmless(line.String()))
 	return err
 }

@@ -141,10 +141,15 @@ func printLines(out io.Writer, settings api.EnvironmentSettings, which []string)
 }
 
 func printJSON(out io.Writer, v any) error {
-	enc := json.NewEncoder(out)
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, harmless(text.String()))
+	return err
 }
 
 func indented(lines []string) string { return "  " + strings.Join(lines, "\n  ") }

@@ -213,8 +213,7 @@ func (t jsonTree) text(name string) string {
 	}
 }
 
-// jsonLine returns JSON without control characters. encoding/json lets those
-// from U+007F on pass.
+// jsonLine returns JSON without control characters.
 func jsonLine(v any) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
@@ -222,9 +221,19 @@ func jsonLine(v any) string {
 	if err := enc.Encode(v); err != nil {
 		return ""
 	}
+	return harmless(strings.TrimSuffix(b.String(), "\n"))
+}
+
+// harmless escapes the control characters in JSON that encoding/json lets pass, and
+// that terminals obey: those from U+007F to U+009F. They can only be in its strings.
+func harmless(text string) string {
+	control := func(r rune) bool { return r != '\n' && unicode.IsControl(r) }
+	if !strings.ContainsFunc(text, control) {
+		return text
+	}
 	var out strings.Builder
-	for _, r := range strings.TrimSuffix(b.String(), "\n") {
-		if unicode.IsControl(r) {
+	for _, r := range text {
+		if control(r) {
 			fmt.Fprintf(&out, `\u%04x`, r)
 			continue
 		}

@@ -223,7 +223,7 @@ func (f *follower) reveal(op api.OperationDetail) error {
 // again when it stands differently.
 func (f *follower) showMore(op api.OperationDetail, changed bool) {
 	if f.last != op.ID && len(op.Messages) > 0 {
-		f.out.println(f.out.paint(styleDim, "… "+strings.TrimSpace(op.Type+" "+op.Action+"  "+about(op.Operation))+"  "+op.ID))
+		f.out.println(f.out.paint(styleDim, "… "+printable(strings.TrimSpace(op.Type+" "+op.Action+"  "+about(op.Operation))+"  "+op.ID)))
 		f.last = op.ID
 	}
 	for _, m := range op.Messages {

@@ -204,3 +204,17 @@ func TestFollowForPeople(t *testing.T) {
 		t.Errorf("what was shown (-want +got)\n%s", diff)
 	}
 }
+
+// Names that somebody gave don't reach the terminal as they are, also not in what is
+// added to an operation.
+func TestFollowedNamesArePrintable(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	f := newFollower(&logs{out: &terminal{w: &out}})
+	at := api.Time{Time: time.Unix(0, 0)}
+	op := api.Operation{ID: "op\x1b[2J", Type: "sync", Status: "running\x1b[2J", Integration: new("github"), Connection: new("octo\x1b]0;x\a\nforged"), CreatedAt: at}
+	f.showMore(api.OperationDetail{Operation: op, Messages: []api.OperationMessage{{ID: 1, Level: "info\x1b[2J", Message: "m\u009b2J", CreatedAt: at}}}, true)
+	if got := out.String(); strings.ContainsAny(got, "\x1b\a\u009b") || strings.Count(got, "\n") != 3 || !strings.Contains(got, "forged") {
+		t.Errorf("it writes %q", got)
+	}
+}

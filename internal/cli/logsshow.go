@@ -33,12 +33,12 @@ func (l *logs) head(op api.Operation) {
 	if of := about(op); of != "" {
 		what += "  " + of
 	}
-	line := t.paint(styleDim, stamp(op.CreatedAt)) + "  " + t.paint(stateStyle(op.Status), column(op.Status, len(string(linkspan.StateCancelled)))) +
+	line := t.paint(styleDim, stamp(op.CreatedAt)) + "  " + t.paint(stateStyle(op.Status), column(printable(op.Status), len(string(linkspan.StateCancelled)))) +
 		"  " + t.paint(styleBold, printable(what)) + "  " + printable(op.Message)
 	if op.DurationMS != nil {
 		line += t.paint(styleDim, "  "+lasted(*op.DurationMS))
 	}
-	t.println(line, "  ", t.paint(styleDim, op.ID))
+	t.println(line, "  ", t.paint(styleDim, printable(op.ID)))
 	if op.Error != nil && op.Error.Message != op.Message {
 		t.println("    ", t.paint(styleRed, printable(op.Error.Code)), "  ", printable(op.Error.Message))
 	}
@@ -107,7 +107,7 @@ func (l *logs) message(m api.OperationMessage) {
 		text += fmt.Sprintf("  (attempt %d of %d)", m.Retry.Attempt, m.Retry.Max)
 	}
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	t.println("    ", t.paint(styleDim, m.CreatedAt.UTC().Format("15:04:05.000")), "  ", t.paint(levelStyle(m.Level), column(m.Level, 5)), "  ", printable(lines[0]))
+	t.println("    ", t.paint(styleDim, m.CreatedAt.UTC().Format("15:04:05.000")), "  ", t.paint(levelStyle(m.Level), column(printable(m.Level), 5)), "  ", printable(lines[0]))
 	more := lines[1:]
 	if m.Error != nil && !strings.Contains(text, m.Error.Message) {
 		more = append(more, strings.Split(m.Error.Message, "\n")...)

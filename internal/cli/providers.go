@@ -111,8 +111,9 @@ func printProviders(sys System, found []catalog.Summary) error {
 
 func newProvidersShow(sys System) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "show NAME",
-		Short: "Show what a provider needs, and what there is for it",
+		Use:     "show NAME",
+		Aliases: []string{"get"},
+		Short:   "Show what a provider needs, and what there is for it",
 		Long: `Shows how a provider authenticates, what its integrations and connections need, where
 that is explained, and which functions the library has for it.`,
 		Example: "  linkspan providers show github\n  linkspan providers show zendesk --json",

@@ -163,7 +163,7 @@ func writeRecord(out *bytes.Buffer, r api.Record) error {
 	if err := printJSONLine(&line, fields); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%-7s  %s  %s\n", strings.ToLower(known.Metadata.LastAction), known.Metadata.LastModifiedAt, printable(strings.TrimSpace(line.String())))
+	fmt.Fprintln(out, printable(fmt.Sprintf("%-7s  %s  %s", strings.ToLower(known.Metadata.LastAction), known.Metadata.LastModifiedAt, strings.TrimSpace(line.String()))))
 	return nil
 }
 

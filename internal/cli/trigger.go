@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -183,7 +184,7 @@ func (o *triggerOptions) action(ctx context.Context, sys System, a *account, nam
 	if o.async {
 		started, err := a.client.TriggerActionAsync(ctx, action, 0)
 		if err != nil {
-			return a.failed(err)
+			return a.explain(err)
 		}
 		if o.asJSON {
 			return printJSON(sys.Stdout, started)
@@ -193,6 +194,9 @@ func (o *triggerOptions) action(ctx context.Context, sys System, a *account, nam
 	}
 	var output json.RawMessage
 	if err := a.client.TriggerAction(ctx, action, &output); err != nil {
+		if ctx.Err() != nil {
+			return o.givenUp(ctx, name)
+		}
 		return a.failed(err)
 	}
 	if len(bytes.TrimSpace(output)) == 0 {
@@ -201,18 +205,32 @@ func (o *triggerOptions) action(ctx context.Context, sys System, a *account, nam
 	return printJSON(sys.Stdout, output)
 }
 
-// failed says what a function failed with.
+// failed says what a function failed with. What keeps it from being run at all is
+// no failure of it.
 func (a *account) failed(err error) error {
 	explained := a.explain(err)
-	if _, ok := client.AsError(err); !ok {
+	refused, ok := client.AsError(err)
+	if !ok || refused.Code == "" {
+		return explained
+	}
+	switch refused.Status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		return explained
 	}
 	return &codedError{exitDryRun, explained}
 }
 
+// givenUp says why a run was not waited for any longer.
+func (o *triggerOptions) givenUp(ctx context.Context, what string) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("%s has not ended within %s; it goes on: linkspan logs --follow", what, o.timeout)
+	}
+	return errors.New("interrupted: the run goes on")
+}
+
 func (o *triggerOptions) sync(ctx context.Context, sys System, a *account, name string) error {
 	ref := api.SyncRef{Name: name, Variant: o.variant}
-	before, err := a.status(ctx, ref)
+	before, _, err := a.status(ctx, ref)
 	if err != nil {
 		return err
 	}
@@ -247,16 +265,16 @@ func (o *triggerOptions) sync(ctx context.Context, sys System, a *account, name 
 	return err
 }
 
-// status is where the sync stands.
-func (a *account) status(ctx context.Context, ref api.SyncRef) (api.SyncStatus, error) {
+// status is where the sync stands, if it was ever started for the connection.
+func (a *account) status(ctx context.Context, ref api.SyncRef) (s api.SyncStatus, started bool, err error) {
 	list, err := a.client.SyncStatus(ctx, a.integration, a.connection, ref)
 	if err != nil {
-		return api.SyncStatus{}, a.explain(err)
+		return s, false, a.explain(err)
 	}
 	if len(list) == 0 {
-		return api.SyncStatus{}, nil // it was never started for the connection
+		return s, false, nil
 	}
-	return list[0], nil
+	return list[0], true, nil
 }
 
 // pollRun is how often a run that is waited for is looked at.
@@ -270,7 +288,10 @@ func (o *triggerOptions) ended(ctx context.Context, sys System, a *account, ref 
 	defer tick.Stop()
 	began := time.Now()
 	for {
-		now, err := a.status(ctx, ref)
+		now, there, err := a.status(ctx, ref)
+		if err == nil && !there {
+			err = fmt.Errorf("%s is not there any more: it was deleted while its run was waited for", ref)
+		}
 		if err != nil && ctx.Err() == nil {
 			return now, err
 		}
@@ -281,10 +302,7 @@ func (o *triggerOptions) ended(ctx context.Context, sys System, a *account, ref 
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return now, fmt.Errorf("%s has not ended within %s; it goes on: linkspan logs --follow", ref, o.timeout)
-			}
-			return now, errors.New("interrupted: the run goes on")
+			return now, o.givenUp(ctx, ref.String())
 		}
 	}
 }
