@@ -189,8 +189,8 @@ func (s *remoteServer) syncs(w http.ResponseWriter, r *http.Request, body []byte
 		answer(w, http.StatusOK, `{"success":true}`)
 	case "GET /sync/status":
 		status := api.SyncStatus{Name: "issues", ConnectionID: "octo", Status: "SUCCESS", FinishedAt: &at, LatestExecutionStatus: "SUCCESS"}
-		if s.asked++; s.asked == 2 {
-			status.Status = "RUNNING"
+		if s.asked++; s.asked == 2 { // another run was under way, and has ended by now
+			status.Status, status.FinishedAt = "RUNNING", &api.Time{Time: at.Add(time.Second)}
 		}
 		if s.asked > 2 {
 			status.FinishedAt = &api.Time{Time: at.Add(time.Minute)}

@@ -74,14 +74,23 @@ func newEnvSet(sys System) *cobra.Command {
 		Long: `Changes settings of an environment, all of them or, when one is refused, none,
 and prints what they are then. NAME= clears a setting.
 
+The shell's history and other users see what is on the command line. Of secrets,
+hmac_key and otlp_headers, VALUE may therefore also be - for the standard input,
+@FILE or env:VARIABLE.
+
 ` + remoteHelp + "\n\nThe names:\n" + indented(names(writable())),
 		Example: `  linkspan env set dev webhooks.primary_url=https://app.example/hooks
-  linkspan env set prod connect_ui.theme.light.primary=#1d4ed8 callback_url=`,
+  linkspan env set prod connect_ui.theme.light.primary=#1d4ed8 callback_url=
+  linkspan env set prod hmac_key=env:HMAC_KEY`,
 		Args: usage(cobra.MinimumNArgs(2)),
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print all settings as JSON, as the API has them")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		change, changed, err := parseAssignments(args[1:])
+		given, err := withSecrets(sys, args[1:])
+		if err != nil {
+			return err
+		}
+		change, changed, err := parseAssignments(given)
 		if err != nil {
 			return err
 		}

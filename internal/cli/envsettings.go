@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -79,6 +80,33 @@ func checkName(name string, settings []envSetting) error {
 		return &usageError{fmt.Errorf("there is no setting %q; did you mean %q?\nThe settings:\n%s", name, meant, indented(known))}
 	}
 	return &usageError{fmt.Errorf("there is no setting %q\nThe settings:\n%s", name, indented(known))}
+}
+
+// withSecrets returns name=value arguments with the values of secrets that are
+// elsewhere.
+func withSecrets(sys System, args []string) ([]string, error) {
+	s := secrets{inputReader: inputReader{sys: sys, dir: "."}}
+	given := slices.Clone(args)
+	for i, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		if setting := find(writable(), name); setting == nil || !setting.secret() {
+			continue
+		}
+		if value != "-" && !strings.HasPrefix(value, "@") && !strings.HasPrefix(value, "env:") {
+			continue
+		}
+		text, err := s.value(name, value)
+		if err != nil {
+			return nil, err
+		}
+		given[i] = name + "=" + text
+	}
+	return given, nil
+}
+
+// secret reports whether nobody is to see the value.
+func (s *envSetting) secret() bool {
+	return s.typ == reflect.TypeFor[api.Secret]() || s.typ == reflect.TypeFor[[]api.Header]()
 }
 
 // parseAssignments reads name=value arguments. It returns the names as well, in
