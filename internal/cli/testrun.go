@@ -296,8 +296,7 @@ func (t *testRun) runAll(ctx context.Context, plan *testPlan, round *testRound) 
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	t.known = make(map[testKey]*testResult, len(round.all))
-	clear(t.known) // what is gone and comes back is told of
+	t.known = make(map[testKey]*testResult, len(round.all)) // what is gone and comes back is told of
 	for _, r := range round.all {
 		t.known[r.key] = r
 	}

@@ -198,6 +198,20 @@ export { fine };
 		}
 		golden(t, "checktypes.golden", text.String())
 	}
+	// What nobody here can correct is not told.
+	foreign := unpack(t, `-- tsconfig.json --
+{"compilerOptions":{"strict":true,"noEmit":true,"types":[],"module":"ESNext","moduleResolution":"Bundler"},"files":["index.ts"]}
+-- index.ts --
+import { a } from "a"; export const wrong: string = a;
+-- node_modules/a/package.json --
+{"name":"a","types":"a.d.ts"}
+-- node_modules/a/a.d.ts --
+export declare const a: number; export declare const b: Nothing;
+`)
+	found, err := project.CheckTypes(t.Context(), foreign, tsc)
+	if diff := cmp.Diff([]string{"index.ts"}, filesOf(found.Problems)); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
 	if err := writeFile(dir, "tsconfig.json", "{ nonsense"); err != nil {
 		t.Fatal(err)
 	}

@@ -92,6 +92,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(400, `{"error":{"code":"invalid_headers","message":"No.","errors":[{"code":"custom","message":"No.","path":["retries"]}]}}`)
 	default:
 		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("X-Linkspan-Other", "of the server")
 		w.Header().Add("X-Many", "a")
 		w.Header().Add("X-Many", "b")
 		answer(201, `{"token":"access-token-1"}`)
@@ -291,6 +292,7 @@ func TestSecrets(t *testing.T) {
 	w.Know(api.FullConnection{Credentials: api.Credentials{"type": "API_KEY", "apiKey": "api-key-1"}, ConnectionConfig: map[string]any{"domain": "acme", "signingSecret": "signing-1"}})
 	for _, name := range []string{"connection", "integration", "variables"} {
 		called(t, w, name, `{}`, "")
+		_ = w.Redact("") // what it learns after that counts, too
 	}
 	const text = "access-token-1 client-secret-1 variable-1 production variable-2 api-key-1 acme signing-1 all id"
 	if got, want := w.Redact(text), "[redacted] [redacted] [redacted] production [redacted] [redacted] acme [redacted] all id"; got != want {

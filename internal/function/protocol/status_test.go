@@ -1,0 +1,23 @@
+package protocol
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/linkspan/linkspan"
+)
+
+// Callers tell by the status whose fault a failed action is (wire contract §11.3).
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]int{
+		codeHTTP: http.StatusFailedDependency, "script_api_rate_limit_error": http.StatusFailedDependency,
+		codeAborted:            http.StatusGone,
+		"invalid_action_input": http.StatusBadRequest, "invalid_action_output": http.StatusBadRequest, codeOutput: http.StatusBadRequest,
+		codeAction: http.StatusInternalServerError, codeInternal: http.StatusInternalServerError, codeMemory: http.StatusInternalServerError,
+	} {
+		if got := Status(&linkspan.RunError{Code: code}); got != want {
+			t.Errorf("%s is answered with %d, not %d", code, got, want)
+		}
+	}
+}
