@@ -16,8 +16,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/linkspan/linkspan/internal/cli"
+	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
 // testedFolder has one function of each kind of outcome.
@@ -189,6 +191,64 @@ func TestTestOfNothing(t *testing.T) {
 	}
 	if code, _, stderr := tested(t, filepath.Join(t.TempDir(), "none"), false); code != 2 || !strings.Contains(stderr, "is not a folder") {
 		t.Errorf("[%d] %s", code, stderr)
+	}
+}
+
+// together has each function wait until as many others run as there may be.
+type together struct {
+	cli.Trials
+
+	want int
+	all  chan struct{}
+
+	mu                 sync.Mutex
+	running, most, ran int
+}
+
+// Run implements cli.Trials.
+func (e *together) Run(ctx context.Context, r sandbox.Request) (sandbox.Result, error) {
+	if !bytes.Contains(r.Start, []byte(`"mode":"run"`)) {
+		return e.Trials.Run(ctx, r)
+	}
+	e.mu.Lock()
+	e.running++
+	e.ran++
+	if e.most = max(e.most, e.running); e.ran == e.want {
+		close(e.all)
+	}
+	e.mu.Unlock()
+	defer func() { e.mu.Lock(); e.running--; e.mu.Unlock() }()
+	select {
+	case <-e.all:
+	case <-time.After(20 * time.Second):
+		return sandbox.Result{}, errors.New("no others run beside this one")
+	}
+	<-time.After(50 * time.Millisecond) // for those that must not come
+	return e.Trials.Run(ctx, r)
+}
+
+// Functions run beside each other, as many as are asked for.
+func TestTestInParallel(t *testing.T) {
+	t.Parallel()
+	files := ""
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		files += "-- acme/actions/" + name + ".ts --\nexport default { type: \"action\", exec: async () => 1 };\n-- acme/tests/" + name + ".test.json --\n{\"output\": 1}\n"
+	}
+	executor := &together{want: 3, all: make(chan struct{})}
+	server, asked := authorServer(), 0
+	start := server.Trials
+	server.Trials = func(ctx context.Context, o cli.TrialOptions) (cli.Trials, error) {
+		inner, err := start(ctx, o)
+		executor.Trials, asked = inner, o.Parallel
+		return executor, err
+	}
+	var out bytes.Buffer
+	code := cli.Run(t.Context(), cli.System{
+		Args: []string{"test", unpack(t, files), "--parallel", "3"}, Environ: func(string) string { return "" }, Stdout: &out, Stderr: &out,
+		IsTerminal: func(any) bool { return false },
+	}, server)
+	if code != 0 || asked != 3 || executor.ran != 5 || executor.most != 3 {
+		t.Errorf("[%d] room for %d, %d ran, %d at once\n%s", code, asked, executor.ran, executor.most, &out)
 	}
 }
 
