@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -75,6 +76,7 @@ func (s *remoteServer) functions(w http.ResponseWriter, r *http.Request, body []
 			}},
 			{ProviderConfigKey: "slack", Provider: "slack", OnEvents: []api.Script{
 				{Name: "welcome", Type: "on-event", Version: "1", Event: "post-connection-creation", Enabled: true, LastDeployed: at},
+				{Name: "zoo", Type: "on-event", Version: "1", Event: "post-connection-creation", Enabled: true, LastDeployed: api.Time{Time: at.Add(-time.Hour)}},
 			}},
 		})
 	case "POST /sync/deploy/confirmation":
@@ -111,6 +113,9 @@ func (s *remoteServer) functions(w http.ResponseWriter, r *http.Request, body []
 				"lib/text.ts": "// text\n", "../outside.ts": "bad\n", ".git/hooks/update.js": "bad\n", "Node_Modules/zod/index.js": "bad\n", "node_modules./zod/index.js": "bad\n",
 				"package.json": "bad\n", "tsconfig.json": "bad\n", "index.ts": "bad\n", "vitest.config.ts": "bad\n",
 			}
+		}
+		if function == "zoo" {
+			code.Files["lib/text.ts"] = "// the text of before\n"
 		}
 		answerJSON(w, code)
 	}
@@ -355,6 +360,34 @@ func TestRemote(t *testing.T) {
 			}
 			golden(t, filepath.Join("testdata", "remote", strings.ReplaceAll(tt.name, " ", "-")+".golden"), got)
 		})
+	}
+}
+
+// Who interrupts a command is not told to start the server, which runs.
+func TestRemoteInterrupted(t *testing.T) {
+	t.Parallel()
+	for want, within := range map[string]time.Duration{"linkspan: interrupted\n": 0, "has not answered in time\n": 200 * time.Millisecond} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if within == 0 {
+				cancel()
+			}
+			<-r.Context().Done()
+		}))
+		defer server.Close()
+		if within > 0 {
+			ctx, cancel = context.WithTimeout(ctx, within)
+			defer cancel()
+		}
+		env := map[string]string{"LINKSPAN_HOST": server.URL, "LINKSPAN_SECRET_KEY_DEV": "key"}
+		var stdout, stderr bytes.Buffer
+		code := cli.Run(ctx, cli.System{
+			Args: []string{"connections", "--dir", t.TempDir()}, Environ: func(name string) string { return env[name] }, Stdout: &stdout, Stderr: &stderr,
+		}, cli.Server{})
+		if code != 1 || !strings.HasSuffix(stderr.String(), want) {
+			t.Errorf("it ended with %d: %q, not %q", code, stderr.String(), want)
+		}
 	}
 }
 

@@ -238,6 +238,20 @@ func (p *pull) download(ctx context.Context, r *remote, wanted []listedFunction)
 		}
 		pulled.Functions = append(pulled.Functions, file.File())
 		pulled.Files[file.File()] = codes[i].Code
+	}
+	share(pulled, wanted, codes)
+	return pulled, nil
+}
+
+// share adds what functions import. Of files that differ, because functions were
+// deployed one by one, it takes those that came last.
+func share(pulled *project.Pulled, wanted []listedFunction, codes []api.FunctionCode) {
+	order := make([]int, len(wanted))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return wanted[a].LastDeployed.Compare(wanted[b].LastDeployed.Time) })
+	for _, i := range order {
 		for name, text := range codes[i].Files {
 			if isImported(name) {
 				pulled.Shared[name] = text
@@ -248,7 +262,6 @@ func (p *pull) download(ctx context.Context, r *remote, wanted []listedFunction)
 		_, own := pulled.Files[name]
 		return own
 	})
-	return pulled, nil
 }
 
 // isImported reports whether a file is one that functions import, and that may

@@ -128,6 +128,12 @@ func (r *remote) explain(err error) error {
 	const op = "cli.remote"
 	refused, ok := client.AsError(err)
 	if !ok {
+		if errors.Is(err, context.Canceled) {
+			return errors.New("interrupted")
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("the server at %s has not answered in time", r.host)
+		}
 		if _, ok := errors.AsType[*url.Error](err); !ok {
 			return fmt.Errorf("talking to %s: %w", r.host, err)
 		}
