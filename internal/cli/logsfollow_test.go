@@ -74,21 +74,28 @@ func (s *logServer) put(id string, began, ended int, messages ...string) {
 	}
 }
 
-// What happens is shown once and whole, in whatever order it is stored.
-func TestFollow(t *testing.T) {
-	t.Parallel()
+// followedLogs returns a server with nothing in its log, the command that reads that, and
+// what it prints.
+func followedLogs(t *testing.T, o logsOptions) (*logServer, *logs, *bytes.Buffer) {
+	t.Helper()
 	handler := &logServer{messages: make(map[string][]api.OperationMessage)}
 	server := httptest.NewServer(handler)
-	defer server.Close()
-	var out bytes.Buffer
+	t.Cleanup(server.Close)
+	out := &bytes.Buffer{}
 	sys := System{Environ: func(name string) string {
 		return map[string]string{"LINKSPAN_HOST": server.URL, "LINKSPAN_SECRET_KEY_DEV": "key"}[name]
-	}, Stdout: &out, Stderr: &out}
+	}, Stdout: out, Stderr: out}
 	r, err := dial(sys, "dev")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &logs{logsOptions: logsOptions{limit: 2, follow: true, asJSON: true}, sys: sys, remote: r, out: newTerminal(sys, &out), status: newTerminal(sys, &out)}
+	return handler, &logs{logsOptions: o, sys: sys, remote: r, out: newTerminal(sys, out), status: newTerminal(sys, out)}, out
+}
+
+// What happens is shown once and whole, in whatever order it is stored.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	handler, l, out := followedLogs(t, logsOptions{limit: 2, follow: true, asJSON: true})
 	f := newFollower(l)
 
 	handler.put("too-old", -600, -590)
@@ -162,18 +169,8 @@ func TestFollow(t *testing.T) {
 // A person sees each operation's head once, and again when it has ended.
 func TestFollowForPeople(t *testing.T) {
 	t.Parallel()
-	handler := &logServer{messages: make(map[string][]api.OperationMessage)}
-	server := httptest.NewServer(handler)
-	defer server.Close()
-	var out bytes.Buffer
-	sys := System{Environ: func(name string) string {
-		return map[string]string{"LINKSPAN_HOST": server.URL, "LINKSPAN_SECRET_KEY_DEV": "key"}[name]
-	}, Stdout: &out, Stderr: &out}
-	r, err := dial(sys, "dev")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := newFollower(&logs{logsOptions: logsOptions{limit: 5, follow: true}, sys: sys, remote: r, out: newTerminal(sys, &out), status: newTerminal(sys, &out)})
+	handler, l, out := followedLogs(t, logsOptions{limit: 5, follow: true})
+	f := newFollower(l)
 	if err := f.begin(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
