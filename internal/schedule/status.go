@@ -68,13 +68,15 @@ type facts struct {
 func (s *Service) facts(ctx context.Context, env linkspan.EnvironmentID, ids []linkspan.SyncID) (*facts, error) {
 	f := &facts{}
 	var err error
-	if f.now, err = s.store.Clock(ctx, nil); err != nil {
-		return nil, err
-	}
 	if f.syncs, err = s.store.Syncs(ctx, nil, env, ids); err != nil {
 		return nil, err
 	}
 	if f.active, err = s.store.ActiveRuns(ctx, nil, ids); err != nil {
+		return nil, err
+	}
+	// The clock is read behind the runs: one that was due when it was found must not
+	// seem to be due later.
+	if f.now, err = s.store.Clock(ctx, nil); err != nil {
 		return nil, err
 	}
 	if f.last, err = s.store.LastRuns(ctx, nil, ids); err != nil {
