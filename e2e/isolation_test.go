@@ -182,6 +182,7 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 			session := "?connect_session_token=" + sessionOf(t, prod)
 			action := actionOf(t, i)
 			cursor := cursorOf(t, i)
+			tried, deployed := authoredOf(t, dev)
 			before := db.State(t)
 
 			covered := map[string]bool{}
@@ -230,6 +231,9 @@ func TestEnvironmentsAreIsolated(t *testing.T) {
 				{"/connection/{connectionId}/metadata", "POST", "/connection/c/metadata?provider_config_key=shared", map[string]any{"a": 1}, 404},
 				{"/connection/{connectionId}/metadata", "PATCH", "/connection/c/metadata?provider_config_key=shared", map[string]any{"a": 1}, 404},
 				{"/logs/operations/{operationId}", "GET", "/logs/operations/" + operation, nil, 404},
+				{"/functions/dryruns/{id}", "GET", tried, nil, 404},
+				{"/functions/deployments/{id}", "GET", deployed, nil, 404},
+				{"/functions/invocations/{id}", "GET", "/functions/invocations/" + action, nil, 404},
 				{"/webhooks/deliveries/{deliveryId}/replay", "POST", "/webhooks/deliveries/" + mine + "/replay", nil, 404},
 				{"/connect/sessions", "POST", "/connect/sessions", object{"tags": object{"a": "b"}, "allowed_integrations": []string{"mine"}}, 400},
 				{"/connect/sessions/reconnect", "POST", "/connect/sessions/reconnect", object{"connection_id": "c", "integration_id": "shared"}, 400},
@@ -312,6 +316,23 @@ func actionOf(t *testing.T, i *apptest.Instance) string {
 		return dev.Do(t, http.MethodGet, "/action/"+accepted.ID, nil).Status == http.StatusOK
 	})
 	return accepted.ID
+}
+
+// authoredOf has a function tried and deployed, and returns where it says what came
+// of it.
+func authoredOf(t *testing.T, dev apptest.Client) (tried, deployed string) {
+	t.Helper()
+	code := action("\treturn 1;")
+	tried = begin(t, dev, "/functions/dryruns", dryRunOf("action", code, map[string]any{"integration_id": "shared", "connection_id": "c"}))
+	deployed = begin(t, dev, "/functions/deployments", object{
+		"type": "function", "integration_id": "mine", "function_name": "authored", "function_type": "action", "code": code,
+	})
+	for _, url := range []string{tried, deployed} {
+		if e := await(t, dev, url); e.Status != "success" {
+			t.Fatalf("%s: %+v", url, e)
+		}
+	}
+	return tried, deployed
 }
 
 // keepSync is a sync that saves one record when it is asked to.

@@ -69,7 +69,9 @@ func (a *App) loops() []func(context.Context) error {
 		func(ctx context.Context) error { p.catalog.Watch(ctx); return nil },
 	}
 	if a.cfg.Role != config.RoleAPI {
-		loops = append(loops, p.webhooks.Run, p.syncs.Run, p.runs.Run, p.author.Run)
+		for _, loop := range []func(context.Context) error{p.webhooks.Run, p.syncs.Run, p.runs.Run, p.author.Run} {
+			loops = append(loops, a.onceFresh(loop))
+		}
 	}
 	if p.limiter != nil {
 		loops = append(loops, p.limiter.Run)
@@ -108,6 +110,17 @@ func start(ctx context.Context, fail func(error), loops ...func(context.Context)
 func (g *group) stop() error {
 	g.cancel()
 	return g.group.Wait()
+}
+
+// onceFresh begins a loop when the caches know where they start: what was left from
+// an earlier process would find no connection before.
+func (a *App) onceFresh(loop func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := a.awaitFresh(ctx, nil); err != nil || ctx.Err() != nil {
+			return err
+		}
+		return loop(ctx)
+	}
 }
 
 // awaitFresh waits until the caches know where they start.
