@@ -119,6 +119,8 @@ func TestCreateRefuses(t *testing.T) {
 	}{
 		{project.Function{Integration: "github", Folder: project.FolderActions, Name: "there"}, "function_exists"},
 		{project.Function{Integration: "..", Folder: project.FolderActions, Name: "x"}, "invalid_name"},
+		{project.Function{Integration: ".git", Folder: project.FolderActions, Name: "x"}, "invalid_name"},
+		{project.Function{Integration: "Node_Modules", Folder: project.FolderActions, Name: "x"}, "invalid_name"},
 		{project.Function{Integration: "a/b", Folder: project.FolderActions, Name: "x"}, "invalid_name"},
 		{project.Function{Integration: "github", Folder: project.FolderActions, Name: "../x"}, "invalid_name"},
 	} {

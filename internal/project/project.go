@@ -74,9 +74,14 @@ func (f Function) Fixture() string {
 // Check reports names that can't be those of an integration or a function.
 func (f Function) Check() error {
 	const op = "project.Function"
-	if !regexp.MustCompile(`^[a-zA-Z0-9~:.@ _-]{1,255}$`).MatchString(f.Integration) || f.Integration == "." || f.Integration == ".." {
+	if !regexp.MustCompile(`^[a-zA-Z0-9~:.@ _-]{1,255}$`).MatchString(f.Integration) {
 		return linkspan.E(op, linkspan.KindInvalid, "invalid_name", nil,
 			"%q can't be the name of an integration: use letters, digits and ~ : . @ _ - and spaces, at most 255.", f.Integration)
+	}
+	// What is hidden belongs to tools, and is not looked at for functions.
+	if strings.HasPrefix(f.Integration, ".") || strings.EqualFold(f.Integration, "node_modules") {
+		return linkspan.E(op, linkspan.KindInvalid, "invalid_name", nil,
+			"%q can't be the folder of an integration: hidden folders and node_modules are for tools.", f.Integration)
 	}
 	if !regexp.MustCompile(`^[a-zA-Z0-9_-]{1,255}$`).MatchString(f.Name) {
 		return linkspan.E(op, linkspan.KindInvalid, "invalid_name", nil,
