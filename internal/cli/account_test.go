@@ -38,6 +38,15 @@ type remoteServer struct {
 	renewed int
 }
 
+// received closes the server, which ends what the command did not wait for, and
+// returns what was sent to it.
+func (s *remoteServer) received(server *httptest.Server) []string {
+	server.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sent
+}
+
 func remoteTime() api.Time { return api.Time{Time: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)} }
 
 // ServeHTTP implements http.Handler.
@@ -352,8 +361,8 @@ func TestRemote(t *testing.T) {
 				return strings.NewReplacer(server.URL, "http://localhost:3003", dir, "DIR", "\x1b", "␛", "\r", "␍").Replace(text)
 			}
 			got := fmt.Sprintf("$ linkspan %s\n[%d]\n-- stdout --\n%s-- stderr --\n%s", strings.Join(tt.args, " "), code, tell(stdout.String()), tell(stderr.String()))
-			if len(handler.sent) > 0 && tt.folder == "" {
-				got += "-- sent --\n" + tell(strings.Join(handler.sent, "\n")) + "\n"
+			if sent := handler.received(server); len(sent) > 0 && tt.folder == "" {
+				got += "-- sent --\n" + tell(strings.Join(sent, "\n")) + "\n"
 			}
 			if strings.HasPrefix(tt.name, "pull") {
 				got += filesOf(t, dir)
