@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/jsontext"
 )
 
 func seeds() []string {
@@ -139,17 +140,17 @@ func repeats(text string) bool {
 	var found bool
 	var walk func(v []byte)
 	walk = func(v []byte) {
-		v = v[skipSpace(v, 0):]
+		v = v[jsontext.SkipSpace(v, 0):]
 		switch v[0] {
 		case '{':
 			seen := map[string]bool{}
-			for key, value := range members(v) {
+			for key, value := range jsontext.Members(v) {
 				found = found || seen[name(key)]
 				seen[name(key)] = true
 				walk(value)
 			}
 		case '[':
-			for e := range elements(v) {
+			for e := range jsontext.Elements(v) {
 				walk(e)
 			}
 		}

@@ -1,6 +1,9 @@
 package record
 
-import "github.com/linkspan/linkspan"
+import (
+	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/jsontext"
+)
 
 // merged returns a payload with an update's merged into it, one after the other.
 // Zero: there is nothing to merge into.
@@ -25,7 +28,7 @@ func merge(old, patch []byte) []byte {
 		done  bool
 	}
 	changes := make(map[string]*change)
-	for key, value := range members(patch) {
+	for key, value := range jsontext.Members(patch) {
 		changes[name(key)] = &change{value: value}
 	}
 	dst := append(make([]byte, 0, len(old)+len(patch)), '{')
@@ -35,7 +38,7 @@ func merge(old, patch []byte) []byte {
 		}
 		dst = append(append(append(dst, key...), ':'), value...)
 	}
-	for key, value := range members(old) {
+	for key, value := range jsontext.Members(old) {
 		c := changes[name(key)]
 		if c == nil {
 			write(key, value)
@@ -48,7 +51,7 @@ func merge(old, patch []byte) []byte {
 		}
 		write(key, c.value)
 	}
-	for key := range members(patch) {
+	for key := range jsontext.Members(patch) {
 		if c := changes[name(key)]; !c.done {
 			c.done = true
 			write(key, c.value)

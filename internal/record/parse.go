@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/jsontext"
 )
 
 // maxID is the length of the longest id, in characters.
@@ -72,12 +73,12 @@ func parse(records []byte, h *hasher, why purpose) ([]item, error) {
 	if !json.Valid(records) {
 		return nil, invalid(nil, "The records are not valid JSON.")
 	}
-	records = records[skipSpace(records, 0):]
+	records = records[jsontext.SkipSpace(records, 0):]
 	if records[0] != '[' {
 		return nil, invalid(nil, "The records are not an array.")
 	}
 	p := parser{hasher: h, why: why, at: make(map[string]int)}
-	for value := range elements(records) {
+	for value := range jsontext.Elements(records) {
 		if err := p.record(value); err != nil {
 			return nil, err
 		}
@@ -137,7 +138,7 @@ func (p *parser) finish() []item {
 // id returns a record's id.
 func (p *parser) id(object []byte) (string, error) {
 	var value []byte
-	for key, v := range members(object) {
+	for key, v := range jsontext.Members(object) {
 		if isKey(key, "id") {
 			value = v
 		}
@@ -198,7 +199,7 @@ func isKey(key []byte, name string) bool {
 func appendPayload(dst, object []byte, id string) []byte {
 	dst = append(dst, '{')
 	start := len(dst)
-	for key, value := range members(object) {
+	for key, value := range jsontext.Members(object) {
 		if isKey(key, metadataKey) {
 			continue
 		}

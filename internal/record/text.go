@@ -3,74 +3,16 @@ package record
 import (
 	"bytes"
 	"encoding/json"
-	"iter"
 	"math"
 	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/linkspan/linkspan/internal/jsontext"
 )
 
-// The functions here read JSON that encoding/json has found valid, so they look
-// only for what they need. Positions are indexes into the text.
-
-func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
-		i++
-	}
-	return i
-}
-
-// skipText returns where the string that begins at i ends.
-func skipText(b []byte, i int) int {
-	i++
-	// Most strings have no escapes.
-	if n := bytes.IndexByte(b[i:], '"'); n >= 0 && bytes.IndexByte(b[i:i+n], '\\') < 0 {
-		return i + n + 1
-	}
-	for ; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return i
-}
-
-// skipValue returns where the value that begins at i ends.
-func skipValue(b []byte, i int) int {
-	switch b[i] {
-	case '"':
-		return skipText(b, i)
-	case '{', '[':
-		depth := 0
-		for i < len(b) {
-			switch b[i] {
-			case '"':
-				i = skipText(b, i)
-				continue
-			case '{', '[':
-				depth++
-			case '}', ']':
-				if depth--; depth == 0 {
-					return i + 1
-				}
-			}
-			i++
-		}
-		return i
-	}
-	for i < len(b) {
-		switch b[i] {
-		case ',', '}', ']', ' ', '\t', '\n', '\r':
-			return i
-		}
-		i++
-	}
-	return i
-}
+// The functions here read JSON that encoding/json has found valid.
 
 // tooDeep reports whether a value is nested more than maxDepth levels deep.
 func tooDeep(b []byte) bool {
@@ -78,7 +20,7 @@ func tooDeep(b []byte) bool {
 	for i := 0; i < len(b); {
 		switch b[i] {
 		case '"':
-			i = skipText(b, i)
+			i = jsontext.SkipString(b, i)
 			continue
 		case '{', '[':
 			if depth++; depth > maxDepth {
@@ -90,42 +32,6 @@ func tooDeep(b []byte) bool {
 		i++
 	}
 	return false
-}
-
-// elements yields the values of an array.
-func elements(b []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for i := skipSpace(b, 1); i < len(b) && b[i] != ']'; {
-			end := skipValue(b, i)
-			if !yield(b[i:end]) {
-				return
-			}
-			i = skipSpace(b, end)
-			if i < len(b) && b[i] == ',' {
-				i = skipSpace(b, i+1)
-			}
-		}
-	}
-}
-
-// members yields the keys of an object, in their quotes and with their escapes,
-// and its values.
-func members(b []byte) iter.Seq2[[]byte, []byte] {
-	return func(yield func(key, value []byte) bool) {
-		for i := skipSpace(b, 1); i < len(b) && b[i] != '}'; {
-			end := skipText(b, i)
-			key := b[i:end]
-			i = skipSpace(b, skipSpace(b, end)+1)
-			end = skipValue(b, i)
-			if !yield(key, b[i:end]) {
-				return
-			}
-			i = skipSpace(b, end)
-			if i < len(b) && b[i] == ',' {
-				i = skipSpace(b, i+1)
-			}
-		}
-	}
 }
 
 // canonicalizer writes JSON in the one form that is hashed: compact, the keys of
@@ -141,14 +47,14 @@ type member struct{ key, value []byte }
 
 // canonical appends the canonical form of valid JSON.
 func (c *canonicalizer) canonical(dst, value []byte) []byte {
-	value = value[skipSpace(value, 0):]
+	value = value[jsontext.SkipSpace(value, 0):]
 	switch value[0] {
 	case '{':
 		return c.object(dst, value)
 	case '[':
 		dst = append(dst, '[')
 		first := true
-		for e := range elements(value) {
+		for e := range jsontext.Elements(value) {
 			if !first {
 				dst = append(dst, ',')
 			}
@@ -156,18 +62,18 @@ func (c *canonicalizer) canonical(dst, value []byte) []byte {
 		}
 		return append(dst, ']')
 	case '"':
-		return appendText(dst, value[:skipText(value, 0)])
+		return appendText(dst, value[:jsontext.SkipString(value, 0)])
 	case 't', 'f', 'n':
-		return append(dst, value[:skipValue(value, 0)]...)
+		return append(dst, value[:jsontext.SkipValue(value, 0)]...)
 	default:
-		return appendNumber(dst, value[:skipValue(value, 0)])
+		return appendNumber(dst, value[:jsontext.SkipValue(value, 0)])
 	}
 }
 
 func (c *canonicalizer) object(dst, value []byte) []byte {
 	start := len(c.members)
 	sorted := true
-	for key, v := range members(value) {
+	for key, v := range jsontext.Members(value) {
 		key = c.key(key)
 		if n := len(c.members); n > start && bytes.Compare(c.members[n-1].key, key) >= 0 {
 			sorted = false

@@ -11,6 +11,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/function/call"
+	"github.com/linkspan/linkspan/internal/jsontext"
 	"github.com/linkspan/linkspan/internal/record"
 	"github.com/linkspan/linkspan/internal/sandbox"
 )
@@ -106,36 +107,22 @@ func (x *Session) write(method string, f func(ctx context.Context, w record.Writ
 // checkBatch refuses what would keep the database busy for long: other runs wait
 // meanwhile.
 func checkBatch(body []byte) error {
-	if len(body) > maxBatchBytes || elements(body) > maxBatch {
+	if len(body) > maxBatchBytes || tooMany(body) {
 		return linkspan.E("host.records", linkspan.KindTooLarge, "records_too_large", nil,
 			"A batch has at most %d records and %d bytes.", maxBatch, maxBatchBytes)
 	}
 	return nil
 }
 
-// elements counts the elements of a JSON array; of anything else it returns some
-// number.
-func elements(text []byte) int {
-	n, depth := 1, 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			for i++; i < len(text) && text[i] != '"'; i++ {
-				if text[i] == '\\' {
-					i++
-				}
-			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-		case ',':
-			if depth == 1 {
-				n++
-			}
+// tooMany reports whether an array has more than maxBatch elements.
+func tooMany(array []byte) bool {
+	n := 0
+	for range jsontext.Elements(array) {
+		if n++; n > maxBatch {
+			return true
 		}
 	}
-	return n
+	return false
 }
 
 // window reports whether it is noted which records the run saves. What a webhook

@@ -502,6 +502,7 @@ func TestRecordRefusals(t *testing.T) {
 	for _, tt := range []struct{ call, params, body, want string }{
 		{"records_save", `{"model":"Issue"}`, array(1000), ""},
 		{"records_save", `{"model":"Issue"}`, array(1001), "records_too_large"},
+		{"records_save", `{"model":"Issue"}`, " \n" + array(1001), "records_too_large"},
 		{"records_save", `{"model":"Issue"}`, `["` + strings.Repeat("x", 4<<20) + `"]`, "records_too_large"},
 		{"records_delete", `{"model":"Nope"}`, `[]`, "invalid_model"},
 		{"records_by_ids", `{"model":"Issue","ids":["` + strings.Repeat(`a","`, 100) + `b"]}`, "", "invalid_ids"},
