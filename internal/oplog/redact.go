@@ -1,7 +1,6 @@
 package oplog
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/base64"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/secretname"
 )
 
 const (
@@ -155,7 +155,7 @@ func (r *Redactor) Headers(h http.Header) map[string]string {
 			break
 		}
 		lower := strings.ToLower(name)
-		if secretHeader(lower) {
+		if secretname.Mentions(name) {
 			out[lower] = redacted
 			continue
 		}
@@ -164,56 +164,17 @@ func (r *Redactor) Headers(h http.Header) map[string]string {
 	return out
 }
 
-// secretHeader reports whether a header carries a secret by its very name.
-func secretHeader(lower string) bool {
-	switch lower {
-	case "authorization", "proxy-authorization", "cookie", "set-cookie", "authentication-info":
-		return true
-	}
-	return secretWord(lower)
-}
-
-// secretParameter reports whether a query parameter carries a secret by name.
+// secretParameter reports whether a query parameter carries a secret by name. Keys and
+// codes are secret in addresses, though elsewhere they need not be.
 func secretParameter(name string) bool {
 	if plain, err := url.QueryUnescape(name); err == nil {
 		name = plain
 	}
-	lower := strings.ToLower(name)
-	switch lower {
-	case "key", "sig", "code", "auth", "pass", "pwd", "hapikey", "jwt", "assertion":
+	switch strings.ToLower(name) {
+	case "key", "code", "auth", "pass":
 		return true
 	}
-	return secretWord(lower)
-}
-
-// secretWord looks for words that stand for secrets inside a name, whatever
-// separates them.
-func secretWord(lower string) bool {
-	var buf [64]byte
-	flat := buf[:0]
-	for i := range len(lower) {
-		switch c := lower[i]; c {
-		case '-', '_', '.', '[', ']':
-		default:
-			flat = append(flat, c)
-		}
-	}
-	if !containsAny(flat, "token", "secret", "apikey", "password", "passwd", "signature",
-		"credential", "sessionid", "accesskey", "authkey", "privatekey") {
-		return false
-	}
-	// Paging cursors and rate limits speak of tokens too, and hiding them
-	// would make the log of a paged or limited read useless.
-	return !containsAny(flat, "pagetoken", "nexttoken", "continuationtoken", "synctoken", "ratelimit")
-}
-
-func containsAny(flat []byte, words ...string) bool {
-	for _, w := range words {
-		if bytes.Contains(flat, []byte(w)) {
-			return true
-		}
-	}
-	return false
+	return secretname.Mentions(name)
 }
 
 // publicError turns err into what a customer may read.

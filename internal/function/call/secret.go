@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan"
+	"github.com/linkspan/linkspan/internal/secretname"
 )
 
 // Hidden is what stands in place of a secret.
@@ -68,7 +69,7 @@ func hideCredentials(value any, found func(string)) any {
 // isSecretCredential reports whether a member inside of credentials is a secret: what
 // a provider answered with has names of its own.
 func isSecretCredential(name, text string) bool {
-	return !isPublicCredential(name) && (IsSecretName(name) || looksRandom(text))
+	return !isPublicCredential(name) && (secretname.Is(name) || looksRandom(text))
 }
 
 // isPublicCredential reports whether a member of credentials is no secret, whatever
@@ -84,7 +85,7 @@ func isPublicCredential(name string) bool {
 // HideNamed returns a value without the texts whose names say that they are
 // secret, in lists of that name too.
 func HideNamed(value any, found func(text string)) any {
-	return hideNamed("", value, func(name, _ string) bool { return IsSecretName(name) }, found)
+	return hideNamed("", value, func(name, _ string) bool { return secretname.Is(name) }, found)
 }
 
 // hideNamed hides the texts that are secret by the name they have, or by themselves.
@@ -117,35 +118,6 @@ func hide(text string, found func(string)) string {
 	return Hidden
 }
 
-// IsSecretName reports whether a member of that name holds a secret. Names of
-// positions in lists and of ordinary keys are none, though they speak of tokens and
-// keys.
-func IsSecretName(name string) bool {
-	flat := strings.Map(func(c rune) rune {
-		switch {
-		case c == '_' || c == '-' || c == '.' || c == ' ':
-			return -1
-		case c >= 'A' && c <= 'Z':
-			return c + 'a' - 'A'
-		}
-		return c
-	}, name)
-	switch flat {
-	case "passwd", "pwd", "authorization", "cookie", "setcookie", "sig", "hapikey":
-		return true
-	}
-	if of, ok := strings.CutSuffix(flat, "token"); ok {
-		return !endsWith(of, "page", "next", "continuation", "sync", "cursor", "start", "sort", "skip", "delta", "change", "changes", "previous", "prev", "after", "before",
-			"last", "end", "resume", "list", "pagination", "paging", "since", "scroll", "position")
-	}
-	return endsWith(flat, "secret", "secretkey", "privatekey", "apikey", "accesskey", "authkey", "signingkey", "encryptionkey", "password", "passphrase", "sessionid",
-		"credential", "credentials", "signature", "jwt", "assertion")
-}
-
-func endsWith(text string, ends ...string) bool {
-	return slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(text, end) })
-}
-
 // minVariable is from which length a variable is a secret when a word in its name
 // says so.
 const minVariable = 8
@@ -159,7 +131,7 @@ func IsSecretVariable(name, value string) bool {
 	switch {
 	case value == "":
 		return false
-	case IsSecretName(name), looksRandom(value):
+	case secretname.Is(name), looksRandom(value):
 		return true
 	case len(value) >= minVariable:
 		u, err := url.Parse(value)

@@ -9,21 +9,6 @@ import (
 	"github.com/linkspan/linkspan/internal/function/call"
 )
 
-func TestIsSecretName(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]bool{
-		"access_token": true, "accessToken": true, "X-Api-Key": true, "apiKey": true, "client_secret": true, "password": true, "Authorization": true,
-		"set-cookie": true, "private_key": true, "AWS_SECRET_ACCESS_KEY": true, "token": true, "id_token": true, "session.id": true, "webhookSecret": true,
-		"csrf_token": true, "X-Amz-Signature": true, "client_assertion": true, "jwt": true, "end_token": false, "paginationToken": false,
-		"next_page_token": false, "pageToken": false, "syncToken": false, "continuation_token": false, "key": false, "keyboard": false, "token_type": false,
-		"tokens": false, "sort_key": false, "author": false, "secretary": false, "": false,
-	} {
-		if got := call.IsSecretName(name); got != want {
-			t.Errorf("%q: %t", name, got)
-		}
-	}
-}
-
 func TestHideSecrets(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
