@@ -117,15 +117,22 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 func (a *App) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
 	if a.public, err = lc.Listen(ctx, "tcp", a.cfg.Listen); err != nil {
-		return fmt.Errorf("listening on --listen %s: %w", a.cfg.Listen, err)
+		return cannotListen("--listen", a.cfg.Listen, err)
 	}
 	if a.cfg.AdminListen == "" {
 		return nil
 	}
 	if a.admin, err = lc.Listen(ctx, "tcp", a.cfg.AdminListen); err != nil {
-		return fmt.Errorf("listening on --admin-listen %s: %w", a.cfg.AdminListen, err)
+		return cannotListen("--admin-listen", a.cfg.AdminListen, err)
 	}
 	return nil
+}
+
+// cannotListen says what to do about an address that most likely another server
+// has.
+func cannotListen(setting, address string, err error) error {
+	return linkspan.E("app.listen", linkspan.KindUnavailable, "", err, "The server can't listen on %s.", address).
+		WithHint("Stop what listens there, or give another address with %s.", setting)
 }
 
 // Addr returns the address of the public API, with the port that was taken.

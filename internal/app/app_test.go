@@ -359,8 +359,9 @@ func TestTakenAddress(t *testing.T) {
 		Config: load(t, t.TempDir(), map[string]string{"listen": first.Addr()}, nil),
 		Log:    slog.New(slog.DiscardHandler), Stdout: io.Discard,
 	})
-	if err == nil || !strings.Contains(err.Error(), "--listen "+first.Addr()) {
-		t.Errorf("error %v does not name the flag", err)
+	e, ok := errors.AsType[*linkspan.Error](err)
+	if !ok || !strings.Contains(e.Msg, first.Addr()) || !strings.Contains(e.Hint, "--listen") || e.Err == nil {
+		t.Errorf("error %v does not say what to do", err)
 	}
 }
 

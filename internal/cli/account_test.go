@@ -174,6 +174,10 @@ func (s *remoteServer) connections(w http.ResponseWriter, r *http.Request, body 
 		var session api.CreateConnectSession
 		_ = json.Unmarshal(body, &session) // nonsense has no tags
 		s.waited = session.Tags["linkspan-connect"]
+		if i := slices.Index(session.AllowedIntegrations, "githb"); i >= 0 {
+			answer(w, http.StatusBadRequest, fmt.Sprintf(`{"error":{"code":"invalid_body","message":"Invalid body","errors":[{"code":"custom","message":"Integration does not exist","path":["allowed_integrations",%d]}]}}`, i))
+			return true
+		}
 		answerJSON(w, map[string]any{"data": map[string]any{"token": "t", "connect_link": "https://connect.example/?session=t", "expires_at": at}})
 	case "GET /records":
 		cursor, next := r.URL.Query().Get("cursor"), any("c2")
@@ -539,6 +543,7 @@ func setUpCases() []remoteCase {
 		{name: "integrations delete", args: []string{"integrations", "delete", "github", "-y", "--json"}},
 		{name: "connect", args: []string{"connect", "zendesk", "--config", "subdomain=acme", "--tag", "a=b", "--end-user", "u1"}},
 		{name: "connect as json", args: []string{"connect", "--json"}},
+		{name: "connect to nothing", args: []string{"connect", "slack", "githb"}},
 		{name: "connect again", args: []string{"connect", "--connection", "octo"}},
 		{name: "connect and wait in vain", args: []string{"connect", "slack", "--wait", "--timeout", "300ms"}},
 		{name: "connect and wait", args: []string{"connect", "github", "--wait", "--end-user", "u1"}},

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -133,11 +135,30 @@ func (e *usageError) Unwrap() error { return e.err }
 // usage makes the errors of an argument check usage errors.
 func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+		if check(cmd, args) == nil {
+			return nil
 		}
-		return nil
+		return &usageError{fmt.Errorf("%s; see %s --help", misuse(cmd, args), cmd.CommandPath())}
 	}
+}
+
+// misuse says what is wrong with arguments that a command does not take.
+func misuse(cmd *cobra.Command, args []string) string {
+	own := cmd.CommandPath()
+	if cmd.HasAvailableSubCommands() {
+		cmd.SuggestionsMinimumDistance = 2 // letters that may differ
+		text := fmt.Sprintf("unknown command %q for %q", args[0], own)
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			text += "; did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return text
+	}
+	_, takes, _ := strings.Cut(cmd.Use, " ")
+	given := "nothing was given"
+	if len(args) > 0 {
+		given = fmt.Sprintf("%q was given", strings.Join(args, " "))
+	}
+	return fmt.Sprintf("%s takes %s, but %s", own, cmp.Or(takes, "no arguments"), given)
 }
 
 // writeError tells an operator what went wrong and what to do. Errors made for

@@ -248,9 +248,27 @@ func (w *connectWait) begin(ctx context.Context, options api.ConnectSessionOptio
 		made, err = w.remote.client.CreateConnectSession(ctx, api.CreateConnectSession{AllowedIntegrations: w.integrations, ConnectSessionOptions: options})
 	}
 	if err != nil {
-		return made, w.remote.explain(err)
+		return made, w.explain(err)
 	}
 	return made, nil
+}
+
+// explain says why the server made no session.
+func (w *connectWait) explain(err error) error {
+	refused, _ := client.AsError(err)
+	if refused == nil {
+		return w.remote.explain(err)
+	}
+	for _, issue := range refused.Issues {
+		if len(issue.Path) != 2 || issue.Path[0] != "allowed_integrations" {
+			continue
+		}
+		if i, ok := issue.Path[1].(float64); ok && i >= 0 && int(i) < len(w.integrations) {
+			return linkspan.E("cli.connect", linkspan.KindNotFound, refused.Code, nil, "%q in %s: %s.", w.integrations[int(i)], w.remote.name, issue.Message).
+				WithHint("linkspan integrations lists those that there are, linkspan integrations create makes one.")
+		}
+	}
+	return w.remote.explain(err)
 }
 
 // pollConnect is how often it is looked whether the account is connected.

@@ -61,11 +61,10 @@ func (d *deployment) missing(ctx context.Context, keys []string) error {
 		if _, err := d.remote.client.Provider(ctx, key); err == nil {
 			provider = key
 		}
-		lines[i] = fmt.Sprintf(`  curl %s/integrations -H "Authorization: Bearer $%s" -H 'Content-Type: application/json' -d '{"provider":"%s","unique_key":"%s"}'`,
-			strings.TrimRight(d.remote.host, "/"), d.remote.keyVar, provider, key)
+		lines[i] = fmt.Sprintf("  linkspan integrations create %s --key %s --env %s", provider, shellWord(key), shellWord(d.remote.name))
 	}
 	err := linkspan.E("cli.deploy", linkspan.KindInvalid, codeNoIntegration, nil, "%s%s in %s, so nothing was deployed.", what, enumerated(keys), d.remote.name).
-		WithHint("Make %s first; OAuth providers also take credentials:\n%s", them, strings.Join(lines, "\n"))
+		WithHint("Make %s first:\n%s", them, strings.Join(lines, "\n"))
 	return refusal(err)
 }
 

@@ -80,7 +80,7 @@ func printInit(t *terminal, made *project.Made) error {
 	step("linkspan test", "replay the recorded tests")
 	step("linkspan dev", "compile and test whatever you save")
 	step("linkspan create", "write a function of your own")
-	step("linkspan serve", "start a server; put its key for dev into .env")
+	step("linkspan demo", "start a server with an account to try them on; put its key for dev into .env")
 	step("linkspan deploy dev", "deploy to it")
 	return t.err
 }

@@ -24,11 +24,11 @@ var errLocked = errors.New("the file is locked")
 func LockFolder(dir string) (release func() error, err error) {
 	const op = "store.LockFolder"
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("%s: making the data folder: %w", op, err)
+		return nil, unusableFolder(dir, err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("%s: opening the lock: %w", op, err)
+		return nil, unusableFolder(dir, err)
 	}
 	err = lockExclusively(f)
 	if err == nil {
@@ -43,4 +43,9 @@ func LockFolder(dir string) (release func() error, err error) {
 			WithHint("Stop it, or give this one another folder with --data. Several servers on the same data need --database.")
 	}
 	return nil, fmt.Errorf("%s: locking the data folder: %w", op, err)
+}
+
+func unusableFolder(dir string, err error) error {
+	return linkspan.E("store.LockFolder", linkspan.KindInvalid, "", err, "The data folder %s can't be made or written.", dir).
+		WithHint("Make it writable, or give another one with --data.")
 }

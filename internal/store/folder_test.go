@@ -1,7 +1,10 @@
 package store_test
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/linkspan/linkspan"
@@ -27,5 +30,20 @@ func TestLockFolder(t *testing.T) {
 	}
 	if err := again(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A folder that can't be made is named, with what to do.
+func TestLockFolderThatCannotBeMade(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(file, "data")
+	_, err := store.LockFolder(dir)
+	e, ok := errors.AsType[*linkspan.Error](err)
+	if !ok || e.Kind != linkspan.KindInvalid || !strings.Contains(e.Msg, dir) || !strings.Contains(e.Hint, "--data") || e.Err == nil {
+		t.Errorf("got %v", err)
 	}
 }
