@@ -141,6 +141,15 @@ func TestListenDemo(t *testing.T) {
 	}
 	_ = second.Close()
 	_ = first.Close()
+	// Taken on this machine's other address, where "localhost" may lead.
+	if other, err := new(net.ListenConfig).Listen(t.Context(), "tcp6", "[::1]:"+port); err == nil {
+		third, err := listenDemo(t.Context(), port, false)
+		if err != nil || third.Addr().String() == first.Addr().String() {
+			t.Errorf("beside %v: %v, error %v", other.Addr(), third, err)
+		}
+		_ = third.Close()
+		_ = other.Close()
+	}
 	same := 0
 	for range 5 {
 		l, err := listenDemo(t.Context(), port, true)

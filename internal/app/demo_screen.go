@@ -125,8 +125,14 @@ func (s *screen) note(text string) {
 }
 
 // fact tells a name and its value, which is never broken in two: people copy it.
+// When there is no room for it beside the name, it goes below.
 func (s *screen) fact(name, value string) {
-	s.line("    %s%s", padded(name, detailColumn-markIndent), s.paint(styleCyan, printable(value)))
+	value = printable(value)
+	first := padded(name, detailColumn-markIndent)
+	if room := s.room(detailColumn); room > 0 && utf8.RuneCountInString(value) > room {
+		first = name + "\n" + strings.Repeat(" ", markIndent+2)
+	}
+	s.line("    %s%s", first, s.paint(styleCyan, value))
 }
 
 // link tells an address.

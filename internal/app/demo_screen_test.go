@@ -41,6 +41,7 @@ func TestScreenFits(t *testing.T) {
 		s.broken("A step that failed")
 		s.problem(errors.New("A step that failed: waited for a webhook of the sync\nand something else, and neither came before the demo ended"))
 		s.note("Ticketry asks for nothing but your consent. The link is good for 30 minutes.")
+		s.fact("Webhook signing key of dev", "c9528dcd-d338-4b24-a128-76a9028d0c87")
 		s.row("12 UPDATED solved urgent A very long subject that has to be cut on most terminals that there are")
 		s.commands([]command{{"Have the sync find it. A webhook appears here:", "curl"}})
 		for line := range strings.Lines(b.String()) {

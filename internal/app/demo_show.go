@@ -13,6 +13,8 @@ import (
 func (d *demonstration) show(ctx context.Context) error {
 	if d.Alone {
 		w := new(walk)
+		d.screen.line("")
+		d.screen.note("There is no browser here, so the demo connects an account itself. With --no-open it waits for you.")
 		err := d.follow(ctx, w, d.connectParts())
 		d.loop(ctx, w, err)
 	} else if err := d.invite(ctx); err != nil {

@@ -79,7 +79,7 @@ func closeUnless(err *error, l net.Listener) {
 // any will do, or another if that is taken.
 func listenDemo(ctx context.Context, port string, free bool) (net.Listener, error) {
 	var lc net.ListenConfig
-	if !free {
+	if !free && !answersOnIPv6(ctx, port) {
 		if l, err := lc.Listen(ctx, "tcp", "127.0.0.1:"+port); err == nil {
 			return l, nil
 		}
@@ -89,6 +89,18 @@ func listenDemo(ctx context.Context, port string, free bool) (net.Listener, erro
 		return nil, fmt.Errorf("listening on this machine: %w", err)
 	}
 	return l, nil
+}
+
+// answersOnIPv6 reports whether something listens on a port of this machine's other
+// address: "localhost" would lead browsers there.
+func answersOnIPv6(ctx context.Context, port string) bool {
+	dialer := net.Dialer{Timeout: time.Second}
+	c, err := dialer.DialContext(ctx, "tcp6", "[::1]:"+port)
+	if err != nil {
+		return false
+	}
+	_ = c.Close() // nothing was written to it
+	return true
 }
 
 // openServer makes the server, with the provider in its catalogue. Loopback
