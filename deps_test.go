@@ -125,7 +125,7 @@ func arrows() map[string]string {
 		"internal/run":                ". internal/change internal/connect internal/function internal/function/host internal/oplog internal/runner internal/sandbox internal/schedule internal/upstream internal/webhook",
 
 		// delivery
-		"internal/server":    ". api catalog internal/access internal/author internal/authorize internal/connect internal/credential internal/environment internal/function internal/httpx internal/integration internal/ratelimit internal/record internal/run internal/schedule internal/upstream",
+		"internal/server":    ". api catalog internal/access internal/author internal/authorize internal/connect internal/credential internal/environment internal/function internal/function/protocol internal/httpx internal/integration internal/ratelimit internal/record internal/run internal/schedule internal/upstream",
 		"internal/connectui": ". catalog internal/access internal/authorize internal/connect internal/credential internal/httpx",
 		"internal/cli":       ". api api/client catalog integrations internal/config internal/egress internal/function/bundle internal/function/fixture internal/function/remote internal/function/trial internal/obs internal/project internal/sandbox internal/vault",
 		"internal/app":       "*",

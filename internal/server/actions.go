@@ -11,6 +11,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
+	"github.com/linkspan/linkspan/internal/function/protocol"
 	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/run"
 )
@@ -186,7 +187,7 @@ func failAction(w http.ResponseWriter, r *http.Request, err error) error {
 	if len(failed.Payload) > 0 {
 		payload = failed.Payload
 	}
-	status := actionStatus(failed.Code)
+	status := protocol.Status(failed.Code)
 	var upstream *api.UpstreamAnswer
 	if u := failed.Upstream; u != nil {
 		upstream = &api.UpstreamAnswer{Status: u.Status, Headers: orEmpty(u.Headers), Body: u.Body}
@@ -203,21 +204,4 @@ func failAction(w http.ResponseWriter, r *http.Request, err error) error {
 		e.Kind = linkspan.KindUpstream // it is the function that failed, not the caller
 	}
 	return e
-}
-
-// actionStatus is the HTTP status of a failed run (wire contract §16).
-func actionStatus(code string) int {
-	switch code {
-	case "unknown_connection", "unknown_provider", "unknown_provider_config", "invalid_action_input", "invalid_action_output", "invalid_sync_record",
-		"script_output_too_large":
-		return http.StatusBadRequest
-	case "not_found", "disabled_resource":
-		return http.StatusNotFound
-	case "script_aborted":
-		return http.StatusGone
-	case codeHTTP, "script_api_rate_limit_error", "connection_refresh_exhausted", "connection_refresh_backoff":
-		return http.StatusFailedDependency
-	default:
-		return http.StatusInternalServerError
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
 	"github.com/linkspan/linkspan/internal/author"
+	"github.com/linkspan/linkspan/internal/function/protocol"
 	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/run"
 )
@@ -262,7 +263,7 @@ func failedInvocation(failed *linkspan.RunError, err error) error {
 		return linkspan.E(op, linkspan.KindInternal, "server_error", err, "%s", failed.Message)
 	}
 	payload := api.AuthorError{Code: failed.Code, Message: failed.Message, Payload: failed.Payload}
-	e := linkspan.E(op, linkspan.KindUpstream, "function_failed", err, "%s", failed.Message).WithStatus(actionStatus(failed.Code)).WithPayload(payload)
+	e := linkspan.E(op, linkspan.KindUpstream, "function_failed", err, "%s", failed.Message).WithStatus(protocol.Status(failed.Code)).WithPayload(payload)
 	if u := failed.Upstream; u != nil {
 		e.Additional = api.RunDetails{UpstreamResponse: &api.UpstreamAnswer{Status: u.Status, Headers: orEmpty(u.Headers), Body: u.Body}}
 	}

@@ -19,7 +19,7 @@ func (x *Session) failed(ctx context.Context, name string, err error) error {
 	if run, ok := errors.AsType[*linkspan.RunError](err); ok {
 		return call.Failure{
 			Code: run.Code, Message: cmp.Or(run.Message, "The action failed: "+run.Code+"."), Payload: orNil(run.Payload),
-			Status: protocol.Status(run), Upstream: run.Upstream,
+			Status: protocol.Status(run.Code), Upstream: run.Upstream,
 		}.Err()
 	}
 	if refresh, ok := errors.AsType[*connect.RefreshError](err); ok {
