@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/linkspan/linkspan"
@@ -43,18 +45,30 @@ func (s *Server) sendRecords(w http.ResponseWriter, r *http.Request, q *api.Reco
 	if err != nil {
 		return err
 	}
-	writeOutput(w, recordsJSON(&page))
+	body, _ := pages.Get().(*[]byte)
+	*body = appendRecords((*body)[:0], &page)
+	writeOutput(w, *body)
+	if cap(*body) <= pooledPage {
+		pages.Put(body)
+	}
 	return nil
 }
 
-// recordsJSON writes a page without taking its payloads apart.
-func recordsJSON(page *record.Page) []byte {
+// pooledPage is the largest page whose memory is used again, in bytes: ten times what
+// a usual one needs.
+const pooledPage = 1 << 20
+
+//nolint:gochecknoglobals // a pool is shared by nature and holds no state
+var pages = sync.Pool{New: func() any { return new([]byte) }}
+
+// appendRecords writes a page without taking its payloads apart.
+func appendRecords(body []byte, page *record.Page) []byte {
 	const perRecord = 256 // of metadata
 	size := 64
 	for i := range page.Records {
 		size += len(page.Records[i].Payload.Reveal()) + perRecord
 	}
-	body := append(make([]byte, 0, size), `{"records":[`...)
+	body = append(slices.Grow(body, size), `{"records":[`...)
 	for i := range page.Records {
 		if i > 0 {
 			body = append(body, ',')

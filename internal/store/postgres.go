@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -60,24 +60,57 @@ func (q pgQueryer) query(ctx context.Context, query string, args ...any) (rows, 
 
 // insert sends the rows as one array for each column.
 func (q pgQueryer) insert(ctx context.Context, b bulk, values []any) error {
-	width := len(b.columns)
-	height := len(values) / width
-	if height == 0 {
+	if len(values) == 0 {
 		return nil
 	}
-	args := make([]any, width)
-	params := make([]string, width)
-	for i, c := range b.columns {
-		array := make([]any, height)
-		for row := range height {
-			array[row] = values[row*width+i]
-		}
-		args[i] = array
-		params[i] = fmt.Sprintf("cast($%d as %s[])", i+1, c.typ)
-	}
-	query := "insert into " + b.table + " (" + b.names() + ") select * from unnest(" + strings.Join(params, ", ") + ") " + b.tail
+	query, args := b.unnest(values)
 	_, err := q.run.Exec(ctx, query, args...)
 	return err
+}
+
+const noBitmaps = "set local enable_bitmapscan = off"
+
+// pgWithoutBitmaps runs queries that must not scan bitmaps. Each is a transaction of
+// its own, sent in one go: the server is asked once, not four times.
+type pgWithoutBitmaps struct {
+	pgQueryer
+
+	pool *pgxpool.Pool
+}
+
+func (q pgWithoutBitmaps) query(ctx context.Context, query string, args ...any) (rows, error) {
+	if err := checkText(args); err != nil {
+		return nil, err
+	}
+	var batch pgx.Batch
+	batch.Queue("begin")
+	batch.Queue(noBitmaps)
+	batch.Queue(query, args...)
+	batch.Queue("commit")
+	results := q.pool.SendBatch(ctx, &batch)
+	for range 2 {
+		if _, err := results.Exec(); err != nil {
+			return nil, errors.Join(err, results.Close())
+		}
+	}
+	found, err := results.Query() //nolint:rowserrcheck,sqlclosecheck // all and one do
+	if err != nil {
+		return nil, errors.Join(err, results.Close())
+	}
+	return pgBatchRows{found, results}, nil
+}
+
+// pgBatchRows are the rows of a query in a batch, which ends with them.
+type pgBatchRows struct {
+	pgx.Rows
+
+	results pgx.BatchResults
+}
+
+// Close implements rows. Err has reported what there was: nothing was written.
+func (r pgBatchRows) Close() {
+	r.Rows.Close()
+	_ = r.results.Close()
 }
 
 type pgTx struct {

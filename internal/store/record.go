@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/vault"
@@ -17,7 +19,34 @@ func recordPlace(stream *linkspan.RecordStreamRow, id string) vault.AAD {
 const recordColumns = "r.external_id, r.position, r.action, r.first_seen_at, r.deleted_at, r.pruned_at"
 
 func recordDest(r *linkspan.Record) []any {
-	return []any{&r.ID, &r.Position, &r.Action, timeInto{&r.FirstSeenAt}, timeInto{&r.DeletedAt}, timeInto{&r.PrunedAt}}
+	return []any{&r.ID, positionInto{&r.Position}, actionInto{&r.Action}, timeInto{&r.FirstSeenAt}, timeInto{&r.DeletedAt}, timeInto{&r.PrunedAt}}
+}
+
+// positionInto and actionInto scan what a page has many of: without them
+// database/sql converts each by reflection.
+type (
+	positionInto struct{ p *linkspan.RecordPosition }
+	actionInto   struct{ a *linkspan.RecordAction }
+)
+
+// Scan implements sql.Scanner.
+func (d positionInto) Scan(src any) error {
+	v, ok := src.(int64)
+	if !ok {
+		return fmt.Errorf("a position is stored as %T", src)
+	}
+	*d.p = linkspan.RecordPosition(v)
+	return nil
+}
+
+// Scan implements sql.Scanner.
+func (d actionInto) Scan(src any) error {
+	v, ok := src.(string)
+	if !ok {
+		return fmt.Errorf("an action is stored as %T", src)
+	}
+	*d.a = linkspan.RecordAction(v)
+	return nil
 }
 
 // sealedRecord is a row of records whose payload is not opened.
@@ -28,9 +57,6 @@ type sealedRecord struct {
 }
 
 func (s *Store) openRecord(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, r *sealedRecord) error {
-	if len(r.sealed) == 0 {
-		return nil
-	}
 	var err error
 	r.Payload, err = s.openText(ctx, tx, stream.EnvironmentID, recordPlace(stream, r.ID), r.sealed)
 	return err
@@ -54,15 +80,17 @@ func (s *Store) lookUp(u, table, key, column string) string {
 // ordered runs a read that must follow an index from one end. With nothing else to
 // choose from, it does: a bitmap would have to be sorted.
 func (s *Store) ordered(ctx context.Context, tx linkspan.Tx, f func(ctx context.Context, q queryer) error) error {
-	if s.pg == nil {
+	switch {
+	case s.pg == nil:
 		return f(ctx, s.read(tx))
+	case tx == nil:
+		return f(ctx, pgWithoutBitmaps{pgQueryer{run: s.pg}, s.pg})
 	}
-	return s.write(ctx, tx, func(ctx context.Context, t *txn) error {
-		if _, err := t.exec(ctx, "set local enable_bitmapscan = off"); err != nil {
-			return err
-		}
-		return f(ctx, t)
-	})
+	t := asTxn(tx)
+	if _, err := t.exec(ctx, noBitmaps); err != nil {
+		return err
+	}
+	return f(ctx, t)
 }
 
 // idList is a list of texts called u, from a JSON array.
@@ -197,44 +225,88 @@ func (s *Store) page(ctx context.Context, tx linkspan.Tx, stream *linkspan.Recor
 			select x.*, sum(coalesce(length(x.payload), 0)) over (order by x.position rows between unbounded preceding and 2 preceding) as before
 			from (` + query + `) as x) as r where coalesce(r.before, 0) < $` + strconv.Itoa(len(args)) + " order by r.position"
 	}
-	var (
-		found []sealedRecord
-		more  bool
-	)
-	if err := s.ordered(ctx, tx, func(ctx context.Context, q queryer) (err error) {
-		found, more, err = scanPage(ctx, q, f, query, args)
-		return err
-	}); err != nil {
+	buffer, _ := sealedBuffers.Get().(*[]byte)
+	p := sealedPage{sealed: (*buffer)[:0]}
+	defer func() {
+		if *buffer = p.sealed; cap(p.sealed) <= pooledSealed {
+			sealedBuffers.Put(buffer)
+		}
+	}()
+	if err := s.ordered(ctx, tx, func(ctx context.Context, q queryer) error { return p.scan(ctx, q, f, query, args) }); err != nil {
 		return nil, false, err
 	}
-	records := make([]linkspan.Record, len(found))
-	for i := range found {
-		if err := s.openRecord(ctx, tx, stream, &found[i]); err != nil {
-			return nil, false, err
-		}
-		records[i] = found[i].Record
+	if err := s.openPage(ctx, tx, stream, &p); err != nil {
+		return nil, false, err
 	}
-	return records, more, nil
+	return p.records, p.more, nil
 }
 
-func scanPage(ctx context.Context, q queryer, f linkspan.RecordFilter, query string, args []any) (found []sealedRecord, more bool, err error) {
+// pooledSealed is the most memory of a page that is used again, in bytes: about ten
+// times what a usual one needs.
+const pooledSealed = 1 << 20
+
+//nolint:gochecknoglobals // a pool is shared by nature and holds no state
+var sealedBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// sealedPage is a page whose payloads are not opened.
+type sealedPage struct {
+	records []linkspan.Record
+	more    bool
+	// sealed has the payloads one behind the other, ends where each is over.
+	sealed []byte
+	ends   []int
+}
+
+// pageRecords is for how many records there is room from the beginning.
+const pageRecords = 100
+
+func (p *sealedPage) scan(ctx context.Context, q queryer, f linkspan.RecordFilter, query string, args []any) error {
 	rows, err := q.query(ctx, query, args...)
 	if err != nil {
-		return nil, false, err
+		return err
 	}
 	defer rows.Close()
-	for size := 0; rows.Next(); {
-		if len(found) == f.Limit || size >= f.Bytes {
-			return found, true, nil
+	var (
+		r      linkspan.Record
+		sealed sql.RawBytes
+	)
+	dest := append(recordDest(&r), &sealed)
+	room := min(f.Limit, pageRecords)
+	p.records, p.ends = make([]linkspan.Record, 0, room), make([]int, 0, room)
+	for rows.Next() {
+		if len(p.records) == f.Limit || len(p.sealed) >= f.Bytes {
+			p.more = true
+			return nil
 		}
-		var r sealedRecord
-		if err := rows.Scan(append(recordDest(&r.Record), &r.sealed)...); err != nil {
-			return nil, false, err
+		if err := rows.Scan(dest...); err != nil {
+			return err
 		}
-		size += len(r.sealed)
-		found = append(found, r)
+		p.records = append(p.records, r)
+		p.sealed = append(p.sealed, sealed...)
+		p.ends = append(p.ends, len(p.sealed))
 	}
-	return found, false, rows.Err()
+	return rows.Err()
+}
+
+// openPage opens the payloads of a page. It may have to read a key: no other query
+// must be under way.
+func (s *Store) openPage(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, p *sealedPage) error {
+	var (
+		text  []byte
+		begin int
+		err   error
+	)
+	for i, end := range p.ends {
+		if sealed := p.sealed[begin:end]; len(sealed) > 0 {
+			r := &p.records[i]
+			if text, err = s.vault.AppendOpened(ctx, tx, stream.EnvironmentID, recordPlace(stream, r.ID), text[:0], sealed); err != nil {
+				return err
+			}
+			r.Payload = linkspan.NewSecret(string(text))
+		}
+		begin = end
+	}
+	return nil
 }
 
 // PruneRecords empties the payloads of at most limit records of a locked stream

@@ -125,6 +125,11 @@ func (v *Vault) Seal(ctx context.Context, tx linkspan.Tx, env linkspan.Environme
 // when the value is damaged, was made for another place, or its data key is
 // gone.
 func (v *Vault) Open(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, aad AAD, sealed []byte) ([]byte, error) {
+	return v.AppendOpened(ctx, tx, env, aad, nil, sealed)
+}
+
+// AppendOpened is Open that appends the value to dst.
+func (v *Vault) AppendOpened(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, aad AAD, dst, sealed []byte) ([]byte, error) {
 	const op = "vault.Open"
 	if len(sealed) < headerSize+overhead || sealed[0] != version {
 		return nil, damaged(op, aad, errors.New("not the form of a sealed value"))
@@ -137,7 +142,7 @@ func (v *Vault) Open(ctx context.Context, tx linkspan.Tx, env linkspan.Environme
 	if aead == nil {
 		return nil, damaged(op, aad, fmt.Errorf("data key %x does not exist", id))
 	}
-	plaintext, err := aead.Open(nil, nil, sealed[headerSize:], aad.encode())
+	plaintext, err := aead.Open(dst, nil, sealed[headerSize:], aad.encode())
 	if err != nil {
 		return nil, damaged(op, aad, err)
 	}
