@@ -116,8 +116,8 @@ func failureOf(e *linkspan.RunError, at time.Time) *webhook.SyncFailure {
 	if e == nil {
 		e = &linkspan.RunError{Code: "internal_server_error", Message: "The sync failed for an internal reason."}
 	}
-	f := &webhook.SyncFailure{Type: e.Code, Description: e.Message, FailedAt: at}
-	if f.Payload = e.Payload; f.Description == "" {
+	f := &webhook.SyncFailure{Type: e.Code, Description: e.Message, Payload: e.Payload, Upstream: e.Upstream, FailedAt: at}
+	if f.Description == "" {
 		f.Description = e.Code
 	}
 	return f

@@ -64,7 +64,10 @@ type SyncFailure struct {
 	Type        string
 	Description string
 	// Payload is JSON that the function gave as the reason. Nil: none.
-	Payload  json.RawMessage
+	Payload json.RawMessage
+	// Upstream is the answer of an API that the function did not handle. Nil: that
+	// was not it.
+	Upstream *linkspan.UpstreamAnswer
 	FailedAt time.Time
 }
 
@@ -106,6 +109,11 @@ type syncError struct {
 	Type        string          `json:"type"`
 	Description string          `json:"description"`
 	Payload     json.RawMessage `json:"payload,omitempty"`
+	Additional  *syncDetails    `json:"additional_properties,omitempty"`
+}
+
+type syncDetails struct {
+	UpstreamResponse linkspan.UpstreamAnswer `json:"upstream_response"`
 }
 
 // AddSync writes the webhooks about a run of a sync that has ended: for each model
@@ -177,6 +185,9 @@ func (e *SyncEvent) failed() syncPayload {
 	f := e.Failure
 	p := e.payload(strings.Join(names, ","))
 	p.Error = &syncError{Type: f.Type, Description: f.Description, Payload: f.Payload}
+	if f.Upstream != nil {
+		p.Error.Additional = &syncDetails{UpstreamResponse: *f.Upstream}
+	}
 	p.StartedAt, p.FailedAt = moment(e.StartedAt), moment(f.FailedAt)
 	return p
 }

@@ -29,6 +29,10 @@ const (
 	syncFailedAt = `{"checkpoints":{"from":{"page":2},"to":null},"connectionId":"c1","error":{"description":"It <broke>.","payload":{"a":1,"b":[1e+21]},` +
 		`"type":"action_script_runtime_error"},"failedAt":"2026-03-04T05:07:00.000Z","from":"nango","model":"Issue,Label","providerConfigKey":"github-dev",` +
 		`"startedAt":"2026-03-04T05:06:07.008Z","success":false,"syncName":"issues","syncType":"INITIAL","syncVariant":"base","type":"sync"}`
+	syncRefused = `{"connectionId":"c1","error":{"additional_properties":{"upstream_response":{"body":{"a":null,"b":"<>"},` +
+		`"headers":{"content-type":"application/json"},"status":422}},"description":"It <broke>.","payload":{"a":null,"b":"<>"},"type":"script_http_error"},` +
+		`"failedAt":"2026-03-04T05:07:00.000Z","from":"nango","model":"Issue,Label","providerConfigKey":"github-dev",` +
+		`"startedAt":"2026-03-04T05:06:07.008Z","success":false,"syncName":"issues","syncType":"INITIAL","syncVariant":"base","type":"sync"}`
 )
 
 // synced is a run of a sync with two models, one of which changed.
@@ -64,6 +68,11 @@ func TestAddSync(t *testing.T) {
 	explained := failedSync()
 	explained.Checkpointed, explained.From = true, json.RawMessage(`{"page":2}`)
 	explained.Failure.Type, explained.Failure.Payload = "action_script_runtime_error", json.RawMessage(`{"b":[1e21],"a":1}`)
+	refused := failedSync()
+	refused.Failure.Payload = json.RawMessage(`{"b":"<>","a":null}`)
+	refused.Failure.Upstream = &linkspan.UpstreamAnswer{
+		Status: 422, Headers: map[string]string{"content-type": "application/json"}, Body: json.RawMessage(`{"b":"<>","a":null}`),
+	}
 	for name, test := range map[string]struct {
 		settings linkspan.WebhookSettings
 		event    SyncEvent
@@ -80,6 +89,7 @@ func TestAddSync(t *testing.T) {
 		"checkpoints":                  {normal, checkpointed, []string{primary, secondary}, []string{syncedFrom}},
 		"failed":                       {normal, failedSync(), []string{primary, secondary}, []string{syncFailed}},
 		"failed with a payload":        {normal, explained, []string{primary, secondary}, []string{syncFailedAt}},
+		"refused by an API":            {normal, refused, []string{primary, secondary}, []string{syncRefused}},
 		"failed, and nobody wants it":  {always, failedSync(), nil, nil},
 		"failed, without a single URL": {linkspan.WebhookSettings{OnSyncError: true}, failedSync(), nil, nil},
 	} {
