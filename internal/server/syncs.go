@@ -130,6 +130,10 @@ func (s *Server) updateSyncFrequency(w http.ResponseWriter, r *http.Request) err
 	sel := selection(r, body.ProviderConfigKey, body.ConnectionID, nil)
 	ref := schedule.Ref{Name: body.SyncName, Variant: deref(body.SyncVariant)}
 	frequency, err := s.cfg.Syncs.SetFrequency(r.Context(), sel.Environment, sel.IntegrationKey, sel.ConnectionName, ref, body.Frequency.Value)
+	if linkspan.CodeOf(err) == "unknown_provider_config" { // this route knows no such code (wire contract §4.7)
+		return linkspan.E("server.updateSyncFrequency", linkspan.KindInvalid, "unknown_connection", err,
+			"There is no connection %q at the integration %q.", sel.ConnectionName, sel.IntegrationKey)
+	}
 	if err != nil {
 		return mistake(err)
 	}

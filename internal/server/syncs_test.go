@@ -212,6 +212,7 @@ func TestSyncErrors(t *testing.T) {
 		{"GET", "/sync/status?syncs=*&provider_config_key=github", ``, fails(linkspan.KindNotFound, "unknown_provider_config"), 400, old("unknown_provider_config")},
 		{"PUT", "/sync/update-connection-frequency", `{"sync_name":"a","frequency":"x",` + body + `}`, fails(linkspan.KindNotFound, "unknown_connection"), 400, named("unknown_connection")},
 		{"PUT", "/sync/update-connection-frequency", `{"sync_name":"a","frequency":"x",` + body + `}`, fails(linkspan.KindNotFound, "unknown_sync"), 400, named("unknown_sync")},
+		{"PUT", "/sync/update-connection-frequency", `{"sync_name":"a","frequency":"x",` + body + `}`, fails(linkspan.KindNotFound, "unknown_provider_config"), 400, `{"error":{"code":"unknown_connection","message":"There is no connection \"c1\" at the integration \"github\"."}}`},
 		{"PUT", "/sync/update-connection-frequency", `{"sync_name":"a","frequency":"x",` + body + `}`, fails(linkspan.KindInvalid, "sync_interval_too_short"), 400, named("sync_interval_too_short")},
 		{"POST", "/sync/a/variant/eu", `{` + body + `}`, fails(linkspan.KindConflict, "sync_variant_already_exists"), 400, named("sync_variant_already_exists")},
 		{"POST", "/sync/a/variant/eu", `{` + body + `}`, fails(linkspan.KindInvalid, "resource_capped"), 400, named("resource_capped")},
