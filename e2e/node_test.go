@@ -35,7 +35,7 @@ func TestNodeClient(t *testing.T) {
 	t.Parallel()
 	node := needNode(t, filepath.Join("node_modules", "@nangohq", "node"))
 	files, err := filepath.Glob(filepath.Join("node", "*.test.mjs"))
-	files = slices.DeleteFunc(files, func(f string) bool { return slices.Contains(syncFiles(), f) })
+	files = slices.DeleteFunc(files, func(f string) bool { return slices.Contains(append(syncFiles(), contractFiles()...), f) })
 	if err != nil || len(files) == 0 {
 		t.Fatalf("finding the node tests: %d files, %v", len(files), err)
 	}
@@ -82,9 +82,7 @@ func TestNodeSyncs(t *testing.T) {
 		for _, file := range syncFiles() {
 			t.Run(name+"/"+filepath.Base(file), func(t *testing.T) {
 				t.Parallel()
-				w := newSyncDesk(t, open(t))
-				runNode(t, node, w.Instance, []string{file}, "E2E_UPSTREAM=none", "E2E_CLIENT_ID=none", "E2E_CLIENT_SECRET=none",
-					"E2E_ACCESS_TOKEN=none", "E2E_REFRESH_TOKEN=none", "E2E_SIGNING_KEY="+w.Keys.SigningDev, "E2E_TICKETRY_KEY="+w.desk.APIKey)
+				newSyncDesk(t, open(t)).runNode(t, node, file)
 			})
 		}
 	}
