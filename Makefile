@@ -10,6 +10,7 @@ help: ## Show this list
 
 .PHONY: build
 build: ## Build the program into bin/
+	@test -e $(BIN) || echo 'Building Linkspan. The first time this takes a minute or two.' >&2
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/linkspan
 
 .PHONY: run
