@@ -135,6 +135,7 @@ func arrows() map[string]string {
 		"examples":                 "",
 		"integrations/generate":    ". integrations internal/function/bundle internal/sandbox internal/sandbox/platform sdk/functions", // makes its templates
 		"internal/browsertest":     "",
+		"internal/testfile":        "",
 		"internal/apptest":         ". internal/app internal/cli internal/demo internal/store/storetest",
 		"internal/store/storetest": ". internal/store internal/vault",
 		"e2e":                      "",

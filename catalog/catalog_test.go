@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/linkspan/linkspan/catalog"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files and the index")
@@ -25,24 +25,6 @@ func open(tb testing.TB) *catalog.Catalog {
 		tb.Fatal(err)
 	}
 	return cat
-}
-
-// golden compares got with a file, or writes the file with -update.
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s is not current; run the test with -update if the change is meant (-want +got):\n%s", file, diff)
-	}
 }
 
 func TestIndex(t *testing.T) {
@@ -58,7 +40,7 @@ func TestIndex(t *testing.T) {
 		}
 		lines = append(lines, string(line))
 	}
-	golden(t, "data/index.json", []byte("[\n"+strings.Join(lines, ",\n")+"\n]\n"))
+	testfile.Golden(t, *update, "data/index.json", "[\n"+strings.Join(lines, ",\n")+"\n]\n")
 }
 
 func TestNames(t *testing.T) {
@@ -186,7 +168,7 @@ func TestPublic(t *testing.T) {
 			if err := encoder.Encode(p.Public(catalog.PublicURLs{Base: "https://link.example.com"})); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, filepath.Join("testdata", "public", name+".golden.json"), pretty.Bytes())
+			testfile.Golden(t, *update, filepath.Join("testdata", "public", name+".golden.json"), pretty.String())
 		})
 	}
 }
@@ -209,7 +191,7 @@ func TestUnsupported(t *testing.T) {
 	if supported < 600 {
 		t.Errorf("only %d providers are supported", supported)
 	}
-	golden(t, "testdata/unsupported.golden", []byte(b.String()))
+	testfile.Golden(t, *update, "testdata/unsupported.golden", b.String())
 }
 
 // TestRefusedOAuth2 names the providers of the authorization code flow that this

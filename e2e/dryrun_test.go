@@ -18,6 +18,7 @@ import (
 
 	"github.com/linkspan/linkspan/internal/apptest"
 	"github.com/linkspan/linkspan/internal/cli"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 // update writes what is printed into the golden files.
@@ -331,23 +332,7 @@ func TestDryRun(t *testing.T) { //nolint:tparallel // what earlier cases open is
 
 func dryrunGolden(t *testing.T, name, got string) {
 	t.Helper()
-	file := filepath.Join("testdata", "dryrun", strings.ReplaceAll(name, " ", "-")+".golden")
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
+	testfile.Golden(t, *update, filepath.Join("testdata", "dryrun", strings.ReplaceAll(name, " ", "-")+".golden"), got)
 }
 
 // What was recorded replays, and holds no secrets.

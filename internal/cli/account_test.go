@@ -20,6 +20,7 @@ import (
 	"github.com/linkspan/linkspan/api"
 	"github.com/linkspan/linkspan/internal/app"
 	"github.com/linkspan/linkspan/internal/cli"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 // remoteServer answers the routes that commands ask about a running server, for the
@@ -347,7 +348,7 @@ func TestRemote(t *testing.T) {
 	for _, tt := range slices.Concat(accountCases(), lookCases(), setUpCases(), pullCases()) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dir := unpack(t, tt.folder)
+			dir := testfile.Unpack(t, tt.folder)
 			handler := &remoteServer{failing: tt.failing}
 			server := httptest.NewServer(handler)
 			defer server.Close()

@@ -10,19 +10,16 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
-
 	"github.com/linkspan/linkspan/api"
 	"github.com/linkspan/linkspan/internal/app"
 	"github.com/linkspan/linkspan/internal/cli"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 var update = flag.Bool("update", false, "write what is printed into the golden files")
@@ -242,7 +239,7 @@ func TestDeploy(t *testing.T) {
 			if folder == "" {
 				folder = deployFolder
 			}
-			dir := unpack(t, folder)
+			dir := testfile.Unpack(t, folder)
 			server := httptest.NewServer(tt.server)
 			defer server.Close()
 			var stdout, stderr bytes.Buffer
@@ -292,7 +289,7 @@ func TestDeployInterrupted(t *testing.T) {
 	var stderr bytes.Buffer
 	env := map[string]string{"LINKSPAN_HOST": server.URL, "LINKSPAN_SECRET_KEY_PROD": "key", "LINKSPAN_CACHE": t.TempDir()}
 	code := cli.Run(ctx, cli.System{
-		Args: []string{"deploy", "prod", "--dir", unpack(t, deployFolder)}, Environ: func(name string) string { return env[name] },
+		Args: []string{"deploy", "prod", "--dir", testfile.Unpack(t, deployFolder)}, Environ: func(name string) string { return env[name] },
 		Stdin: in, Stdout: io.Discard, Stderr: &stderr, IsTerminal: func(any) bool { return true },
 	}, cli.Server{Sandbox: app.Sandbox})
 	if code != 1 || !strings.HasSuffix(stderr.String(), "linkspan: interrupted: nothing was deployed\n") || len(api.sent) != 0 {
@@ -329,36 +326,8 @@ func sent(all []api.Deploy) string {
 	return b.String()
 }
 
-// unpack writes a txtar archive into a new folder.
-func unpack(t *testing.T, archive string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, f := range txtar.Parse([]byte(archive)).Files {
-		path := filepath.Join(dir, filepath.FromSlash(f.Name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, f.Data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
 // golden compares a text with a file, or writes it with -update.
 func golden(t *testing.T, file, got string) {
 	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v (run with -update)", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got)\n%s", file, diff)
-	}
+	testfile.Golden(t, *update, file, got)
 }

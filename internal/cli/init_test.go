@@ -20,6 +20,7 @@ import (
 	"github.com/linkspan/linkspan/internal/cli"
 	"github.com/linkspan/linkspan/internal/project"
 	"github.com/linkspan/linkspan/internal/sandbox"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 // inProcess executes trials in the process of the test.
@@ -50,7 +51,7 @@ func newAuthoring(t *testing.T, folder string) *authoring {
 	t.Helper()
 	dir := t.TempDir()
 	if folder != "" {
-		dir = unpack(t, folder)
+		dir = testfile.Unpack(t, folder)
 	}
 	return &authoring{t: t, dir: dir, env: map[string]string{"LINKSPAN_CACHE": filepath.Join(os.TempDir(), "linkspan-cli-test-cache")}}
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/linkspan/linkspan/internal/cli"
 	"github.com/linkspan/linkspan/internal/sandbox"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 // testedFolder has one function of each kind of outcome.
@@ -157,7 +158,7 @@ func TestTest(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dir := unpack(t, testedFolder)
+			dir := testfile.Unpack(t, testedFolder)
 			if tt.without != "" {
 				if err := os.Remove(filepath.Join(dir, tt.without)); err != nil {
 					t.Fatal(err)
@@ -244,7 +245,7 @@ func TestTestInParallel(t *testing.T) {
 	}
 	var out bytes.Buffer
 	code := cli.Run(t.Context(), cli.System{
-		Args: []string{"test", unpack(t, files), "--parallel", "3"}, Environ: func(string) string { return "" }, Stdout: &out, Stderr: &out,
+		Args: []string{"test", testfile.Unpack(t, files), "--parallel", "3"}, Environ: func(string) string { return "" }, Stdout: &out, Stderr: &out,
 		IsTerminal: func(any) bool { return false },
 	}, server)
 	if code != 0 || asked != 3 || executor.ran != 5 || executor.most != 3 {
@@ -255,7 +256,7 @@ func TestTestInParallel(t *testing.T) {
 // The folder may be an argument; an integration's folder is not the folder.
 func TestTestOfAFolder(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, testedFolder)
+	dir := testfile.Unpack(t, testedFolder)
 	var out, err bytes.Buffer
 	code := cli.Run(t.Context(), cli.System{
 		Args: []string{"test", dir, "good", "--json"}, Environ: func(string) string { return "" }, Stdout: &out, Stderr: &err, IsTerminal: func(any) bool { return false },
@@ -268,7 +269,7 @@ func TestTestOfAFolder(t *testing.T) {
 
 func TestTestJUnit(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, testedFolder)
+	dir := testfile.Unpack(t, testedFolder)
 	file := filepath.Join(t.TempDir(), "report.xml")
 	if code, _, stderr := tested(t, dir, false, "--junit", file); code != 13 {
 		t.Fatalf("[%d] %s", code, stderr)
@@ -380,7 +381,7 @@ func (e *expecting) expect(t *testing.T, text string) {
 // What changes is tested again: a function, what it imports, its recording.
 func TestTestWatch(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, testedFolder)
+	dir := testfile.Unpack(t, testedFolder)
 	write := func(name, old, next string) {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		text, err := os.ReadFile(file)

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,6 +20,7 @@ import (
 	"github.com/linkspan/linkspan/catalog"
 	"github.com/linkspan/linkspan/internal/credential"
 	"github.com/linkspan/linkspan/internal/oauth"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -76,25 +76,8 @@ func TestFlows(t *testing.T) {
 			if !maps.Equal(least, most) {
 				record += "\n" + runFlow(t, p, most)
 			}
-			compareGolden(t, filepath.Join("testdata", "flows", p.Name+".golden"), record)
+			testfile.Golden(t, *update, filepath.Join("testdata", "flows", p.Name+".golden"), record)
 		})
-	}
-}
-
-func compareGolden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs; run the test with -update if that is meant (-want +got):\n%s", file, diff)
 	}
 }
 

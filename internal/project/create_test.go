@@ -11,6 +11,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/project"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 func TestAddImport(t *testing.T) {
@@ -39,7 +40,7 @@ func TestAddImport(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dir := unpack(t, "-- index.ts --\n")
+			dir := testfile.Unpack(t, "-- index.ts --\n")
 			if err := writeFile(dir, "index.ts", tt.index); err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +113,7 @@ func TestCreate(t *testing.T) {
 
 func TestCreateRefuses(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, "-- index.ts --\n-- github/actions/there.js --\n-- package.json --\n{\"devDependencies\":{\"nango\":\"1\"}}\n")
+	dir := testfile.Unpack(t, "-- index.ts --\n-- github/actions/there.js --\n-- package.json --\n{\"devDependencies\":{\"nango\":\"1\"}}\n")
 	for _, tt := range []struct {
 		f    project.Function
 		code string
@@ -141,7 +142,7 @@ func TestCreateRefuses(t *testing.T) {
 
 func TestCreateFrom(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, "-- index.ts --\n-- models.ts --\nmine\n")
+	dir := testfile.Unpack(t, "-- index.ts --\n-- models.ts --\nmine\n")
 	f := project.Function{Integration: "github", Folder: project.FolderSyncs, Name: "issues"}
 	made, err := project.CreateFrom(dir, f, "source\n", map[string]string{"models.ts": "theirs\n", "github/api.ts": "api\n", f.Fixture(): "{}\n"})
 	if err != nil {
@@ -161,7 +162,7 @@ func TestCreateFrom(t *testing.T) {
 // An index that is a link stays one, and where it can't be changed nothing is left.
 func TestCreateBesideOddIndexes(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, "-- shared.ts --\nimport './a/syncs/b'\n")
+	dir := testfile.Unpack(t, "-- shared.ts --\nimport './a/syncs/b'\n")
 	if err := os.Symlink("shared.ts", filepath.Join(dir, "index.ts")); err != nil {
 		t.Skip("there are no links here")
 	}
@@ -175,7 +176,7 @@ func TestCreateBesideOddIndexes(t *testing.T) {
 	if got, want := read(t, dir, "shared.ts"), "import './a/syncs/b'\nimport './github/actions/say'\n"; got != want {
 		t.Errorf("it holds %q", got)
 	}
-	odd := unpack(t, "-- index.ts/x --\n")
+	odd := testfile.Unpack(t, "-- index.ts/x --\n")
 	if _, err := project.Create(odd, f, ""); err == nil {
 		t.Fatal("a folder was taken for index.ts")
 	}

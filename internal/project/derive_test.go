@@ -13,6 +13,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/function/bundle"
 	"github.com/linkspan/linkspan/internal/project"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 // richSchema has every construct that models are described with.
@@ -75,7 +76,7 @@ func TestAppTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := unpack(t, `-- tsconfig.json --
+	dir := testfile.Unpack(t, `-- tsconfig.json --
 {"compilerOptions":{"strict":true,"noEmit":true,"target":"ES2023","module":"ESNext","moduleResolution":"Bundler","types":[]}}
 -- use.ts --
 import type { ActionInput, ActionName, ActionOutput, Integration, ModelsOf, StoredRecord } from "./linkspan";
@@ -110,7 +111,7 @@ export { input, output, nothing, name, integration, id, x, model, wrong, incompl
 
 func TestDocs(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, "-- my: tool/tests/ping.test.json --\nno JSON\n-- my: tool/tests/send-all.test.json --\n"+`{"input":{"to":[{"mail":"ada@example.com"}],"text":"it's a hello to all of you"}}`+"\n")
+	dir := testfile.Unpack(t, "-- my: tool/tests/ping.test.json --\nno JSON\n-- my: tool/tests/send-all.test.json --\n"+`{"input":{"to":[{"mail":"ada@example.com"}],"text":"it's a hello to all of you"}}`+"\n")
 	for name, where := range map[string]string{"docs.golden": dir, "docs-unrecorded.golden": t.TempDir()} {
 		pages, err := project.Docs(where, rich())
 		if err != nil {
@@ -155,7 +156,7 @@ func TestDefinitions(t *testing.T) {
 		t.Fatalf("%q %v", file, err)
 	}
 	golden(t, "definitions.golden", read(t, dir, file))
-	published := unpack(t, "-- .nango/.gitkeep --\n")
+	published := testfile.Unpack(t, "-- .nango/.gitkeep --\n")
 	if file, err := project.WriteDefinitions(published, nil); err != nil || file != ".nango/nango.json" || read(t, published, file) != "[]\n" {
 		t.Errorf("%q %v", file, err)
 	}
@@ -163,7 +164,7 @@ func TestDefinitions(t *testing.T) {
 
 func TestWriteBundles(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, "-- github_actions_gone.cjs --\n-- mine.cjs --\n-- my_own_tool.cjs --\n-- a_syncs_b.cjs/x --\n")
+	dir := testfile.Unpack(t, "-- github_actions_gone.cjs --\n-- mine.cjs --\n-- my_own_tool.cjs --\n-- a_syncs_b.cjs/x --\n")
 	for range 2 {
 		if n, err := project.WriteBundles(dir, rich()[2:]); n != 2 || err != nil {
 			t.Fatalf("%d %v", n, err)
@@ -177,7 +178,7 @@ func TestWriteBundles(t *testing.T) {
 func TestCheckTypes(t *testing.T) {
 	t.Parallel()
 	tsc := compiler(t)
-	dir := unpack(t, `-- tsconfig.json --
+	dir := testfile.Unpack(t, `-- tsconfig.json --
 {"compilerOptions":{"strict":true,"noEmit":true,"types":[],"target":"ES2023"},"include":["*.ts"]}
 -- a.ts --
 export const fine = 1;
@@ -199,7 +200,7 @@ export { fine };
 		golden(t, "checktypes.golden", text.String())
 	}
 	// What nobody here can correct is not told.
-	foreign := unpack(t, `-- tsconfig.json --
+	foreign := testfile.Unpack(t, `-- tsconfig.json --
 {"compilerOptions":{"strict":true,"noEmit":true,"types":[],"module":"ESNext","moduleResolution":"Bundler"},"files":["index.ts"]}
 -- index.ts --
 import { a } from "a"; export const wrong: string = a;
@@ -239,7 +240,7 @@ func TestCheckTypesAside(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dir := unpack(t, `-- tsconfig.json --
+			dir := testfile.Unpack(t, `-- tsconfig.json --
 {"compilerOptions":{"strict":true,"noEmit":true,"types":[],"module":"ESNext","moduleResolution":"Bundler","paths":{"@/*":["./*"]}}}
 -- a/actions/x.ts --
 import { l } from "../lib"; export const x: string = 1; export { l };
@@ -272,7 +273,7 @@ func filesOf(problems []bundle.Problem) []string {
 
 func TestFindCompiler(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, "-- node_modules/.bin/tsc --\n-- a/b/index.ts --\n")
+	dir := testfile.Unpack(t, "-- node_modules/.bin/tsc --\n-- a/b/index.ts --\n")
 	none := func(string) (string, error) { return "", errors.New("none") }
 	if got := project.FindCompiler(filepath.Join(dir, "a", "b"), none); got != filepath.Join(dir, "node_modules", ".bin", "tsc") && filepath.Separator == '/' {
 		t.Errorf("found %q", got)

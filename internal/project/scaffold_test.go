@@ -13,10 +13,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/project"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 var update = flag.Bool("update", false, "write golden files instead of comparing")
@@ -55,39 +55,10 @@ func read(t *testing.T, dir, name string) string {
 	return string(text)
 }
 
-// unpack writes a txtar archive into a new folder.
-func unpack(t *testing.T, archive string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, f := range txtar.Parse([]byte(archive)).Files {
-		name := filepath.Join(dir, filepath.FromSlash(f.Name))
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, f.Data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-// golden compares a text with a file, or writes it with -update.
+// golden compares a text with a file of testdata, or writes it with -update.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v (run with -update)", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got)\n%s", file, diff)
-	}
+	testfile.Golden(t, *update, filepath.Join("testdata", name), got)
 }
 
 // compiler returns the TypeScript compiler of the checkout. Without it the test is
@@ -133,7 +104,7 @@ func TestInit(t *testing.T) {
 // A folder that has something in it keeps that.
 func TestInitKeeps(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, "-- README.md --\nhello\n-- .gitignore --\nnode_modules/\n*.log\n-- package.json --\n{}\n")
+	dir := testfile.Unpack(t, "-- README.md --\nhello\n-- .gitignore --\nnode_modules/\n*.log\n-- package.json --\n{}\n")
 	if err := os.WriteFile(filepath.Join(dir, ".gitignore"), []byte("node_modules/\n*.log"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +176,7 @@ func TestInitRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dir := unpack(t, tt.folder)
+			dir := testfile.Unpack(t, tt.folder)
 			before := tree(t, dir)
 			_, err := project.Init(dir)
 			if e, ok := errors.AsType[*linkspan.Error](err); !ok || e.Code != tt.code || e.Hint == "" {
@@ -230,7 +201,7 @@ func TestInitRefuses(t *testing.T) {
 
 func TestRefreshTypings(t *testing.T) {
 	t.Parallel()
-	dir := unpack(t, `-- tsconfig.json --
+	dir := testfile.Unpack(t, `-- tsconfig.json --
 {"compilerOptions":{"paths":{"*":["./.linkspan/types/*"]}}}
 -- .linkspan/types/old.d.ts --
 `)
@@ -261,7 +232,7 @@ func TestRefreshTypings(t *testing.T) {
 	if state, _ := project.Typings(dir); err != nil || state != project.TypingsCurrent || len(entries) != 1 {
 		t.Errorf("state %d with %v, %v", state, entries, err)
 	}
-	foreign := unpack(t, "-- tsconfig.json --\n{}\n")
+	foreign := testfile.Unpack(t, "-- tsconfig.json --\n{}\n")
 	if wrote, err := project.RefreshTypings(foreign); wrote || err != nil {
 		t.Errorf("wrote typings where nobody looks for them: %v", err)
 	}

@@ -4,15 +4,13 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/linkspan/linkspan/internal/function/bundle"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -118,7 +116,7 @@ func TestProblems(t *testing.T) {
 			if _, ok := files["index.ts"]; !ok {
 				files["index.ts"] = indexOf(files)
 			}
-			golden(t, filepath.Join("testdata", "problems", name+".txt"), show(build(t, folder(t, files))))
+			testfile.Golden(t, *update, filepath.Join("testdata", "problems", name+".txt"), show(build(t, folder(t, files))))
 		})
 	}
 }
@@ -149,25 +147,4 @@ func show(p *bundle.Project) string {
 	}
 	fmt.Fprintf(&b, "built: %s\n", strings.Join(names(p), " "))
 	return b.String()
-}
-
-// golden compares a text with a file.
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Error(d)
-	}
 }
