@@ -65,9 +65,13 @@ func ParseFrequency(text string) (Frequency, error) {
 	return Frequency{Every: every}, nil
 }
 
-// String returns the frequency in its normal form: "90s", "15m", "1h", "7d". It
-// is empty for a cron expression, whose text is its own.
+// String returns the frequency in its normal form: "90s", "15m", "1h", "2d", and "1w"
+// for a week (wire contract §3). It is empty for a cron expression, whose text is its
+// own.
 func (f Frequency) String() string {
+	if f.Every == 7*24*time.Hour {
+		return "1w"
+	}
 	for _, unit := range []struct {
 		length time.Duration
 		name   string

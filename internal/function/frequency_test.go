@@ -12,7 +12,7 @@ func TestParseFrequency(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"every hour": "1h", "hour": "1h", "every 1 hour": "1h", "1h": "1h", "2hrs": "2h", "every 90 minutes": "90m", "every 60m": "1h",
-		"every 30s": "30s", "45 secs": "45s", "every half day": "12h", "half hour": "30m", "quarter hour": "15m", "every day": "1d", "every week": "7d",
+		"every 30s": "30s", "45 secs": "45s", "every half day": "12h", "half hour": "30m", "quarter hour": "15m", "every day": "1d", "every week": "1w", "1w": "1w", "7 days": "1w",
 		"every 3 week": "21d", "every month": "30d", "31d": "31d", "Every 5 Minutes": "5m", "  every   5   minutes ": "5m", "every 24h": "1d",
 		"every 29s": "too short", "every second": "too short", "0 hours": "too short", "every 32 days": "too long", "every 99999999999999999999 d": "no frequency",
 		"every 2147483647 days": "too long", "every 300000 weeks": "too long",
