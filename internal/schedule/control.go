@@ -27,15 +27,16 @@ func (s *Service) Start(ctx context.Context, sel Selection) error {
 // Pause ends the schedules of syncs. A run that is under way goes on, also over its
 // time limit. Codes: those of Start.
 func (s *Service) Pause(ctx context.Context, sel Selection) error {
-	return s.control(ctx, &sel, linkspan.ActionPause, "Paused", func(ctx context.Context, tx linkspan.Tx, _ *linkspan.Function, ids []linkspan.SyncID) error {
-		return s.store.PauseSyncs(ctx, tx, ids)
+	return s.control(ctx, &sel, linkspan.ActionPause, "Paused", func(ctx context.Context, tx linkspan.Tx, _ *linkspan.Function, list []linkspan.Sync) error {
+		return s.store.PauseSyncs(ctx, tx, idsOf(list))
 	})
 }
 
 // Cancel aborts the runs of syncs that are under way or wait; their schedules go
 // on. Codes: those of Start.
 func (s *Service) Cancel(ctx context.Context, sel Selection) error {
-	return s.control(ctx, &sel, linkspan.ActionCancel, "Cancelled the runs of", func(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, ids []linkspan.SyncID) error {
+	return s.control(ctx, &sel, linkspan.ActionCancel, "Cancelled the runs of", func(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, list []linkspan.Sync) error {
+		ids := idsOf(list)
 		if err := s.store.SetSyncsAgain(ctx, tx, ids, false); err != nil {
 			return err
 		}
@@ -59,13 +60,13 @@ func (s *Service) Trigger(ctx context.Context, sel Selection, o TriggerOptions) 
 	case o.Reset:
 		action, done = linkspan.ActionRequestRunFull, "Asked for a run from the start of"
 	}
-	return s.control(ctx, &sel, action, done, func(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, ids []linkspan.SyncID) error {
-		return s.trigger(ctx, tx, fn, ids, o)
+	return s.control(ctx, &sel, action, done, func(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, list []linkspan.Sync) error {
+		return s.trigger(ctx, tx, fn, list, o)
 	})
 }
 
 // change does something to syncs of one function, in a transaction that holds them.
-type change func(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, ids []linkspan.SyncID) error
+type change func(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, list []linkspan.Sync) error
 
 // control changes the syncs of a selection, and records it as one operation.
 func (s *Service) control(ctx context.Context, sel *Selection, action linkspan.OperationAction, done string, f change) error {
@@ -101,17 +102,35 @@ func (s *Service) controlAll(ctx context.Context, sel *Selection, action linkspa
 		return 0, err
 	}
 	n := 0
-	err = s.each(ctx, r, func(ctx context.Context, t *target, ids []linkspan.SyncID) error {
-		var changed int
-		err := s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-			list, err := s.store.Syncs(ctx, tx, r.env, ids)
-			if changed = len(list); err != nil || changed == 0 {
-				return err
+	for i := range r.targets {
+		t := &r.targets[i]
+		ids, err := s.store.SyncIDs(ctx, nil, r.env, t.function.ID, t.variant, r.connection.ID)
+		if err != nil {
+			return n, fmt.Errorf("finding syncs: %w", err)
+		}
+		for batch := range slices.Chunk(ids, batchSize) {
+			changed, err := s.changeBatch(ctx, &t.function, batch, f)
+			if err != nil {
+				return n, err
 			}
-			return f(ctx, tx, &t.function, idsOf(list))
-		})
-		n += changed
-		return err
+			n += changed
+		}
+	}
+	return n, nil
+}
+
+// batchSize is how many syncs are changed in one transaction: nobody waits for long
+// for what it holds.
+const batchSize = 100
+
+// changeBatch changes those of the syncs that still exist, and counts them.
+func (s *Service) changeBatch(ctx context.Context, fn *linkspan.Function, ids []linkspan.SyncID, f change) (n int, err error) {
+	err = s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		list, err := s.store.Syncs(ctx, tx, fn.EnvironmentID, ids)
+		if n = len(list); err != nil || n == 0 {
+			return err
+		}
+		return f(ctx, tx, fn, list)
 	})
 	return n, err
 }
@@ -160,11 +179,7 @@ func idsOf(syncs []linkspan.Sync) []linkspan.SyncID {
 }
 
 // start starts those of the syncs that are paused.
-func (s *Service) start(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, ids []linkspan.SyncID) error {
-	list, err := s.store.Syncs(ctx, tx, fn.EnvironmentID, ids)
-	if err != nil {
-		return err
-	}
+func (s *Service) start(ctx context.Context, tx linkspan.Tx, _ *linkspan.Function, list []linkspan.Sync) error {
 	now, err := s.store.Clock(ctx, tx)
 	if err != nil {
 		return err
@@ -187,16 +202,12 @@ func (s *Service) start(ctx context.Context, tx linkspan.Tx, fn *linkspan.Functi
 	return s.store.StartSyncs(ctx, tx, anchors, next)
 }
 
-func (s *Service) trigger(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, ids []linkspan.SyncID, o TriggerOptions) error {
-	env := fn.EnvironmentID
+func (s *Service) trigger(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, list []linkspan.Sync, o TriggerOptions) error {
+	ids := idsOf(list)
 	if o.Reset {
-		if err := s.reset(ctx, tx, env, ids, fn.Version.Definition.Models, o.Empty); err != nil {
+		if err := s.reset(ctx, tx, fn.EnvironmentID, ids, fn.Version.Definition.Models, o.Empty); err != nil {
 			return err
 		}
-	}
-	list, err := s.store.Syncs(ctx, tx, env, ids)
-	if err != nil {
-		return err
 	}
 	active, err := s.store.ActiveRuns(ctx, tx, ids)
 	if err != nil {

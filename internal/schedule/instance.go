@@ -107,7 +107,7 @@ func (s *Service) complete(ctx context.Context, r *resolved) error {
 
 func (s *Service) completeFunction(ctx context.Context, fn *linkspan.Function, c *linkspan.Connection) error {
 	if c.ID != 0 {
-		ids, err := s.store.SyncIDs(ctx, nil, fn.EnvironmentID, fn.ID, linkspan.BaseVariant, c.ID, 0, 1)
+		ids, err := s.store.SyncIDs(ctx, nil, fn.EnvironmentID, fn.ID, linkspan.BaseVariant, c.ID)
 		if err != nil || len(ids) > 0 {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,7 +14,9 @@ import (
 const (
 	// pollEvery bounds how late a sync runs; what starts at once wakes the loop.
 	pollEvery = time.Second
-	// callTimeout bounds one batch.
+	// lookSize is how many due syncs are looked for at once.
+	lookSize = 1000
+	// callTimeout bounds what is done about them.
 	callTimeout = 30 * time.Second
 	// connectingPause is for how long a sync is put off whose connection is still
 	// being set up by the customer's functions.
@@ -77,23 +80,27 @@ func (s *Service) Tick(ctx context.Context) error {
 	}
 }
 
-// tick takes one batch, and reports whether to look for another one at once: not
+// tick takes what one look finds, and reports whether to look again at once: not
 // when all that are due are held by others, who may take their time.
 func (s *Service) tick(ctx context.Context) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	ids, err := s.store.DueSyncs(ctx, nil, batchSize)
+	ids, err := s.store.DueSyncs(ctx, nil, lookSize)
 	if err != nil {
 		return false, fmt.Errorf("looking for due syncs: %w", err)
 	}
-	if len(ids) == 0 {
-		return false, nil
+	taken := 0
+	for batch := range slices.Chunk(ids, batchSize) {
+		n, err := s.take(ctx, batch)
+		if err != nil {
+			n, err = len(batch), s.takeEach(ctx, batch, err)
+		}
+		if err != nil {
+			return false, err
+		}
+		taken += n
 	}
-	taken, err := s.take(ctx, ids)
-	if err != nil {
-		taken, err = len(ids), s.takeEach(ctx, ids, err)
-	}
-	return len(ids) == batchSize && taken > 0, err
+	return len(ids) == lookSize && taken > 0, nil
 }
 
 // takeEach takes syncs one by one that could not be taken together, and puts those

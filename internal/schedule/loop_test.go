@@ -73,12 +73,12 @@ func TestReplicasShare(t *testing.T) {
 	})
 }
 
-// TestHeldByOthers has somebody hold more syncs that are due than one batch takes:
-// a look goes on to nothing else, and ends.
+// TestHeldByOthers has somebody hold more syncs that are due than one look finds:
+// it goes on to nothing else, and ends.
 func TestHeldByOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, storetest.Databases()["postgres"](t))
-	const n = 250
+	const n = 1250
 	w.fill(n)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -146,7 +146,7 @@ func (s *Service) resolveRefs(ctx context.Context, r *resolved, functions []link
 		t.function = *fn
 		// Every connection has the base variant; others may be nowhere.
 		if t.variant != "" && t.variant != linkspan.BaseVariant {
-			ids, err := s.store.SyncIDs(ctx, nil, r.env, fn.ID, t.variant, r.connection.ID, 0, 1)
+			ids, err := s.store.SyncIDs(ctx, nil, r.env, fn.ID, t.variant, r.connection.ID)
 			if err != nil {
 				return nil, fmt.Errorf("finding syncs: %w", err)
 			}
@@ -192,7 +192,7 @@ func (s *Service) one(ctx context.Context, env linkspan.EnvironmentID, integrati
 		return nil, err
 	}
 	o := &found{integration: r.integration, connection: r.connection, function: r.targets[0].function}
-	ids, err := s.store.SyncIDs(ctx, nil, env, o.function.ID, ref.variant(), o.connection.ID, 0, 1)
+	ids, err := s.store.SyncIDs(ctx, nil, env, o.function.ID, ref.variant(), o.connection.ID)
 	if err != nil {
 		return nil, fmt.Errorf("finding a sync: %w", err)
 	}
@@ -219,30 +219,4 @@ func unknownConnection(op, integrationKey, name string, err error) error {
 
 func unknownSync(op string, ref Ref) error {
 	return linkspan.E(op, linkspan.KindNotFound, "unknown_sync", nil, "There is no sync %q for this connection.", ref)
-}
-
-// batchSize is how many syncs are changed in one transaction: nobody waits for long
-// for what it holds.
-const batchSize = 100
-
-// each calls f with the ids of the syncs of a selection, batch by batch.
-func (s *Service) each(ctx context.Context, r *resolved, f func(ctx context.Context, t *target, ids []linkspan.SyncID) error) error {
-	for i := range r.targets {
-		t := &r.targets[i]
-		var after linkspan.SyncID
-		for {
-			ids, err := s.store.SyncIDs(ctx, nil, r.env, t.function.ID, t.variant, r.connection.ID, after, batchSize)
-			if err != nil {
-				return fmt.Errorf("finding syncs: %w", err)
-			}
-			if len(ids) == 0 {
-				break
-			}
-			if err := f(ctx, t, ids); err != nil {
-				return err
-			}
-			after = ids[len(ids)-1]
-		}
-	}
-	return nil
 }

@@ -20,7 +20,7 @@ func (s *Service) Status(ctx context.Context, sel Selection) ([]Status, error) {
 	var ids []linkspan.SyncID
 	for i := range r.targets {
 		t := &r.targets[i]
-		found, err := s.store.SyncIDs(ctx, nil, r.env, t.function.ID, t.variant, r.connection.ID, 0, maxStatus)
+		found, err := s.store.SyncIDs(ctx, nil, r.env, t.function.ID, t.variant, r.connection.ID)
 		if err != nil {
 			return nil, fmt.Errorf("finding syncs: %w", err)
 		}
@@ -33,9 +33,6 @@ func (s *Service) Status(ctx context.Context, sel Selection) ([]Status, error) {
 	}
 	return s.statuses(ctx, r, ids)
 }
-
-// maxStatus bounds how many syncs of one function Status tells of.
-const maxStatus = 1_000_000
 
 func (s *Service) statuses(ctx context.Context, r *resolved, ids []linkspan.SyncID) ([]Status, error) {
 	f, err := s.facts(ctx, r.env, ids)

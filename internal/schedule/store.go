@@ -34,9 +34,9 @@ type Store interface {
 
 	// InsertSyncs stores those of the syncs that are not there, and sets their IDs.
 	InsertSyncs(ctx context.Context, tx linkspan.Tx, syncs []*linkspan.Sync) error
-	// SyncIDs returns at most limit ids of syncs of a function, in their order, from
-	// behind after. An empty variant is any, and so is the connection 0.
-	SyncIDs(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, function linkspan.FunctionID, variant string, connection linkspan.ConnectionID, after linkspan.SyncID, limit int) ([]linkspan.SyncID, error)
+	// SyncIDs returns the ids of the syncs of a function, in their order. An empty
+	// variant is any, and so is the connection 0.
+	SyncIDs(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, function linkspan.FunctionID, variant string, connection linkspan.ConnectionID) ([]linkspan.SyncID, error)
 	// Syncs returns those of the syncs that exist, in the order of ids. In a
 	// transaction nobody changes them until it ends.
 	Syncs(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, ids []linkspan.SyncID) ([]linkspan.Sync, error)

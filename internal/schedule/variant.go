@@ -67,7 +67,7 @@ func (s *Service) insertVariant(ctx context.Context, tx linkspan.Tx, fn *linkspa
 	if err != nil {
 		return nil, err
 	}
-	there, err := s.store.SyncIDs(ctx, tx, c.EnvironmentID, fn.ID, ref.Variant, c.ID, 0, 1)
+	there, err := s.store.SyncIDs(ctx, tx, c.EnvironmentID, fn.ID, ref.Variant, c.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 // the base variant of its function for its connection. In a transaction nobody
 // changes it until that ends. KindNotFound: there is none any more.
 func (s *Service) Webhook(ctx context.Context, tx linkspan.Tx, r *linkspan.Run) (linkspan.Sync, error) {
-	ids, err := s.store.SyncIDs(ctx, tx, r.EnvironmentID, r.FunctionID, linkspan.BaseVariant, r.ConnectionID, 0, 1)
+	ids, err := s.store.SyncIDs(ctx, tx, r.EnvironmentID, r.FunctionID, linkspan.BaseVariant, r.ConnectionID)
 	if err != nil {
 		return linkspan.Sync{}, fmt.Errorf("finding the sync of webhook run %s: %w", r.UUID, err)
 	}

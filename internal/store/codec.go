@@ -148,14 +148,30 @@ func (s *Store) openText(ctx context.Context, tx linkspan.Tx, env linkspan.Envir
 	return linkspan.NewSecret(string(b)), err
 }
 
-// idsByUUID finds the ids of rows of a table.
-func idsByUUID[ID ~int64](ctx context.Context, s *Store, q queryer, table string, uuids []string) (map[string]ID, error) {
+// insertNumbered inserts rows and returns the numbers that the database gave those
+// that it stored, by their UUIDs.
+func insertNumbered[ID ~int64](ctx context.Context, s *Store, t *txn, b bulk, values []any, uuids []string) (map[string]ID, error) {
+	if len(uuids) == 0 {
+		return nil, nil //nolint:nilnil // nothing was inserted
+	}
+	if err := checkText(values); err != nil {
+		return nil, err
+	}
 	text, err := jsonText(uuids)
 	if err != nil {
 		return nil, err
 	}
+	query, args := "select id, uuid from "+b.table+" where "+s.dialect.amongTexts("uuid", "$1"), []any{text}
+	if s.pg != nil {
+		// Not looked for afterwards: a plan from when the table was small would read
+		// all of it.
+		query, args = b.unnest(values)
+		query += " returning id, uuid"
+	} else if err := t.insert(ctx, b, values); err != nil {
+		return nil, err
+	}
 	ids := make(map[string]ID, len(uuids))
-	_, err = all(ctx, q, func(row scanner) (struct{}, error) {
+	_, err = all(ctx, t, func(row scanner) (struct{}, error) {
 		var (
 			id   ID
 			uuid string
@@ -163,6 +179,6 @@ func idsByUUID[ID ~int64](ctx context.Context, s *Store, q queryer, table string
 		err := row.Scan(&id, &uuid)
 		ids[uuid] = id
 		return struct{}{}, err
-	}, "select id, uuid from "+table+" where "+s.dialect.amongTexts("uuid", "$1"), text)
+	}, query, args...)
 	return ids, err
 }

@@ -217,13 +217,13 @@ func (s *Store) insertFunctions(ctx context.Context, t *txn, env linkspan.Enviro
 		values = append(values, f.UUID, int64(env), int64(f.IntegrationID), string(f.Kind), f.Name, f.Enabled, string(f.Source), int64(0),
 			micros(t.now), micros(t.now))
 	}
-	ids, err := s.insertNumbered(ctx, t, functionBulk(), values, fresh)
+	ids, err := insertNumbered[linkspan.FunctionID](ctx, s, t, functionBulk(), values, fresh)
 	if err != nil {
 		return err
 	}
 	for i := range list {
 		if f := &list[i]; f.ID == 0 {
-			f.ID = linkspan.FunctionID(ids[f.UUID])
+			f.ID = ids[f.UUID]
 		}
 	}
 	return nil
@@ -247,35 +247,16 @@ func (s *Store) insertFunctionVersions(ctx context.Context, t *txn, env linkspan
 		fresh = append(fresh, v.UUID)
 		values = append(values, v.UUID, int64(env), int64(v.FunctionID), v.Number, v.Label, definition, v.CodeHash, v.SourceHash, micros(t.now))
 	}
-	ids, err := s.insertNumbered(ctx, t, functionVersionBulk(), values, fresh)
+	ids, err := insertNumbered[linkspan.FunctionVersionID](ctx, s, t, functionVersionBulk(), values, fresh)
 	if err != nil {
 		return err
 	}
 	for i := range list {
 		if v := &list[i].Version; v.ID == 0 {
-			v.ID = linkspan.FunctionVersionID(ids[v.UUID])
+			v.ID = ids[v.UUID]
 		}
 	}
 	return nil
-}
-
-// insertNumbered inserts rows and returns the numbers that the database gave
-// them, by their UUIDs.
-func (s *Store) insertNumbered(ctx context.Context, t *txn, b bulk, values []any, uuids []string) (map[string]int64, error) {
-	if len(uuids) == 0 {
-		return nil, nil //nolint:nilnil // nothing was inserted
-	}
-	if err := checkText(values); err != nil {
-		return nil, err
-	}
-	if err := t.insert(ctx, b, values); err != nil {
-		return nil, err
-	}
-	ids, err := idsByUUID[int64](ctx, s, t, b.table, uuids)
-	if err == nil && len(ids) != len(uuids) {
-		err = fmt.Errorf("%d of %d rows were found again", len(ids), len(uuids))
-	}
-	return ids, err
 }
 
 // RemoveFunctions removes functions. Their rows and versions stay.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -53,6 +54,23 @@ func (b bulk) names() string {
 		names[i] = c.name
 	}
 	return strings.Join(names, ", ")
+}
+
+// unnest is the insert of rows for PostgreSQL, with one array for each column.
+func (b bulk) unnest(values []any) (query string, args []any) {
+	width := len(b.columns)
+	height := len(values) / width
+	args = make([]any, width)
+	params := make([]string, width)
+	for i, c := range b.columns {
+		array := make([]any, height)
+		for row := range height {
+			array[row] = values[row*width+i]
+		}
+		args[i] = array
+		params[i] = "cast($" + strconv.Itoa(i+1) + " as " + c.typ + "[])"
+	}
+	return "insert into " + b.table + " (" + b.names() + ") select * from unnest(" + strings.Join(params, ", ") + ") " + b.tail, args
 }
 
 // all runs a query and scans every row.

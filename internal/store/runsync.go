@@ -69,10 +69,7 @@ func (s *Store) insertSyncRuns(ctx context.Context, t *txn, runs []*linkspan.Run
 			string(linkspan.RunWaiting), int64(r.MaxAttempts), int64(0), int64(0), "", due,
 			string(r.Operation), micros(t.now), micros(r.ExpiresAt), int64(linkspan.LaneSync), int64(r.Sync.ID), r.Sync.Variant, string(r.Sync.Cause))
 	}
-	if err := t.insert(ctx, b, values); err != nil {
-		return nil, err
-	}
-	ids, err := idsByUUID[linkspan.RunID](ctx, s, t, "runs", uuids)
+	ids, err := insertNumbered[linkspan.RunID](ctx, s, t, b, values, uuids)
 	if err != nil {
 		return nil, err
 	}

@@ -74,42 +74,30 @@ func (s *Store) InsertSyncs(ctx context.Context, tx linkspan.Tx, syncs []*linksp
 			values = append(values, sy.UUID, int64(sy.EnvironmentID), int64(sy.ConnectionID), int64(sy.FunctionID), sy.Variant, string(sy.State),
 				sy.Frequency, sy.Every.Microseconds(), sy.Cron, micros(sy.Anchor), nullMicros(sy.NextAt), sy.Again, micros(t.now), micros(t.now))
 		}
-		if err := checkText(values); err != nil {
-			return err
+		ids, err := insertNumbered[linkspan.SyncID](ctx, s, t, b, values, uuids)
+		for _, sy := range syncs {
+			sy.ID = ids[sy.UUID]
 		}
-		if err := t.insert(ctx, b, values); err != nil {
-			return err
-		}
-		return s.numberSyncs(ctx, t, syncs, uuids)
+		return err
 	})
 	return wrap("InsertSyncs", err)
 }
 
-// numberSyncs sets the IDs of what was inserted.
-func (s *Store) numberSyncs(ctx context.Context, t *txn, syncs []*linkspan.Sync, uuids []string) error {
-	ids, err := idsByUUID[linkspan.SyncID](ctx, s, t, "syncs", uuids)
-	for _, sy := range syncs {
-		sy.ID = ids[sy.UUID]
-	}
-	return err
-}
-
-// SyncIDs returns the ids of at most limit syncs of a function, in their order,
-// from behind after. An empty variant is any, and so is the connection 0.
+// SyncIDs returns the ids of the syncs of a function, in their order. An empty
+// variant is any, and so is the connection 0.
 func (s *Store) SyncIDs(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, function linkspan.FunctionID, variant string,
-	connection linkspan.ConnectionID, after linkspan.SyncID, limit int,
+	connection linkspan.ConnectionID,
 ) ([]linkspan.SyncID, error) {
 	var c conditions
 	c.add("environment_id = " + c.arg(int64(env)))
 	c.add("function_id = " + c.arg(int64(function)))
-	c.add("id > " + c.arg(int64(after)))
 	if variant != "" {
 		c.add("variant = " + c.arg(variant))
 	}
 	if connection != 0 {
 		c.add("connection_id = " + c.arg(int64(connection)))
 	}
-	ids, err := all(ctx, s.read(tx), value[linkspan.SyncID], "select id from syncs where "+c.where()+" order by id limit "+c.arg(limit), c.args...)
+	ids, err := all(ctx, s.read(tx), value[linkspan.SyncID], "select id from syncs where "+c.where()+" order by id", c.args...)
 	return ids, wrap("SyncIDs", err)
 }
 
@@ -209,12 +197,12 @@ func (s *Store) StartSyncs(ctx context.Context, tx linkspan.Tx, anchors map[link
 
 // PauseSyncs keeps syncs from running by their schedules.
 func (s *Store) PauseSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID) error {
-	return changeSyncs(ctx, s, tx, "PauseSyncs", "update syncs set state = 'paused', next_at = null where "+s.dialect.among("id", "$1"), ids)
+	return changeSyncs(ctx, s, tx, "PauseSyncs", "update syncs set state = 'paused', next_at = null where (state <> 'paused' or next_at is not null) and "+s.dialect.among("id", "$1"), ids)
 }
 
 // SetSyncsAgain sets whether another run follows the one under way.
 func (s *Store) SetSyncsAgain(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID, again bool) error {
-	return changeSyncs(ctx, s, tx, "SetSyncsAgain", "update syncs set again = $2 where "+s.dialect.among("id", "$1"), ids, again)
+	return changeSyncs(ctx, s, tx, "SetSyncsAgain", "update syncs set again = $2 where again <> $2 and "+s.dialect.among("id", "$1"), ids, again)
 }
 
 // ResetSyncs forgets when syncs last succeeded, and their checkpoints; with
@@ -232,7 +220,7 @@ func (s *Store) ResetSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.S
 		if err := s.deleteSyncCheckpoints(ctx, t, text); err != nil {
 			return err
 		}
-		_, err := t.exec(ctx, "update syncs set "+set+" where "+s.dialect.among("id", "$1"), text)
+		_, err := t.exec(ctx, "update syncs set "+set+" where (succeeded_at is not null or unannounced_since is not null) and "+s.dialect.among("id", "$1"), text)
 		return err
 	})
 	return wrap("ResetSyncs", err)

@@ -77,12 +77,14 @@ func (s *Store) DueSyncs(ctx context.Context, tx linkspan.Tx, limit int) ([]link
 	if err != nil || len(oldest) < limit {
 		return oldest, wrap("DueSyncs", err)
 	}
-	// Scalar queries throughout: for joins PostgreSQL may read the whole table.
+	// Scalar queries throughout: for joins PostgreSQL may read the whole table. They
+	// are ordered as the index of those with a next run is, which passes over the rest.
 	ids, err := all(ctx, s.read(tx), value[linkspan.SyncID], `
 		with recursive walk(env) as (
-			select (select s.environment_id from syncs s where s.next_at is not null order by s.environment_id limit 1)
+			select (select s.environment_id from syncs s where s.next_at is not null order by s.environment_id, s.next_at, s.id limit 1)
 			union all
-			select (select s.environment_id from syncs s where s.next_at is not null and s.environment_id > w.env order by s.environment_id limit 1)
+			select (select s.environment_id from syncs s where s.next_at is not null and s.environment_id > w.env
+				order by s.environment_id, s.next_at, s.id limit 1)
 			from walk w where w.env is not null
 		),
 		waiting(env, id, turn) as (

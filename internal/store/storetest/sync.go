@@ -83,15 +83,14 @@ func testSyncs(t *testing.T, w *world) {
 	for _, tt := range []struct {
 		variant    string
 		connection linkspan.ConnectionID
-		after      linkspan.SyncID
 		want       []linkspan.SyncID
 	}{
-		{"", 0, 0, append(s.ids(), again[1].ID)},
-		{"base", 0, 0, s.ids()},
-		{"", s.connections[0].ID, 0, []linkspan.SyncID{s.stored[0].ID, again[1].ID}},
-		{"eu", 0, again[1].ID, nil},
+		{"", 0, append(s.ids(), again[1].ID)},
+		{"base", 0, s.ids()},
+		{"", s.connections[0].ID, []linkspan.SyncID{s.stored[0].ID, again[1].ID}},
+		{"eu", s.connections[1].ID, nil},
 	} {
-		ids, err := w.SyncIDs(ctx, nil, w.env.ID, s.function.ID, tt.variant, tt.connection, tt.after, 10)
+		ids, err := w.SyncIDs(ctx, nil, w.env.ID, s.function.ID, tt.variant, tt.connection)
 		must(t, err)
 		wantEqual(t, "ids", ids, tt.want)
 	}
@@ -219,7 +218,7 @@ func testSyncIsolation(t *testing.T, w *world) {
 	if list, err := w.Syncs(ctx, nil, stranger, mine.ids()); err != nil || len(list) != 0 {
 		t.Fatalf("syncs: %+v, %v", list, err)
 	}
-	if ids, err := w.SyncIDs(ctx, nil, stranger, mine.function.ID, "", 0, 0, 10); err != nil || len(ids) != 0 {
+	if ids, err := w.SyncIDs(ctx, nil, stranger, mine.function.ID, "", 0); err != nil || len(ids) != 0 {
 		t.Fatalf("ids: %v, %v", ids, err)
 	}
 	if ids, err := w.LockSyncs(ctx, nil, stranger, nil, mine.connections[0].ID); err != nil || len(ids) != 0 {
