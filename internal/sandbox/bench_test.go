@@ -10,7 +10,7 @@ import (
 )
 
 func BenchmarkSpawn(b *testing.B) {
-	e := newEngine(b, Options{Prelude: zodPrelude(b)})
+	e := shipped(b, 0)
 	b.ReportAllocs()
 	for b.Loop() {
 		i, err := e.spawn(b.Context(), defaultMemory, origin{})
@@ -21,24 +21,34 @@ func BenchmarkSpawn(b *testing.B) {
 	}
 }
 
+// shipped is an engine with the prelude that programs have.
+func shipped(b *testing.B, hotImages int64) *Engine {
+	b.Helper()
+	return newEngine(b, Options{
+		Prelude: functions.Prelude(), HotImages: hotImages,
+		Sync: func(Call) (Reply, error) { return Reply{Body: make([]byte, 512)}, nil },
+	})
+}
+
 // zodAction is a small action as bundles look like.
 const zodAction = `
-const z = require("zod");
-const Input = z.object({ id: z.string(), count: z.number().int(), tags: z.array(z.string()).optional() });
-const Output = z.object({ ok: z.boolean(), name: z.string() });
-exports.default = async (input) => Output.parse({ ok: Input.parse(input).count > 0, name: input.id });
+const host = require("zod"), take = (name) => host[name];
+const _array = take("array"), _boolean = take("boolean"), _number = take("number"), _object = take("object"), _string = take("string");
+const Input = _object({ id: _string(), count: _number().int(), tags: _array(_string()).optional() });
+const Output = _object({ ok: _boolean(), name: _string() });
+exports.default = async (nango, input) => Output.parse({ ok: Input.parse(input).count > 0, name: input.id });
 `
 
-var zodStart = []byte(`{"mode":"test","input":{"id":"a","count":2,"tags":["x","y"]}}`)
+var zodStart = []byte(`{"mode":"run","kind":"action","level":"off","variant":"base","props":{"connectionId":"c","providerConfigKey":"p"},"input":{"id":"a","count":2,"tags":["x","y"]}}`)
 
 func BenchmarkRun(b *testing.B) {
 	for _, hot := range []bool{false, true} {
 		b.Run(map[bool]string{false: "cold", true: "hot"}[hot], func(b *testing.B) {
-			o := Options{Prelude: zodPrelude(b)}
+			images := int64(0)
 			if hot {
-				o.HotImages = 64 << 20
+				images = 64 << 20
 			}
-			e := newEngine(b, o)
+			e := shipped(b, images)
 			request := Request{Program: Program{Name: "a.js", Source: zodAction}, Start: zodStart, Host: &fakeHost{}}
 			b.ReportAllocs()
 			n := 0
@@ -63,11 +73,11 @@ func BenchmarkRun(b *testing.B) {
 const smallAction = `
 const z = require("zod");
 const Input = z.object({ count: z.number() });
-exports.default = (input) => ({ count: input.count + 1 });
+exports.default = (nango, input) => ({ count: input.count + 1 });
 `
 
 func BenchmarkRunSmall(b *testing.B) {
-	e := newEngine(b, Options{Prelude: zodPrelude(b), HotImages: 64 << 20})
+	e := shipped(b, 64<<20)
 	request := Request{Program: Program{Name: "a.js", Source: smallAction}, Start: zodStart, Host: &fakeHost{}}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -79,7 +89,7 @@ func BenchmarkRunSmall(b *testing.B) {
 
 // A bundle with packages in it: what the engine does with its text for each run.
 func BenchmarkRunLarge(b *testing.B) {
-	e := newEngine(b, Options{Prelude: zodPrelude(b), HotImages: 64 << 20})
+	e := shipped(b, 64<<20)
 	large := "/* " + strings.Repeat("x", 500_000) + " */" + smallAction
 	request := Request{Program: Program{Name: "a.js", Source: large}, Start: zodStart, Host: &fakeHost{}}
 	b.ReportAllocs()

@@ -61,19 +61,6 @@ var cacheDir = sync.OnceValue(func() string {
 // testPrelude returns the prelude of testEntry, made once.
 var testPrelude = sync.OnceValues(func() (string, error) { return buildPrelude(testEntry) })
 
-// zodPrelude has zod as well; false: the packages of sdk/functions are not installed.
-func zodPrelude(tb testing.TB) string {
-	tb.Helper()
-	if _, err := os.Stat("../../sdk/functions/node_modules/zod"); err != nil {
-		tb.Skip("zod is not installed: go generate ./sdk/functions")
-	}
-	p, err := buildPrelude(testEntry + `import * as zod from "zod"; provide(["zod"], zod);`)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return p
-}
-
 func newEngine(tb testing.TB, o Options) *Engine {
 	tb.Helper()
 	if o.Prelude == "" {

@@ -3141,11 +3141,11 @@
       doc.write("payload.value = newResult;"), doc.write("return payload;");
       let fn = doc.compile();
       return (payload, ctx) => fn(shape, payload, ctx);
-    }, fastpass, isObject3 = isObject, jit = !globalConfig.jitless, fastEnabled = jit && allowsEval.value, catchall = def.catchall, value;
+    }, fastpass, parsed = 0, isObject3 = isObject, jit = !globalConfig.jitless, fastEnabled = jit && allowsEval.value, catchall = def.catchall, value;
     inst._zod.parse = (payload, ctx) => {
       value ?? (value = _normalized.value);
       let input = payload.value;
-      return isObject3(input) ? jit && fastEnabled && ctx?.async === !1 && ctx.jitless !== !0 ? (fastpass || (fastpass = generateFastpass(def.shape)), payload = fastpass(payload, ctx), catchall ? handleCatchall([], input, payload, ctx, value, inst) : payload) : superParse(payload, ctx) : (payload.issues.push({
+      return isObject3(input) ? jit && fastEnabled && ctx?.async === !1 && ctx.jitless !== !0 && (fastpass || ++parsed > 100) ? (fastpass || (fastpass = generateFastpass(def.shape)), payload = fastpass(payload, ctx), catchall ? handleCatchall([], input, payload, ctx, value, inst) : payload) : superParse(payload, ctx) : (payload.issues.push({
         expected: "object",
         code: "invalid_type",
         input,
@@ -12259,16 +12259,16 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     return Object.keys(models2);
   }
   addMode("describe", (exports, params) => describe6(exports?.default, params));
-  addMode("modules", (_exports, params) => ({
-    modules: params.names.filter((name) => {
+  addMode("modules", (_exports, params) => {
+    let modules3 = {};
+    for (let name of params.names)
       try {
-        return require2(name), !0;
+        let module = require2(name), plain5 = typeof module == "object" && !("__esModule" in module);
+        modules3[name] = plain5 ? Object.getOwnPropertyNames(module) : [];
       } catch {
-        return !1;
       }
-    }),
-    zod: `${core_exports2.version.major}.${core_exports2.version.minor}.${core_exports2.version.patch}`
-  }));
+    return { modules: modules3, zod: `${core_exports2.version.major}.${core_exports2.version.minor}.${core_exports2.version.patch}` };
+  });
 
   // src/main.ts
   provide(["zod", "zod/v4"], zod_exports);

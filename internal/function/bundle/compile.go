@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -15,7 +16,14 @@ type output struct {
 
 // compile bundles one function.
 func (b *builder) compile(e entry) (output, []Problem) {
-	result := api.Build(b.settings(e, api.Plugin{Name: "imports", Setup: b.imports}))
+	build := func(whole bool) api.BuildResult {
+		return api.Build(b.settings(e, api.Plugin{Name: "imports", Setup: func(build api.PluginBuild) { b.imports(build, whole) }}))
+	}
+	result := build(false)
+	if slices.ContainsFunc(result.Errors, lacksExport) {
+		// It is undefined when the function asks for it, and may well not be asked for.
+		result = build(true)
+	}
 	if len(result.Errors) > 0 {
 		return output{}, e.claim(b.explain(e, result.Errors))
 	}
@@ -28,13 +36,22 @@ func (b *builder) compile(e entry) (output, []Problem) {
 	return out, nil
 }
 
-// imports is a plugin that leaves to the sandbox what it has.
-func (b *builder) imports(build api.PluginBuild) {
+// lacksExport reports whether a module of the sandbox has not what is imported.
+func lacksExport(m api.Message) bool {
+	return strings.HasPrefix(m.Text, `No matching export in "`+split+":")
+}
+
+// imports is a plugin that leaves to the sandbox what it has. It splits modules into
+// what they export, unless whole.
+func (b *builder) imports(build api.PluginBuild, whole bool) {
 	build.OnResolve(api.OnResolveOptions{Filter: `^[^./]`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 		if args.Kind == api.ResolveEntryPoint || args.PluginData == (asked{}) {
 			return api.OnResolveResult{}, nil
 		}
 		if name, ok := b.platform.provides(args.Path); ok {
+			if args.Kind == api.ResolveJSImportStatement && !whole && len(b.platform.modules[name]) > 0 {
+				return api.OnResolveResult{Path: name, Namespace: split, SideEffects: api.SideEffectsFalse}, nil
+			}
 			return api.OnResolveResult{Path: name, External: true}, nil
 		}
 		if strings.TrimPrefix(args.Path, "node:") != "stream" || packageOf(filepath.ToSlash(args.Importer)) == "" {
@@ -49,6 +66,10 @@ func (b *builder) imports(build api.PluginBuild) {
 		return api.OnResolveResult{Path: "stream", Namespace: "linkspan"}, nil
 	})
 	b.identify(build)
+	build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: split}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+		text := b.platform.splitText(args.Path)
+		return api.OnLoadResult{Contents: &text, Loader: api.LoaderJS}, nil
+	})
 	build.OnLoad(api.OnLoadOptions{Filter: "^stream$", Namespace: "linkspan"}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
 		text := noStreams
 		return api.OnLoadResult{Contents: &text, Loader: api.LoaderJS}, nil

@@ -41,6 +41,52 @@ func TestImports(t *testing.T) {
 			`[true,true,false]`,
 		},
 		{
+			"zod in every way", `import * as z from "zod";
+import all, { z as y, object as o, null as nothing, type ZodType } from "zod";
+import { _shared, again } from "../lib/shared";
+import * as core from "zod/v4/core";
+import pkg from "with-zod";
+const required = require("zod");
+export default async function run() {
+	const name = "st" + "ring";
+	const { default: _, ...rest } = z;
+	return [
+		all === required, z.default === required, y.object === required.object, o === z.object, nothing === required.null,
+		z[name] === required.string, Object.keys(rest).length === Object.keys(required).length - 1, Object.keys(_shared).length, again === required.boolean,
+		core.$ZodType === required.core.$ZodType, pkg.same === required, pkg.more.includes("object"), (await import("zod")).string === required.string,
+		o({ a: z.string(), b: nothing() }).safeParse({ a: "x", b: null }).success,
+	];
+}`,
+			map[string]string{
+				"github/lib/shared.ts":               `export * from "zod"; export * as _shared from "./names"; export { boolean as again } from "zod";`,
+				"github/lib/names.ts":                `export { string, ZodString } from "zod"; export * from "./none"`,
+				"github/lib/none.ts":                 `import "zod"; import unused from "zod"; export {};`,
+				"node_modules/with-zod/package.json": `{"main":"i.js"}`, "node_modules/with-zod/i.js": `const z = require("zod"); exports.same = z; exports.more = Object.keys(z);`,
+			},
+			`[true,true,true,true,true,true,true,2,true,true,true,true,true,true]`,
+		},
+		{
+			// Compiling the check of an object takes as long as some hundred checks.
+			"zod compiles late", `import * as z from "zod";
+export default async function run() {
+	const RealFunction = Function;
+	let compiled = 0;
+	globalThis.Function = function (...args) { if (args.at(-1) !== "") compiled++; return new RealFunction(...args); };
+	const schema = z.object({ id: z.string(), tags: z.array(z.string()).optional(), __proto__: z.any() });
+	const check = () => JSON.stringify([schema.safeParse({ id: "a", tags: ["x"], more: 1 }), schema.safeParse({ id: 1, tags: "x" })]);
+	const first = check();
+	const early = compiled;
+	for (let i = 0; i < 100; i++) if (check() !== first) return i;
+	return [early, compiled, JSON.parse(first)[1].success];
+}`,
+			nil, `[0,1,false]`,
+		},
+		{
+			"what zod has not", "import * as z from 'zod'; import { string, notThere } from 'zod'; import x from 'crypto'; import { never } from 'with-import';\nexport default async function run() { return [typeof z.gone, typeof notThere, typeof never, typeof string, typeof x.createHash]; }",
+			map[string]string{"node_modules/with-import/index.mjs": "import { nothing } from 'node:util'; export const never = nothing;", "node_modules/with-import/package.json": `{"exports":"./index.mjs"}`},
+			`["undefined","undefined","undefined","function","function"]`,
+		},
+		{
 			"the platform before packages", "import buffer from 'buffer/'; import { Buffer } from 'buffer'; import { Blob } from 'node:buffer';\nexport default async function run() { return [typeof buffer.Buffer, Buffer.from('a').toString('hex'), typeof Blob]; }",
 			map[string]string{"node_modules/buffer/index.js": "throw new Error('the wrong buffer')"},
 			`["function","61","function"]`,

@@ -205,15 +205,18 @@ function models(d: Definitions, member: string, models: unknown): string[] {
 
 addMode("describe", (exports, params: Params) => describe(exports?.default, params));
 
-// Which of some modules programs can require.
-addMode("modules", (_exports, params: { names: string[] }) => ({
-	modules: params.names.filter((name) => {
+// Which of some modules programs can require, and under which names the plain ones
+// among them have what they export.
+addMode("modules", (_exports, params: { names: string[] }) => {
+	const modules: Record<string, string[]> = {};
+	for (const name of params.names) {
 		try {
-			require(name);
-			return true;
+			const module = require(name) as object;
+			const plain = typeof module === "object" && !("__esModule" in module);
+			modules[name] = plain ? Object.getOwnPropertyNames(module) : [];
 		} catch {
-			return false;
+			// It is not there.
 		}
-	}),
-	zod: `${zod.core.version.major}.${zod.core.version.minor}.${zod.core.version.patch}`,
-}));
+	}
+	return { modules, zod: `${zod.core.version.major}.${zod.core.version.minor}.${zod.core.version.patch}` };
+});
