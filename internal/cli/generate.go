@@ -32,7 +32,8 @@ func newGenerateDocs(sys System, server Server) *cobra.Command {
 lists them: what it does, when it runs, its models, input and output, and how it
 is called. Examples take their input from the recorded tests.
 
-Files that this command did not write are never written over.`,
+Pages of functions that are gone are removed. Files that this command did not
+write are never written over.`,
 		Example: "  linkspan generate docs\n  linkspan generate docs --out ../docs/functions",
 		Args:    usage(cobra.NoArgs),
 	}
@@ -54,7 +55,7 @@ Files that this command did not write are never written over.`,
 		if to == "" {
 			to = filepath.Join(dir, "docs")
 		}
-		changed, err := project.WritePages(to, pages)
+		changed, removed, err := project.WriteDocs(to, pages)
 		if err != nil {
 			return err
 		}
@@ -63,10 +64,14 @@ Files that this command did not write are never written over.`,
 			for i, p := range pages {
 				files[i] = p.File
 			}
-			return printJSON(sys.Stdout, generated{to, files, changed})
+			return printJSON(sys.Stdout, generated{to, files, changed, removed})
+		}
+		gone := ""
+		if removed > 0 {
+			gone = ", " + strconv.Itoa(removed) + " removed"
 		}
 		t := newTerminal(sys, sys.Stdout)
-		t.println(t.paint(styleGreen, "✓"), " ", counted(len(pages), "page"), " in ", printable(to), ", ", strconv.Itoa(changed), " changed")
+		t.println(t.paint(styleGreen, "✓"), " ", counted(len(pages), "page"), " in ", printable(to), ", ", strconv.Itoa(changed), " changed", gone)
 		return t.err
 	}
 	return cmd
@@ -77,6 +82,7 @@ type generated struct {
 	Out     string   `json:"out"`
 	Files   []string `json:"files"`
 	Changed int      `json:"changed"`
+	Removed int      `json:"removed,omitempty"`
 }
 
 func newGenerateTypes(sys System, server Server) *cobra.Command {
@@ -120,7 +126,7 @@ over.`,
 			count, what = 1, " has the types of "+counted(len(functions), "function")
 		}
 		if *asJSON {
-			return printJSON(sys.Stdout, generated{filepath.Dir(*out), []string{filepath.Base(*out)}, count})
+			return printJSON(sys.Stdout, generated{filepath.Dir(*out), []string{filepath.Base(*out)}, count, 0})
 		}
 		t := newTerminal(sys, sys.Stdout)
 		t.println(t.paint(styleGreen, "✓"), " ", printable(*out), what)

@@ -3,6 +3,7 @@ package project_test
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,7 +127,7 @@ func TestDocs(t *testing.T) {
 }
 
 // What was derived is written again, what somebody wrote is not.
-func TestWritePages(t *testing.T) {
+func TestWriteDocs(t *testing.T) {
 	t.Parallel()
 	pages, err := project.Docs(t.TempDir(), rich())
 	if err != nil {
@@ -134,17 +135,96 @@ func TestWritePages(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "docs")
 	for _, want := range []int{len(pages), 0} {
-		if changed, err := project.WritePages(dir, pages); changed != want || err != nil {
-			t.Fatalf("%d changed, not %d: %v", changed, want, err)
+		if changed, removed, err := project.WriteDocs(dir, pages); changed != want || removed != 0 || err != nil {
+			t.Fatalf("%d changed, not %d, %d removed: %v", changed, want, removed, err)
 		}
 	}
 	own := filepath.Join(dir, filepath.FromSlash(pages[1].File))
 	if err := os.WriteFile(own, []byte("# My own\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = project.WritePages(dir, pages)
+	_, _, err = project.WriteDocs(dir, pages)
 	if e, ok := errors.AsType[*linkspan.Error](err); !ok || e.Code != "file_exists" {
 		t.Errorf("wrote over a file of somebody else's: %v", err)
+	}
+}
+
+// Of functions that are gone the pages go, with folders that have nothing else in
+// them; what else is below the folder stays, even if it was derived elsewhere.
+func TestWriteDocsRemoves(t *testing.T) {
+	t.Parallel()
+	pages := func(integrations ...string) []project.Page {
+		functions := rich()[:1]
+		for _, integration := range integrations {
+			f := functions[0]
+			f.Integration, f.Name, f.File = integration, "it", integration+"/syncs/it.ts"
+			functions = append(functions, f)
+		}
+		pages, err := project.Docs(t.TempDir(), functions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pages
+	}
+	dir := t.TempDir()
+	all := pages("gone", "mixed", "mine", "absent")
+	if _, _, err := project.WriteDocs(dir, all); err != nil {
+		t.Fatal(err)
+	}
+	files := func() (found []string) {
+		err := filepath.WalkDir(dir, func(name string, _ fs.DirEntry, err error) error {
+			name, _ = filepath.Rel(dir, name)
+			found = append(found, filepath.ToSlash(name))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	outside := filepath.Join(dir, "..", "outside.md")
+	for name, text := range map[string]string{
+		filepath.Join(dir, "mixed", "notes.md"):      "# Notes\n",
+		filepath.Join(dir, "mine", "syncs", "it.md"): "# Mine now\n",
+		filepath.Join(dir, "elsewhere", "syncs.md"):  all[1].Text,
+		outside:                         all[1].Text,
+		filepath.Join(dir, "README.md"): all[0].Text + "[a](<../outside.md>)\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "absent", "syncs", "it.md")); err != nil {
+		t.Fatal(err)
+	}
+	left := pages()
+	if _, removed, err := project.WriteDocs(dir, left); removed != 2 || err != nil {
+		t.Errorf("%d removed: %v", removed, err)
+	}
+	got := strings.Join(files(), " ")
+	for _, gone := range []string{"gone", "mixed/syncs"} {
+		if strings.Contains(got+" ", " "+gone+" ") || strings.Contains(got, " "+gone+"/") {
+			t.Errorf("%s is still there: %s", gone, got)
+		}
+	}
+	for _, stays := range []string{"mixed/notes.md", "mine/syncs/it.md", "elsewhere/syncs.md", left[1].File} {
+		if !strings.Contains(got+" ", " "+stays+" ") {
+			t.Errorf("%s is not there: %s", stays, got)
+		}
+	}
+	if _, err := os.Stat(outside); err != nil {
+		t.Error(err)
+	}
+
+	// A list that somebody wrote is no list of pages.
+	if err := os.WriteFile(filepath.Join(dir, "README.md"), []byte("# Mine\n[a](<elsewhere/syncs.md>)\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, removed, err := project.WriteDocs(dir, left[1:]); removed != 0 || err != nil {
+		t.Errorf("%d removed by a list of somebody else's: %v", removed, err)
 	}
 }
 

@@ -3,10 +3,13 @@ package project
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,6 +25,9 @@ type Page struct {
 	Text string
 }
 
+// listFile is the page that lists the functions.
+const listFile = "README.md"
+
 const pageMark = "<!-- " + GeneratedMark + " generate docs: changes are lost. -->\n"
 
 // Docs writes a page about each function of a folder, and one that lists them.
@@ -29,7 +35,7 @@ const pageMark = "<!-- " + GeneratedMark + " generate docs: changes are lost. --
 func Docs(dir string, functions []bundle.Function) ([]Page, error) {
 	var list strings.Builder
 	list.WriteString(pageMark + "\n# Functions\n")
-	pages := []Page{{File: "README.md"}}
+	pages := []Page{{File: listFile}}
 	integration := ""
 	for _, f := range functions {
 		page, err := docOf(dir, f)
@@ -290,9 +296,57 @@ func shellQuoted(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// WritePages writes pages below a folder and returns how many changed. It writes
+// WriteDocs writes pages below a folder and removes those of functions that are gone:
+// what the list of functions links to that was there, and was derived. It writes over
+// no file, and removes none, that it has not written.
+func WriteDocs(dir string, pages []Page) (changed, removed int, err error) {
+	was, err := os.ReadFile(filepath.Join(dir, listFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, 0, fmt.Errorf("reading the list of functions: %w", err)
+	}
+	if changed, err = writePages(dir, pages); err != nil || !bytes.HasPrefix(was, []byte(pageMark)) {
+		return changed, 0, err
+	}
+	for _, m := range regexp.MustCompile(`\]\(<(.+?\.md)>\)`).FindAllSubmatch(was, -1) {
+		file := string(m[1])
+		if !filepath.IsLocal(file) || slices.ContainsFunc(pages, func(p Page) bool { return p.File == file }) {
+			continue
+		}
+		gone, err := removePage(dir, file)
+		if err != nil {
+			return changed, removed, fmt.Errorf("removing the page of a function that is gone: %w", err)
+		}
+		if gone {
+			removed++
+		}
+	}
+	return changed, removed, nil
+}
+
+// removePage removes a page that was derived, and the folders that this leaves empty.
+func removePage(dir, file string) (bool, error) {
+	name := filepath.Join(dir, filepath.FromSlash(file))
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.HasPrefix(text, []byte(pageMark)) {
+		return false, nil
+	}
+	if err == nil {
+		err = os.Remove(name)
+	}
+	if err != nil {
+		return false, err
+	}
+	for at := path.Dir(file); at != "."; at = path.Dir(at) {
+		if os.Remove(filepath.Join(dir, filepath.FromSlash(at))) != nil {
+			break // there is more in it
+		}
+	}
+	return true, nil
+}
+
+// writePages writes pages below a folder and returns how many changed. It writes
 // over no file that it has not written.
-func WritePages(dir string, pages []Page) (int, error) {
+func writePages(dir string, pages []Page) (int, error) {
 	for _, p := range pages {
 		if err := checkGenerated(filepath.Join(dir, filepath.FromSlash(p.File))); err != nil {
 			return 0, err
@@ -315,7 +369,7 @@ func WritePages(dir string, pages []Page) (int, error) {
 // WriteGenerated writes a text derived from functions into a file, unless that
 // is there and somebody else's. It reports whether the file changed.
 func WriteGenerated(name, text string) (bool, error) {
-	changed, err := WritePages(filepath.Dir(name), []Page{{File: filepath.Base(name), Text: text}})
+	changed, err := writePages(filepath.Dir(name), []Page{{File: filepath.Base(name), Text: text}})
 	return changed > 0, err
 }
 
