@@ -91,15 +91,38 @@ test('a cursor skips nothing and repeats nothing', async () => {
     assert.deepEqual(await ids({ cursor: last }), ['m03']);
 });
 
+test('a page holds 100 records unless told, and knows the last one', async () => {
+    const from = (await list({ limit: 1000 })).records.at(-1)._nango_metadata.cursor;
+    const hundred = Array.from({ length: 101 }, (_, n) => ({ id: `p${n}` }));
+    await run(save(...hundred));
+    const first = await list({ cursor: from });
+    assert.deepEqual([first.records.length, first.next_cursor], [100, first.records.at(-1)._nango_metadata.cursor]);
+    assert.deepEqual((await list({ cursor: first.next_cursor })).records.map((r) => r.id), ['p100']);
+    // A page that ends with the last record says that there are no more.
+    assert.deepEqual([(await list({ cursor: from, limit: 101 })).next_cursor, (await list({ cursor: first.next_cursor, limit: 1 })).next_cursor], [null, null]);
+    assert.equal((await list({ cursor: from, filter: 'added', limit: 101 })).next_cursor, null);
+    // Conditions go together.
+    const { last_modified_at, cursor } = first.records[50]._nango_metadata;
+    assert.deepEqual(await ids({ cursor, ids: ['p3', 'p60', 'p70'], limit: 1 }), ['p60']);
+    assert.deepEqual(await ids({ cursor: first.next_cursor, modifiedAfter: last_modified_at }), ['p100']);
+    assert.deepEqual(await ids({ cursor: from, modifiedAfter: last_modified_at, limit: 2 }), ['p51', 'p52']);
+    assert.deepEqual(await run({ do: 'delete', records: hundred }), { added: 0, updated: 0, deleted: 101 });
+    assert.deepEqual(await ids({ modifiedAfter: last_modified_at, filter: 'added,updated' }), []);
+    assert.equal((await ids({ modifiedAfter: last_modified_at, filter: 'deleted' })).length, 100);
+});
+
 test('records are chosen', async () => {
     assert.deepEqual(await ids({ ids: ['m07', 'm01', 'nope'] }), ['m01', 'm07']);
     assert.deepEqual(await ids({ filter: 'updated' }), ['m03']);
-    assert.deepEqual((await ids({ filter: 'updated,deleted', limit: 1000 })).sort(), ['7', 'm03', 'odd']);
+    assert.deepEqual((await ids({ filter: 'updated,deleted', limit: 1000 })).filter((id) => !/^p\d/.test(id)).sort(), ['7', 'm03', 'odd']);
     const { last_modified_at } = await meta('m22');
-    assert.deepEqual(await ids({ modifiedAfter: last_modified_at }), ['m23', 'm24', 'm03']);
+    assert.deepEqual((await ids({ modifiedAfter: last_modified_at })).slice(0, 3), ['m23', 'm24', 'm03']);
+    assert.deepEqual(await ids({ modifiedAfter: new Date(Date.now() + 60_000).toISOString() }), []);
+    assert.deepEqual(await ids({ modifiedAfter: last_modified_at.replace('Z', '+00:00'), limit: 1 }), ['m23']);
     assert.deepEqual(await ids({ delta: last_modified_at, limit: 1 }), ['m23']);
     assert.deepEqual((await raw('GET', `/records?model=Item&delta=${encodeURIComponent(last_modified_at)}&filter=ADDED`)).body.records.map((r) => r.id), ['m23', 'm24']);
-    assert.deepEqual(await ids({ variant: 'eu' }), []);
+    assert.deepEqual((await raw('GET', '/records/?model=Item::base&filter=%20added,UPDATED&limit=1')).body.records.map((r) => r.id), ['m00']);
+    assert.deepEqual([await ids({ variant: 'eu' }), await ids({ model: 'Nothing' })], [[], []]);
     assert.equal((await ids({ limit: 1 })).length, 1);
 });
 
@@ -143,7 +166,16 @@ test('reading nonsense is refused', async () => {
     assert.deepEqual((await raw('GET', '/records')).body.error.code, 'invalid_query_params');
     assert.deepEqual((await raw('GET', '/records?model=Item&more=1')).body.error.code, 'invalid_query_params');
     assert.deepEqual((await raw('GET', '/records?model=Item', undefined, { 'Connection-Id': '' })).body.error.code, 'invalid_headers');
-    assert.deepEqual((await raw('PATCH', '/records/prune', { model: 'Item' })).body.error.code, 'invalid_body');
+    for (const body of [{ model: 'Item' }, { model: 'Item', until_cursor: '' }, { until_cursor: 'x' }, { model: 'Item', until_cursor: 'x', limit: 0 }, { model: 'Item', until_cursor: 'x', limit: '5' }, { model: 'Item', until_cursor: 'x', more: 1 }]) {
+        assert.deepEqual((await raw('PATCH', '/records/prune', body)).body.error.code, 'invalid_body', JSON.stringify(body));
+    }
+    const until_cursor = (await list({ limit: 1 })).next_cursor;
+    assert.deepEqual((await raw('PATCH', '/records/prune', { model: 'Item', until_cursor }, { 'Connection-Id': 'nobody' })).body, {
+        error: { code: 'unknown_connection', message: 'Provided ConnectionId and ProviderConfigKey does not match a valid connection' }
+    });
+    assert.deepEqual((await raw('PATCH', '/records/prune', { model: 'Item', until_cursor }, { 'Provider-Config-Key': '' })).body.error.code, 'invalid_headers');
+    assert.deepEqual((await raw('PATCH', '/records/prune?x=1', { model: 'Item', until_cursor })).body.error.code, 'invalid_query_params');
+    assert.deepEqual(await raw('PATCH', '/records/prune/', { model: 'Item', variant: 'eu', until_cursor }), { status: 200, body: { count: 0, has_more: false } });
     assert.equal((await api('GET', '/records?model=Item')).body.error.code, 'invalid_headers');
     await refused(client({ apiKey: '3f2b0a52-9d53-4c52-8a84-5a2f2f0c7f11' }).listRecords({ providerConfigKey: integration, connectionId: connection, model: 'Item' }), 401, 'unknown_account');
 });
