@@ -116,6 +116,42 @@ test('syncs are started and paused in every form', async () => {
     assert.equal((await settled('lab::eu')).status, 'PAUSED');
 });
 
+test('the status says how a sync stands', async () => {
+    const stand = async () => {
+        const { status: state, latestExecutionStatus, nextScheduledSyncAt } = await status('lab');
+        return [state, latestExecutionStatus, nextScheduledSyncAt !== null];
+    };
+    const steps = (...base) => nango.setMetadata(integration, connection, { base });
+    const underWay = () => eventually('it is under way', async () => (await status('lab')).recordCount.Item > 1);
+    await steps({ do: 'missing' });
+    await ran('start', () => nango.startSync(integration, ['lab'], connection), 'lab');
+    assert.deepEqual(await stand(), ['ERROR', 'ERROR', true]);
+    await nango.pauseSync(integration, ['lab'], connection);
+    assert.deepEqual(await stand(), ['PAUSED', 'ERROR', false]);
+    await steps();
+    await ran('start again', () => nango.startSync(integration, ['lab'], connection), 'lab');
+    assert.deepEqual(await stand(), ['SUCCESS', 'SUCCESS', true]);
+    // What is paused goes on to its end, and shows that it does.
+    await steps({ do: 'save', records: [{ id: 'more' }] }, { do: 'wait' });
+    await nango.triggerSync(integration, ['lab'], connection);
+    await underWay();
+    assert.deepEqual(await stand(), ['RUNNING', 'SUCCESS', true]);
+    await nango.pauseSync(integration, ['lab'], connection);
+    assert.deepEqual(await stand(), ['RUNNING', 'SUCCESS', false]);
+    assert.deepEqual((await raw('/sync/cancel', { syncs: ['lab'], ...scope })).body, success);
+    assert.deepEqual(await stand(), ['PAUSED', 'STOPPED', false]);
+    // One that is started and was broken off failed, for who looks at it.
+    await nango.triggerSync(integration, ['lab'], connection, { reset: true, emptyCache: true });
+    await steps({ do: 'save', records: [{ id: 'a' }, { id: 'b' }] }, { do: 'wait' });
+    await nango.triggerSync(integration, ['lab'], connection, { reset: true });
+    await underWay();
+    await nango.startSync(integration, ['lab'], connection);
+    await raw('/sync/cancel', { syncs: ['lab'], ...scope });
+    assert.deepEqual(await stand(), ['ERROR', 'STOPPED', true]);
+    await steps();
+    await nango.pauseSync(integration, ['lab'], connection);
+});
+
 test('the status is asked for in every form', async () => {
     const names = async (syncs, c = connection) => (await nango.syncStatus(integration, syncs, c)).syncs.map((s) => `${s.connection_id}/${s.name}::${s.variant}`).sort();
     const of = (...refs) => refs.map((r) => `${connection}/${r}`);
