@@ -53,4 +53,6 @@ type RecordFilter struct {
 	// Limit bounds how many there are, and Bytes about how large their payloads
 	// are together; the first one is returned however large it is.
 	Limit, Bytes int
+	// Walk bounds how many are looked at to find those with the Actions. Zero: all.
+	Walk int
 }

@@ -224,6 +224,7 @@ func newHistory(t *testing.T, s *store.Store, seed uint64) *history {
 	h.service = record.New(h.journal)
 	h.service.SetDeleteBatch(4)
 	h.service.SetSizes(500, 1<<30)
+	h.service.SetWalk(5)
 	c := newConnection(t, s)
 	for _, name := range []struct{ model, variant string }{{"Issue", "base"}, {"Issue", "eu"}, {"User", "base"}} {
 		st := linkspan.RecordStream{EnvironmentID: c.EnvironmentID, ConnectionID: c.ID, Model: name.model, Variant: name.variant}
@@ -231,6 +232,9 @@ func newHistory(t *testing.T, s *store.Store, seed uint64) *history {
 		h.models[st] = newModel()
 		for range 2 {
 			h.readers = append(h.readers, &reader{stream: st, found: map[string]linkspan.Record{}})
+		}
+		for _, actions := range [][]linkspan.RecordAction{{linkspan.RecordDeleted}, {linkspan.RecordAdded, linkspan.RecordUpdated}} {
+			h.readers = append(h.readers, &reader{stream: st, actions: actions, found: map[string]linkspan.Record{}})
 		}
 	}
 	return h
@@ -450,16 +454,20 @@ func (h *history) compare(st linkspan.RecordStream) {
 		}
 		var got []linkspan.Record
 		for _, r := range slices.SortedFunc(maps.Values(rd.found), byPosition) {
-			if w := m.records[r.ID]; r.Position <= m.dropped {
-				delete(rd.found, r.ID) // of before the stream was emptied
+			if w := m.records[r.ID]; r.Position <= m.dropped || w != nil && !rd.asksFor(w.action) {
+				delete(rd.found, r.ID) // of before the stream was emptied, or not asked for any more
 				continue
 			} else if w != nil && w.payload == nil {
 				r.Payload = linkspan.Secret{} // emptied after it was read
 			}
 			got = append(got, r)
 		}
-		h.compareRecords(want, got)
+		h.compareRecords(slices.DeleteFunc(slices.Clone(want), func(w *modelRecord) bool { return !rd.asksFor(w.action) }), got)
 	}
+}
+
+func (rd *reader) asksFor(a linkspan.RecordAction) bool {
+	return len(rd.actions) == 0 || slices.Contains(rd.actions, a)
 }
 
 func byPosition(a, b linkspan.Record) int { return int(a.Position - b.Position) }
@@ -484,11 +492,12 @@ func (h *history) compareRecords(want []*modelRecord, got []linkspan.Record) {
 
 // reader follows a stream by cursors, from phase to phase.
 type reader struct {
-	stream linkspan.RecordStream
-	cursor string
-	last   linkspan.RecordPosition
-	found  map[string]linkspan.Record
-	err    error
+	stream  linkspan.RecordStream
+	actions []linkspan.RecordAction // that it asks for; empty: all
+	cursor  string
+	last    linkspan.RecordPosition
+	found   map[string]linkspan.Record
+	err     error
 }
 
 func (rd *reader) follow(h *history, r *rand.Rand, stop <-chan struct{}) {
@@ -504,7 +513,7 @@ func (rd *reader) follow(h *history, r *rand.Rand, stop <-chan struct{}) {
 
 // page reads a page and reports whether there are more.
 func (rd *reader) page(h *history, limit int) bool {
-	q := record.Query{Stream: rd.stream, Limit: limit}
+	q := record.Query{Stream: rd.stream, Limit: limit, Actions: rd.actions}
 	if rd.cursor != "" {
 		if q.After, rd.err = record.ParseCursor(rd.cursor); rd.err != nil {
 			return false
@@ -520,11 +529,18 @@ func (rd *reader) page(h *history, limit int) bool {
 			rd.err = fmt.Errorf("record %s comes at %d, after %d", r.ID, r.Position, rd.last)
 			return false
 		}
+		if !rd.asksFor(r.Action) {
+			rd.err = fmt.Errorf("record %s was %s, which nobody asked for", r.ID, r.Action)
+			return false
+		}
 		rd.last, rd.cursor = r.Position, record.Cursor(r.Position)
 		rd.found[r.ID] = r
 	}
-	if len(p.Records) > limit || p.Next != 0 && p.Next != rd.last {
+	if len(p.Records) > limit || p.Next != 0 && (p.Next < rd.last || p.Next > rd.last && len(rd.actions) == 0) {
 		rd.err = fmt.Errorf("a page of %d ends at %d, its cursor is at %d", len(p.Records), rd.last, p.Next)
+	}
+	if p.Next > rd.last { // it has looked further than it found something
+		rd.last, rd.cursor = p.Next, record.Cursor(p.Next)
 	}
 	return p.Next != 0
 }

@@ -34,9 +34,11 @@ type Page struct {
 }
 
 // List returns the first of the selected records. A page may have fewer than the
-// limit, so that it does not become too large; it always has one if there is one.
+// limit, so that it does not become too large. It has one if there is one, unless
+// there are Actions: then it may have none although there are more, so that the search
+// does not take too long.
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
-	f := linkspan.RecordFilter{After: q.After, Actions: q.Actions, Limit: q.Limit, Bytes: pageBytes}
+	f := linkspan.RecordFilter{After: q.After, Actions: q.Actions, Limit: q.Limit, Bytes: pageBytes, Walk: s.walk}
 	if !q.Since.IsZero() {
 		f.After = max(f.After, linkspan.RecordPosition(q.Since.UnixMicro()))
 	}
@@ -52,15 +54,11 @@ func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("finding the stream of records: %w", err)
 	}
-	records, more, err := s.store.Records(ctx, nil, &stream, f)
+	records, next, err := s.store.Records(ctx, nil, &stream, f)
 	if err != nil {
 		return Page{}, fmt.Errorf("listing records: %w", err)
 	}
-	p := Page{Records: records}
-	if more {
-		p.Next = records[len(records)-1].Position
-	}
-	return p, nil
+	return Page{Records: records, Next: next}, nil
 }
 
 // ByIDs returns the records with the ids, deleted ones too, in the order of their

@@ -34,7 +34,7 @@ type Store interface {
 	PutRecords(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, rows []linkspan.RecordRow) error
 	DeleteRecords(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, run linkspan.RunID, moves []linkspan.RecordMove) error
 	PruneRecords(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, until linkspan.RecordPosition, limit int) (int, error)
-	Records(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, f linkspan.RecordFilter) ([]linkspan.Record, bool, error)
+	Records(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, f linkspan.RecordFilter) ([]linkspan.Record, linkspan.RecordPosition, error)
 	PurgeRecords(ctx context.Context, limit int) (int, error)
 
 	OpenRecordWindow(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, run linkspan.RunID) (linkspan.RecordWindow, error)
@@ -53,6 +53,8 @@ type Service struct {
 	// updateBytes is about how much of what is stored an update has in memory,
 	// byIDsBytes how much is read by ids at a time.
 	updateBytes, byIDsBytes int
+	// walk is how many records a page of those with some actions looks at.
+	walk int
 
 	mu   sync.RWMutex
 	keys map[linkspan.EnvironmentID][]byte // of the hashes
@@ -66,9 +68,12 @@ const (
 	byIDsBytes  = 32 << 20
 )
 
+// walk bounds how long a page takes of which there is little, to about 50 ms.
+const walk = 25_000
+
 // New returns a Service.
 func New(store Store) *Service {
-	return &Service{store: store, deleteBatch: deleteBatch, updateBytes: updateBytes, byIDsBytes: byIDsBytes, keys: make(map[linkspan.EnvironmentID][]byte)}
+	return &Service{store: store, deleteBatch: deleteBatch, updateBytes: updateBytes, byIDsBytes: byIDsBytes, walk: walk, keys: make(map[linkspan.EnvironmentID][]byte)}
 }
 
 // cachedKeys bounds how many environments' keys are kept in memory.

@@ -193,27 +193,55 @@ func (s *Store) DeleteRecords(ctx context.Context, tx linkspan.Tx, stream *links
 }
 
 // Records returns the selected records of a stream in the order of their
-// positions, and whether there are more.
-func (s *Store) Records(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, f linkspan.RecordFilter) ([]linkspan.Record, bool, error) {
+// positions, and the position after which there may be more; zero: there are none.
+func (s *Store) Records(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, f linkspan.RecordFilter) ([]linkspan.Record, linkspan.RecordPosition, error) {
 	const op = "Records"
 	c := &conditions{}
 	from := "records r where r.stream_id = " + c.arg(stream.ID)
 	if len(f.IDs) > 0 {
 		list, err := jsonText(f.IDs)
 		if err != nil {
-			return nil, false, wrap(op, err)
+			return nil, 0, wrap(op, err)
 		}
 		from = s.lookUp(s.idList(c.arg(list)), "records", "stream_id", "external_id")
 	}
 	c.add("r.position > " + c.arg(int64(f.After)))
 	if len(f.Actions) > 0 {
 		if err := c.in(s.dialect, "r.action", texts(f.Actions)); err != nil {
-			return nil, false, wrap(op, err)
+			return nil, 0, wrap(op, err)
 		}
+	}
+	until, err := s.walkEnd(ctx, tx, stream, f)
+	if err != nil {
+		return nil, 0, wrap(op, err)
+	}
+	if until != 0 {
+		c.add("r.position <= " + c.arg(int64(until)))
 	}
 	query := "select " + recordColumns + ", r.payload from " + from + " and " + c.where() + " order by r.position limit cast(" + c.arg(f.Limit+1) + " as bigint)"
 	records, more, err := s.page(ctx, tx, stream, f, query, c.args)
-	return records, more, wrap(op, err)
+	if more {
+		until = records[len(records)-1].Position
+	}
+	return records, until, wrap(op, err)
+}
+
+// walkEnd returns the last position that a search for actions looks at when there are
+// more; no index knows them.
+func (s *Store) walkEnd(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, f linkspan.RecordFilter) (linkspan.RecordPosition, error) {
+	if len(f.Actions) == 0 || len(f.IDs) > 0 || f.Walk == 0 {
+		return 0, nil
+	}
+	var ends []linkspan.RecordPosition
+	err := s.ordered(ctx, tx, func(ctx context.Context, q queryer) (err error) {
+		ends, err = all(ctx, q, value[linkspan.RecordPosition], `select position from records where stream_id = $1 and position > $2
+			order by position limit 2 offset cast($3 as bigint)`, stream.ID, int64(f.After), f.Walk-1)
+		return err
+	})
+	if err != nil || len(ends) < 2 {
+		return 0, err
+	}
+	return ends[0], nil
 }
 
 // page reads rows until the limit or the size is reached. On SQLite nothing is

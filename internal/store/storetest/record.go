@@ -64,13 +64,16 @@ func (w *world) list(t *testing.T, st linkspan.RecordStream, f linkspan.RecordFi
 	if f.Bytes == 0 {
 		f.Bytes = 1 << 20
 	}
-	records, more, err := w.Records(t.Context(), nil, &s, f)
+	records, next, err := w.Records(t.Context(), nil, &s, f)
 	must(t, err)
+	if next != 0 && len(f.Actions) == 0 && next != records[len(records)-1].Position {
+		t.Errorf("%+v: the next page begins at %d, want the last record's %d", f, next, records[len(records)-1].Position)
+	}
 	ids := make([]string, len(records))
 	for i := range records {
 		ids[i] = records[i].ID
 	}
-	return strings.Join(ids, " "), more
+	return strings.Join(ids, " "), next != 0
 }
 
 // checkSizes checks that sizes are those of sealed payloads, and removes them.
@@ -163,6 +166,13 @@ func testRecords(t *testing.T, w *world) {
 		{linkspan.RecordFilter{Limit: 9, Bytes: 1}, "c", true},
 		{linkspan.RecordFilter{Limit: 9, Bytes: 60}, "c d", true},
 		{linkspan.RecordFilter{Limit: 9, Bytes: 60, After: last}, "b a", false},
+		{linkspan.RecordFilter{Limit: 9, Walk: 1}, "c d b a", false},
+		{linkspan.RecordFilter{Limit: 9, Walk: 1, IDs: []string{"a"}, Actions: []linkspan.RecordAction{"UPDATED"}}, "a", false},
+		{linkspan.RecordFilter{Limit: 9, Walk: 2, Actions: []linkspan.RecordAction{"DELETED"}}, "", true},
+		{linkspan.RecordFilter{Limit: 9, Walk: 3, Actions: []linkspan.RecordAction{"DELETED"}}, "b", true},
+		{linkspan.RecordFilter{Limit: 9, Walk: 4, Actions: []linkspan.RecordAction{"DELETED"}}, "b", false},
+		{linkspan.RecordFilter{Limit: 9, Walk: 2, After: last, Actions: []linkspan.RecordAction{"DELETED"}}, "b", false},
+		{linkspan.RecordFilter{Limit: 1, Walk: 3, Actions: []linkspan.RecordAction{"ADDED", "UPDATED"}}, "c", true},
 	} {
 		if got, more := w.list(t, st, test.f); got != test.want || more != test.more {
 			t.Errorf("%+v: %q and more %t, want %q and %t", test.f, got, more, test.want, test.more)
@@ -408,9 +418,9 @@ func testRecordRace(t *testing.T, w *world) {
 	s, err := w.RecordStream(t.Context(), nil, st)
 	must(t, err)
 	wantEqual(t, "live", s.Live, int64(32))
-	records, more, err := w.Records(t.Context(), nil, &s, linkspan.RecordFilter{Limit: 100, Bytes: 1 << 20})
+	records, next, err := w.Records(t.Context(), nil, &s, linkspan.RecordFilter{Limit: 100, Bytes: 1 << 20})
 	must(t, err)
-	if len(records) != 32 || more || records[31].Position != s.Last {
+	if len(records) != 32 || next != 0 || records[31].Position != s.Last {
 		t.Errorf("%d records up to %d, want 32 up to %d", len(records), records[len(records)-1].Position, s.Last)
 	}
 }
