@@ -105,7 +105,7 @@ func (d *demonstration) goThrough(ctx context.Context) error {
 		return err
 	}
 	d.screen.title(joined("All is well", took(time.Since(d.began))))
-	d.screen.note("Run linkspan demo in a terminal to go on by hand.")
+	d.screen.note("Run " + shellWord(d.Program) + " demo in a terminal to go on by hand.")
 	d.screen.line("")
 	return nil
 }
