@@ -12,6 +12,7 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/function"
+	"github.com/linkspan/linkspan/internal/record"
 	"github.com/linkspan/linkspan/internal/schedule"
 	"github.com/linkspan/linkspan/internal/store/storetest"
 )
@@ -97,6 +98,35 @@ func TestHeldByOthers(t *testing.T) {
 	}
 }
 
+// TestSaveBesideConnection has a run save its first records while somebody holds its
+// connection, and may want to end the run: one that waited for the other would
+// never see the end of it.
+func TestSaveBesideConnection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.Databases()["postgres"](t))
+	w.deploy(syncFunction("issues", "every hour", true, "Issue"))
+	w.connect("c1")
+	w.tick()
+	r := w.begin(w.status("c1", "issues").Sync.ID)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	must(t, w.InTx(ctx, func(txCtx context.Context, tx linkspan.Tx) error {
+		if _, err := w.LockConnection(txCtx, tx, w.env, "github", "c1"); err != nil {
+			return err
+		}
+		_, err := w.records.Save(ctx, record.Write{
+			Stream:  linkspan.RecordStream{EnvironmentID: w.env, ConnectionID: r.ConnectionID, Model: "Issue", Variant: linkspan.BaseVariant},
+			Fence:   linkspan.RunFence{Run: r.ID, Attempt: r.Attempt},
+			Records: []byte(`[{"id":"1"}]`),
+		})
+		return err
+	}))
+	must(t, w.disconnect("c1"))
+	if n := w.number("select count(*) from record_streams where dropped_at is null"); n != 0 {
+		t.Fatalf("%d streams of a connection that is gone", n)
+	}
+}
+
 // TestPoison has schedules among others that can't be followed.
 func TestPoison(t *testing.T) {
 	t.Parallel()
@@ -163,7 +193,7 @@ func TestOneBadRow(t *testing.T) {
 func TestCompetition(t *testing.T) {
 	t.Parallel()
 	everyDatabase(t, func(t *testing.T, w *world) {
-		const rounds, connections = 25, 4
+		const rounds, connections = 100, 4
 		versions := [][]function.Deployable{
 			{syncFunction("a", "every hour", true, "A", "S"), syncFunction("b", "every 2 hours", true, "B", "S")},
 			{syncFunction("a", "cron 0 * * * *", true, "A"), syncFunction("b", "every 2 hours", false, "B", "S")},
@@ -192,7 +222,11 @@ func TestCompetition(t *testing.T) {
 		worker(1, func(r *rand.Rand) error { return w.syncs.Start(ctx, w.selection(name(r))) })
 		worker(2, func(r *rand.Rand) error { return w.syncs.Pause(ctx, w.selection(name(r))) })
 		worker(3, func(r *rand.Rand) error {
-			return w.syncs.Trigger(ctx, w.selection(name(r)), schedule.TriggerOptions{Reset: r.IntN(2) == 0})
+			which, reset := name(r), r.IntN(2) == 0
+			if r.IntN(3) == 0 {
+				which = "" // all of them
+			}
+			return w.syncs.Trigger(ctx, w.selection(which), schedule.TriggerOptions{Reset: reset, Empty: reset && r.IntN(2) == 0})
 		})
 		worker(4, func(r *rand.Rand) error { return w.tryDeploy(versions[r.IntN(len(versions))]...) })
 		worker(5, func(r *rand.Rand) error {
@@ -222,6 +256,15 @@ func TestCompetition(t *testing.T) {
 				return err
 			}
 			return w.syncs.DeleteVariant(ctx, w.env, "github", name(r), schedule.Ref{Name: "a", Variant: "v"})
+		})
+		worker(10, func(r *rand.Rand) error {
+			own := []*string{nil, new("every 5 minutes"), new("cron 30 4 * * *")}[r.IntN(3)]
+			_, err := w.syncs.SetFrequency(ctx, w.env, "github", name(r), schedule.Ref{Name: "a"}, own)
+			return err
+		})
+		worker(11, func(*rand.Rand) error {
+			_, err := w.DropIdleRecordStreams(ctx, nil, 0, 10)
+			return err
 		})
 		working.Wait()
 		if w.Dialect() == "postgres" {
@@ -258,6 +301,15 @@ func (w *world) work(ctx context.Context, r *rand.Rand) error {
 		end := claimed[i]
 		if end.Sync == nil {
 			continue
+		}
+		for _, model := range []string{"S", "A"} {
+			if _, err := w.records.Save(ctx, record.Write{
+				Stream:  linkspan.RecordStream{EnvironmentID: w.env, ConnectionID: end.ConnectionID, Model: model, Variant: end.Sync.Variant},
+				Fence:   linkspan.RunFence{Run: end.ID, Attempt: end.Attempt},
+				Records: fmt.Appendf(nil, `[{"id":"1","n":%d}]`, r.IntN(3)),
+			}); err != nil && !expected(err) {
+				return err
+			}
 		}
 		end.State, end.Sync.Interrupted = linkspan.RunSucceeded, r.IntN(3) == 0
 		if r.IntN(3) == 0 {

@@ -100,8 +100,10 @@ func (s *Store) lockRecordStream(ctx context.Context, t *txn, st linkspan.Record
 }
 
 func (s *Store) insertRecordStream(ctx context.Context, t *txn, st linkspan.RecordStream) error {
+	// Whoever deletes the connection is not waited for: they wait for the run that
+	// this transaction holds, and drop the stream then.
 	if _, err := one(ctx, t, value[int64], "select id from connections where id = $1 and environment_id = $2 and deleted_at is null"+
-		s.dialect.forShare, int64(st.ConnectionID), int64(st.EnvironmentID)); err != nil {
+		s.dialect.forKeyShare, int64(st.ConnectionID), int64(st.EnvironmentID)); err != nil {
 		return err
 	}
 	_, err := t.exec(ctx, `insert into record_streams (uuid, environment_id, connection_id, model, variant, last_at, live, pruned_at,
@@ -196,22 +198,28 @@ func (s *Store) DropIdleRecordStreams(ctx context.Context, tx linkspan.Tx, idleF
 	n := 0
 	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
 		n = 0
-		held, err := all(ctx, t, value[int64], "select id from record_streams where "+idle+" order by touched_at limit $2"+
-			s.dialect.skipLocked, idleFor.Microseconds(), limit)
-		if err != nil || len(held) == 0 {
+		find := func(where string, args ...any) (list string, err error) {
+			ids, err := all(ctx, t, value[int64], "select id from record_streams where "+where, args...)
+			if err != nil || len(ids) == 0 {
+				return "", err
+			}
+			return jsonText(ids)
+		}
+		list, err := find(idle+" order by touched_at limit $2", idleFor.Microseconds(), limit)
+		if err != nil || list == "" {
 			return err
 		}
-		list, err := jsonText(held)
-		if err != nil {
+		// The syncs before the streams: in this order everybody takes them.
+		if _, err := all(ctx, t, value[int64], "select id from syncs where connection_id in (select connection_id from record_streams where "+
+			s.dialect.among("id", "$1")+") order by id"+s.dialect.forUpdate, list); err != nil {
+			return err
+		}
+		if list, err = find(s.dialect.among("id", "$1")+" order by id"+s.dialect.skipLocked, list); err != nil || list == "" {
 			return err
 		}
 		// Asked again now that nobody can write to them: a run may have begun, and
 		// saved something, before.
-		if held, err = all(ctx, t, value[int64], "select id from record_streams where "+idle+" and "+s.dialect.among("id", "$2"),
-			idleFor.Microseconds(), list); err != nil || len(held) == 0 {
-			return err
-		}
-		if list, err = jsonText(held); err != nil {
+		if list, err = find(idle+" and "+s.dialect.among("id", "$2"), idleFor.Microseconds(), list); err != nil || list == "" {
 			return err
 		}
 		if err := s.restartSyncs(ctx, t, list); err != nil {
