@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -13,15 +15,16 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/api"
+	"github.com/linkspan/linkspan/api/client"
 )
 
 const logsLong = `Shows what happened in an environment: operations, such as runs of functions, calls
 through the proxy and connections that were made, oldest first, with the messages
 of each. With --json each is a line.
 
---follow goes on with what happens from then on, until it is interrupted. Each
-operation is shown when it begins or, if it is short, when it has ended; its
-messages come as they are written.
+--follow goes on with what happens from then on, until it is interrupted, also
+when the server does not answer for a while. Each operation is shown when it begins
+or, if it is short, when it has ended; its messages come as they are written.
 
 ` + remoteHelp + ` The key needs the scope environment:logs:read.`
 
@@ -246,9 +249,25 @@ func (l *logs) page(ctx context.Context, q api.OperationsQuery) (api.Operations,
 	defer cancel()
 	page, err := l.remote.client.Operations(ctx, q)
 	if err != nil {
-		return page, l.remote.explain(err)
+		return page, l.explain(err)
 	}
 	return page, nil
+}
+
+// awayError is of a server that does not answer, or not now.
+type awayError struct{ error }
+
+func (e *awayError) Unwrap() error { return e.error }
+
+// explain says why a call failed, as an awayError if a later one need not fail.
+func (l *logs) explain(err error) error {
+	explained := l.remote.explain(err)
+	_, unreachable := errors.AsType[*url.Error](err)
+	refused, answered := client.AsError(err)
+	if answered && (refused.Status >= http.StatusInternalServerError || refused.Status == http.StatusTooManyRequests) || !answered && unreachable {
+		return &awayError{explained}
+	}
+	return explained
 }
 
 // wants reports whether an operation is about the function that is meant. The
@@ -313,7 +332,7 @@ func (l *logs) detailPage(ctx context.Context, id string, q api.OperationQuery) 
 	defer cancel()
 	reply, err := l.remote.client.Operation(ctx, id, q)
 	if err != nil {
-		return reply, l.remote.explain(err)
+		return reply, l.explain(err)
 	}
 	return reply, nil
 }

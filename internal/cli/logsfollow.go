@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"math/bits"
 	"slices"
 	"strings"
@@ -41,6 +42,8 @@ type follower struct {
 	// one before which operations had ended that are not to be shown.
 	newest, begun time.Time
 	look          uint
+	// away means that the last look found no server.
+	away bool
 }
 
 // followed is an operation that was shown.
@@ -103,10 +106,27 @@ func (f *follower) every(ctx context.Context, look func(context.Context) (bool, 
 			return ctx.Err()
 		case <-tick.C:
 		}
-		if done, err := look(ctx); err != nil || done {
+		if done, err := f.try(ctx, look); err != nil || done {
 			return err
 		}
 	}
+}
+
+// try looks once. That the server is away is said, and no failure.
+func (f *follower) try(ctx context.Context, look func(context.Context) (bool, error)) (done bool, err error) {
+	done, err = look(ctx)
+	away, isAway := errors.AsType[*awayError](err)
+	switch {
+	case ctx.Err() != nil || err != nil && !isAway:
+		return done, err
+	case isAway && !f.away:
+		_, why := described(away)
+		f.status.println("No answer, trying again: ", printable(why))
+	case !isAway && f.away:
+		f.status.println("The server answers again.")
+	}
+	f.away = isAway
+	return done && !isAway, f.status.err
 }
 
 // once looks for what is new. It is never done.

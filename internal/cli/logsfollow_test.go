@@ -25,12 +25,18 @@ type logServer struct {
 	messages map[string][]api.OperationMessage
 	number   int64
 	lists    []string // the query of each list
+	refusal  int      // the status of all answers, if it is not 0
 }
 
 func (s *logServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
+	if s.refusal != 0 {
+		w.WriteHeader(s.refusal)
+		_, _ = w.Write([]byte(`{"error":{"code":"some_code","message":"Not now."}}`))
+		return
+	}
 	q := r.URL.Query()
 	if id, ok := strings.CutPrefix(r.URL.Path, "/logs/operations/"); ok {
 		at := slices.IndexFunc(s.ops, func(op api.Operation) bool { return op.ID == id })
@@ -199,6 +205,61 @@ func TestFollowForPeople(t *testing.T) {
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("what was shown (-want +got)\n%s", diff)
+	}
+}
+
+// A server that is away for a while is waited for, and what happened meanwhile shown.
+func TestFollowWithoutServer(t *testing.T) {
+	t.Parallel()
+	handler, l, out := followedLogs(t, logsOptions{limit: 5, follow: true, brief: true, asJSON: true})
+	f := newFollower(l)
+	handler.put("before", 1, 2)
+	if err := f.begin(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	refuse := func(status int) {
+		handler.mu.Lock()
+		defer handler.mu.Unlock()
+		handler.refusal = status
+	}
+	host := l.remote
+	gone, err := dial(System{Environ: func(name string) string {
+		return map[string]string{"LINKSPAN_HOST": "http://127.0.0.1:1", "LINKSPAN_SECRET_KEY_DEV": "key"}[name]
+	}}, "dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		remote *remote
+		status int
+		want   string
+	}{
+		{gone, 0, "No answer, trying again: "},
+		{gone, 0, ""},
+		{host, http.StatusBadGateway, ""},
+		{host, 0, "The server answers again.\n"},
+		{host, 0, ""},
+		{host, http.StatusServiceUnavailable, "No answer, trying again: "},
+		{host, http.StatusTooManyRequests, ""},
+	} {
+		l.remote = step.remote
+		refuse(step.status)
+		handler.put("meanwhile", 3, 4)
+		out.Reset()
+		if done, err := f.try(t.Context(), f.once); done || err != nil {
+			t.Fatalf("%d: %t, %v", step.status, done, err)
+		}
+		said := strings.Join(slices.DeleteFunc(slices.Collect(strings.Lines(out.String())), func(line string) bool { return line[0] == '{' }), "")
+		if step.want == "" && said != "" || !strings.HasPrefix(said, step.want) {
+			t.Errorf("%d: says %q, want %q", step.status, said, step.want)
+		}
+	}
+	if f.known["05003-meanwhile"] == nil {
+		t.Error("what happened while the server was away is not shown")
+	}
+	refuse(http.StatusUnauthorized)
+	if _, err := f.try(t.Context(), f.once); err == nil {
+		t.Error("goes on with a key that is not accepted")
 	}
 }
 
