@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -100,16 +101,11 @@ func TestReadChanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				records := make([]map[string]any, len(tt.ids))
-				for i, id := range tt.ids {
-					records[i] = map[string]any{"id": id, "_nango_metadata": map[string]any{"last_action": "UPDATED", "cursor": "c"}}
-				}
-				_ = json.NewEncoder(w).Encode(map[string]any{"records": records, "next_cursor": nil})
-			}))
-			defer server.Close()
-			d := judging(true)
-			d.dev = must(client.New(server.URL, "key"))
+			records := make([]savedTicket, len(tt.ids))
+			for i, id := range tt.ids {
+				records[i] = saved(id, "UPDATED", "open", "low")
+			}
+			d := judgingRecords(t, records...)
 			right := func(savedTicket) bool { return true }
 			want := map[string]func(savedTicket) bool{"5": right, "7": right}
 			if name == "wrong" {
@@ -118,6 +114,63 @@ func TestReadChanges(t *testing.T) {
 			_, err := d.readChanges(t.Context(), new(walk), want)
 			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("error %v, not %q", err, tt.want)
+			}
+		})
+	}
+}
+
+// judgingRecords is a demo whose server has records.
+func judgingRecords(t *testing.T, records ...savedTicket) *demonstration {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"records": records, "next_cursor": nil})
+	}))
+	t.Cleanup(server.Close)
+	d := judging(true)
+	d.dev = must(client.New(server.URL, "key"))
+	return d
+}
+
+func saved(id, action, status, priority string) savedTicket {
+	t := savedTicket{ID: id, Status: status, Priority: priority}
+	t.Metadata.LastAction, t.Metadata.Cursor = action, "c"
+	if action == "DELETED" {
+		t.Metadata.DeletedAt = new("2026-01-31T12:00:00Z")
+	}
+	return t
+}
+
+// Each step that reads records knows what they have to be.
+func TestStepsJudgeRecords(t *testing.T) {
+	t.Parallel()
+	all, closed, changed := (*demonstration).stepAllRecords, (*demonstration).stepRecordClosed, (*demonstration).stepRecordsChanged
+	undated := saved("9", "DELETED", "open", "low")
+	undated.Metadata.DeletedAt = nil
+	for name, tt := range map[string]struct {
+		step    func(*demonstration, context.Context, *walk) (string, error)
+		records []savedTicket
+		want    string // of the error
+	}{
+		"all":                  {all, []savedTicket{saved("1", "ADDED", "open", "low"), saved("2", "ADDED", "open", demoPriority)}, ""},
+		"not all":              {all, []savedTicket{saved("1", "ADDED", "open", "low")}, "there are 1 records, not 2"},
+		"all, one not new":     {all, []savedTicket{saved("1", "ADDED", "open", "low"), saved("2", "UPDATED", "open", "low")}, "the record 2 is UPDATED, not ADDED"},
+		"closed":               {closed, []savedTicket{saved("5", "UPDATED", "solved", "low")}, ""},
+		"closed, still open":   {closed, []savedTicket{saved("5", "UPDATED", "open", "low")}, "not what it should be"},
+		"closed, as if new":    {closed, []savedTicket{saved("5", "ADDED", "solved", "low")}, "not what it should be"},
+		"changed":              {changed, []savedTicket{saved("7", "UPDATED", "open", demoPriority), saved("9", "DELETED", "open", "low")}, ""},
+		"changed, not so":      {changed, []savedTicket{saved("7", "UPDATED", "open", "low"), saved("9", "DELETED", "open", "low")}, "not what it should be"},
+		"deleted, still there": {changed, []savedTicket{saved("7", "UPDATED", "open", demoPriority), saved("9", "UPDATED", "open", "low")}, "not what it should be"},
+		"deleted, not when":    {changed, []savedTicket{saved("7", "UPDATED", "open", demoPriority), undated}, "not what it should be"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := &walk{tickets: 2, closed: "5", changed: "7", deleted: "9"}
+			_, err := tt.step(judgingRecords(t, tt.records...), t.Context(), w)
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("error %v, not %q", err, tt.want)
+			}
+			if name == "all" && !slices.Equal(w.open, []string{"1"}) {
+				t.Errorf("tickets %q are open and not %s", w.open, demoPriority)
 			}
 		})
 	}
