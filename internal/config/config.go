@@ -76,8 +76,9 @@ type Config struct {
 	// SyncTimeout bounds the run of a sync, and SyncSlice how long it goes on
 	// without making room for others at a checkpoint.
 	SyncTimeout, SyncSlice time.Duration
-	// Syncs is how many syncs this replica runs at the same time; the others bound
-	// how many of them are of one environment, provider, function or connection.
+	// Syncs is how many syncs this replica runs at the same time; the others bound how
+	// many of one environment, provider, function or connection all replicas run
+	// together.
 	Syncs, SyncsPerEnvironment, SyncsPerProvider, SyncsPerFunction, SyncsPerConnection int
 	// PruneRecordsAfter is after how long without a change the payload of a record
 	// is emptied, and DeleteRecordsAfter after how long without a run the records

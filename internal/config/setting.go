@@ -167,22 +167,22 @@ func serverSettings() []Setting {
 		},
 		{
 			Name: "syncs-per-environment", Placeholder: "N", Default: "32",
-			Usage: "most of them for one environment",
+			Usage: "most syncs for one environment, on all replicas together",
 			set:   atLeastOne(func(c *Config) *int { return &c.SyncsPerEnvironment }),
 		},
 		{
 			Name: "syncs-per-provider", Placeholder: "N", Default: "32",
-			Usage: "most of them for one provider",
+			Usage: "most syncs for one provider, on all replicas together",
 			set:   atLeastOne(func(c *Config) *int { return &c.SyncsPerProvider }),
 		},
 		{
 			Name: "syncs-per-function", Placeholder: "N", Default: "16",
-			Usage: "most of them of one function",
+			Usage: "most syncs of one function, on all replicas together",
 			set:   atLeastOne(func(c *Config) *int { return &c.SyncsPerFunction }),
 		},
 		{
 			Name: "syncs-per-connection", Placeholder: "N", Default: "4",
-			Usage: "most of them for one connection",
+			Usage: "most syncs for one connection, on all replicas together",
 			set:   atLeastOne(func(c *Config) *int { return &c.SyncsPerConnection }),
 		},
 		{

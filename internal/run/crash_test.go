@@ -73,6 +73,11 @@ func (d *doomed) DueRuns(ctx context.Context, tx linkspan.Tx, q linkspan.RunQuer
 	return d.stored.DueRuns(ctx, tx, q)
 }
 
+func (d *doomed) RunsOfOthers(ctx context.Context, tx linkspan.Tx, lane linkspan.RunLane, holder string) ([]linkspan.Run, error) {
+	d.step()
+	return d.stored.RunsOfOthers(ctx, tx, lane, holder)
+}
+
 func (d *doomed) HoldRun(ctx context.Context, tx linkspan.Tx, f linkspan.RunFence) error {
 	d.step()
 	return d.stored.HoldRun(ctx, tx, f)

@@ -125,6 +125,9 @@ func (d *dispatcher) loop(ctx context.Context) {
 		case <-renew.C:
 			d.renew(ctx)
 			continue
+		case <-d.missed[d.usage.caps.lane]:
+			d.renew(ctx) // which tells what this process has lost
+			continue
 		case o := <-d.done:
 			d.land(o)
 			look = d.more
@@ -195,15 +198,10 @@ func (d *dispatcher) goRound(ctx context.Context) error {
 	began := d.now()
 	d.more = false
 	for range looksPerTurn {
-		q, found, cut, err := d.look(ctx)
+		q, found, cut, err := d.lookAndClaim(ctx)
 		if err != nil {
 			return err
 		}
-		chosen := d.choose(found)
-		if err := d.claim(ctx, chosen); err != nil {
-			return err
-		}
-		d.more = d.more || len(chosen) < len(found)
 		if d.advance(&q, found, cut) {
 			return nil // that was all
 		}
@@ -242,27 +240,56 @@ func (d *dispatcher) holds(id linkspan.RunID) bool {
 	return slices.ContainsFunc(d.unsaved, same) || slices.ContainsFunc(d.refused, same)
 }
 
-// claim claims what was chosen and starts it.
-func (d *dispatcher) claim(ctx context.Context, chosen []linkspan.Run) error {
-	if len(chosen) == 0 {
-		return nil
+// lookAndClaim looks once, and claims and starts what there is room for.
+func (d *dispatcher) lookAndClaim(ctx context.Context) (linkspan.RunQuery, []linkspan.Run, linkspan.RunGroup, error) {
+	looking, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	others, err := d.elsewhere(looking, nil)
+	if err != nil {
+		return linkspan.RunQuery{}, nil, linkspan.RunGroup{}, err
 	}
-	ids := make([]linkspan.RunID, len(chosen))
-	for i := range chosen {
-		ids[i] = chosen[i].ID
+	q, found, cut, err := d.look(looking, others)
+	if err == nil && len(found) > 0 {
+		err = d.claim(ctx, found, others)
+	}
+	return q, found, cut, err
+}
+
+// claim claims what it chooses of what was found, and starts it. What others have
+// begun since the look counts: caps that hold for all replicas are never exceeded.
+func (d *dispatcher) claim(ctx context.Context, found, others []linkspan.Run) error {
+	chosen := d.choose(found, others)
+	if len(chosen) == 0 {
+		d.more = true
+		return nil
 	}
 	// The end of ctx must not come between a claim and its execution: an attempt
 	// would be spent on nothing.
 	storeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
-	claimed, err := d.store.ClaimRuns(storeCtx, nil, ids, d.holder, ttl)
+	var ids []linkspan.RunID
+	var claimed []linkspan.Run
+	err := d.tx.InTx(storeCtx, func(ctx context.Context, tx linkspan.Tx) error {
+		others, err := d.elsewhere(ctx, tx)
+		if err != nil {
+			return err
+		}
+		chosen, ids, claimed = d.choose(found, others), nil, nil
+		for i := range chosen {
+			ids = append(ids, chosen[i].ID)
+		}
+		if len(ids) > 0 {
+			claimed, err = d.store.ClaimRuns(ctx, tx, ids, d.holder, ttl)
+		}
+		return err
+	})
 	if err != nil {
 		d.doubtful = ids
 		return fmt.Errorf("claiming runs: %w", err)
 	}
 	d.remember(chosen)
 	// What others were faster to claim may have more behind it.
-	d.more = d.more || len(claimed) < len(chosen)
+	d.more = d.more || len(claimed) < len(found)
 	for i := range claimed {
 		d.start(claimed[i]) //nolint:contextcheck // runs outlive Run's context by the time of draining
 	}

@@ -42,6 +42,10 @@ type Store interface {
 	// ConnectionID, Provider and LeaseUntil are filled in; LeaseUntil is zero unless
 	// a lease lapsed. The group is that at which it was cut off; zero: it was not.
 	DueRuns(ctx context.Context, tx linkspan.Tx, q linkspan.RunQuery) ([]linkspan.Run, linkspan.RunGroup, error)
+	// RunsOfOthers returns the runs of a lane that others than the holder work on,
+	// with the fields that DueRuns fills in. In a transaction nobody else who asks in
+	// one gets an answer before it ends.
+	RunsOfOthers(ctx context.Context, tx linkspan.Tx, lane linkspan.RunLane, holder string) ([]linkspan.Run, error)
 	// ClaimRuns makes holder the one that works on those of the runs that are
 	// still due or left behind, counts and fences the attempts, and returns them
 	// with their inputs. Error is set only when the input can't be decrypted. Of
@@ -196,7 +200,7 @@ type Limits struct {
 	// stored, and in memory for as long as the action is under way.
 	Input int64
 	// Background bounds the runs that this process has under way for rows,
-	// BackgroundPerEnvironment those of one environment (64, 8).
+	// BackgroundPerEnvironment those of one environment in this process (64, 8).
 	Background, BackgroundPerEnvironment int
 	// Queue is how long a row may wait for its first attempt (24 h). Syncs may wait
 	// for ever.
@@ -207,7 +211,8 @@ type Limits struct {
 	// checkpoint interrupts it, and another run goes on from there.
 	Sync, SyncSlice time.Duration
 	// Syncs bounds the runs of syncs that this process has under way (64), the others
-	// those of one environment, function, provider and connection (32, 16, 32, 4).
+	// those of one environment, function, provider and connection that all replicas
+	// have under way together (32, 16, 32, 4).
 	Syncs, SyncsPerEnvironment, SyncsPerFunction, SyncsPerProvider, SyncsPerConnection int
 }
 
@@ -241,9 +246,9 @@ func (l Limits) complete() Limits {
 // lanes are the caps of both lanes.
 func (l *Limits) lanes() []caps {
 	return []caps{
-		{lane: linkspan.LaneQuick, all: l.Background, environment: l.BackgroundPerEnvironment},
+		{lane: linkspan.LaneQuick, all: l.Background, share: l.BackgroundPerEnvironment},
 		{
-			lane: linkspan.LaneSync, all: l.Syncs, environment: l.SyncsPerEnvironment, function: l.SyncsPerFunction,
+			lane: linkspan.LaneSync, all: l.Syncs, share: l.SyncsPerEnvironment, environment: l.SyncsPerEnvironment, function: l.SyncsPerFunction,
 			connection: l.SyncsPerConnection, provider: l.SyncsPerProvider,
 		},
 	}
@@ -311,6 +316,8 @@ type Service struct {
 	schemas     schemas
 	// due tells the dispatcher of each lane that there may be something to run.
 	due [2]chan struct{}
+	// missed tells them that something may have been cancelled without their knowing.
+	missed [2]chan struct{}
 	// stopping means that the dispatchers take nothing more.
 	stopping atomic.Bool
 
@@ -330,18 +337,21 @@ func New(c Config) *Service {
 		ops:   c.Ops, log: c.Log, holder: c.Holder, limits: c.Limits.complete(), now: c.Now, cancels: make(map[string]context.CancelCauseFunc),
 	}
 	for lane := range s.due {
-		s.due[lane] = make(chan struct{}, 1)
+		s.due[lane], s.missed[lane] = make(chan struct{}, 1), make(chan struct{}, 1)
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	if c.Feed != nil {
 		c.Feed.Subscribe(func(ch linkspan.Change) {
-			if ch.Kind == linkspan.ChangeRunsDue || ch.Kind == linkspan.ChangeLost {
+			switch ch.Kind {
+			case linkspan.ChangeRunsDue:
 				s.RunsDue()
-			}
-			if ch.Kind == linkspan.ChangeRunCancelled {
+			case linkspan.ChangeRunCancelled:
 				s.breakOff(ch.Key)
+			case linkspan.ChangeLost:
+				s.RunsDue()
+				tell(&s.missed) // maybe a cancellation
 			}
 		})
 	}
@@ -350,10 +360,13 @@ func New(c Config) *Service {
 
 // RunsDue tells the dispatchers of this process that there may be something to
 // run. It never blocks.
-func (s *Service) RunsDue() {
-	for _, due := range s.due {
+func (s *Service) RunsDue() { tell(&s.due) }
+
+// tell wakes both lanes.
+func tell(lanes *[2]chan struct{}) {
+	for _, lane := range lanes {
 		select {
-		case due <- struct{}{}:
+		case lane <- struct{}{}:
 		default: // it is told already
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -444,6 +445,45 @@ func TestCancelledElsewhere(t *testing.T) {
 		defer w.lock(nil)()
 		if op := w.ops[r.Operation]; op.State != linkspan.StateCancelled || op.Type != linkspan.OperationSync || op.Action != linkspan.ActionRun {
 			t.Errorf("its operation is %+v", op)
+		}
+	})
+}
+
+// TestCancelledUnheard cancels a run while this process hears of no changes: it looks
+// at once when it is told that it has missed some.
+func TestCancelledUnheard(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSyncWorld()
+		w.feed = change.NewFeed(nil, slog.New(slog.DiscardHandler))
+		var cancelled, kept atomic.Int32
+		w.execute = func(ctx context.Context, x *Execution) (Done, error) {
+			<-ctx.Done()
+			if errors.Is(context.Cause(ctx), errLost) && x.Function.Name == "issues" {
+				cancelled.Add(1)
+			} else {
+				kept.Add(1)
+			}
+			return Done{Effects: true}, ctx.Err()
+		}
+		r := w.sync("issues", nil)
+		w.sync("whole", nil)
+		s := w.service("me")
+		defer start(t, s)()
+		wait(renewEvery + time.Second)
+		if s.RunningSyncs() != 2 {
+			t.Error("they don't run")
+		}
+		func() {
+			defer w.lock(nil)()
+			row := w.runs[r.ID]
+			row.State, row.LeaseUntil, row.EndedAt = linkspan.RunCancelled, time.Time{}, time.Now()
+			row.Attempt++
+		}()
+		w.feed.Local(linkspan.Change{Kind: linkspan.ChangeLost})
+		synctest.Wait()
+		if cancelled.Load() != 1 || kept.Load() != 0 {
+			t.Errorf("%d broken off, %d others", cancelled.Load(), kept.Load())
 		}
 	})
 }

@@ -11,18 +11,26 @@ import (
 	"github.com/linkspan/linkspan"
 )
 
-// caps bound how many runs of a lane this process has under way. Zero: they are
+// caps bound how many runs of a lane are under way: all and share in this process,
+// in which they take memory, of all environments together and of each. The others
+// hold for all replicas together, because they spare what is outside. Zero: they are
 // not bounded by this.
 type caps struct {
-	lane                                             linkspan.RunLane
-	all, environment, function, connection, provider int
+	lane                                        linkspan.RunLane
+	all, share                                  int
+	environment, function, connection, provider int
 }
 
-// usage is what runs under way take of the caps.
+// shared reports whether there are caps that hold for all replicas together.
+func (c *caps) shared() bool { return c.environment+c.function+c.connection+c.provider > 0 }
+
+// usage is what runs under way take of the caps: all and here those of this process,
+// the others those of all replicas once beside has counted them in.
 type usage struct {
 	caps caps
 
 	all          int
+	here         map[linkspan.EnvironmentID]int
 	environments map[linkspan.EnvironmentID]int
 	functions    map[linkspan.FunctionID]int
 	connections  map[linkspan.ConnectionID]int
@@ -38,16 +46,20 @@ type usage struct {
 
 func newUsage(c caps) *usage {
 	return &usage{
-		caps: c, environments: make(map[linkspan.EnvironmentID]int), functions: make(map[linkspan.FunctionID]int),
+		caps: c, here: make(map[linkspan.EnvironmentID]int), environments: make(map[linkspan.EnvironmentID]int), functions: make(map[linkspan.FunctionID]int),
 		connections: make(map[linkspan.ConnectionID]int), providers: make(map[string]int), shares: make(map[linkspan.ProviderShare]int),
 		pairs: make(map[linkspan.RunPair]int), serial: make(map[linkspan.FunctionID]bool), taken: make(map[linkspan.RunPair]time.Time),
 	}
 }
 
-func (u *usage) clone() *usage {
+// beside is a copy that counts in what other processes have under way.
+func (u *usage) beside(others []linkspan.Run) *usage {
 	out := *u
-	out.environments, out.functions, out.connections = maps.Clone(u.environments), maps.Clone(u.functions), maps.Clone(u.connections)
-	out.providers, out.shares, out.pairs = maps.Clone(u.providers), maps.Clone(u.shares), maps.Clone(u.pairs)
+	out.here, out.environments, out.functions = maps.Clone(u.here), maps.Clone(u.environments), maps.Clone(u.functions)
+	out.connections, out.providers, out.shares, out.pairs = maps.Clone(u.connections), maps.Clone(u.providers), maps.Clone(u.shares), maps.Clone(u.pairs)
+	for i := range others {
+		out.addShared(&others[i], 1)
+	}
 	return &out
 }
 
@@ -55,9 +67,15 @@ func shareOf(r *linkspan.Run) linkspan.ProviderShare {
 	return linkspan.ProviderShare{EnvironmentID: r.EnvironmentID, Provider: r.Provider}
 }
 
-// add counts a run in, and out with -1.
+// add counts a run of this process in, and out with -1.
 func (u *usage) add(r *linkspan.Run, n int) {
 	u.all += n
+	count(u.here, r.EnvironmentID, n)
+	u.addShared(r, n)
+}
+
+// addShared counts a run in where it does not matter which process has it.
+func (u *usage) addShared(r *linkspan.Run, n int) {
 	count(u.environments, r.EnvironmentID, n)
 	count(u.functions, r.FunctionID, n)
 	count(u.connections, r.ConnectionID, n)
@@ -115,14 +133,19 @@ func count[K comparable](in map[K]int, key K, n int) {
 	}
 }
 
-// room is how many runs of one environment may be under way. The second half of
-// the slots is for those that have none: a run may take hours, and a few
-// environments must not hold them all.
+// room is how many runs of one environment this process may have under way. The
+// second half of its slots is for those that have none here: a run may take hours,
+// and a few environments must not hold them all.
 func (u *usage) room() int {
 	if u.all < (u.caps.all+1)/2 {
-		return u.caps.environment
+		return u.caps.share
 	}
 	return 1
+}
+
+// full reports whether an environment has all that it may.
+func (u *usage) full(env linkspan.EnvironmentID) bool {
+	return u.here[env] >= u.room() || u.caps.environment > 0 && u.environments[env] >= u.caps.environment
 }
 
 // crowded reports whether the second half of a provider's room has begun, which is
@@ -135,7 +158,7 @@ func (u *usage) crowded(provider string) bool {
 func (u *usage) allows(r *linkspan.Run) bool {
 	c := &u.caps
 	switch {
-	case u.all >= c.all, u.environments[r.EnvironmentID] >= u.room():
+	case u.all >= c.all, u.full(r.EnvironmentID):
 		return false
 	case u.serial[r.FunctionID] && u.pairs[pairOf(r)] > 0:
 		return false
@@ -150,8 +173,8 @@ func (u *usage) allows(r *linkspan.Run) bool {
 // query asks for what there is room for.
 func (u *usage) query() linkspan.RunQuery {
 	q := linkspan.RunQuery{Lane: u.caps.lane, Limit: perLook}
-	for env, n := range u.environments {
-		if n >= u.room() {
+	for env := range u.environments {
+		if u.full(env) {
 			q.FullEnvironments = append(q.FullEnvironments, env)
 		}
 	}
@@ -309,12 +332,12 @@ func (t *turns) queues(found []linkspan.Run) *queue {
 	return all
 }
 
-// choose picks whom to serve while there is room: first one run of each
-// environment, those first that were served longest ago, then the second of each.
-// So do the functions of each environment.
-func (d *dispatcher) choose(found []linkspan.Run) []linkspan.Run {
+// choose picks whom to serve beside what is under way while there is room: first one
+// run of each environment, those first that were served longest ago, then the second
+// of each. So do the functions of each environment.
+func (d *dispatcher) choose(found, others []linkspan.Run) []linkspan.Run {
 	var chosen []linkspan.Run
-	u, all := d.usage.clone(), d.queues(found)
+	u, all := d.usage.beside(others), d.queues(found)
 	for u.all < u.caps.all {
 		r := all.take(func(r *linkspan.Run) bool { return !d.holds(r.ID) && u.allows(r) })
 		if r == nil {
@@ -326,13 +349,25 @@ func (d *dispatcher) choose(found []linkspan.Run) []linkspan.Run {
 	return chosen
 }
 
-// look reads what is due, from where the last look ended.
-func (d *dispatcher) look(ctx context.Context) (linkspan.RunQuery, []linkspan.Run, linkspan.RunGroup, error) {
-	q := d.usage.query()
-	q.From, q.Behind, q.FullPairs = d.from, d.behind, d.usage.fullPairs(d.now())
+// elsewhere returns the runs that other processes have under way, if they count. In
+// a transaction nobody else claims any before it ends.
+func (d *dispatcher) elsewhere(ctx context.Context, tx linkspan.Tx) ([]linkspan.Run, error) {
+	if !d.usage.caps.shared() {
+		return nil, nil
+	}
+	others, err := d.store.RunsOfOthers(ctx, tx, d.usage.caps.lane, d.holder)
+	if err != nil {
+		return nil, fmt.Errorf("reading what other processes run: %w", err)
+	}
+	return others, nil
+}
+
+// look reads what is due, from where the last look ended, beside what others run.
+func (d *dispatcher) look(ctx context.Context, others []linkspan.Run) (linkspan.RunQuery, []linkspan.Run, linkspan.RunGroup, error) {
+	u := d.usage.beside(others)
+	q := u.query()
+	q.From, q.Behind, q.FullPairs = d.from, d.behind, u.fullPairs(d.now())
 	d.more = d.more || passesOver(&q)
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	defer cancel()
 	found, cut, err := d.store.DueRuns(ctx, nil, q)
 	if err != nil {
 		return q, nil, cut, fmt.Errorf("looking for due runs: %w", err)

@@ -8,22 +8,24 @@ import (
 	"github.com/linkspan/linkspan"
 )
 
-// refused says in plain words when a run must wait for those that are under way.
-func refused(c caps, underWay []linkspan.Run, r *linkspan.Run) bool {
-	count := func(same func(o *linkspan.Run) bool) (n int) {
-		for i := range underWay {
-			if same(&underWay[i]) {
+// refused says in plain words when a run must wait for those that are under way here
+// and elsewhere.
+func refused(c caps, here, elsewhere []linkspan.Run, r *linkspan.Run) bool {
+	count := func(in []linkspan.Run, same func(o *linkspan.Run) bool) (n int) {
+		for i := range in {
+			if same(&in[i]) {
 				n++
 			}
 		}
 		return n
 	}
-	env := count(func(o *linkspan.Run) bool { return o.EnvironmentID == r.EnvironmentID })
-	provider := count(func(o *linkspan.Run) bool { return o.Provider == r.Provider })
-	share := count(func(o *linkspan.Run) bool { return o.Provider == r.Provider && o.EnvironmentID == r.EnvironmentID })
-	return env >= c.environment || 2*len(underWay) >= c.all && env > 0 ||
-		count(func(o *linkspan.Run) bool { return o.FunctionID == r.FunctionID }) >= c.function ||
-		count(func(o *linkspan.Run) bool { return o.ConnectionID == r.ConnectionID }) >= c.connection ||
+	sameEnv := func(o *linkspan.Run) bool { return o.EnvironmentID == r.EnvironmentID }
+	all, env := slices.Concat(here, elsewhere), count(here, sameEnv)
+	provider := count(all, func(o *linkspan.Run) bool { return o.Provider == r.Provider })
+	share := count(all, func(o *linkspan.Run) bool { return o.Provider == r.Provider && o.EnvironmentID == r.EnvironmentID })
+	return env >= c.share || count(all, sameEnv) >= c.environment || 2*len(here) >= c.all && env > 0 ||
+		count(all, func(o *linkspan.Run) bool { return o.FunctionID == r.FunctionID }) >= c.function ||
+		count(all, func(o *linkspan.Run) bool { return o.ConnectionID == r.ConnectionID }) >= c.connection ||
 		provider >= c.provider || 2*provider >= c.provider && share > 0
 }
 
@@ -34,29 +36,30 @@ func TestCaps(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		c := caps{
-			lane: linkspan.LaneSync, all: 4 + 2*r.IntN(12), environment: 1 + r.IntN(6), function: 1 + r.IntN(4), connection: 1 + r.IntN(3),
-			provider: 2 + 2*r.IntN(6),
+			lane: linkspan.LaneSync, all: 4 + 2*r.IntN(12), share: 1 + r.IntN(6), environment: 1 + r.IntN(6), function: 1 + r.IntN(4),
+			connection: 1 + r.IntN(3), provider: 2 + 2*r.IntN(6),
 		}
-		due := make([]linkspan.Run, 80)
-		for i := range due {
+		runs := make([]linkspan.Run, 80+r.IntN(3)*10)
+		for i := range runs {
 			env := 1 + r.Int64N(8)
-			due[i] = linkspan.Run{
+			runs[i] = linkspan.Run{
 				ID: linkspan.RunID(i + 1), EnvironmentID: linkspan.EnvironmentID(env), FunctionID: linkspan.FunctionID(10*env + r.Int64N(3)),
 				ConnectionID: linkspan.ConnectionID(10*env + r.Int64N(4)), Provider: []string{"a", "b", "c"}[r.IntN(3)],
 			}
 		}
+		due, elsewhere := runs[:80], runs[80:]
 		d := &dispatcher{usage: newUsage(c), turns: newTurns()}
-		chosen := d.choose(due)
+		chosen := d.choose(due, elsewhere)
 		for i := range chosen {
-			if i >= c.all || refused(c, chosen[:i], &chosen[i]) {
+			if i >= c.all || refused(c, chosen[:i], elsewhere, &chosen[i]) {
 				t.Fatalf("seed %d, %+v: number %d is beyond a cap: %+v\nbeside %+v", seed, c, i, chosen[i], chosen[:i])
 			}
 			d.usage.add(&chosen[i], 1)
 		}
-		q := d.usage.query()
+		q := d.usage.beside(elsewhere).query()
 		for i := range due {
 			o := &due[i]
-			must := refused(c, chosen, o)
+			must := refused(c, chosen, elsewhere, o)
 			if !must && len(chosen) < c.all && !slices.ContainsFunc(chosen, func(r linkspan.Run) bool { return r.ID == o.ID }) {
 				t.Fatalf("seed %d, %+v: there was room for %+v\nbeside %+v", seed, c, o, chosen)
 			}
@@ -66,6 +69,13 @@ func TestCaps(t *testing.T) {
 			if passed != must {
 				t.Fatalf("seed %d, %+v: the next look passes over %+v: %v, want %v\nbeside %+v", seed, c, o, passed, must, chosen)
 			}
+		}
+		// They end, and nothing is left of them.
+		for i := range chosen {
+			d.usage.add(&chosen[i], -1)
+		}
+		if len(d.choose(due, elsewhere)) != len(chosen) {
+			t.Fatalf("seed %d: what has ended counts", seed)
 		}
 	}
 }

@@ -35,11 +35,14 @@ type world struct {
 	// claims succeed without the caller hearing of it.
 	claiming func()
 	mislays  int
+	mislaid  bool // the transaction is committed, although its caller gets an error
 	// mute means that webhooks can't be written.
 	mute bool
 	// unstorable is a run whose result the database refuses.
 	unstorable linkspan.RunID
 	looks      int
+	// looking, if set, is called after each look.
+	looking func()
 	// stuck means that looks find nothing before the caller gives up.
 	stuck  bool
 	events []webhook.AsyncActionEvent
@@ -323,9 +326,10 @@ func (w *world) InTx(ctx context.Context, f func(context.Context, linkspan.Tx) e
 	if err == nil {
 		err = f(ctx, tx)
 	}
-	if err != nil {
+	if err != nil && !w.mislaid {
 		w.runs, w.events = before, events
 	}
+	w.mislaid = false
 	w.mu.Unlock()
 	if err == nil {
 		for _, hook := range tx.hooks {
@@ -398,6 +402,9 @@ func hasLapsed(r *linkspan.Run) bool {
 
 // DueRuns implements Store.
 func (w *world) DueRuns(ctx context.Context, tx linkspan.Tx, q linkspan.RunQuery) (found []linkspan.Run, cut linkspan.RunGroup, err error) {
+	if w.looking != nil {
+		defer w.looking()
+	}
 	unlock := w.lock(tx)
 	w.looks++
 	if w.stuck {
@@ -432,6 +439,17 @@ func (w *world) DueRuns(ctx context.Context, tx linkspan.Tx, q linkspan.RunQuery
 	return append(lapsed, due...), cut, w.fault()
 }
 
+// RunsOfOthers implements Store.
+func (w *world) RunsOfOthers(_ context.Context, tx linkspan.Tx, lane linkspan.RunLane, holder string) (list []linkspan.Run, err error) {
+	defer w.lock(tx)()
+	for _, r := range w.runs {
+		if r.State == linkspan.RunRunning && !hasLapsed(r) && r.Lane == lane && r.Holder != holder {
+			list = append(list, *r)
+		}
+	}
+	return list, w.fault()
+}
+
 // ClaimRuns implements Store.
 func (w *world) ClaimRuns(ctx context.Context, tx linkspan.Tx, ids []linkspan.RunID, holder string, ttl time.Duration) ([]linkspan.Run, error) {
 	defer w.lock(tx)()
@@ -461,6 +479,7 @@ func (w *world) ClaimRuns(ctx context.Context, tx linkspan.Tx, ids []linkspan.Ru
 	}
 	if w.mislays > 0 {
 		w.mislays--
+		w.mislaid = true
 		return nil, missingAnswer()
 	}
 	return claimed, ctx.Err()

@@ -78,8 +78,10 @@ func postgresDialect() dialect {
 			return column + " = any(array(select jsonb_array_elements_text(cast(" + p + " as jsonb))))"
 		},
 		of: func(lock, table string) string { return lock + " of " + table },
-		// The second half keeps schemas of one database apart.
-		lockNamed:  "select pg_advisory_xact_lock(cast($1 as integer), hashtext(current_schema()))",
+		// The second half keeps schemas of one database apart. Of a process that
+		// vanishes the network may tell after hours, which nobody else must wait for.
+		lockNamed: "select pg_advisory_xact_lock(cast($1 as integer), hashtext(current_schema())), " +
+			"set_config('idle_in_transaction_session_timeout', '30s', true)",
 		hasTable:   "select count(*) from pg_class where oid = to_regclass(cast($1 as text))",
 		migrations: "migrations/postgres",
 		pairs: func(p string) string {

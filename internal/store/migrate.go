@@ -26,6 +26,7 @@ var migrationFiles embed.FS
 const (
 	lockMigrate   = 720_310_001
 	lockBootstrap = 720_310_002
+	lockLanes     = 720_310_100 // and those that follow, one for each lane
 )
 
 // migration is one numbered file, and once applied one row.

@@ -151,6 +151,23 @@ func (s *Store) dueRunsQuery() string {
 		order by kind desc, step, id`
 }
 
+// RunsOfOthers returns the runs of a lane on which others than the holder work at
+// the moment, by the database's clock, with the fields that DueRuns fills in. In a
+// transaction it waits for every other one that has asked for the lane's: what they
+// claim is seen here, and what this one claims is seen by those that come later.
+func (s *Store) RunsOfOthers(ctx context.Context, tx linkspan.Tx, lane linkspan.RunLane, holder string) ([]linkspan.Run, error) {
+	if tx != nil {
+		if err := s.lockNamed(ctx, asTxn(tx), lockLanes+int64(lane)); err != nil {
+			return nil, wrap("RunsOfOthers", err)
+		}
+	}
+	list, err := all(ctx, s.read(tx), func(row scanner) (r linkspan.Run, err error) {
+		return r, row.Scan(&r.ID, &r.EnvironmentID, &r.FunctionID, &r.ConnectionID, &r.Provider, timeInto{&r.LeaseUntil})
+	}, "select id, environment_id, function_id, connection_id, provider, lease_until from runs where lease_until is not null and lease_until > (select "+
+		s.dialect.now+") and lane = $1 and holder <> $2", int64(lane), holder)
+	return list, wrap("RunsOfOthers", err)
+}
+
 // ClaimRuns makes holder the one that works for ttl, by the database's clock, on
 // those of the runs that are still due, or that were left behind. It counts the
 // attempts, raises the numbers that fence them, and returns the runs with their

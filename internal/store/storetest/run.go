@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -193,6 +194,52 @@ func testRunFences(t *testing.T, w *world) {
 	}
 	if got := w.run(t, unclaimed); got.Attempts != 0 {
 		t.Fatalf("what nobody had claimed: %+v", got)
+	}
+}
+
+// testRunsOfOthers counts what other processes work on, alone and while they claim.
+func testRunsOfOthers(t *testing.T, w *world) {
+	ctx := t.Context()
+	mine, theirs, dead, waiting := w.syncRun(1, nil), w.syncRun(2, nil), w.syncRun(3, nil), w.syncRun(4, nil)
+	w.insertSyncs(t, mine, theirs, dead, waiting)
+	w.claimRuns(t, "me", time.Minute, mine.ID)
+	w.claimRuns(t, "you", time.Minute, theirs.ID)
+	w.claimRuns(t, "dead", lapsed, dead.ID)
+	w.claimRuns(t, "you", time.Minute, w.newRun(t, w.env.ID, nil).ID) // of the other lane
+	list, err := w.RunsOfOthers(ctx, nil, linkspan.LaneSync, "me")
+	must(t, err)
+	if len(list) != 1 {
+		t.Fatalf("others run %+v", list)
+	}
+	wantEqual(t, "a run of another process", list[0], linkspan.Run{
+		ID: theirs.ID, EnvironmentID: w.env.ID, FunctionID: 7, ConnectionID: 8, Provider: "github", LeaseUntil: w.run(t, theirs).LeaseUntil,
+	})
+	quick, err := w.RunsOfOthers(ctx, nil, linkspan.LaneQuick, "me")
+	must(t, err)
+	wantEqual(t, "runs of the other lane", len(quick), 1)
+
+	// Who asks in a transaction waits for those that have asked: what they claim counts.
+	asked := make(chan []linkspan.Run)
+	must(t, w.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		if _, err := w.RunsOfOthers(ctx, tx, linkspan.LaneSync, "you"); err != nil {
+			return err
+		}
+		go func() {
+			var list []linkspan.Run
+			defer func() { asked <- list }()
+			if err := w.InTx(t.Context(), func(ctx context.Context, tx linkspan.Tx) (err error) {
+				list, err = w.RunsOfOthers(ctx, tx, linkspan.LaneSync, "me")
+				return err
+			}); err != nil {
+				t.Error(err)
+			}
+		}()
+		<-time.After(50 * time.Millisecond) // time for an answer that must not come
+		_, err := w.ClaimRuns(ctx, tx, []linkspan.RunID{waiting.ID}, "you", time.Minute)
+		return err
+	}))
+	if list = <-asked; !slices.Contains(runIDs(list), waiting.ID) || len(list) != 2 {
+		t.Errorf("beside a claim others run %+v", list)
 	}
 }
 

@@ -74,6 +74,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"webhook secrecy", testWebhookSecrecy},
 		{"runs", testRuns},
 		{"run fences", testRunFences},
+		{"runs of others", testRunsOfOthers},
 		{"run turns", testRunTurns},
 		{"runs under competition", testRunRace},
 		{"run isolation", testRunIsolation},
