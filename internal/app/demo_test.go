@@ -101,8 +101,12 @@ func program(ctx context.Context, out, logs io.Writer, terminal bool, environ ma
 		Args: args, Environ: func(name string) string { return environ[name] }, Stdout: out, Stderr: logs,
 		IsTerminal: func(stream any) bool { return terminal && stream == any(out) },
 	}, cli.Server{
-		Sandbox: Sandbox, Demo: func(ctx context.Context, d cli.Demo) error { return Demo(ctx, DemoOptions(d)) },
+		Trials: trials, Demo: func(ctx context.Context, d cli.Demo) error { return Demo(ctx, DemoOptions(d)) },
 	})
+}
+
+func trials(_ context.Context, o cli.TrialOptions) (cli.Trials, error) {
+	return NewTrials(TrialOptions(o))
 }
 
 // TestMain lets the test binary be what the server starts to run functions in.
@@ -218,7 +222,7 @@ func options(t *testing.T, out io.Writer) DemoOptions {
 	var o DemoOptions
 	code := cli.Run(t.Context(), cli.System{
 		Args: []string{"demo"}, Environ: func(string) string { return "" }, Stdout: out, Stderr: io.Discard,
-	}, cli.Server{Sandbox: Sandbox, Demo: func(_ context.Context, d cli.Demo) error {
+	}, cli.Server{Trials: trials, Demo: func(_ context.Context, d cli.Demo) error {
 		o = DemoOptions(d)
 		return nil
 	}})

@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/linkspan/linkspan/api"
-	"github.com/linkspan/linkspan/internal/app"
 	"github.com/linkspan/linkspan/internal/cli"
 	"github.com/linkspan/linkspan/internal/testfile"
 )
@@ -360,7 +359,7 @@ func TestRemote(t *testing.T) {
 			code := cli.Run(t.Context(), cli.System{
 				Args: tt.in(dir), Environ: func(name string) string { return env[name] },
 				Stdin: strings.NewReader(tt.stdin), Stdout: &stdout, Stderr: &stderr, IsTerminal: func(any) bool { return tt.terminal },
-			}, cli.Server{Sandbox: app.Sandbox})
+			}, authorServer())
 			tell := func(text string) string {
 				text = regexp.MustCompile(`"linkspan-connect":"[0-9a-f-]{36}"`).ReplaceAllString(text, `"linkspan-connect":"UUID"`)
 				return strings.NewReplacer(server.URL, "http://localhost:3003", dir, "DIR", "\x1b", "␛", "\r", "␍").Replace(text)

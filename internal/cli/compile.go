@@ -16,7 +16,6 @@ import (
 	"github.com/linkspan/linkspan/internal/function/bundle"
 	"github.com/linkspan/linkspan/internal/obs"
 	"github.com/linkspan/linkspan/internal/project"
-	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
 const compileLong = `Compiles the functions that index.ts of the folder imports, checks their types,
@@ -39,7 +38,7 @@ func newCompile(sys System, server Server) *cobra.Command {
 		Example: "  linkspan compile\n  linkspan compile --out build --json",
 		Args:    usage(cobra.NoArgs),
 	}
-	c := compilation{sys: sys, sandbox: server.Sandbox}
+	c := compilation{sys: sys, server: server}
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	addFolder(cmd, &c.dir)
@@ -60,7 +59,7 @@ func addFolder(cmd *cobra.Command, dir *string) {
 // compilation is one run of the command.
 type compilation struct {
 	sys             System
-	sandbox         func(ctx context.Context, cacheDir string) (*sandbox.Engine, error)
+	server          Server
 	dir, out        string
 	noTypes, asJSON bool
 	story, status   *terminal
@@ -112,17 +111,17 @@ func (c *compilation) steps(ctx context.Context) error {
 	if err := refreshTypings(c.dir); err != nil {
 		return err
 	}
-	engine, err := c.sandbox(ctx, cacheFolder(c.sys))
+	reader, err := c.server.reader(ctx, c.sys)
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
+	defer endTrials(ctx, reader)
 	var types *typeRun
 	if !c.noTypes {
 		types = startTypes(ctx, c.sys, c.dir)
 		defer types.stop()
 	}
-	functions, err := buildFolder(ctx, c.status, engine, bundle.Options{Dir: c.dir})
+	functions, err := buildFolder(ctx, c.status, reader, bundle.Options{Dir: c.dir})
 	if err != nil {
 		return err
 	}
@@ -182,11 +181,21 @@ func (c *compilation) write(functions []bundle.Function) error {
 	return nil
 }
 
+// reader starts what reads the definitions of functions. It does so in other
+// processes: a file that computes without end when it is loaded ends there.
+func (s Server) reader(ctx context.Context, sys System) (Trials, error) {
+	t, err := s.Trials(ctx, TrialOptions{CacheDir: cacheFolder(sys), Parallel: runtime.GOMAXPROCS(0), Memory: testMemory})
+	if err != nil {
+		return nil, fmt.Errorf("starting the sandboxes: %w", err)
+	}
+	return t, nil
+}
+
 // buildFolder builds functions of a folder and shows the progress. A folder that
 // can't be built at all does not compile.
-func buildFolder(ctx context.Context, status *terminal, engine *sandbox.Engine, o bundle.Options) (*bundle.Project, error) {
+func buildFolder(ctx context.Context, status *terminal, reader bundle.Describer, o bundle.Options) (*bundle.Project, error) {
 	shown := bar{t: status, what: "Compiling"}
-	o.SourceMap, o.Describer, o.Version, o.Progress = true, engine, obs.ReadBuild().Version, shown.progress
+	o.SourceMap, o.Describer, o.Version, o.Progress = true, reader, obs.ReadBuild().Version, shown.progress
 	built, err := bundle.Build(ctx, o)
 	status.wipe()
 	if ctx.Err() != nil {

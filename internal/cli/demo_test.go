@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/linkspan/linkspan/api"
-	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
 // What the demo may do follows from where it is started: nothing waits for a
@@ -125,11 +124,11 @@ func TestColumns(t *testing.T) {
 func TestDeployFolderFails(t *testing.T) {
 	t.Parallel()
 	sys := System{Environ: func(string) string { return "" }}
-	none := Server{Sandbox: func(context.Context, string) (*sandbox.Engine, error) { return nil, errors.New("no sandbox") }}
+	none := Server{Trials: func(context.Context, TrialOptions) (Trials, error) { return nil, errors.New("no sandbox") }}
 	if _, err := deployFolder(t.Context(), sys, none, t.TempDir(), "not a host", "key"); err == nil {
 		t.Error("it deploys to nowhere")
 	}
-	if _, err := deployFolder(t.Context(), sys, none, t.TempDir(), "http://localhost:1", api.Secret("key")); err == nil || err.Error() != "no sandbox" {
+	if _, err := deployFolder(t.Context(), sys, none, t.TempDir(), "http://localhost:1", api.Secret("key")); err == nil || err.Error() != "starting the sandboxes: no sandbox" {
 		t.Errorf("without a sandbox: %v", err)
 	}
 }

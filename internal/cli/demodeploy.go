@@ -18,12 +18,12 @@ func deployFolder(ctx context.Context, sys System, server Server, dir, host stri
 	if err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
-	engine, err := server.Sandbox(ctx, cacheFolder(sys))
+	reader, err := server.reader(ctx, sys)
 	if err != nil {
 		return nil, err
 	}
-	defer engine.Close()
-	project, err := bundle.Build(ctx, bundle.Options{Dir: dir, SourceMap: true, Describer: engine, Version: obs.ReadBuild().Version})
+	defer endTrials(ctx, reader)
+	project, err := bundle.Build(ctx, bundle.Options{Dir: dir, SourceMap: true, Describer: reader, Version: obs.ReadBuild().Version})
 	if err != nil {
 		return nil, fmt.Errorf("compiling %s: %w", dir, err)
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/linkspan/linkspan/api"
 	"github.com/linkspan/linkspan/internal/function/bundle"
-	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
 // deployTimeout bounds one exchange of a deploy with the server. A big folder is
@@ -88,13 +87,13 @@ func newDeploy(sys System, server Server) *cobra.Command {
 // deployment is one deploy on its way.
 type deployment struct {
 	deployOptions
-	sys     System
-	remote  *remote
-	sandbox func(ctx context.Context, cacheDir string) (*sandbox.Engine, error)
-	story   *terminal // plan and result
-	status  *terminal // progress, problems and questions
-	report  deployReport
-	sent    bool // the server was told to deploy
+	sys    System
+	remote *remote
+	server Server
+	story  *terminal // plan and result
+	status *terminal // progress, problems and questions
+	report deployReport
+	sent   bool // the server was told to deploy
 }
 
 // deployReport is what --json prints.
@@ -137,7 +136,7 @@ func newDeployment(sys System, server Server, environment string, o deployOption
 	if err != nil {
 		return nil, err
 	}
-	d := &deployment{deployOptions: o, sys: sys, remote: r, sandbox: server.Sandbox, status: newTerminal(sys, sys.Stderr)}
+	d := &deployment{deployOptions: o, sys: sys, remote: r, server: server, status: newTerminal(sys, sys.Stderr)}
 	if d.story = newTerminal(sys, sys.Stdout); o.asJSON {
 		d.story = d.status
 	}

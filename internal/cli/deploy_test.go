@@ -249,7 +249,7 @@ func TestDeploy(t *testing.T) {
 				Environ: func(name string) string { return env[name] },
 				Stdin:   strings.NewReader(tt.answer), Stdout: &stdout, Stderr: &stderr,
 				IsTerminal: func(any) bool { return tt.terminal },
-			}, cli.Server{Sandbox: app.Sandbox})
+			}, authorServer())
 			if code != tt.code {
 				t.Errorf("exit code %d, not %d", code, tt.code)
 			}
@@ -291,7 +291,7 @@ func TestDeployInterrupted(t *testing.T) {
 	code := cli.Run(ctx, cli.System{
 		Args: []string{"deploy", "prod", "--dir", testfile.Unpack(t, deployFolder)}, Environ: func(name string) string { return env[name] },
 		Stdin: in, Stdout: io.Discard, Stderr: &stderr, IsTerminal: func(any) bool { return true },
-	}, cli.Server{Sandbox: app.Sandbox})
+	}, authorServer())
 	if code != 1 || !strings.HasSuffix(stderr.String(), "linkspan: interrupted: nothing was deployed\n") || len(api.sent) != 0 {
 		t.Errorf("ended with %d, %d deploys, and said\n%s", code, len(api.sent), &stderr)
 	}

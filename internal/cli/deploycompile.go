@@ -11,7 +11,6 @@ import (
 
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/function/bundle"
-	"github.com/linkspan/linkspan/internal/obs"
 )
 
 // reportedProblem is a problem as --json prints it.
@@ -31,27 +30,20 @@ func (d *deployment) compile(ctx context.Context) ([]bundle.Function, error) {
 	if d.status.update("Compiling …"); !d.status.live {
 		d.status.println("Compiling ", printable(d.dir))
 	}
-	engine, err := d.sandbox(ctx, cacheFolder(d.sys))
+	reader, err := d.server.reader(ctx, d.sys)
 	if err != nil {
 		return nil, err
 	}
-	defer engine.Close()
+	defer endTrials(ctx, reader)
 	types, err := d.startTypes(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer types.stop()
 	choice := choice{patterns: d.functions, integrations: d.integrations, used: make(map[string]bool)}
-	shown := bar{t: d.status, what: "Compiling"}
-	project, err := bundle.Build(ctx, bundle.Options{
-		Dir: d.dir, Only: choice.wants, SourceMap: true, Describer: engine, Version: obs.ReadBuild().Version, Progress: shown.progress,
-	})
-	d.status.wipe()
+	project, err := buildFolder(ctx, d.status, reader, bundle.Options{Dir: d.dir, Only: choice.wants})
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, &codedError{exitCompile, fmt.Errorf("compiling %s: %w", d.dir, err)}
+		return nil, err
 	}
 	if err := choice.check(); err != nil {
 		return nil, err

@@ -13,7 +13,6 @@ import (
 
 	"github.com/linkspan/linkspan/internal/function/bundle"
 	"github.com/linkspan/linkspan/internal/project"
-	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
 const devLong = `Watches a folder of functions. Whenever a file is saved, what depends on it is
@@ -62,7 +61,7 @@ type development struct {
 	dry                            dryrunOptions
 	runs, connection               string // what is run at each save
 	t                              *terminal
-	engine                         *sandbox.Engine
+	reader                         Trials
 	tests                          *testRun         // nil: none
 	functions                      map[string]built // by file
 	problems, typeProblems         []bundle.Problem
@@ -100,17 +99,16 @@ func (d *development) run(ctx context.Context) error {
 	if d.asJSON {
 		d.t = newTerminal(d.sys, d.sys.Stderr)
 	}
-	engine, err := d.server.Sandbox(ctx, cacheFolder(d.sys))
+	reader, err := d.server.reader(ctx, d.sys)
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
-	d.engine, d.functions = engine, map[string]built{}
+	defer endTrials(ctx, reader)
+	d.reader, d.functions = reader, map[string]built{}
 	if !d.noTests {
-		if d.tests, err = d.newTests(ctx); err != nil {
+		if d.tests, err = d.newTests(reader); err != nil {
 			return err
 		}
-		defer endTrials(ctx, d.tests.executor)
 	}
 	var changes <-chan []string
 	if !d.once {

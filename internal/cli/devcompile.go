@@ -31,7 +31,7 @@ func (d *development) compile(ctx context.Context, changed []string) ([]string, 
 			return affected[functionName(integration, name)]
 		}
 	}
-	folder, err := buildFolder(ctx, d.t, d.engine, o)
+	folder, err := buildFolder(ctx, d.t, d.reader, o)
 	if _, ok := project.IndexOf(d.dir); err != nil && !ok && isFolder(d.dir) {
 		// It comes back, such as when Git changes branches.
 		_, message := described(err)

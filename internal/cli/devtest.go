@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -12,16 +11,12 @@ import (
 )
 
 // newTests prepares the replay of recorded tests.
-func (d *development) newTests(ctx context.Context) (*testRun, error) {
+func (d *development) newTests(executor Trials) (*testRun, error) {
 	t, err := newTestRun(d.sys, d.server, testOptions{dir: d.dir, timeout: testTimeout, parallel: runtime.GOMAXPROCS(0)}, nil, true)
 	if err != nil {
 		return nil, err
 	}
-	t.story, t.status = d.t, d.t
-	t.executor, err = d.server.Trials(ctx, TrialOptions{CacheDir: cacheFolder(d.sys), Parallel: t.parallel, Memory: testMemory})
-	if err != nil {
-		return nil, fmt.Errorf("starting the sandboxes: %w", err)
-	}
+	t.story, t.status, t.executor = d.t, d.t, executor
 	return t, nil
 }
 

@@ -18,7 +18,6 @@ import (
 	"github.com/linkspan/linkspan/internal/function/bundle"
 	"github.com/linkspan/linkspan/internal/obs"
 	"github.com/linkspan/linkspan/internal/project"
-	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
 const doctorLong = `Looks at everything that functions need, from this program to the server, and says
@@ -87,12 +86,12 @@ func (d *doctor) run(ctx context.Context) error {
 	}
 	d.story, d.status = newTerminal(d.sys, d.sys.Stdout), newTerminal(d.sys, d.sys.Stderr)
 	d.program()
-	engine := d.sandbox(ctx)
-	if engine != nil {
-		defer engine.Close()
-	}
+	starts := d.sandbox(ctx)
 	d.folder()
-	functions := d.compile(ctx, engine)
+	var functions []bundle.Function
+	if starts {
+		functions = d.compile(ctx)
+	}
 	d.types(ctx)
 	d.remote(ctx, functions)
 	d.status.wipe()
@@ -160,15 +159,18 @@ func (d *doctor) program() {
 }
 
 // sandbox makes sure that functions can be executed.
-func (d *doctor) sandbox(ctx context.Context) *sandbox.Engine {
+func (d *doctor) sandbox(ctx context.Context) bool {
 	d.status.update("Starting the sandbox …")
 	engine, err := d.server.Sandbox(ctx, cacheFolder(d.sys))
+	if err == nil {
+		err = engine.Close()
+	}
 	if err != nil {
 		d.note("sandbox", healthFailed, err.Error(), "Functions can't be compiled or tested here. The machine needs 64-bit memory mappings and about 100 MB of free memory.")
-		return nil
+		return false
 	}
 	d.note("sandbox", healthOK, "starts", "")
-	return engine
+	return true
 }
 
 // folder looks at the files of the folder.
@@ -202,11 +204,17 @@ func (d *doctor) folder() {
 }
 
 // compile makes the functions, as far as that is possible.
-func (d *doctor) compile(ctx context.Context, engine *sandbox.Engine) []bundle.Function {
-	if _, ok := project.IndexOf(d.dir); !ok || engine == nil {
+func (d *doctor) compile(ctx context.Context) []bundle.Function {
+	if _, ok := project.IndexOf(d.dir); !ok {
 		return nil
 	}
-	built, err := buildFolder(ctx, d.status, engine, bundle.Options{Dir: d.dir})
+	reader, err := d.server.reader(ctx, d.sys)
+	if err != nil {
+		d.note("functions", healthFailed, err.Error(), "")
+		return nil
+	}
+	defer endTrials(ctx, reader)
+	built, err := buildFolder(ctx, d.status, reader, bundle.Options{Dir: d.dir})
 	if err != nil {
 		d.note("functions", healthFailed, err.Error(), "")
 		return nil

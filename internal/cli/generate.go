@@ -141,13 +141,13 @@ func compiled(ctx context.Context, sys System, server Server, dir string) ([]bun
 	if err := checkFolder(dir); err != nil {
 		return nil, err
 	}
-	engine, err := server.Sandbox(ctx, cacheFolder(sys))
+	reader, err := server.reader(ctx, sys)
 	if err != nil {
 		return nil, err
 	}
-	defer engine.Close()
+	defer endTrials(ctx, reader)
 	status := newTerminal(sys, sys.Stderr)
-	folder, err := buildFolder(ctx, status, engine, bundle.Options{Dir: dir})
+	folder, err := buildFolder(ctx, status, reader, bundle.Options{Dir: dir})
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/linkspan/linkspan/api/client"
 	"github.com/linkspan/linkspan/internal/function/bundle"
 	"github.com/linkspan/linkspan/internal/project"
-	"github.com/linkspan/linkspan/internal/sandbox"
 )
 
 const listLong = `Lists the functions of the folder beside those that are deployed to an environment,
@@ -61,7 +60,7 @@ type functionList struct {
 	integration, kind string
 	local, asJSON     bool
 	sys               System
-	sandbox           func(ctx context.Context, cacheDir string) (*sandbox.Engine, error)
+	server            Server
 	status            *terminal
 }
 
@@ -74,7 +73,7 @@ func newList(sys System, server Server) *cobra.Command {
 		Example: "  linkspan list\n  linkspan list --env prod --integration github\n  linkspan list --local --json",
 		Args:    usage(cobra.NoArgs),
 	}
-	l := functionList{sys: sys, sandbox: server.Sandbox}
+	l := functionList{sys: sys, server: server}
 	l.add(cmd, sys)
 	flags := cmd.Flags()
 	flags.StringVar(&l.integration, "integration", "", "only functions of this integration")
@@ -166,12 +165,12 @@ func (l *functionList) compare(ctx context.Context) ([]compared, error) {
 
 // compile reads the functions of the folder.
 func (l *functionList) compile(ctx context.Context) ([]bundle.Function, error) {
-	engine, err := l.sandbox(ctx, cacheFolder(l.sys))
+	reader, err := l.server.reader(ctx, l.sys)
 	if err != nil {
 		return nil, err
 	}
-	defer engine.Close()
-	built, err := buildFolder(ctx, l.status, engine, bundle.Options{Dir: l.dir})
+	defer endTrials(ctx, reader)
+	built, err := buildFolder(ctx, l.status, reader, bundle.Options{Dir: l.dir})
 	if err != nil {
 		return nil, err
 	}

@@ -85,7 +85,11 @@ func (e entry) failed(err error, out output) (Problem, bool) {
 		return e.thrown(f, out), true
 	}
 	if l, ok := errors.AsType[*sandbox.LimitError](err); ok {
-		return e.problem("Reading the definition was stopped: %s. What takes long or much belongs into exec.", l.Error()), true
+		switch l.Limit {
+		case sandbox.LimitCPU, sandbox.LimitWall, sandbox.LimitStuck:
+			return e.problem("Loading the file does not end, or takes very long. Look for loops and regular expressions outside of functions, here and in what is imported: what takes long belongs into exec."), true
+		}
+		return e.problem("Reading the definition was stopped: %s. What takes much belongs into exec.", l.Error()), true
 	}
 	if s, ok := errors.AsType[*sandbox.SyntaxError](err); ok {
 		p := e.problem("The sandbox can't read the function: %s.", strings.TrimSuffix(s.Message, "."))
