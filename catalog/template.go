@@ -58,15 +58,6 @@ func ParseTemplate(src string) (*Template, error) {
 	return &Template{nodes: nodes}, nil
 }
 
-// LiteralTemplate returns the template that expands to text itself, whatever it
-// contains.
-func LiteralTemplate(text string) *Template {
-	if text == "" {
-		return &Template{}
-	}
-	return &Template{nodes: []node{{kind: nodeText, src: text}}}
-}
-
 // String returns the template as it was written.
 func (t *Template) String() string {
 	if t == nil {

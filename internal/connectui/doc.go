@@ -13,4 +13,4 @@
 // it in the Authorization header; forms send it in their body.
 package connectui
 
-//go:generate go tool -modfile=../../tools/go.mod templ generate -path .
+//go:generate go tool -modfile=../../tools/go.mod templ generate -include-version=false -path .

@@ -110,7 +110,7 @@ func Members(b []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// behindComma returns where the next element or member begins, or where the closing
+// SkipComma returns where the next element or member begins, or where the closing
 // bracket is.
 func SkipComma(b []byte, i int) int {
 	i = SkipSpace(b, i)

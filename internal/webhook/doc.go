@@ -1,4 +1,5 @@
-// Package webhook tells customers' backends what happened to their connections.
+// Package webhook tells customers' backends what happened: to connections, in syncs,
+// and to actions that ran in the background.
 //
 // An event and one delivery for each URL are written in the transaction that
 // makes the event true (a transactional outbox), so that nothing which happened
