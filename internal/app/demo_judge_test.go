@@ -176,6 +176,37 @@ func TestStepsJudgeRecords(t *testing.T) {
 	}
 }
 
+// An action has to say what it did, and a new token has to be new.
+func TestStepsJudgeAnswers(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		step   func(*demonstration, context.Context, *walk) (string, error)
+		answer string
+		want   string // of the error
+	}{
+		"closed":        {(*demonstration).stepClose, `{"id":"5","status":"solved"}`, ""},
+		"still open":    {(*demonstration).stepClose, `{"id":"5","status":"open"}`, `ticket "5", "open"`},
+		"another":       {(*demonstration).stepClose, `{"id":"6","status":"solved"}`, `ticket "6", "solved"`},
+		"the old token": {(*demonstration).stepRenew, `{"credentials":{"access_token":"a"}}`, "the token is still the same"},
+		"no token":      {(*demonstration).stepRenew, `{"credentials":{}}`, "the token is still the same"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = io.WriteString(w, tt.answer)
+			}))
+			defer server.Close()
+			d := judging(true)
+			d.dev = must(client.New(server.URL, "key"))
+			_, err := tt.step(d, t.Context(), &walk{open: []string{"5"}})
+			if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("error %v, not %q", err, tt.want)
+			}
+		})
+	}
+}
+
 // Where nobody looks on, no port is one that somebody may want.
 func TestListenDemo(t *testing.T) {
 	t.Parallel()
