@@ -211,7 +211,7 @@ func TestFunctionsChange(t *testing.T) {
 		w.tick()
 		w.wantRuns(issues, "start:cancelled")
 		// The anchor is soon after the start, maybe in the past by now.
-		w.exec("update syncs set anchor = anchor + 3600000000")
+		w.exec("update syncs set anchor = anchor + 1800000000")
 		_, err = w.functions.SetEnabled(ctx, w.env, name, true)
 		must(t, err)
 		w.tick() // it never succeeded, so it is due at once
@@ -335,7 +335,7 @@ func TestVariants(t *testing.T) {
 	})
 }
 
-// TestDeletions deletes what syncs belong to.
+
 // TestDeletions deletes what syncs belong to, as the API does.
 func TestDeletions(t *testing.T) {
 	t.Parallel()

@@ -119,22 +119,31 @@ func (s *Service) completeFunction(ctx context.Context, fn *linkspan.Function, c
 		}
 		var more bool
 		err = s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-			// Read again: it may have been changed or removed.
-			functions, err := s.store.SyncFunctions(ctx, tx, fn.EnvironmentID, fn.IntegrationID)
-			if err != nil {
+			more = false
+			return s.withFunction(ctx, tx, fn, func(fn *linkspan.Function) (err error) {
+				more, err = s.fill(ctx, tx, fn, true)
 				return err
-			}
-			now := slices.IndexFunc(functions, func(f linkspan.Function) bool { return f.ID == fn.ID })
-			if more = false; now < 0 {
-				return nil
-			}
-			more, err = s.fill(ctx, tx, &functions[now], true)
-			return err
+			})
 		})
 		if err != nil || !more {
 			return err
 		}
 	}
+}
+
+// withFunction calls f with a function as it is now, and stays until the transaction
+// ends; not if it was removed.
+func (s *Service) withFunction(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, f func(fn *linkspan.Function) error) error {
+	functions, err := s.store.SyncFunctions(ctx, tx, fn.EnvironmentID, fn.IntegrationID)
+	if err != nil {
+		return err
+	}
+	for i := range functions {
+		if functions[i].ID == fn.ID {
+			return f(&functions[i])
+		}
+	}
+	return nil
 }
 
 // FunctionsChanged follows a change of functions of an environment, in the

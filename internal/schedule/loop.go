@@ -18,6 +18,9 @@ const (
 	lookSize = 1000
 	// callTimeout bounds what is done about them.
 	callTimeout = 30 * time.Second
+	// putBack is by how much the database's clock goes back when it was put back: less
+	// is an adjustment, or another server after the first one has failed.
+	putBack = time.Minute
 	// connectingPause is for how long a sync is put off whose connection is still
 	// being set up by the customer's functions.
 	connectingPause = 2 * time.Second
@@ -32,9 +35,13 @@ func (s *Service) Run(ctx context.Context) error {
 	defer working.Wait()
 	working.Go(func() { s.completeAll(ctx) })
 	failing := false
+	var clock time.Time
 	for {
 		began := time.Now()
 		err := s.Tick(ctx)
+		if err == nil {
+			clock, err = s.followClock(ctx, clock)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -246,24 +253,62 @@ func (s *Service) connecting(ctx context.Context, tx linkspan.Tx, due []linkspan
 	return waiting, nil
 }
 
+// followClock returns the database's time. When it was later before, when syncs run
+// next is worked out anew: some would not for as long as the clock was put back.
+func (s *Service) followClock(ctx context.Context, before time.Time) (time.Time, error) {
+	now, err := s.store.Clock(ctx, nil)
+	if err != nil {
+		return before, fmt.Errorf("reading the database's clock: %w", err)
+	}
+	if !now.Before(before.Add(-putBack)) {
+		return now, nil
+	}
+	s.log.WarnContext(ctx, "the database's clock was put back; all schedules are worked out anew", "was", before, "is", now)
+	err = s.eachFunction(ctx, func(fn *linkspan.Function) error {
+		return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+			return s.withFunction(ctx, tx, fn, func(fn *linkspan.Function) error {
+				if !fn.Enabled {
+					return nil
+				}
+				if _, err := s.store.LockSyncs(ctx, tx, fn.EnvironmentID, []linkspan.FunctionID{fn.ID}, 0); err != nil {
+					return err
+				}
+				return s.reschedule(ctx, tx, fn, false)
+			})
+		})
+	})
+	if err != nil {
+		return before, fmt.Errorf("following the database's clock: %w", err)
+	}
+	return now, nil
+}
+
 // completeAll gives every connection the syncs that it has none of: functions may
 // have been deployed before there were syncs.
 func (s *Service) completeAll(ctx context.Context) {
-	var after linkspan.FunctionID
-	for ctx.Err() == nil {
-		list, err := s.store.AllSyncFunctions(ctx, nil, after, batchSize)
-		if err != nil {
-			if ctx.Err() == nil {
-				s.log.WarnContext(ctx, "finding connections without their syncs failed", "error", err)
-			}
-			return
+	err := s.eachFunction(ctx, func(fn *linkspan.Function) error {
+		if err := s.completeFunction(ctx, fn, &linkspan.Connection{}); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "giving connections their syncs failed", "function_id", int64(fn.ID), "error", err)
 		}
-		if len(list) == 0 {
-			return
+		return ctx.Err()
+	})
+	if err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "finding connections without their syncs failed", "error", err)
+	}
+}
+
+// eachFunction calls f with every sync function of all environments, by ID,
+// EnvironmentID and IntegrationID alone.
+func (s *Service) eachFunction(ctx context.Context, f func(fn *linkspan.Function) error) error {
+	var after linkspan.FunctionID
+	for {
+		list, err := s.store.AllSyncFunctions(ctx, nil, after, batchSize)
+		if err != nil || len(list) == 0 {
+			return err
 		}
 		for i := range list {
-			if err := s.completeFunction(ctx, &list[i], &linkspan.Connection{}); err != nil && ctx.Err() == nil {
-				s.log.WarnContext(ctx, "giving connections their syncs failed", "function_id", int64(list[i].ID), "error", err)
+			if err := f(&list[i]); err != nil {
+				return err
 			}
 		}
 		after = list[len(list)-1].ID

@@ -29,6 +29,9 @@ func (s *slowStore) DueSyncs(ctx context.Context, _ linkspan.Tx, _ int) ([]links
 	return nil, ctx.Err()
 }
 
+// Clock implements Store.
+func (s *slowStore) Clock(context.Context, linkspan.Tx) (time.Time, error) { return time.Now(), nil }
+
 // AllSyncFunctions implements Store.
 func (s *slowStore) AllSyncFunctions(context.Context, linkspan.Tx, linkspan.FunctionID, int) ([]linkspan.Function, error) {
 	return nil, nil

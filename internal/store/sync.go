@@ -284,13 +284,16 @@ func (s *Store) SyncCrons(ctx context.Context, tx linkspan.Tx, function linkspan
 // schedule has no next run.
 func (s *Store) RescheduleSyncs(ctx context.Context, tx linkspan.Tx, function linkspan.FunctionID, now time.Time, ticks map[string]time.Time, spread time.Duration, first bool) error {
 	const (
-		keep = `case when next_at <= $2 or next_at <= anchor then next_at
+		// Anchors are never so far ahead, unless the clock was when they were set.
+		keep = `case when next_at <= $2 or next_at <= anchor and anchor < $2 + 600000000 then next_at
 			when $3 and next_at is null and succeeded_at is null then $2 else `
 		started = " where function_id = $1 and state = 'started' and "
 	)
 	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
 		if _, err := t.exec(ctx, "update syncs set next_at = "+keep+`
-			anchor + ((case when anchor > $2 then 0 else $2 - anchor end) / every + 1) * every end`+started+"every > 0", int64(function), micros(now), first); err != nil {
+			case when anchor <= $2 then anchor + (($2 - anchor) / every + 1) * every
+				when anchor - $2 < every then anchor + every
+				else anchor - (anchor - $2 - 1) / every * every end end`+started+"every > 0", int64(function), micros(now), first); err != nil {
 			return err
 		}
 		for cron, tick := range ticks {
