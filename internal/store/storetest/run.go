@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -294,38 +292,17 @@ func testRunRace(t *testing.T, w *world) {
 			w.claimRuns(t, "dead", lapsed, r.ID)
 		}
 	}
-	var won sync.Map
-	var total atomic.Int32
-	var wg sync.WaitGroup
-	for n := range claimants {
-		wg.Go(func() {
-			holder := fmt.Sprint(n)
-			for {
-				found, _, err := w.DueRuns(t.Context(), nil, linkspan.RunQuery{PerGroup: 3, PerEnvironment: 3, Limit: 8})
-				if err != nil || len(found) == 0 {
-					if err != nil {
-						t.Error(err)
-					}
-					return
-				}
-				claimed, err := w.ClaimRuns(t.Context(), nil, runIDs(found), holder, time.Minute)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				for i := range claimed {
-					if other, taken := won.LoadOrStore(claimed[i].ID, holder); taken {
-						t.Errorf("run %d went to %s and %s", claimed[i].ID, other, holder)
-					}
-					total.Add(1)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if n := total.Load(); n != 30 {
-		t.Errorf("%d of 30 were claimed", n)
-	}
+	race(t, claimants, 30, func(ctx context.Context, holder string) (due bool, claimed []linkspan.RunID, err error) {
+		found, _, err := w.DueRuns(ctx, nil, linkspan.RunQuery{PerGroup: 3, PerEnvironment: 3, Limit: 8})
+		if err != nil || len(found) == 0 {
+			return false, nil, err
+		}
+		runs, err := w.ClaimRuns(ctx, nil, runIDs(found), holder, time.Minute)
+		for i := range runs {
+			claimed = append(claimed, runs[i].ID)
+		}
+		return true, claimed, err
+	})
 }
 
 func testRunIsolation(t *testing.T, w *world) {

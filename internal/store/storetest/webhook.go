@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -273,38 +271,17 @@ func testWebhookRace(t *testing.T, w *world) {
 			w.claim(t, "dead", lapsed, ds[0].ID)
 		}
 	}
-	var won sync.Map
-	var total atomic.Int32
-	var wg sync.WaitGroup
-	for n := range claimants {
-		wg.Go(func() {
-			holder := fmt.Sprint(n)
-			for {
-				found, err := w.DueDeliveries(t.Context(), nil, linkspan.WebhookDelivery{}, nil, 3, 8)
-				if err != nil || len(found) == 0 {
-					if err != nil {
-						t.Error(err)
-					}
-					return
-				}
-				claimed, err := w.ClaimDeliveries(t.Context(), nil, deliveryIDs(found), holder, time.Minute)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				for i := range claimed {
-					if other, taken := won.LoadOrStore(claimed[i].ID, holder); taken {
-						t.Errorf("delivery %d went to %s and %s", claimed[i].ID, other, holder)
-					}
-					total.Add(1)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if n := total.Load(); n != 30 {
-		t.Errorf("%d of 30 were claimed", n)
-	}
+	race(t, claimants, 30, func(ctx context.Context, holder string) (due bool, claimed []linkspan.WebhookDeliveryID, err error) {
+		found, err := w.DueDeliveries(ctx, nil, linkspan.WebhookDelivery{}, nil, 3, 8)
+		if err != nil || len(found) == 0 {
+			return false, nil, err
+		}
+		deliveries, err := w.ClaimDeliveries(ctx, nil, deliveryIDs(found), holder, time.Minute)
+		for i := range deliveries {
+			claimed = append(claimed, deliveries[i].ID)
+		}
+		return true, claimed, err
+	})
 }
 
 func testWebhookIsolation(t *testing.T, w *world) {
