@@ -3,10 +3,14 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,6 +46,39 @@ func action(function, body string) Request {
 
 // hostCall is a host call of an action's.
 const hostCall = `await nango.getEnvironmentVariables();`
+
+// A child that has run something has given back what making its engine left. The
+// budget is 40 MB; the race detector alone takes more.
+func TestMemoryOfAChild(t *testing.T) {
+	t.Parallel()
+	var p *Pool
+	cache := t.TempDir()
+	for range 2 { // the first child compiles the engine, the second finds it in the cache
+		p = realPool(t, Config{CacheDir: cache})
+		if _, err := p.Run(t.Context(), trivial()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pid := p.children()[0].process.(*osProcess).cmd.Process.Pid
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid)) // statm is off by much
+	if err != nil {
+		t.Skipf("the system does not tell: %v", err)
+	}
+	_, text, _ = bytes.Cut(text, []byte("\nRss:"))
+	var kb int
+	if _, err := fmt.Sscan(string(text), &kb); err != nil {
+		t.Fatal(err)
+	}
+	if kb > 40<<10 && !raceDetector() {
+		t.Errorf("it has %d kB", kb)
+	}
+}
+
+// raceDetector reports whether the test was built with it.
+func raceDetector() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
+}
 
 func TestEngineInChild(t *testing.T) {
 	t.Parallel()
