@@ -34,6 +34,10 @@ type op struct {
 	run     linkspan.RunID
 	records []map[string]any
 	unless  linkspan.RecordPosition
+	// window is set when the run needs a window of its own, owner is whose window
+	// is swept, heir the run that the windows are passed on to.
+	window      bool
+	owner, heir linkspan.RunID
 
 	// what the model expects of the call
 	want    linkspan.RecordCounts
@@ -306,7 +310,7 @@ func (h *history) replay() {
 	h.t.Helper()
 	for i, e := range h.journal.entries {
 		for _, st := range h.streams {
-			if e.op.kind != "end" && e.op.stream != st {
+			if e.op.kind != "end" && e.op.kind != "pass" && e.op.stream != st {
 				continue
 			}
 			if err := h.models[st].replay(e); err != nil {
@@ -335,6 +339,9 @@ func (h *history) checkOp(o *op) {
 	}
 }
 
+// heirs is how far the run that goes on is from the one it follows.
+const heirs = 1 << 20
+
 // write makes random calls.
 func (h *history) write(r *rand.Rand, run linkspan.RunID, steps int) []*op {
 	var ops []*op
@@ -344,6 +351,7 @@ func (h *history) write(r *rand.Rand, run linkspan.RunID, steps int) []*op {
 		ctx := context.WithValue(h.t.Context(), opKey{}, o)
 		f := linkspan.RunFence{Run: run, Attempt: 1}
 		w := record.Write{Stream: o.stream, Fence: f, Window: run != 0 && run%2 == 0}
+		o.window = w.Window
 		if r.IntN(20) == 0 {
 			unless, o.err = h.service.Position(h.t.Context(), o.stream)
 		}
@@ -370,7 +378,7 @@ func (h *history) write(r *rand.Rand, run linkspan.RunID, steps int) []*op {
 			o.kind = "sweep"
 			o.gotIDs, o.err = h.service.TrackEnd(ctx, o.stream, f)
 		case n < 86 && run != 0:
-			o.kind = "sweep"
+			o.kind, o.owner = "sweep", run
 			o.gotIDs, o.err = h.service.DeleteUnseen(ctx, o.stream, f)
 		case n < 91:
 			o.kind = "prune"
@@ -385,6 +393,12 @@ func (h *history) write(r *rand.Rand, run linkspan.RunID, steps int) []*op {
 			o.err = h.journal.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 				return h.service.Drop(ctx, tx, o.stream.EnvironmentID, []linkspan.RecordStream{o.stream})
 			})
+		case n < 94 && run != 0:
+			o.kind, o.heir = "pass", run+heirs
+			o.err = h.journal.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error { return h.service.PassOn(ctx, tx, run, o.heir) })
+			if o.err == nil {
+				run = o.heir
+			}
 		case n < 96 && run != 0:
 			o.kind = "end"
 			o.err = h.journal.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error { return h.service.EndRun(ctx, tx, run) })
@@ -458,7 +472,7 @@ func (h *history) compare(st linkspan.RecordStream) {
 				delete(rd.found, r.ID) // of before the stream was emptied, or not asked for any more
 				continue
 			} else if w != nil && w.payload == nil {
-				r.Payload = linkspan.Secret{} // emptied after it was read
+				r.Payload, r.PrunedAt = linkspan.Secret{}, time.Now() // emptied after it was read
 			}
 			got = append(got, r)
 		}
@@ -483,7 +497,7 @@ func (h *history) compareRecords(want []*modelRecord, got []linkspan.Record) {
 		if !r.Payload.IsZero() {
 			must(h.t, json.Unmarshal([]byte(r.Payload.Reveal()), &payload))
 		}
-		if r.ID != w.id || r.Position != w.position || r.Action != w.action || r.DeletedAt.IsZero() == w.deleted ||
+		if r.ID != w.id || r.Position != w.position || r.Action != w.action || r.DeletedAt.IsZero() == w.deleted || r.PrunedAt.IsZero() == (w.payload == nil) ||
 			r.FirstSeenAt.UnixMicro() != int64(w.first) || !same(payload, w.payload) {
 			h.t.Fatalf("record %d is %+v with %s, want %+v", i, r, r.Payload.Reveal(), *w)
 		}

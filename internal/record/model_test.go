@@ -103,6 +103,16 @@ func (m *model) replay(e *entry) error {
 	switch e.op.kind {
 	case "save", "update", "delete":
 		want, err = m.write(e)
+	case "start":
+		if !m.hasWindow(0) {
+			err = fmt.Errorf("it opened no window")
+		}
+	case "pass":
+		for _, w := range m.windows {
+			if w.run == e.op.run {
+				w.run = e.op.heir
+			}
+		}
 	case "sweep":
 		want, err = m.sweep(e)
 	case "prune":
@@ -135,7 +145,19 @@ func (m *model) replay(e *entry) error {
 	return nil
 }
 
+func (m *model) hasWindow(run linkspan.RunID) bool {
+	for _, w := range m.windows {
+		if w.run == run {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *model) write(e *entry) (n linkspan.RecordCounts, err error) {
+	if e.op.window && !m.hasWindow(e.op.run) {
+		return n, fmt.Errorf("it opened no window")
+	}
 	type group struct {
 		id      string
 		patches []map[string]any
@@ -268,7 +290,7 @@ func (m *model) takeMove(e *entry, r *modelRecord) error {
 
 func (m *model) sweep(e *entry) (n linkspan.RecordCounts, err error) {
 	w := m.windows[e.window.ID]
-	if w == nil || w.began != e.window.Began {
+	if w == nil || w.began != e.window.Began || w.run != e.op.owner {
 		return n, fmt.Errorf("there is no window %+v", e.window)
 	}
 	looked := 0
