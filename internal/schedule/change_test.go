@@ -335,7 +335,6 @@ func TestVariants(t *testing.T) {
 	})
 }
 
-
 // TestDeletions deletes what syncs belong to, as the API does.
 func TestDeletions(t *testing.T) {
 	t.Parallel()

@@ -160,7 +160,7 @@ func (s *Server) createSyncVariant(w http.ResponseWriter, r *http.Request) error
 	}
 	made, err := s.cfg.Syncs.CreateVariant(r.Context(), sel.Environment, sel.IntegrationKey, sel.ConnectionName, ref)
 	if err != nil {
-		return mistake(err)
+		return unforeseen(mistake(err), "failed_sync_variant_creation")
 	}
 	return httpx.WriteJSON(w, http.StatusOK, api.SyncVariant{ID: made.UUID, Name: made.Name, Variant: made.Variant})
 }
@@ -174,7 +174,7 @@ func (s *Server) deleteSyncVariant(w http.ResponseWriter, r *http.Request) error
 		if linkspan.CodeOf(err) == "not_found" {
 			return err
 		}
-		return mistake(err)
+		return unforeseen(mistake(err), "failed_sync_variant_deletion")
 	}
 	return httpx.WriteJSON(w, http.StatusOK, api.Success{Success: true})
 }
@@ -234,4 +234,13 @@ func mistake(err error) error {
 	default:
 		return err
 	}
+}
+
+// unforeseen gives an error that has no code the one that clients know for it on
+// these routes.
+func unforeseen(err error, code string) error {
+	if linkspan.KindOf(err) != linkspan.KindInternal || linkspan.CodeOf(err) != "" || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return linkspan.E("server.unforeseen", linkspan.KindInternal, code, err, "Something went wrong on the server. Its log names the cause.")
 }

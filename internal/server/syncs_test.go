@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -217,6 +218,8 @@ func TestSyncErrors(t *testing.T) {
 		{"POST", "/sync/a/variant/eu", `{` + body + `}`, fails(linkspan.KindConflict, "sync_variant_already_exists"), 400, named("sync_variant_already_exists")},
 		{"POST", "/sync/a/variant/eu", `{` + body + `}`, fails(linkspan.KindInvalid, "resource_capped"), 400, named("resource_capped")},
 		{"POST", "/sync/a/variant/eu", `{` + body + `}`, fails(linkspan.KindUnavailable, ""), 503, ""},
+		{"POST", "/sync/a/variant/eu", `{` + body + `}`, errors.New("a secret"), 500, `{"error":{"code":"failed_sync_variant_creation","message":"Something went wrong on the server. Its log names the cause."}}`},
+		{"DELETE", "/sync/a/variant/eu", `{` + body + `}`, errors.New("a secret"), 500, `{"error":{"code":"failed_sync_variant_deletion","message":"Something went wrong on the server. Its log names the cause."}}`},
 		{"DELETE", "/sync/a/variant/eu", `{` + body + `}`, fails(linkspan.KindNotFound, "not_found"), 404, named("not_found")},
 		{"DELETE", "/sync/a/variant/base", `{` + body + `}`, fails(linkspan.KindInvalid, "invalid_variant"), 400, named("invalid_variant")},
 		{"DELETE", "/sync/a/variant/eu", `{` + body + `}`, fails(linkspan.KindNotFound, "unknown_connection"), 400, named("unknown_connection")},
