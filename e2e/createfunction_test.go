@@ -201,7 +201,7 @@ func eventually(t *testing.T, what string, done func() bool, why func() string) 
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	late := time.NewTimer(30 * time.Second)
+	late := time.NewTimer(2 * time.Minute)
 	defer late.Stop()
 	for !done() {
 		select {

@@ -307,7 +307,7 @@ func TestDryRun(t *testing.T) { //nolint:tparallel // what earlier cases open is
 		{name: "wrong type", args: []string{"open", "c1", "--type", "job"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if underRace && i%5 != 0 {
+			if apptest.UnderRace && i%5 != 0 {
 				t.Skip("each starts a sandbox of its own, which takes long here")
 			}
 			got := w.run(t, tt.terminal, tt.stdin, append([]string{"dryrun"}, tt.args...)...)
@@ -320,7 +320,7 @@ func TestDryRun(t *testing.T) { //nolint:tparallel // what earlier cases open is
 			dryrunGolden(t, tt.name, strings.ReplaceAll(text, w.desk.APIKey, "APIKEY"))
 		})
 	}
-	if underRace {
+	if apptest.UnderRace {
 		return
 	}
 	var connection struct{ Metadata map[string]any }

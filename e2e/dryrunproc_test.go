@@ -89,7 +89,7 @@ func (s *said) await(t *testing.T, part string) {
 		s.mu.Unlock()
 		select {
 		case <-changed:
-		case <-time.After(time.Minute):
+		case <-time.After(5 * time.Minute):
 			t.Fatalf("it did not say %q but:\n%s", part, s)
 		}
 	}
@@ -113,7 +113,7 @@ func (w *dryrunWorld) process(t *testing.T, args ...string) *dryrunning {
 // wait returns the exit code.
 func (d *dryrunning) wait(t *testing.T) int {
 	t.Helper()
-	stopped := time.AfterFunc(3*time.Minute, func() { _ = d.cmd.Process.Kill() })
+	stopped := time.AfterFunc(5*time.Minute, func() { _ = d.cmd.Process.Kill() })
 	defer stopped.Stop()
 	err := d.cmd.Wait()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {

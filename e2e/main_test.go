@@ -25,12 +25,12 @@ func TestMain(m *testing.M) {
 var full = flag.Bool("full", false, "kill and crowd syncs and webhooks at full size")
 
 // sized chooses how much a test works with: in full, by default, and under the
-// race detector, which makes the children slower too.
+// race detector.
 func sized(whole, usual, slow int) int {
 	switch {
 	case *full:
 		return whole
-	case underRace:
+	case apptest.UnderRace:
 		return slow
 	default:
 		return usual

@@ -58,7 +58,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	var text []byte
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-tick.C {
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); <-tick.C {
 		if text, _ = os.ReadFile(ts.MkAbs(args[0])); pattern.Match(text) {
 			return
 		}

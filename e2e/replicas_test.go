@@ -38,19 +38,19 @@ func TestDatabaseOutageClosesTheCaches(t *testing.T) {
 
 	link.cut()
 	var refused apptest.Reply
-	apptest.Poll(t, outageRounds, "calls are refused", func() bool {
+	apptest.PollWithin(t, outageRounds, "calls are refused", func() bool {
 		refused = call()
 		return refused.Status != http.StatusOK
 	})
 	refused.WantError(t, http.StatusServiceUnavailable, "unavailable")
 	i.Anonymous(t).Do(t, http.MethodGet, "/health", nil).Want(t, http.StatusOK)
-	apptest.Poll(t, outageRounds, "the replica is not ready", func() bool {
+	apptest.PollWithin(t, outageRounds, "the replica is not ready", func() bool {
 		return i.Anonymous(t).Do(t, http.MethodGet, "/ready", nil).Status == http.StatusServiceUnavailable
 	})
 
 	link.mend()
-	apptest.Poll(t, outageRounds, "calls work again", func() bool { return call().Status == http.StatusOK })
-	apptest.Poll(t, outageRounds, "the replica is ready again", func() bool {
+	apptest.PollWithin(t, outageRounds, "calls work again", func() bool { return call().Status == http.StatusOK })
+	apptest.PollWithin(t, outageRounds, "the replica is ready again", func() bool {
 		return i.Anonymous(t).Do(t, http.MethodGet, "/ready", nil).Status == http.StatusOK
 	})
 }
@@ -80,7 +80,7 @@ func TestRateLimitIsSharedByReplicas(t *testing.T) {
 	}
 	// A minute may end in between; then the next one is used up as well. The
 	// calls that look cost something too, so this ends.
-	apptest.Poll(t, revokeRounds, "the other replica refuses", func() bool {
+	apptest.PollWithin(t, revokeRounds, "the other replica refuses", func() bool {
 		exhaust()
 		r, remaining := look(b)
 		if r.Status != http.StatusTooManyRequests {

@@ -16,7 +16,7 @@ import (
 
 // callTimeout bounds every call of a test. It is far above what any takes: it
 // only turns a hang into a failure.
-const callTimeout = 60 * time.Second
+const callTimeout = 5 * time.Minute
 
 // Client calls an instance over plain HTTP with one key.
 type Client struct {

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,19 +22,69 @@ import (
 // program instead.
 const ProgramVariable = "LINKSPAN_APPTEST_PROGRAM"
 
-// startTimeout bounds the start of a child; it only turns a hang into a failure.
-const startTimeout = 60 * time.Second
+// startTimeout bounds the start and the end of an instance; it only turns a hang
+// into a failure.
+const startTimeout = 5 * time.Minute
 
-// Main is the TestMain of packages that use StartProcess. The test binary is
-// the program too: started as a child it runs program with the child's
-// arguments, so no second build is needed and the race detector watches the
-// child as well.
+// Main is the TestMain of packages whose tests start the program, or servers
+// that start others to run functions in. The test binary is the program too:
+// started as a child it runs program with the child's arguments.
+//
+// Under the race detector it becomes a plain build of the program instead, which
+// Main makes before the tests: children share no memory with what the detector
+// watches, and the engine of functions takes ten times as long to start there.
+// What they do is watched where it runs in the test's own process.
 func Main(m *testing.M, program func() int) {
 	child := len(os.Args) == 2 && (os.Args[1] == "runner" || os.Args[1] == "compiler") // started by a server, without an environment
 	if child || os.Getenv(ProgramVariable) != "" {
+		// This returns when there is no such file: without the race detector, and in
+		// children of children, which are the plain build already.
+		_ = syscall.Exec(beside(os.Getppid(), "plain"), os.Args, os.Environ())
 		os.Exit(program())
 	}
-	os.Exit(m.Run())
+	code := runWithPlain(m)
+	_ = os.RemoveAll(cacheDir()) // of a test binary in a folder that goes anyway, mostly
+	os.Exit(code)
+}
+
+// cacheDir is where the instances of this process keep what they compiled. The
+// first one compiles the engine of functions for all.
+func cacheDir() string { return beside(os.Getpid(), "cache") }
+
+// runWithPlain runs the tests, twice as many at a time as Go would, with a plain
+// build of the program beside the test binary where it is needed.
+func runWithPlain(m *testing.M) int {
+	flag.Parse()
+	atOnce := false
+	flag.Visit(func(f *flag.Flag) { atOnce = atOnce || f.Name == "test.parallel" })
+	if !atOnce { // these tests wait for children and the network more than they compute
+		if err := flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	if UnderRace {
+		path := beside(os.Getpid(), "plain")
+		defer os.Remove(path)
+		build := exec.Command("go", "build", "-race=false", "-buildvcs=false", "-o", path, "github.com/linkspan/linkspan/cmd/linkspan")
+		build.Env = append(build.Environ(), "CGO_ENABLED=0")
+		build.Stderr = os.Stderr
+		if err := build.Run(); err != nil {
+			fmt.Fprintf(os.Stderr, "building the program for the children of tests: %v\n", err)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+// beside is a path beside the test binary, for a process of tests. Children know
+// it without being told: they have no environment.
+func beside(pid int, what string) string {
+	self, err := os.Executable()
+	if err != nil {
+		return "" // there is no such file
+	}
+	return fmt.Sprintf("%s.%d.%s", self, pid, what)
 }
 
 // Process is an instance in a child process.
