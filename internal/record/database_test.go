@@ -297,12 +297,15 @@ func TestByIDs(t *testing.T) {
 func TestOldPayloads(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, w *world) {
-		w.save(linkspan.RunFence{}, false, "a", "b", "c", "d", "e")
+		for _, model := range []string{"Issue", "User"} {
+			w.stream.Model = model
+			w.save(linkspan.RunFence{}, false, "a", "b", "c", "d", "e")
+		}
 		for _, step := range []struct {
 			age   time.Duration
 			limit int
 			want  int
-		}{{time.Hour, 10, 0}, {-time.Hour, 3, 3}, {-time.Hour, 10, 2}, {-time.Hour, 10, 0}} {
+		}{{time.Hour, 10, 0}, {-time.Hour, 3, 10}, {-time.Hour, 10, 0}} {
 			n, err := w.PruneOld(t.Context(), step.age, step.limit)
 			if err != nil || n != step.want {
 				t.Errorf("%s: %d, %v; want %d", step.age, n, err, step.want)

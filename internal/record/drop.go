@@ -36,32 +36,38 @@ func (s *Service) prune(ctx context.Context, st linkspan.RecordStream, limit int
 	return n, more, err
 }
 
-// PruneOld empties the payloads of at most limit records that have not changed for
-// so long, and returns how many. Fewer than limit: there are no more.
+// PruneOld empties the payloads of all records that have not changed for so long, at
+// most limit in one transaction, and returns how many. It looks at each stream once.
 func (s *Service) PruneOld(ctx context.Context, olderThan time.Duration, limit int) (int, error) {
 	total := 0
-	for total < limit {
+	for after := int64(0); ; {
 		const streams = 100
-		found, err := s.store.RecordStreamsToPrune(ctx, nil, olderThan, streams)
+		found, next, err := s.store.RecordStreamsToPrune(ctx, nil, olderThan, after, streams)
 		if err != nil {
 			return total, fmt.Errorf("finding old records: %w", err)
 		}
 		for _, st := range found {
-			n, _, err := s.prune(ctx, st, limit-total, func(s *linkspan.RecordStreamRow) linkspan.RecordPosition {
-				return s.Clock - linkspan.RecordPosition(olderThan.Microseconds())
-			})
-			if err != nil && linkspan.KindOf(err) != linkspan.KindNotFound {
+			n, err := s.pruneOld(ctx, st, olderThan, limit)
+			if total += n; err != nil && linkspan.KindOf(err) != linkspan.KindNotFound {
 				return total, fmt.Errorf("pruning old records: %w", err)
 			}
-			if total += n; total >= limit {
-				return total, nil
-			}
 		}
-		if len(found) < streams {
-			break
+		if after = next; next == 0 {
+			return total, nil
 		}
 	}
-	return total, nil
+}
+
+// pruneOld is PruneOld for one stream.
+func (s *Service) pruneOld(ctx context.Context, st linkspan.RecordStream, olderThan time.Duration, limit int) (total int, err error) {
+	for more := true; more && err == nil; {
+		var n int
+		n, more, err = s.prune(ctx, st, limit, func(s *linkspan.RecordStreamRow) linkspan.RecordPosition {
+			return s.Clock - linkspan.RecordPosition(olderThan.Microseconds())
+		})
+		total += n
+	}
+	return total, err
 }
 
 // Drop empties streams at once, as part of the caller's transaction. Records that

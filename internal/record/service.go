@@ -27,7 +27,7 @@ type Store interface {
 	DropRecordStreams(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, streams []linkspan.RecordStream) error
 	DropConnectionRecords(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, connection linkspan.ConnectionID) error
 	DropIdleRecordStreams(ctx context.Context, tx linkspan.Tx, idleFor time.Duration, limit int) (int, error)
-	RecordStreamsToPrune(ctx context.Context, tx linkspan.Tx, olderThan time.Duration, limit int) ([]linkspan.RecordStream, error)
+	RecordStreamsToPrune(ctx context.Context, tx linkspan.Tx, olderThan time.Duration, after int64, limit int) (streams []linkspan.RecordStream, next int64, err error)
 	LiveRecords(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, connections []linkspan.ConnectionID) (map[linkspan.RecordStream]int64, error)
 
 	RecordRows(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow, ids []string, payloads bool) ([]linkspan.RecordRow, error)

@@ -288,20 +288,23 @@ func (s *Store) LiveRecords(ctx context.Context, tx linkspan.Tx, env linkspan.En
 }
 
 // RecordStreamsToPrune returns at most limit streams with payloads that have not
-// changed for so long by the database's clock.
-func (s *Store) RecordStreamsToPrune(ctx context.Context, tx linkspan.Tx, olderThan time.Duration, limit int) ([]linkspan.RecordStream, error) {
-	var streams []linkspan.RecordStream
-	err := s.ordered(ctx, tx, func(ctx context.Context, q queryer) (err error) {
+// changed for so long by the database's clock, in the order of their ids behind one,
+// and the id of the last one; zero: there are no more.
+func (s *Store) RecordStreamsToPrune(ctx context.Context, tx linkspan.Tx, olderThan time.Duration, after int64, limit int) (streams []linkspan.RecordStream, next int64, err error) {
+	err = s.ordered(ctx, tx, func(ctx context.Context, q queryer) (err error) {
 		streams, err = all(ctx, q, func(r scanner) (st linkspan.RecordStream, err error) {
-			return st, r.Scan(&st.EnvironmentID, &st.ConnectionID, &st.Model, &st.Variant)
-		}, `select s.environment_id, s.connection_id, s.model, s.variant from record_streams s
-		where s.dropped_at is null and s.pruned_at < s.last_at and s.created_at < `+s.dialect.now+` - $1
+			return st, r.Scan(&next, &st.EnvironmentID, &st.ConnectionID, &st.Model, &st.Variant)
+		}, `select s.id, s.environment_id, s.connection_id, s.model, s.variant from record_streams s
+		where s.id > $2 and s.dropped_at is null and s.pruned_at < s.last_at and s.created_at < `+s.dialect.now+` - $1
 			and (select r.position from records r where r.stream_id = s.id and r.position > s.pruned_at order by r.position limit 1)
-				< `+s.dialect.now+" - $1 order by s.id limit $2", olderThan.Microseconds(), limit)
+				< `+s.dialect.now+" - $1 order by s.id limit $3", olderThan.Microseconds(), after, limit)
 		return err
 	})
 	if err != nil {
-		return nil, wrap("RecordStreamsToPrune", fmt.Errorf("older than %s: %w", olderThan, err))
+		return nil, 0, wrap("RecordStreamsToPrune", fmt.Errorf("older than %s: %w", olderThan, err))
 	}
-	return streams, nil
+	if len(streams) < limit {
+		next = 0
+	}
+	return streams, next, nil
 }

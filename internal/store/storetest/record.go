@@ -270,12 +270,16 @@ func testRecordRetention(t *testing.T, w *world) {
 	w.put(t, user, "u")
 	wantEqual(t, "removed of what is in use", w.purgeRecords(t), 0)
 
-	old, err := w.RecordStreamsToPrune(ctx, nil, time.Hour, 10)
+	old, next, err := w.RecordStreamsToPrune(ctx, nil, time.Hour, 0, 10)
 	must(t, err)
 	wantEqual(t, "streams that are an hour old", len(old), 0)
-	old, err = w.RecordStreamsToPrune(ctx, nil, -time.Hour, 10)
-	must(t, err)
-	wantEqual(t, "streams that are older than the future", old, []linkspan.RecordStream{st, user})
+	wantEqual(t, "more streams that are an hour old", next, 0)
+	for _, want := range [][]linkspan.RecordStream{{st}, {user}, nil} {
+		old, next, err = w.RecordStreamsToPrune(ctx, nil, -time.Hour, next, 1)
+		must(t, err)
+		wantEqual(t, "streams that are older than the future", old, want)
+	}
+	wantEqual(t, "more of them", next, 0)
 	prune := func(until linkspan.RecordPosition, limit, want int, pruned linkspan.RecordPosition) {
 		t.Helper()
 		w.hold(t, st, func(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow) {
@@ -297,7 +301,7 @@ func testRecordRetention(t *testing.T, w *world) {
 			t.Errorf("after pruning: %+v", r)
 		}
 	}
-	old, err = w.RecordStreamsToPrune(ctx, nil, -time.Hour, 1)
+	old, _, err = w.RecordStreamsToPrune(ctx, nil, -time.Hour, 0, 1)
 	must(t, err)
 	wantEqual(t, "left to prune", old, []linkspan.RecordStream{st})
 	prune(last, 9, 1, last)
