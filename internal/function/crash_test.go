@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"strconv"
 	"testing"
 	"time"
@@ -45,7 +44,7 @@ func TestKilledDeploy(t *testing.T) {
 			t.Parallel()
 			c := crash{Config: config(t), Key: vault.NewMasterKey().Text().Reveal()}
 			prepareCrash(t, &c)
-			runAndKill(t, c)
+			storetest.RunAndKill(t, "TestKilledDeployChild", crashVariable, c)
 
 			db, s := c.service(t, "living", func(s Store) Store { return s })
 			list, err := s.All(t.Context(), c.Env)
@@ -94,27 +93,6 @@ func prepareCrash(t *testing.T, c *crash) {
 	w.deploy(action("github", "a", "1"))
 	c.Env = w.env
 	must(t, db.Close()) // a SQLite folder belongs to one process at a time
-}
-
-// runAndKill runs TestKilledDeployChild in a process of its own until it says
-// that it is in the middle of the transaction.
-func runAndKill(t *testing.T, c crash) {
-	t.Helper()
-	task, err := json.Marshal(c)
-	must(t, err)
-	ready, say, err := os.Pipe()
-	must(t, err)
-	defer ready.Close()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledDeployChild$")
-	child.Env = append(os.Environ(), crashVariable+"="+string(task))
-	child.ExtraFiles = []*os.File{say}
-	must(t, child.Start())
-	must(t, say.Close())
-	if n, err := ready.Read(make([]byte, 1)); n != 1 {
-		t.Errorf("the process ended before it could be killed: %v", err)
-	}
-	_ = child.Process.Kill() // SIGKILL
-	_ = child.Wait()
 }
 
 func TestKilledDeployChild(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/linkspan/linkspan"
@@ -47,7 +46,7 @@ func TestKilledProcess(t *testing.T) {
 			t.Parallel()
 			c := crash{Config: config(t), Key: vault.NewMasterKey().Text().Reveal(), Connection: "c"}
 			prepareCrash(t, &c)
-			runAndKill(t, c)
+			storetest.RunAndKill(t, "TestKilledProcessChild", crashVariable, c)
 
 			s := storetest.Open(t, c.Config, c.ring(t))
 			got := c.connection(t, s)
@@ -92,27 +91,6 @@ func newConnection(i linkspan.Integration, name string) *linkspan.Connection {
 	return &linkspan.Connection{
 		UUID: linkspan.NewUUID(), EnvironmentID: i.EnvironmentID, IntegrationID: i.ID, Name: name, Credentials: linkspan.NewSecret("first"),
 	}
-}
-
-// runAndKill runs TestKilledProcessChild in a process of its own until it says
-// that it is in the middle of a transaction.
-func runAndKill(t *testing.T, c crash) {
-	t.Helper()
-	task, err := json.Marshal(c)
-	must(t, err)
-	ready, say, err := os.Pipe()
-	must(t, err)
-	defer ready.Close()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledProcessChild$")
-	child.Env = append(os.Environ(), crashVariable+"="+string(task))
-	child.ExtraFiles = []*os.File{say}
-	must(t, child.Start())
-	must(t, say.Close())
-	if n, err := ready.Read(make([]byte, 1)); n != 1 {
-		t.Errorf("the process ended before it could be killed: %v", err)
-	}
-	_ = child.Process.Kill() // SIGKILL
-	_ = child.Wait()
 }
 
 func TestKilledProcessChild(t *testing.T) {
