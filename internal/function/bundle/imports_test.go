@@ -82,6 +82,10 @@ export default async function run() {
 			nil, `[0,1,false]`,
 		},
 		{
+			"modules that are functions", "import * as assert from 'node:assert'; import Emitter from 'events'; import * as events from 'events';\nexport default async function run() { return [typeof assert.equal, typeof new Emitter().on, typeof events.once, events.default === Emitter]; }", nil,
+			`["function","function","function",true]`,
+		},
+		{
 			"what zod has not", "import * as z from 'zod'; import { string, notThere } from 'zod'; import x from 'crypto'; import { never } from 'with-import';\nexport default async function run() { return [typeof z.gone, typeof notThere, typeof never, typeof string, typeof x.createHash]; }",
 			map[string]string{"node_modules/with-import/index.mjs": "import { nothing } from 'node:util'; export const never = nothing;", "node_modules/with-import/package.json": `{"exports":"./index.mjs"}`},
 			`["undefined","undefined","undefined","function","function"]`,
