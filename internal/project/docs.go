@@ -307,12 +307,17 @@ func WriteDocs(dir string, pages []Page) (changed, removed int, err error) {
 	if changed, err = writePages(dir, pages); err != nil || !bytes.HasPrefix(was, []byte(pageMark)) {
 		return changed, 0, err
 	}
+	docs, err := os.OpenRoot(dir)
+	if err != nil {
+		return changed, 0, fmt.Errorf("looking for pages of functions that are gone: %w", err)
+	}
+	defer docs.Close()
 	for _, m := range regexp.MustCompile(`\]\(<(.+?\.md)>\)`).FindAllSubmatch(was, -1) {
 		file := string(m[1])
 		if !filepath.IsLocal(file) || slices.ContainsFunc(pages, func(p Page) bool { return p.File == file }) {
 			continue
 		}
-		gone, err := removePage(dir, file)
+		gone, err := removePage(docs, file)
 		if err != nil {
 			return changed, removed, fmt.Errorf("removing the page of a function that is gone: %w", err)
 		}
@@ -324,22 +329,19 @@ func WriteDocs(dir string, pages []Page) (changed, removed int, err error) {
 }
 
 // removePage removes a page that was derived, and the folders that this leaves empty.
-func removePage(dir, file string) (bool, error) {
-	name := filepath.Join(dir, filepath.FromSlash(file))
-	text, err := os.ReadFile(name)
+func removePage(docs *os.Root, file string) (bool, error) {
+	text, err := docs.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.HasPrefix(text, []byte(pageMark)) {
 		return false, nil
 	}
 	if err == nil {
-		err = os.Remove(name)
+		err = docs.Remove(file)
 	}
 	if err != nil {
 		return false, err
 	}
-	for at := path.Dir(file); at != "."; at = path.Dir(at) {
-		if os.Remove(filepath.Join(dir, filepath.FromSlash(at))) != nil {
-			break // there is more in it
-		}
+	for at := path.Dir(file); at != "." && docs.Remove(at) == nil; at = path.Dir(at) {
+		continue // until there is more in it
 	}
 	return true, nil
 }
