@@ -210,6 +210,11 @@ func TestFunctionsChange(t *testing.T) {
 		w.exec("update syncs set next_at = 1 where function_id = 0") // nothing is due
 		w.tick()
 		w.wantRuns(issues, "start:cancelled")
+		must(t, w.syncs.Pause(ctx, w.selection("c1", "issues")))
+		must(t, w.syncs.Start(ctx, w.selection("c1", "issues")))
+		if n := w.number("select count(*) from syncs where id = %d and state = 'started' and next_at is null", int64(issues)); n != 1 {
+			t.Fatal("started while it is switched off, it is due")
+		}
 		// The anchor is soon after the start, maybe in the past by now.
 		w.exec("update syncs set anchor = anchor + 1800000000")
 		_, err = w.functions.SetEnabled(ctx, w.env, name, true)
@@ -452,6 +457,7 @@ func TestOperations(t *testing.T) {
 		ctx := t.Context()
 		w.deploy(syncFunction("issues", "every hour", true, "Issue"))
 		c := w.connect("c1")
+		w.connect("c2")
 		sel := w.selection("c1", "issues")
 		must(t, w.syncs.Pause(ctx, sel))
 		must(t, w.syncs.Start(ctx, sel))
@@ -477,7 +483,7 @@ func TestOperations(t *testing.T) {
 			"unpause success true: Started the sync issues.",
 			"request_run success true: Asked for a run of the sync issues.",
 			"request_run_full success true: Asked for a run from the start of the sync issues.",
-			"cancel success false: Cancelled the runs of all syncs of all connections.",
+			"cancel success false: Cancelled the runs of all syncs of all connections, 2 in all.",
 			`pause failed false: There is no sync "nope" for the connection "c1" of the integration "github".`,
 		}
 		slices.Sort(got)

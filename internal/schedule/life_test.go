@@ -190,6 +190,33 @@ func TestContinuing(t *testing.T) {
 	})
 }
 
+// TestContinuingCancelled breaks the rest of an interrupted run off before it begins:
+// what was noted for it is forgotten.
+func TestContinuingCancelled(t *testing.T) {
+	t.Parallel()
+	everyDatabase(t, func(t *testing.T, w *world) {
+		w.deploy(syncFunction("issues", "every hour", true, "Issue"))
+		c := w.connect("c1")
+		w.tick()
+		id := w.status("c1", "issues").Sync.ID
+		first := w.begin(id)
+		_, err := w.records.Save(t.Context(), record.Write{
+			Stream: linkspan.RecordStream{EnvironmentID: w.env, ConnectionID: c.ID, Model: "Issue", Variant: "base"},
+			Fence:  linkspan.RunFence{Run: first.ID, Attempt: first.Attempt}, Records: []byte(`[{"id":"1"}]`), Window: true,
+		})
+		must(t, err)
+		w.finish(&first, linkspan.RunSucceeded, true, "Issue")
+		if n := w.number("select count(*) from record_windows"); n != 1 {
+			t.Fatalf("%d windows before", n)
+		}
+		must(t, w.syncs.Cancel(t.Context(), w.selection("c1")))
+		w.wantRuns(id, "start:success", "continue:cancelled")
+		if n := w.number("select count(*) from record_windows"); n != 0 {
+			t.Fatalf("%d windows are left", n)
+		}
+	})
+}
+
 // TestTriggering is about runs that somebody asks for.
 func TestTriggering(t *testing.T) {
 	t.Parallel()
