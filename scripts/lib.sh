@@ -1,6 +1,13 @@
 # Functions that the other scripts share. Source it with "." from the top folder.
 
-say() { printf '\n== %s\n' "$*" >&2; }
+# say announces a step, with the minutes and seconds that have passed since the
+# first script began.
+: "${LINKSPAN_SCRIPT_BEGAN:=$(date +%s)}"
+export LINKSPAN_SCRIPT_BEGAN
+say() {
+	took=$(($(date +%s) - LINKSPAN_SCRIPT_BEGAN))
+	printf '\n== %d:%02d %s\n' $((took / 60)) $((took % 60)) "$*" >&2
+}
 
 die() {
 	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
