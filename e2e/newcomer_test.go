@@ -39,7 +39,7 @@ func TestNewcomer(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", bin+string(os.PathListSeparator)+e.Getenv("PATH"))
 			e.Setenv(apptest.ProgramVariable, "1")
-			e.Setenv("LINKSPAN_CACHE", filepath.Join(os.TempDir(), "linkspan-e2e-cache"))
+			e.Setenv("LINKSPAN_CACHE", apptest.CacheDir())
 			e.Setenv("HOST", i.URL)
 			e.Setenv("KEY", i.Keys.Dev)
 			return nil

@@ -84,7 +84,7 @@ func tryLinkspan(t *testing.T, i *apptest.Instance, args ...string) (stdout, std
 	t.Helper()
 	env := map[string]string{
 		"LINKSPAN_HOST": i.URL, "LINKSPAN_SECRET_KEY_DEV": i.Keys.Dev, "LINKSPAN_SECRET_KEY_PROD": i.Keys.Prod,
-		"LINKSPAN_CACHE": filepath.Join(os.TempDir(), "linkspan-e2e-cache"),
+		"LINKSPAN_CACHE": apptest.CacheDir(),
 	}
 	var out, messages bytes.Buffer
 	code = cli.Run(t.Context(), cli.System{

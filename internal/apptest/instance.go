@@ -23,7 +23,7 @@ type Options struct {
 func (o Options) flags() map[string]string {
 	flags := map[string]string{
 		"listen": "127.0.0.1:0", "admin-listen": "127.0.0.1:0", "allow-private-network": "true",
-		"log-format": "json", "log-level": "debug", "cache": cacheDir(),
+		"log-format": "json", "log-level": "debug", "cache": CacheDir(),
 	}
 	if o.Database.Dir != "" {
 		flags["data"] = o.Database.Dir

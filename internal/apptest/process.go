@@ -43,13 +43,13 @@ func Main(m *testing.M, program func() int) {
 		os.Exit(program())
 	}
 	code := runWithPlain(m)
-	_ = os.RemoveAll(cacheDir()) // of a test binary in a folder that goes anyway, mostly
+	_ = os.RemoveAll(CacheDir()) // of a test binary in a folder that goes anyway, mostly
 	os.Exit(code)
 }
 
-// cacheDir is where the instances of this process keep what they compiled. The
-// first one compiles the engine of functions for all.
-func cacheDir() string { return beside(os.Getpid(), "cache") }
+// CacheDir is where the instances and commands of this process keep what they
+// compiled. The first one compiles the engine of functions for all.
+func CacheDir() string { return beside(os.Getpid(), "cache") }
 
 // runWithPlain runs the tests, twice as many at a time as Go would, with a plain
 // build of the program beside the test binary where it is needed.

@@ -53,7 +53,7 @@ func newAuthoring(t *testing.T, folder string) *authoring {
 	if folder != "" {
 		dir = testfile.Unpack(t, folder)
 	}
-	return &authoring{t: t, dir: dir, env: map[string]string{"LINKSPAN_CACHE": filepath.Join(os.TempDir(), "linkspan-cli-test-cache")}}
+	return &authoring{t: t, dir: dir, env: map[string]string{"LINKSPAN_CACHE": cacheDir()}}
 }
 
 // typed lets the commands find the TypeScript compiler of the checkout. Without it

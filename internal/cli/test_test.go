@@ -119,7 +119,7 @@ var timed = regexp.MustCompile(`\((\d+ ms|[\d.]+ s)\)|"duration_ms": \d+|time="[
 func tested(t *testing.T, dir string, terminal bool, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	env := map[string]string{"LINKSPAN_CACHE": filepath.Join(os.TempDir(), "linkspan-cli-test-cache")}
+	env := map[string]string{"LINKSPAN_CACHE": cacheDir()}
 	code = cli.Run(t.Context(), cli.System{
 		Args:    append([]string{"test", "--dir", dir}, args...),
 		Environ: func(name string) string { return env[name] },
