@@ -394,6 +394,30 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestLeaseLastsWhileStopping stops a process of which a run takes its time to end,
+// just before its claim would be renewed: nobody takes it over before that.
+func TestLeaseLastsWhileStopping(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		s := w.service("me")
+		r := w.async(t, s, 1, 0)
+		w.execute = func(context.Context, *Execution) (Done, error) {
+			<-time.After(renewEvery + drainTimeout + ttl)
+			if left := time.Until(w.row(r.ID).LeaseUntil); left <= 0 {
+				t.Errorf("the claim lapsed %v before the end", -left)
+			}
+			return Done{}, nil
+		}
+		stop := start(t, s)
+		wait(renewEvery - time.Millisecond)
+		stop()
+		if got := w.row(r.ID); got.State != linkspan.RunSucceeded || got.Attempt != 1 {
+			t.Errorf("left as %+v", got)
+		}
+	})
+}
+
 // TestStopInTheMiddleOfAClaim stops a process while it claims: no attempt is spent
 // on nothing.
 func TestStopInTheMiddleOfAClaim(t *testing.T) {
