@@ -352,6 +352,7 @@ func New(c Config) *Service {
 			case linkspan.ChangeLost:
 				s.RunsDue()
 				tell(&s.missed) // maybe a cancellation
+			default: // nothing that runs depend on
 			}
 		})
 	}
