@@ -156,9 +156,6 @@ func (g *Generated) bundle(sources fs.FS) (string, error) {
 	}
 	m.Contents = make([]string, len(m.Sources))
 	for i, name := range m.Sources {
-		if name == "sandbox" {
-			continue // what the bundler puts before the sandbox's modules is in no file
-		}
 		text, err := fs.ReadFile(sources, name)
 		if err != nil {
 			return "", fmt.Errorf("reading a source: %w", err)

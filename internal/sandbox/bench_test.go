@@ -32,10 +32,9 @@ func shipped(b *testing.B, hotImages int64) *Engine {
 
 // zodAction is a small action as bundles look like.
 const zodAction = `
-const host = require("zod"), take = (name) => host[name];
-const _array = take("array"), _boolean = take("boolean"), _number = take("number"), _object = take("object"), _string = take("string");
-const Input = _object({ id: _string(), count: _number().int(), tags: _array(_string()).optional() });
-const Output = _object({ ok: _boolean(), name: _string() });
+const z = require("zod");
+const Input = z.object({ id: z.string(), count: z.number().int(), tags: z.array(z.string()).optional() });
+const Output = z.object({ ok: z.boolean(), name: z.string() });
 exports.default = async (nango, input) => Output.parse({ ok: Input.parse(input).count > 0, name: input.id });
 `
 

@@ -7333,10 +7333,10 @@ ${new Error().stack ?? ""}`]),
   }
   function joined(parts2) {
     if (parts2.length === 1) return exact(parts2[0]);
-    let whole2 = new Uint8Array(parts2.reduce((n, part) => n + part.byteLength, 0)), at = 0;
+    let whole3 = new Uint8Array(parts2.reduce((n, part) => n + part.byteLength, 0)), at = 0;
     for (let part of parts2)
-      whole2.set(part, at), at += part.byteLength;
-    return whole2.buffer;
+      whole3.set(part, at), at += part.byteLength;
+    return whole3.buffer;
   }
   function unwrap(answer) {
     if (answer instanceof ArrayBuffer) return new Uint8Array(answer);
@@ -7440,8 +7440,8 @@ ${new Error().stack ?? ""}`]),
       let stream = !!options?.stream, bytes2 = input === void 0 ? new Uint8Array(0) : bytesOf(input);
       if (bytes2 === void 0) throw wrongType("list", "an instance of SharedArrayBuffer, ArrayBuffer or ArrayBufferView", input);
       if (this.#left.length > 0) {
-        let whole2 = new Uint8Array(this.#left.length + bytes2.length);
-        whole2.set(this.#left), whole2.set(bytes2, this.#left.length), bytes2 = whole2, this.#left = new Uint8Array(0);
+        let whole3 = new Uint8Array(this.#left.length + bytes2.length);
+        whole3.set(this.#left), whole3.set(bytes2, this.#left.length), bytes2 = whole3, this.#left = new Uint8Array(0);
       }
       let text2;
       if (this.#encoding === "utf-8" && bytes2.length <= small && isASCII(bytes2))
@@ -7843,16 +7843,16 @@ ${new Error().stack ?? ""}`]),
     },
     concat(list2, length) {
       if (!Array.isArray(list2)) throw wrongType("list", "an instance of Array", list2);
-      let size = checked("length", length, Number.MAX_SAFE_INTEGER, list2.reduce((n, part) => n + part.length, 0)), whole2 = new FastBuffer(checkSize(size)), at = 0;
+      let size = checked("length", length, Number.MAX_SAFE_INTEGER, list2.reduce((n, part) => n + part.length, 0)), whole3 = new FastBuffer(checkSize(size)), at = 0;
       for (let part of list2) {
         if (!(part instanceof Uint8Array)) throw wrongType("list[0]", "an instance of Buffer or Uint8Array", part);
         if (at + part.length > size) {
-          whole2.set(part.subarray(0, size - at), at);
+          whole3.set(part.subarray(0, size - at), at);
           break;
         }
-        whole2.set(part, at), at += part.length;
+        whole3.set(part, at), at += part.length;
       }
-      return whole2;
+      return whole3;
     },
     copyBytesFrom(source, offset, length) {
       let size = source.BYTES_PER_ELEMENT ?? 1, bytes2 = new Uint8Array(source.buffer, source.byteOffset, source.byteLength), from3 = (offset ?? 0) * size;
@@ -9197,10 +9197,10 @@ ${inspect(text2)}
     }
     /** Blocks are done when they are whole. Where padding is to be removed, the last of them waits for the end. */
     #blocks(bytes2) {
-      let all = this.#rest.length === 0 ? bytes2 : Buffer2.concat([this.#rest, bytes2]), held = this.#decrypt && this.#padding && all.length > 0 ? (all.length - 1) % blockBytes + 1 : all.length % blockBytes, whole2 = all.subarray(0, all.length - held);
-      if (this.#rest = all.slice(whole2.length), whole2.length === 0) return empty2;
-      let part = this.#run(whole2, !1);
-      return this.#mode === "cbc" && (this.#nonce = (this.#decrypt ? whole2 : part).slice(-blockBytes)), part;
+      let all = this.#rest.length === 0 ? bytes2 : Buffer2.concat([this.#rest, bytes2]), held = this.#decrypt && this.#padding && all.length > 0 ? (all.length - 1) % blockBytes + 1 : all.length % blockBytes, whole3 = all.subarray(0, all.length - held);
+      if (this.#rest = all.slice(whole3.length), whole3.length === 0) return empty2;
+      let part = this.#run(whole3, !1);
+      return this.#mode === "cbc" && (this.#nonce = (this.#decrypt ? whole3 : part).slice(-blockBytes)), part;
     }
     final(outputEncoding) {
       if (this.#done) throw coded("Error", "ERR_CRYPTO_INVALID_STATE", "Invalid state for operation final");
@@ -9373,8 +9373,8 @@ ${inspect(text2)}
       let bytes2 = Buffer2.from(chunk);
       if (this.#text !== void 0) return this.#text.decode(bytes2, { stream: !0 });
       if (!this.encoding.startsWith("base64")) return bytes2.toString(this.encoding);
-      let whole2 = Buffer2.concat([this.#left, bytes2]), cut = whole2.length - whole2.length % 3;
-      return this.#left = Buffer2.from(whole2.subarray(cut)), whole2.toString(this.encoding, 0, cut);
+      let whole3 = Buffer2.concat([this.#left, bytes2]), cut = whole3.length - whole3.length % 3;
+      return this.#left = Buffer2.from(whole3.subarray(cut)), whole3.toString(this.encoding, 0, cut);
     }
     end(chunk) {
       let text2 = chunk === void 0 ? "" : this.write(chunk);
@@ -12259,18 +12259,20 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
     return Object.keys(models2);
   }
   addMode("describe", (exports, params) => describe6(exports?.default, params));
-  addMode("modules", (_exports, params) => {
-    let modules3 = {};
-    for (let name of params.names)
+  addMode("modules", (_exports, params) => ({
+    modules: params.names.filter((name) => {
       try {
-        let module = require2(name), plain5 = typeof module == "object" && !("__esModule" in module);
-        modules3[name] = plain5 ? Object.getOwnPropertyNames(module) : [];
+        return require2(name), !0;
       } catch {
+        return !1;
       }
-    return { modules: modules3, zod: `${core_exports2.version.major}.${core_exports2.version.minor}.${core_exports2.version.patch}` };
-  });
+    }),
+    zod: `${core_exports2.version.major}.${core_exports2.version.minor}.${core_exports2.version.patch}`
+  }));
 
   // src/main.ts
-  provide(["zod", "zod/v4"], zod_exports);
+  var whole2 = { ...zod_exports };
+  whole2.default = whole2;
+  provide(["zod", "zod/v4"], whole2);
   provide(["zod/v4/core"], core_exports2);
 })();

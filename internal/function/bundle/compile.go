@@ -2,7 +2,7 @@ package bundle
 
 import (
 	"path/filepath"
-	"slices"
+	"regexp"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -16,19 +16,12 @@ type output struct {
 
 // compile bundles one function.
 func (b *builder) compile(e entry) (output, []Problem) {
-	build := func(whole bool) api.BuildResult {
-		return api.Build(b.settings(e, api.Plugin{Name: "imports", Setup: func(build api.PluginBuild) { b.imports(build, whole) }}))
-	}
-	result := build(false)
-	if slices.ContainsFunc(result.Errors, lacksExport) {
-		// It is undefined when the function asks for it, and may well not be asked for.
-		result = build(true)
-	}
+	result := api.Build(b.settings(e, api.Plugin{Name: "imports", Setup: b.imports}))
 	if len(result.Errors) > 0 {
 		return output{}, e.claim(b.explain(e, result.Errors))
 	}
 	b.warn(e, result.Warnings)
-	out := output{mapped: string(result.OutputFiles[0].Contents)}
+	out := output{mapped: withoutCopies(string(result.OutputFiles[0].Contents))}
 	out.bundle = out.mapped
 	if !b.options.SourceMap {
 		out.bundle = withoutMap(out.mapped)
@@ -36,22 +29,27 @@ func (b *builder) compile(e entry) (output, []Problem) {
 	return out, nil
 }
 
-// lacksExport reports whether a module of the sandbox has not what is imported.
-func lacksExport(m api.Message) bool {
-	return strings.HasPrefix(m.Text, `No matching export in "`+split+":")
+// copied is how esbuild imports zod: as a copy of all that it exports, in case it has
+// no default export.
+var copied = regexp.MustCompile(`(?m)^(\s*var \w+ = )__toESM(\(require\("zod(?:/v4)?"\))(, 1)?\);`)
+
+// withoutCopies has zod imported as it is: the sandbox's has itself as its default
+// export, and the copy takes longer than loading most functions. Nothing changes its
+// place.
+func withoutCopies(bundle string) string {
+	return copied.ReplaceAllStringFunc(bundle, func(line string) string {
+		part := copied.FindStringSubmatch(line)
+		return part[1] + "/*ESM*/" + part[2] + strings.Repeat(" ", len(part[3])) + ");"
+	})
 }
 
-// imports is a plugin that leaves to the sandbox what it has. It splits modules into
-// what they export, unless whole.
-func (b *builder) imports(build api.PluginBuild, whole bool) {
+// imports is a plugin that leaves to the sandbox what it has.
+func (b *builder) imports(build api.PluginBuild) {
 	build.OnResolve(api.OnResolveOptions{Filter: `^[^./]`}, func(args api.OnResolveArgs) (api.OnResolveResult, error) {
 		if args.Kind == api.ResolveEntryPoint || args.PluginData == (asked{}) {
 			return api.OnResolveResult{}, nil
 		}
 		if name, ok := b.platform.provides(args.Path); ok {
-			if args.Kind == api.ResolveJSImportStatement && !whole && len(b.platform.modules[name]) > 0 {
-				return api.OnResolveResult{Path: name, Namespace: split, SideEffects: api.SideEffectsFalse}, nil
-			}
 			return api.OnResolveResult{Path: name, External: true}, nil
 		}
 		if strings.TrimPrefix(args.Path, "node:") != "stream" || packageOf(filepath.ToSlash(args.Importer)) == "" {
@@ -66,10 +64,6 @@ func (b *builder) imports(build api.PluginBuild, whole bool) {
 		return api.OnResolveResult{Path: "stream", Namespace: "linkspan"}, nil
 	})
 	b.identify(build)
-	build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: split}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
-		text := b.platform.splitText(args.Path)
-		return api.OnLoadResult{Contents: &text, Loader: api.LoaderJS}, nil
-	})
 	build.OnLoad(api.OnLoadOptions{Filter: "^stream$", Namespace: "linkspan"}, func(api.OnLoadArgs) (api.OnLoadResult, error) {
 		text := noStreams
 		return api.OnLoadResult{Contents: &text, Loader: api.LoaderJS}, nil

@@ -230,3 +230,23 @@ func TestNothingHappensWhileDescribed(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// Bundles import zod as it is, in folders and as texts: copying it takes longer than
+// loading most functions. Positions stay where they were.
+func TestZodIsNotCopied(t *testing.T) {
+	t.Parallel()
+	const module = "import * as z from 'zod'; import y from \"zod/v4\"; import os from 'os';\nexport default async function run() { return [z.string === y.string, z === y, typeof os.EOL]; }\n"
+	folder := clean(t, single(t, module, nil)).Functions[0].Code.Bundle
+	node := clean(t, build(t, folderOf(t, module))).Functions[0].Code.Bundle
+	for name, text := range map[string]string{"folder": folder, "ECMAScript module": node, "text": bundle.CompileText(module).Bundle} {
+		if strings.Contains(text, `__toESM(require("zod`) || strings.Count(text, "= /*ESM*/(require(\"zod") != 2 || !strings.Contains(text, `__toESM(require("os")`) {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+}
+
+// folderOf is a folder with an action that Node takes for an ECMAScript module.
+func folderOf(t *testing.T, text string) string {
+	t.Helper()
+	return folder(t, map[string]string{"index.ts": "import './github/actions/test.mjs';", "github/actions/test.mjs": text})
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -13,8 +12,7 @@ import (
 
 // platform is what the sandbox has for programs to require.
 type platform struct {
-	// modules has the names of what each exports. None: it is imported as a whole.
-	modules map[string][]string
+	modules map[string]bool
 	zod     string // version
 }
 
@@ -33,13 +31,17 @@ func readPlatform(ctx context.Context, d Describer) (platform, error) {
 		return platform{}, err
 	}
 	var answer struct {
-		Modules map[string][]string `json:"modules"`
-		Zod     string              `json:"zod"`
+		Modules []string `json:"modules"`
+		Zod     string   `json:"zod"`
 	}
 	if err := json.Unmarshal(r.JSON, &answer); err != nil {
 		return platform{}, fmt.Errorf("reading the answer: %w", err)
 	}
-	return platform{modules: answer.Modules, zod: answer.Zod}, nil
+	p := platform{modules: map[string]bool{}, zod: answer.Zod}
+	for _, m := range answer.Modules {
+		p.modules[m] = true
+	}
+	return p, nil
 }
 
 // provides returns the name by which the sandbox has a module. Those that a
@@ -51,37 +53,12 @@ func (p platform) provides(name string) (string, bool) {
 	}
 	name = strings.TrimSuffix(name, "/")
 	for _, n := range []string{name, "node:" + name, strings.TrimPrefix(name, "node:")} {
-		if _, ok := p.modules[n]; ok {
+		if p.modules[n] {
 			return n, true
 		}
 	}
 	return "", false
 }
-
-// split is the namespace of modules that stand between imports and a module of the
-// sandbox.
-const split = "sandbox"
-
-// splitText is an ECMAScript module with the exports of one of the sandbox's, so that
-// the bundler binds what is imported by its name and drops the rest. Required as a
-// whole, all of it would be copied whenever the program is loaded: for zod that takes
-// longer than most programs.
-func (p platform) splitText(name string) string {
-	var text, exports strings.Builder
-	fmt.Fprintf(&text, "const host = require(%q), take = (name) => host[name];\nexport { host as default };\n", name)
-	for _, export := range p.modules[name] {
-		// Names such as null can be exported, but are no names of variables.
-		if export != "default" && identifier.MatchString(export) {
-			fmt.Fprintf(&text, "const _%[1]s = /* @__PURE__ */ take(%[1]q);\n", export)
-			fmt.Fprintf(&exports, "export { _%[1]s as %[1]s };\n", export)
-		}
-	}
-	// With a map of its own that says nothing the text is not in every function's.
-	return text.String() + exports.String() +
-		`//# sourceMappingURL=data:application/json,{"version":3,"sources":["` + split + `"],"sourcesContent":[""],"names":[],"mappings":"AAAA"}`
-}
-
-var identifier = regexp.MustCompile(`^[A-Za-z_$][A-Za-z0-9_$]*$`)
 
 // describeLimits bound the evaluation of a bundle for its definition.
 func describeLimits() sandbox.Limits {

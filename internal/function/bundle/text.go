@@ -51,7 +51,7 @@ func CompileText(source string) Text {
 	if len(r.Errors) > 0 {
 		return Text{Problems: textProblems(r.Errors)}
 	}
-	bundle := string(r.Code)
+	bundle := withoutCopies(string(r.Code))
 	return Text{
 		Bundle:         bundle,
 		OwnCheckpoints: callsCheckpoints(source, api.LoaderTS, ofNango),

@@ -205,18 +205,15 @@ function models(d: Definitions, member: string, models: unknown): string[] {
 
 addMode("describe", (exports, params: Params) => describe(exports?.default, params));
 
-// Which of some modules programs can require, and under which names the plain ones
-// among them have what they export.
-addMode("modules", (_exports, params: { names: string[] }) => {
-	const modules: Record<string, string[]> = {};
-	for (const name of params.names) {
+// Which of some modules programs can require.
+addMode("modules", (_exports, params: { names: string[] }) => ({
+	modules: params.names.filter((name) => {
 		try {
-			const module = require(name) as object;
-			const plain = typeof module === "object" && !("__esModule" in module);
-			modules[name] = plain ? Object.getOwnPropertyNames(module) : [];
+			require(name);
+			return true;
 		} catch {
-			// It is not there.
+			return false;
 		}
-	}
-	return { modules, zod: `${zod.core.version.major}.${zod.core.version.minor}.${zod.core.version.patch}` };
-});
+	}),
+	zod: `${zod.core.version.major}.${zod.core.version.minor}.${zod.core.version.patch}`,
+}));

@@ -7,5 +7,8 @@ import "./sdk/index";
 import "./describe";
 import { provide } from "./modules";
 
-provide(["zod", "zod/v4"], zod);
+// Its default export is all of it, so that bundles can import it without a copy.
+const whole: Record<string, unknown> = { ...zod };
+whole.default = whole;
+provide(["zod", "zod/v4"], whole);
 provide(["zod/v4/core"], zod.core);
