@@ -27,7 +27,7 @@ test: ## Every check and every test, installing what is missing
 
 .PHONY: test-race
 test-race: ## Only the Go tests, with the race detector, on SQLite and PostgreSQL
-	scripts/with-postgres.sh go test -race -shuffle=on ./...
+	scripts/with-postgres.sh scripts/race.sh ./...
 
 .PHONY: lint
 lint: ## Lint

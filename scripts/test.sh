@@ -67,5 +67,4 @@ say "hostile functions" # memory can be judged only without the race detector
 go test -count=1 -run 'TestHostileFunctions' ./e2e
 
 say "tests"
-export CGO_ENABLED=1
-exec scripts/with-postgres.sh go test -race -shuffle=on -timeout 30m "$@" ./...
+exec scripts/with-postgres.sh scripts/race.sh -timeout 30m "$@" ./...
