@@ -339,7 +339,7 @@ func TestLinkspanDeploy(t *testing.T) {
 			})
 
 			_, stderr, code := tryLinkspan(t, i, "deploy", "dev", "--dir", dir)
-			if code != 11 || !strings.Contains(stderr, `There is no integration "github" in dev`) || !strings.Contains(stderr, i.URL+"/integrations") {
+			if code != 11 || !strings.Contains(stderr, `There is no integration "github" in dev`) || !strings.Contains(stderr, "linkspan integrations create github --key github --env dev") {
 				t.Errorf("a deploy without the integration ended with %d:\n%s", code, stderr)
 			}
 			world.Integrate(t, dev, apptest.ProviderNone, "github")
