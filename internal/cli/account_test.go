@@ -191,6 +191,10 @@ func (s *remoteServer) connections(w http.ResponseWriter, r *http.Request, body 
 			answerJSON(w, map[string]any{"records": []any{}, "next_cursor": nil})
 			return true
 		}
+		if r.URL.Query().Get("model") == "Rare" && cursor != "c3" { // nothing is near
+			answerJSON(w, map[string]any{"records": []any{}, "next_cursor": map[string]any{"": "c2", "c2": "c3"}[cursor]})
+			return true
+		}
 		answerJSON(w, map[string]any{"records": []any{record("1"+cursor, "ADDED"), record("2"+cursor, "DELETED")}, "next_cursor": next})
 	default:
 		return false
@@ -453,6 +457,8 @@ func accountCases() []remoteCase {
 		{name: "records all as json", args: []string{"records", "octo", "Issue", "--all", "--json"}},
 		{name: "records as json", args: []string{"records", "octo", "Issue", "--json"}},
 		{name: "records none", args: []string{"records", "octo", "None"}},
+		{name: "records far away", args: []string{"records", "octo", "Rare", "--filter", "deleted"}},
+		{name: "records far away as json", args: []string{"records", "octo", "Rare", "--filter", "deleted", "--json"}},
 		{name: "records with a wrong filter", args: []string{"records", "octo", "Issue", "--filter", "gone"}},
 		{name: "a key of nobody", args: []string{"records", "octo", "Issue", "--env", "other"}},
 	}

@@ -81,6 +81,10 @@ func showRecords(ctx context.Context, sys System, args []string, o recordsOption
 		if err != nil {
 			return err
 		}
+		if len(page.Records) == 0 && page.NextCursor != nil { // nothing as far as a page looks
+			filter.Cursor = *page.NextCursor
+			continue
+		}
 		if err := o.show(sys.Stdout, page); err != nil {
 			return err
 		}
