@@ -40,8 +40,6 @@ func collect(ctx context.Context, e *sandbox.Engine) *collecting {
 	c := &collecting{Engine: e, cancel: cancel, collector: collector{
 		asking: e.Asking, heap: heap, collect: runtime.GC, release: debug.FreeOSMemory, begun: make(chan struct{}, 1),
 	}}
-	// Making an engine leaves several times as much garbage as there is to keep.
-	c.collector.release()
 	c.wg.Go(func() { c.collector.run(ctx) })
 	return c
 }

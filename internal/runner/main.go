@@ -36,6 +36,7 @@ func Main(ctx context.Context, log *slog.Logger) error {
 		if err != nil {
 			return nil, fmt.Errorf("making the sandbox: %w", err)
 		}
+		debug.FreeOSMemory() // that left several times as much garbage as there is to keep
 		if s.Interruptible {
 			return engine, nil // nothing holds the collector up for long
 		}
