@@ -32,7 +32,9 @@ func TestMain(m *testing.M) {
 
 // cacheDir is shared by the tests, also by later ones of the same user: compiling
 // the engine of functions takes long under the race detector.
-func cacheDir() string { return filepath.Join(os.TempDir(), fmt.Sprint("linkspan-cli-test-cache-", os.Getuid())) }
+func cacheDir() string {
+	return filepath.Join(os.TempDir(), fmt.Sprint("linkspan-cli-test-cache-", os.Getuid()))
+}
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
