@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -262,12 +261,11 @@ func (e *awayError) Unwrap() error { return e.error }
 // explain says why a call failed, as an awayError if a later one need not fail.
 func (l *logs) explain(err error) error {
 	explained := l.remote.explain(err)
-	_, unreachable := errors.AsType[*url.Error](err)
 	refused, answered := client.AsError(err)
-	if answered && (refused.Status >= http.StatusInternalServerError || refused.Status == http.StatusTooManyRequests) || !answered && unreachable {
-		return &awayError{explained}
+	if answered && refused.Status < http.StatusInternalServerError && refused.Status != http.StatusTooManyRequests {
+		return explained
 	}
-	return explained
+	return &awayError{explained}
 }
 
 // wants reports whether an operation is about the function that is meant. The

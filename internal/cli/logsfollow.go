@@ -41,7 +41,10 @@ type follower struct {
 	// newest is the latest moment that the server named, by its clock; begun is the
 	// one before which operations had ended that are not to be shown.
 	newest, begun time.Time
-	look          uint
+	// reached is what was newest when all before it had been looked for. It stays
+	// behind when looks fail: the next one that doesn't begins there.
+	reached time.Time
+	look    uint
 	// away means that the last look found no server.
 	away bool
 }
@@ -79,7 +82,7 @@ func (f *follower) begin(ctx context.Context, found []api.Operation) error {
 	if err := f.now(ctx); err != nil {
 		return err
 	}
-	if !f.newest.IsZero() {
+	if f.reached = f.newest; !f.newest.IsZero() {
 		f.begun = f.newest.Add(-followLate)
 	}
 	return f.showNew(ctx, found)
@@ -157,10 +160,12 @@ func (f *follower) once(ctx context.Context) (bool, error) {
 	for i := range found {
 		f.notice(&found[i])
 	}
+	reached := f.newest
 	slices.Reverse(found)
 	if err := f.showNew(ctx, found); err != nil {
 		return false, err
 	}
+	f.reached = reached
 	f.forget()
 	return false, nil
 }
@@ -180,12 +185,17 @@ func (f *follower) now(ctx context.Context) error {
 	return err
 }
 
-// from is how far back this look goes.
+// from is how far back this look goes: as far as any does after looks that failed,
+// one of which may have been to go that far.
 func (f *follower) from() time.Time {
-	if f.newest.IsZero() {
-		return f.newest
+	switch {
+	case f.reached.IsZero():
+		return f.reached
+	case f.away:
+		return f.reached.Add(-followFar)
+	default:
+		return f.reached.Add(-min(followLook<<min(bits.TrailingZeros(f.look), 10), followFar))
 	}
-	return f.newest.Add(-min(followLook<<min(bits.TrailingZeros(f.look), 10), followFar))
 }
 
 // notice keeps the newest moment.

@@ -25,13 +25,18 @@ type logServer struct {
 	messages map[string][]api.OperationMessage
 	number   int64
 	lists    []string // the query of each list
-	refusal  int      // the status of all answers, if it is not 0
+	refusal  int      // the status of all answers, if it is not 0; below 0: they break off
 }
 
 func (s *logServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")
+	if s.refusal < 0 {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte(`{"data":[`))
+		return
+	}
 	if s.refusal != 0 {
 		w.WriteHeader(s.refusal)
 		_, _ = w.Write([]byte(`{"error":{"code":"some_code","message":"Not now."}}`))
@@ -241,6 +246,7 @@ func TestFollowWithoutServer(t *testing.T) {
 		{host, 0, ""},
 		{host, http.StatusServiceUnavailable, "No answer, trying again: "},
 		{host, http.StatusTooManyRequests, ""},
+		{host, -1, ""},
 	} {
 		l.remote = step.remote
 		refuse(step.status)
@@ -260,6 +266,64 @@ func TestFollowWithoutServer(t *testing.T) {
 	refuse(http.StatusUnauthorized)
 	if _, err := f.try(t.Context(), f.once); err == nil {
 		t.Error("goes on with a key that is not accepted")
+	}
+}
+
+// What happened while the server was away, or this machine slept, is shown however
+// long that was, once.
+func TestFollowAfterLong(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		types []string
+		fail  int // how many looks fail
+	}{{"everything, away", nil, 2}, {"one type, away", []string{"sync"}, 2}, {"everything, asleep", nil, 0}, {"one type, asleep", []string{"sync"}, 0}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			handler, l, out := followedLogs(t, logsOptions{limit: 5, follow: true, brief: true, asJSON: true})
+			l.query.Type = c.types
+			f := newFollower(l)
+			handler.put("goes-on", 1, 0)
+			if err := f.begin(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+			look := func(times, refusal int) {
+				t.Helper()
+				handler.mu.Lock()
+				handler.refusal = refusal
+				handler.mu.Unlock()
+				for range times {
+					if done, err := f.try(t.Context(), f.once); done || err != nil {
+						t.Fatal(done, err)
+					}
+				}
+			}
+			look(1, 0)
+			look(c.fail, http.StatusBadGateway)
+			handler.put("goes-on", 1, 7000)
+			want := map[string]int{"goes-on": 1} // that it ended
+			if c.fail > 0 {
+				want["took long"] = 1 // it was not stored when it began
+				handler.put("took long", -300, 5)
+			}
+			for i := range 4 {
+				id := fmt.Sprintf("meanwhile-%d", i)
+				want[id] = 1
+				handler.put(id, 100+2000*i, 101+2000*i)
+			}
+			out.Reset()
+			look(70, 0)
+			got := make(map[string]int)
+			for line := range strings.Lines(out.String()) {
+				var op api.OperationDetail
+				if json.Unmarshal([]byte(line), &op) == nil {
+					got[op.Message]++
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("what was shown (-want +got)\n%s", diff)
+			}
+		})
 	}
 }
 
