@@ -167,7 +167,7 @@ func TestWriteDocsRemoves(t *testing.T) {
 		return pages
 	}
 	dir := t.TempDir()
-	all := pages("gone", "mixed", "mine", "absent")
+	all := pages("gone", "mixed", "mine", "absent", "linked", "occupied", "away")
 	if _, _, err := project.WriteDocs(dir, all); err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,39 @@ func TestWriteDocsRemoves(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Remove(filepath.Join(dir, "absent", "syncs", "it.md")); err != nil {
+	for _, name := range []string{"absent/syncs/it.md", "occupied", "away"} {
+		if err := os.RemoveAll(filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A file where a folder was, and a folder that is elsewhere now.
+	if err := os.WriteFile(filepath.Join(dir, "occupied"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "syncs")
+	if err := os.Mkdir(elsewhere, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(elsewhere, "it.md"), []byte(all[1].Text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Dir(elsewhere), filepath.Join(dir, "away")); err != nil {
+		t.Skip(err)
+	}
+	// A link that somebody made, and a page that a checkout gave other ends of lines.
+	linked := filepath.Join(dir, "linked", "syncs", "it.md")
+	if err := os.Rename(linked, linked+".txt"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("it.md.txt", linked); err != nil {
+		t.Skip(err)
+	}
+	ended := filepath.Join(dir, "gone", "syncs", "it.md")
+	text, err := os.ReadFile(ended)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(ended, []byte(strings.ReplaceAll(string(text), "\n", "\r\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	left := pages()
@@ -210,13 +242,15 @@ func TestWriteDocsRemoves(t *testing.T) {
 			t.Errorf("%s is still there: %s", gone, got)
 		}
 	}
-	for _, stays := range []string{"mixed/notes.md", "mine/syncs/it.md", "elsewhere/syncs.md", left[1].File} {
+	for _, stays := range []string{"mixed/notes.md", "mine/syncs/it.md", "linked/syncs/it.md", "linked/syncs/it.md.txt", "occupied", "elsewhere/syncs.md", left[1].File} {
 		if !strings.Contains(got+" ", " "+stays+" ") {
 			t.Errorf("%s is not there: %s", stays, got)
 		}
 	}
-	if _, err := os.Stat(outside); err != nil {
-		t.Error(err)
+	for _, name := range []string{outside, filepath.Join(elsewhere, "it.md")} {
+		if _, err := os.Stat(name); err != nil {
+			t.Error(err)
+		}
 	}
 
 	// A list that somebody wrote is no list of pages.
@@ -225,6 +259,41 @@ func TestWriteDocsRemoves(t *testing.T) {
 	}
 	if _, removed, err := project.WriteDocs(dir, left[1:]); removed != 0 || err != nil {
 		t.Errorf("%d removed by a list of somebody else's: %v", removed, err)
+	}
+}
+
+// Where pages can't be written, those of functions that are gone don't stay for good.
+func TestWriteDocsAgain(t *testing.T) {
+	t.Parallel()
+	dir, functions := t.TempDir(), rich()
+	write := func() error {
+		pages, err := project.Docs(t.TempDir(), functions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = project.WriteDocs(dir, pages)
+		return err
+	}
+	if err := write(); err != nil {
+		t.Fatal(err)
+	}
+	inTheWay := filepath.Join(dir, "new")
+	if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	functions = functions[:2]
+	functions[1].File = "new/actions/send-all.ts"
+	if write() == nil {
+		t.Error("writes where a file is in the way of a folder")
+	}
+	if err := os.Remove(inTheWay); err != nil {
+		t.Fatal(err)
+	}
+	if err := write(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"7digits/on-events/hello.md", "README.md", "new/actions/send-all.md"}, tree(t, dir)); diff != "" {
+		t.Errorf("what is there (-want +got)\n%s", diff)
 	}
 }
 

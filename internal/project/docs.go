@@ -46,7 +46,7 @@ func Docs(dir string, functions []bundle.Function) ([]Page, error) {
 			integration = f.Integration
 			fmt.Fprintf(&list, "\n## %s\n\n| Function | Kind | Runs | What it does |\n| --- | --- | --- | --- |\n", plain(integration))
 		}
-		fmt.Fprintf(&list, "| [%s](<%s>) | %s | %s | %s |\n", plain(f.Name), page.File, kindWord(f), runs(f), cell(f.Definition.Description))
+		fmt.Fprintf(&list, "| [%s](<%s>) | %s | %s | %s |\n", plain(f.Name), page.File, kindWord(f), runs(f), cell(plain(f.Definition.Description)))
 		pages = append(pages, page)
 	}
 	if len(functions) == 0 {
@@ -296,64 +296,84 @@ func shellQuoted(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// WriteDocs writes pages below a folder and removes those of functions that are gone:
-// what the list of functions links to that was there, and was derived. It writes over
-// no file, and removes none, that it has not written.
+// WriteDocs writes pages below a folder, after it has removed those of functions that
+// are gone: what the list of functions that was there links to, and was derived. It
+// writes over no file, and removes none, that it has not written.
 func WriteDocs(dir string, pages []Page) (changed, removed int, err error) {
-	was, err := os.ReadFile(filepath.Join(dir, listFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return 0, 0, fmt.Errorf("reading the list of functions: %w", err)
+	if err := checkPages(dir, pages); err != nil {
+		return 0, 0, err
 	}
-	if changed, err = writePages(dir, pages); err != nil || !bytes.HasPrefix(was, []byte(pageMark)) {
-		return changed, 0, err
+	// Before the list is written: whoever is stopped in between removes the rest the
+	// next time. And before the pages are: where a file system does not tell cases
+	// apart, a new one may be what an old one was.
+	if removed, err = removePages(dir, pages); err != nil {
+		return 0, removed, fmt.Errorf("removing the pages of functions that are gone: %w", err)
 	}
+	changed, err = writePages(dir, pages)
+	return changed, removed, err
+}
+
+// removePages removes the pages that the list links to and that are not among pages.
+func removePages(dir string, pages []Page) (int, error) {
 	docs, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
 	if err != nil {
-		return changed, 0, fmt.Errorf("looking for pages of functions that are gone: %w", err)
+		return 0, err
 	}
 	defer docs.Close()
-	for _, m := range regexp.MustCompile(`\]\(<(.+?\.md)>\)`).FindAllSubmatch(was, -1) {
+	list, err := docs.ReadFile(listFile)
+	if err != nil || !isDerived(list) {
+		return 0, nil //nolint:nilerr // what can't be read fails when it is written
+	}
+	removed := 0
+	for _, m := range regexp.MustCompile(`\]\(<(.+?\.md)>\)`).FindAllSubmatch(list, -1) {
 		file := string(m[1])
-		if !filepath.IsLocal(file) || slices.ContainsFunc(pages, func(p Page) bool { return p.File == file }) {
+		if slices.ContainsFunc(pages, func(p Page) bool { return p.File == file }) || !isPage(docs, file) {
 			continue
 		}
-		gone, err := removePage(docs, file)
-		if err != nil {
-			return changed, removed, fmt.Errorf("removing the page of a function that is gone: %w", err)
+		if err := docs.Remove(file); errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
+			return removed, err
 		}
-		if gone {
-			removed++
+		removed++
+		for at := path.Dir(file); at != "." && docs.Remove(at) == nil; at = path.Dir(at) {
+			continue // until there is more in it
 		}
 	}
-	return changed, removed, nil
+	return removed, nil
 }
 
-// removePage removes a page that was derived, and the folders that this leaves empty.
-func removePage(docs *os.Root, file string) (bool, error) {
+// isPage reports whether a file was derived. What is not there, a link or can't be
+// read is not.
+func isPage(docs *os.Root, file string) bool {
+	info, err := docs.Lstat(file)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
 	text, err := docs.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !bytes.HasPrefix(text, []byte(pageMark)) {
-		return false, nil
-	}
-	if err == nil {
-		err = docs.Remove(file)
-	}
-	if err != nil {
-		return false, err
-	}
-	for at := path.Dir(file); at != "." && docs.Remove(at) == nil; at = path.Dir(at) {
-		continue // until there is more in it
-	}
-	return true, nil
+	return err == nil && isDerived(text)
 }
 
-// writePages writes pages below a folder and returns how many changed. It writes
-// over no file that it has not written.
-func writePages(dir string, pages []Page) (int, error) {
+// isDerived reports whether a text begins as pages do, at whatever ends of lines.
+func isDerived(text []byte) bool {
+	return bytes.HasPrefix(text, []byte(strings.TrimSuffix(pageMark, "\n")))
+}
+
+// checkPages refuses to write over what somebody else wrote.
+func checkPages(dir string, pages []Page) error {
 	for _, p := range pages {
 		if err := checkGenerated(filepath.Join(dir, filepath.FromSlash(p.File))); err != nil {
-			return 0, err
+			return err
 		}
 	}
+	return nil
+}
+
+// writePages writes pages below a folder and returns how many changed.
+func writePages(dir string, pages []Page) (int, error) {
 	changed := 0
 	for _, p := range pages {
 		name := filepath.Join(dir, filepath.FromSlash(p.File))
@@ -371,6 +391,9 @@ func writePages(dir string, pages []Page) (int, error) {
 // WriteGenerated writes a text derived from functions into a file, unless that
 // is there and somebody else's. It reports whether the file changed.
 func WriteGenerated(name, text string) (bool, error) {
+	if err := checkGenerated(name); err != nil {
+		return false, err
+	}
 	changed, err := writePages(filepath.Dir(name), []Page{{File: filepath.Base(name), Text: text}})
 	return changed > 0, err
 }
