@@ -79,9 +79,10 @@ func postgresDialect() dialect {
 		},
 		of: func(lock, table string) string { return lock + " of " + table },
 		// The second half keeps schemas of one database apart. Of a process that
-		// vanishes the network may tell after hours, which nobody else must wait for.
+		// vanishes the network may tell after hours, and of one that is stopped nobody
+		// does: others wait for less time than for what it had claimed.
 		lockNamed: "select pg_advisory_xact_lock(cast($1 as integer), hashtext(current_schema())), " +
-			"set_config('idle_in_transaction_session_timeout', '30s', true)",
+			"set_config('idle_in_transaction_session_timeout', '10s', true)",
 		hasTable:   "select count(*) from pg_class where oid = to_regclass(cast($1 as text))",
 		migrations: "migrations/postgres",
 		pairs: func(p string) string {

@@ -299,7 +299,7 @@ func (s *Store) Variables(ctx context.Context, tx linkspan.Tx, env linkspan.Envi
 // name given twice is a conflict.
 func (s *Store) ReplaceVariables(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, envUUID string, variables []linkspan.SecretPair) error {
 	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
-		if err := lockEnvironment(ctx, t, s.dialect.forUpdate, env); err != nil {
+		if err := lockEnvironment(ctx, t, s.dialect.forNoKeyUpdate, env); err != nil {
 			return err
 		}
 		if _, err := t.exec(ctx, "delete from environment_variables where environment_id = $1", int64(env)); err != nil {

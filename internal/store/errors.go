@@ -69,7 +69,7 @@ func classifyPostgres(code string) class {
 		return classReference
 	case "40001", "40P01": // serialization_failure, deadlock_detected
 		return classRetry
-	case "53300", "57P01", "57P02", "57P03": // too many connections; shutting down, crashed, starting
+	case "53300", "57P01", "57P02", "57P03", "25P03": // too many connections; shutting down, crashed, starting; idle in a transaction
 		return classUnavailable
 	}
 	if strings.HasPrefix(code, "08") { // connection exceptions

@@ -27,6 +27,7 @@ func TestLostConnectionsAreUnavailable(t *testing.T) {
 		"not reached":        {&pgconn.ConnectError{}, linkspan.KindUnavailable},
 		"told by the server": {&pgconn.PgError{Code: "08006"}, linkspan.KindUnavailable},
 		"shutting down":      {&pgconn.PgError{Code: "57P01"}, linkspan.KindUnavailable},
+		"idle for too long":  {&pgconn.PgError{Code: "25P03"}, linkspan.KindUnavailable},
 		"caller left":        {fmt.Errorf("reading: %w", context.Canceled), linkspan.KindInternal},
 		"caller out of time": {fmt.Errorf("reading: %w", context.DeadlineExceeded), linkspan.KindTimeout},
 		"anything else":      {errors.New("column is missing"), linkspan.KindInternal},

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/linkspan/linkspan"
 )
 
@@ -221,6 +223,15 @@ func testRunsOfOthers(t *testing.T, w *world) {
 	must(t, w.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
 		if _, err := w.RunsOfOthers(ctx, tx, linkspan.LaneSync, "you"); err != nil {
 			return err
+		}
+		if ptx, ok := tx.Unwrap().(pgx.Tx); ok { // a process that is stopped now must not hold the others up for long
+			var idle time.Duration
+			if err := ptx.QueryRow(ctx, "select cast(setting as bigint) * 1000000 from pg_settings where name = 'idle_in_transaction_session_timeout'").Scan(&idle); err != nil {
+				return err
+			}
+			if idle <= 0 || idle >= 15*time.Second {
+				t.Errorf("a process that is stopped while it claims holds the others up for %s, longer than its leases last", idle)
+			}
 		}
 		go func() {
 			var list []linkspan.Run
