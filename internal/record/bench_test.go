@@ -147,7 +147,8 @@ func onDatabases(b *testing.B, f func(b *testing.B, s *record.Service, st linksp
 }
 
 // BenchmarkList reads pages of 100 of 100,000 records of 500 bytes, as the API
-// shows them.
+// shows them: all, those that were added, which all were, and those that were
+// deleted, which none was.
 func BenchmarkList(b *testing.B) {
 	for name, config := range storetest.Databases() {
 		if name == "postgres behind a pooler" {
@@ -156,16 +157,20 @@ func BenchmarkList(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			s, st := benchService(b, config)
 			saveAll(b, s, st, batches(0), linkspan.RecordCounts{Added: benchRecords})
-			var after linkspan.RecordPosition
-			var buf []byte
-			for b.Loop() {
-				p, err := s.List(b.Context(), record.Query{Stream: st, After: after, Limit: 100})
-				must(b, err)
-				buf = buf[:0]
-				for i := range p.Records {
-					buf = record.AppendJSON(buf, &p.Records[i])
-				}
-				after = p.Next
+			for name, actions := range map[string][]linkspan.RecordAction{"all": nil, "added": {linkspan.RecordAdded}, "deleted": {linkspan.RecordDeleted}} {
+				b.Run(name, func(b *testing.B) {
+					var after linkspan.RecordPosition
+					var buf []byte
+					for b.Loop() {
+						p, err := s.List(b.Context(), record.Query{Stream: st, After: after, Limit: 100, Actions: actions})
+						must(b, err)
+						buf = buf[:0]
+						for i := range p.Records {
+							buf = record.AppendJSON(buf, &p.Records[i])
+						}
+						after = p.Next
+					}
+				})
 			}
 		})
 	}

@@ -192,46 +192,66 @@ func (s *Store) DeleteRecords(ctx context.Context, tx linkspan.Tx, stream *links
 	return wrap("DeleteRecords", err)
 }
 
+// near and further say how far a search for actions looks: at so many records for each
+// that is wanted, and if they are too few at so many times as many.
+const (
+	near    = 4
+	further = 8
+)
+
 // Records returns the selected records of a stream in the order of their
 // positions, and the position after which there may be more; zero: there are none.
 func (s *Store) Records(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, f linkspan.RecordFilter) ([]linkspan.Record, linkspan.RecordPosition, error) {
-	const op = "Records"
+	most := f.Walk
+	if len(f.Actions) == 0 || len(f.IDs) > 0 {
+		most = 0
+	}
+	// What is asked for is mostly near, and to find where a long walk ends takes many
+	// times as long as to read a page.
+	for f.Walk = min(most, near*f.Limit); ; f.Walk = min(most, further*f.Walk) {
+		records, next, full, err := s.walk(ctx, tx, stream, f)
+		if err != nil || full || next == 0 || f.Walk == most || len(records) == f.Limit {
+			return records, next, wrap("Records", err)
+		}
+	}
+}
+
+// walk is Records that looks at no more than f.Walk records, whatever is found; full:
+// there were more than there was room for.
+func (s *Store) walk(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, f linkspan.RecordFilter) (records []linkspan.Record, next linkspan.RecordPosition, full bool, err error) {
 	c := &conditions{}
 	from := "records r where r.stream_id = " + c.arg(stream.ID)
 	if len(f.IDs) > 0 {
 		list, err := jsonText(f.IDs)
 		if err != nil {
-			return nil, 0, wrap(op, err)
+			return nil, 0, false, err
 		}
 		from = s.lookUp(s.idList(c.arg(list)), "records", "stream_id", "external_id")
 	}
 	c.add("r.position > " + c.arg(int64(f.After)))
 	if len(f.Actions) > 0 {
 		if err := c.in(s.dialect, "r.action", texts(f.Actions)); err != nil {
-			return nil, 0, wrap(op, err)
+			return nil, 0, false, err
 		}
 	}
-	until, err := s.walkEnd(ctx, tx, stream, f)
-	if err != nil {
-		return nil, 0, wrap(op, err)
+	if f.Walk > 0 {
+		if next, err = s.walkEnd(ctx, tx, stream, f); err != nil {
+			return nil, 0, false, err
+		}
 	}
-	if until != 0 {
-		c.add("r.position <= " + c.arg(int64(until)))
+	if next != 0 {
+		c.add("r.position <= " + c.arg(int64(next)))
 	}
 	query := "select " + recordColumns + ", r.payload from " + from + " and " + c.where() + " order by r.position limit cast(" + c.arg(f.Limit+1) + " as bigint)"
-	records, more, err := s.page(ctx, tx, stream, f, query, c.args)
-	if more {
-		until = records[len(records)-1].Position
+	if records, full, err = s.page(ctx, tx, stream, f, query, c.args); full {
+		next = records[len(records)-1].Position
 	}
-	return records, until, wrap(op, err)
+	return records, next, full, err
 }
 
-// walkEnd returns the last position that a search for actions looks at when there are
-// more; no index knows them.
+// walkEnd returns the position of the last of f.Walk records if there are more; no
+// index knows their actions. What moves on before they are read comes behind them.
 func (s *Store) walkEnd(ctx context.Context, tx linkspan.Tx, stream *linkspan.RecordStreamRow, f linkspan.RecordFilter) (linkspan.RecordPosition, error) {
-	if len(f.Actions) == 0 || len(f.IDs) > 0 || f.Walk == 0 {
-		return 0, nil
-	}
 	var ends []linkspan.RecordPosition
 	err := s.ordered(ctx, tx, func(ctx context.Context, q queryer) (err error) {
 		ends, err = all(ctx, q, value[linkspan.RecordPosition], `select position from records where stream_id = $1 and position > $2

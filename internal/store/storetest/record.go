@@ -186,6 +186,58 @@ func testRecords(t *testing.T, w *world) {
 	}
 }
 
+// testRareRecords looks for records with an action among many others: near, further
+// away, and as far as it may.
+func testRareRecords(t *testing.T, w *world) {
+	st := w.stream(t, w.env)
+	var ids []string
+	for i := range 40 {
+		ids = append(ids, fmt.Sprint(i))
+	}
+	first := w.put(t, st, ids...) - 39
+	w.exec(t, "update records set action = 'UPDATED' where external_id in ('2', '6', '39')")
+	for _, test := range []struct {
+		walk, limit int
+		after       linkspan.RecordPosition
+		want        string
+		next        linkspan.RecordPosition
+	}{
+		{0, 2, 0, "2 6", 6},
+		{1000, 2, 0, "2 6", 7}, // near
+		{1000, 1, 2, "6", 6},   // as near as can be
+		{1000, 1, 6, "39", 0},  // not near; the last one
+		{1000, 3, 0, "2 6 39", 0},
+		{39, 3, 0, "2 6", 38},
+		{40, 3, 0, "2 6 39", 0},
+		{30, 1, 6, "", 36},
+		{31, 1, 6, "", 37},
+		{32, 1, 6, "", 38},
+		{33, 1, 6, "39", 0},
+		{3, 1, 6, "", 9},
+		{1, 1, 38, "39", 0},
+		{1, 1, 39, "", 0},
+	} {
+		s, err := w.RecordStream(t.Context(), nil, st)
+		must(t, err)
+		f := linkspan.RecordFilter{After: first + test.after, Actions: []linkspan.RecordAction{"UPDATED"}, Limit: test.limit, Bytes: 1 << 20, Walk: test.walk}
+		if test.after == 0 {
+			f.After = 0
+		}
+		records, next, err := w.Records(t.Context(), nil, &s, f)
+		must(t, err)
+		found := make([]string, len(records))
+		for i := range records {
+			found[i] = records[i].ID
+		}
+		if next != 0 {
+			next -= first
+		}
+		if got := strings.Join(found, " "); got != test.want || next != test.next {
+			t.Errorf("%d of %d after %d: %q and go on at %d, want %q and %d", test.limit, test.walk, test.after, got, next, test.want, test.next)
+		}
+	}
+}
+
 func testRecordStreams(t *testing.T, w *world) {
 	ctx := t.Context()
 	st, other := w.stream(t, w.env), w.newEnvironment(t, "other")

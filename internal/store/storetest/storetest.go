@@ -98,6 +98,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"function purges", testFunctionPurges},
 		{"record keys", testRecordKeys},
 		{"records", testRecords},
+		{"rare records", testRareRecords},
 		{"record streams", testRecordStreams},
 		{"record retention", testRecordRetention},
 		{"idle records", testIdleRecords},
