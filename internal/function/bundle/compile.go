@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
@@ -29,18 +28,16 @@ func (b *builder) compile(e entry) (output, []Problem) {
 	return out, nil
 }
 
-// copied is how esbuild imports zod: as a copy of all that it exports, in case it has
-// no default export.
-var copied = regexp.MustCompile(`(?m)^(\s*var \w+ = )__toESM(\(require\("zod(?:/v4)?"\))(, 1)?\);`)
-
-// withoutCopies has zod imported as it is: the sandbox's has itself as its default
-// export, and the copy takes longer than loading most functions. Nothing changes its
-// place.
+// withoutCopies has zod imported as it is. esbuild imports a copy of all that it
+// exports, in case it has no default export: the sandbox's has itself for that, and
+// the copy takes longer than loading most functions. Nothing changes its place.
 func withoutCopies(bundle string) string {
-	return copied.ReplaceAllStringFunc(bundle, func(line string) string {
-		part := copied.FindStringSubmatch(line)
-		return part[1] + "/*ESM*/" + part[2] + strings.Repeat(" ", len(part[3])) + ");"
-	})
+	for _, name := range []string{"zod", "zod/v4"} {
+		required := `(require("` + name + `")`
+		bundle = strings.ReplaceAll(bundle, " = __toESM"+required+");\n", " = /*ESM*/"+required+");\n")
+		bundle = strings.ReplaceAll(bundle, " = __toESM"+required+", 1);\n", " = /*ESM*/"+required+"   );\n")
+	}
+	return bundle
 }
 
 // imports is a plugin that leaves to the sandbox what it has.

@@ -231,17 +231,23 @@ func TestNothingHappensWhileDescribed(t *testing.T) {
 	}
 }
 
-// Bundles import zod as it is, in folders and as texts: copying it takes longer than
-// loading most functions. Positions stay where they were.
+// Bundles import zod as it is, in folders and as texts, at once and later: copying it
+// takes longer than loading most functions. Positions stay where they were.
 func TestZodIsNotCopied(t *testing.T) {
 	t.Parallel()
 	const module = "import * as z from 'zod'; import y from \"zod/v4\"; import os from 'os';\nexport default async function run() { return [z.string === y.string, z === y, typeof os.EOL]; }\n"
+	later := clean(t, single(t, `export default async function run() { return (await import("../lib/later")).default; }`, map[string]string{
+		"github/lib/later.ts": "import os from 'os'; import * as $z from 'zod'; import y from 'zod/v4'; export default [$z, y, os];",
+	})).Functions[0].Code.Bundle
 	folder := clean(t, single(t, module, nil)).Functions[0].Code.Bundle
 	node := clean(t, build(t, folderOf(t, module))).Functions[0].Code.Bundle
-	for name, text := range map[string]string{"folder": folder, "ECMAScript module": node, "text": bundle.CompileText(module).Bundle} {
+	for name, text := range map[string]string{"folder": folder, "ECMAScript module": node, "text": bundle.CompileText(module).Bundle, "later": later} {
 		if strings.Contains(text, `__toESM(require("zod`) || strings.Count(text, "= /*ESM*/(require(\"zod") != 2 || !strings.Contains(text, `__toESM(require("os")`) {
 			t.Errorf("%s:\n%s", name, text)
 		}
+	}
+	if !strings.Contains(node, "= __toESM(require(\"os\"), 1);\n") || !strings.Contains(node, "= /*ESM*/(require(\"zod\")   );\n") {
+		t.Errorf("positions have moved:\n%s", node)
 	}
 }
 
