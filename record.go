@@ -64,4 +64,7 @@ func (c RecordCounts) Changed() bool { return c.Added+c.Updated+c.Deleted > 0 }
 type RunFence struct {
 	Run     RunID
 	Attempt int64
+	// StartedAt is when the run began: nothing that it changes is dated earlier, even
+	// when the database's clock was put back meanwhile.
+	StartedAt time.Time
 }

@@ -48,5 +48,8 @@ func invalidCursor(cause error) error {
 		WithHint("Pass a next_cursor, or the cursor of a record, as it was received.")
 }
 
+// positionOf is the last position of a time.
+func positionOf(t time.Time) linkspan.RecordPosition { return linkspan.RecordPosition(t.UnixMicro()) }
+
 // timeOf is when the change at a position was made.
 func timeOf(p linkspan.RecordPosition) time.Time { return time.UnixMicro(int64(p)).UTC() }

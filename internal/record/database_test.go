@@ -58,7 +58,7 @@ func (w *world) begin() linkspan.RunFence {
 	must(w.t, err)
 	claimed, err := w.store.ClaimRuns(w.t.Context(), nil, []linkspan.RunID{r.ID}, "me", time.Minute)
 	must(w.t, err)
-	return linkspan.RunFence{Run: r.ID, Attempt: claimed[0].Attempt}
+	return linkspan.RunFence{Run: r.ID, Attempt: claimed[0].Attempt, StartedAt: claimed[0].StartedAt}
 }
 
 // pass waits until the database's clock, which may show only milliseconds, has gone

@@ -40,7 +40,7 @@ type Page struct {
 func (s *Service) List(ctx context.Context, q Query) (Page, error) {
 	f := linkspan.RecordFilter{After: q.After, Actions: q.Actions, Limit: q.Limit, Bytes: pageBytes, Walk: s.walk}
 	if !q.Since.IsZero() {
-		f.After = max(f.After, linkspan.RecordPosition(q.Since.UnixMicro()))
+		f.After = max(f.After, positionOf(q.Since))
 	}
 	if len(q.IDs) > 0 {
 		if f.IDs = storableIDs(q.IDs); len(f.IDs) == 0 {

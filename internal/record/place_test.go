@@ -54,3 +54,34 @@ func TestPruneBeyond(t *testing.T) {
 		}
 	})
 }
+
+// TestClockPutBack writes for a run that began later than the database's clock shows.
+// Whoever is told of it asks for what changed since.
+func TestClockPutBack(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, w *world) {
+		w.save(linkspan.RunFence{}, false, "a", "b", "c")
+		f := w.begin()
+		before := f.StartedAt
+		f.StartedAt = f.StartedAt.Add(time.Hour)
+		w.save(f, true, "b", "new")
+		if _, err := w.Delete(t.Context(), record.Write{Stream: w.stream, Fence: f, Records: withIDs([]string{"c"})}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.DeleteUnseen(t.Context(), w.stream, f); err != nil {
+			t.Fatal(err)
+		}
+		w.save(linkspan.RunFence{}, false, "webhook") // goes on behind it
+		for since, want := range map[time.Time]string{before: "new c a webhook", f.StartedAt: "new c a webhook", f.StartedAt.Add(time.Second): ""} {
+			page, err := w.List(t.Context(), record.Query{Stream: w.stream, Since: since, Limit: 10})
+			must(t, err)
+			var ids []string
+			for i := range page.Records {
+				ids = append(ids, page.Records[i].ID)
+			}
+			if got := strings.Join(ids, " "); got != want {
+				t.Errorf("since %s: %q, want %q", since, got, want)
+			}
+		}
+	})
+}

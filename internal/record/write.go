@@ -107,7 +107,8 @@ func (s *Service) begin(ctx context.Context, tx linkspan.Tx, w *Write) (*change,
 		}
 		c.stream.Windows = append(c.stream.Windows, opened)
 	}
-	c.position = max(c.stream.Last, c.stream.Clock)
+	// Who is told of a run asks for what changed since it began.
+	c.position = max(c.stream.Last, c.stream.Clock, positionOf(w.Fence.StartedAt))
 	return c, nil
 }
 

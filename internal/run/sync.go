@@ -67,7 +67,7 @@ func (s *Service) beginSync(ctx context.Context, j *job, r *linkspan.Run) error 
 		return &linkspan.RunError{Code: codeInternal, Message: "This server runs no syncs."}
 	}
 	// It may have been cancelled before this process listened for that.
-	fence := linkspan.RunFence{Run: r.ID, Attempt: r.Attempt}
+	fence := linkspan.RunFence{Run: r.ID, Attempt: r.Attempt, StartedAt: r.StartedAt}
 	if err := s.store.HoldRun(ctx, nil, fence); err != nil {
 		return fmt.Errorf("beginning a sync: %w", err)
 	}

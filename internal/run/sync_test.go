@@ -356,7 +356,7 @@ func TestWhatSyncsAreGiven(t *testing.T) {
 		wait(time.Minute)
 		stop()
 		x := w.began[0]
-		if x.Variant != "eu" || x.Sync.UUID != "sync-1" || x.Sync.Run != (linkspan.RunFence{Run: r.ID, Attempt: 1}) || !slices.Equal(x.Sync.Models, []string{"Issue"}) ||
+		if x.Variant != "eu" || x.Sync.UUID != "sync-1" || x.Sync.Run != (linkspan.RunFence{Run: r.ID, Attempt: 1, StartedAt: w.runs[r.ID].StartedAt}) || !slices.Equal(x.Sync.Models, []string{"Issue"}) ||
 			!x.Sync.LastSync.Equal(time.Unix(1, 0)) || !x.Sync.TrackDeletes || !x.Sync.Window {
 			t.Errorf("%+v %+v", x, x.Sync)
 		}

@@ -181,7 +181,7 @@ func (s *Service) beginWebhook(ctx context.Context, j *job, r *linkspan.Run) err
 	if s.syncs == nil {
 		return &linkspan.RunError{Code: codeInternal, Message: "This server runs no syncs."}
 	}
-	fence := linkspan.RunFence{Run: r.ID, Attempt: r.Attempt}
+	fence := linkspan.RunFence{Run: r.ID, Attempt: r.Attempt, StartedAt: r.StartedAt}
 	if err := s.store.HoldRun(ctx, nil, fence); err != nil {
 		return fmt.Errorf("beginning to take a webhook: %w", err)
 	}

@@ -590,7 +590,7 @@ func (w *world) PurgeRuns(_ context.Context, tx linkspan.Tx, before time.Time, l
 // HoldRun implements Store.
 func (w *world) HoldRun(_ context.Context, tx linkspan.Tx, f linkspan.RunFence) error {
 	defer w.lock(tx)()
-	if w.held(&linkspan.Run{ID: f.Run, Attempt: f.Attempt}) == nil {
+	if r := w.held(&linkspan.Run{ID: f.Run, Attempt: f.Attempt}); r == nil || !f.StartedAt.Equal(r.StartedAt) {
 		return linkspan.E("world", linkspan.KindConflict, "run_lost", nil, "The run is somebody else's.")
 	}
 	return w.fault()
