@@ -457,6 +457,8 @@ func accountCases() []remoteCase {
 		{name: "records all as json", args: []string{"records", "octo", "Issue", "--all", "--json"}},
 		{name: "records as json", args: []string{"records", "octo", "Issue", "--json"}},
 		{name: "records none", args: []string{"records", "octo", "None"}},
+		{name: "records none as json", args: []string{"records", "octo", "None", "--json"}},
+		{name: "records of no model of an integration", args: []string{"records", "octo", "None", "--integration", "slack"}},
 		{name: "records far away", args: []string{"records", "octo", "Rare", "--filter", "deleted"}},
 		{name: "records far away as json", args: []string{"records", "octo", "Rare", "--filter", "deleted", "--json"}},
 		{name: "records with a wrong filter", args: []string{"records", "octo", "Issue", "--filter", "gone"}},

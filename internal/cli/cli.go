@@ -111,6 +111,7 @@ Write functions with: linkspan init`,
 	root.SetHelpCommandGroupID("other")
 	root.SetCompletionCommandGroupID("other")
 	root.AddCommand(newRunner(sys, server), newCompiler(sys, server)) // for the program itself
+	checkGiven(root)
 	return root
 }
 
@@ -146,9 +147,8 @@ func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
 func misuse(cmd *cobra.Command, args []string) string {
 	own := cmd.CommandPath()
 	if cmd.HasAvailableSubCommands() {
-		cmd.SuggestionsMinimumDistance = 2 // letters that may differ
 		text := fmt.Sprintf("unknown command %q for %q", args[0], own)
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		if near := nearest(cmd, args[0]); len(near) > 0 {
 			text += "; did you mean " + strings.Join(near, " or ") + "?"
 		}
 		return text
@@ -159,6 +159,37 @@ func misuse(cmd *cobra.Command, args []string) string {
 		given = fmt.Sprintf("%q was given", strings.Join(args, " "))
 	}
 	return fmt.Sprintf("%s takes %s, but %s", own, cmp.Or(takes, "no arguments"), given)
+}
+
+// nearest names the commands below one that may be meant by a word: those that begin
+// with it or have one letter more, less or another, and else those with two.
+func nearest(cmd *cobra.Command, word string) (near []string) {
+	for letters := 1; letters <= 2 && len(near) == 0; letters++ {
+		cmd.SuggestionsMinimumDistance = letters
+		near = cmd.SuggestionsFor(word)
+	}
+	return near
+}
+
+// checkGiven has the commands that the library adds refuse what they do not know; left
+// to themselves they show a page of help, and succeed.
+func checkGiven(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = func(_ *cobra.Command, args []string) error {
+				of, rest, err := root.Find(args)
+				if err != nil || len(rest) == 0 || !of.HasAvailableSubCommands() {
+					return err
+				}
+				return &usageError{fmt.Errorf("%s; see %s --help", misuse(of, rest), of.CommandPath())}
+			}
+		case "completion":
+			c.Args, c.RunE = usage(cobra.NoArgs), func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
 }
 
 // writeError tells an operator what went wrong and what to do. Errors made for

@@ -124,10 +124,19 @@ func modelNames(ctx context.Context, r *remote, args []string) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
+	return r.models(ctx, func(integration string) bool {
+		return slices.ContainsFunc(of, func(conn api.Connection) bool { return conn.ProviderConfigKey == integration })
+	})
+}
+
+// models names the models of the deployed syncs of some integrations.
+func (r *remote) models(ctx context.Context, of func(integration string) bool) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, functionsTimeout)
+	defer cancel()
 	configs, err := r.client.ScriptsConfig(ctx)
 	models := make(map[string]bool)
 	for _, c := range configs {
-		if !slices.ContainsFunc(of, func(conn api.Connection) bool { return conn.ProviderConfigKey == c.ProviderConfigKey }) {
+		if !of(c.ProviderConfigKey) {
 			continue
 		}
 		for _, s := range c.Syncs {

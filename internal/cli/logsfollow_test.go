@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -324,6 +326,35 @@ func TestFollowAfterLong(t *testing.T) {
 				t.Errorf("what was shown (-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// Whoever follows logs and interrupts that has seen what there was: it ends at once, as
+// meant, also while the server owes an answer.
+func TestFollowInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var lists atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path != "/logs/operations":
+			w.WriteHeader(http.StatusForbidden) // settings: not with this key
+		case lists.Add(1) < 4:
+			_, _ = w.Write([]byte(`{"data":[],"next_cursor":null}`))
+		default:
+			cancel()
+			<-r.Context().Done()
+		}
+	}))
+	defer server.Close()
+	env := map[string]string{"LINKSPAN_HOST": server.URL, "LINKSPAN_SECRET_KEY_DEV": "key"}
+	var stdout, stderr bytes.Buffer
+	code := Run(ctx, System{
+		Args: []string{"logs", "--follow", "--dir", t.TempDir()}, Environ: func(name string) string { return env[name] }, Stdout: &stdout, Stderr: &stderr,
+	}, Server{})
+	if code != 0 || stdout.Len()+stderr.Len() > 0 {
+		t.Errorf("it ended with %d: %s%s", code, &stdout, &stderr)
 	}
 }
 

@@ -47,7 +47,6 @@ func TestCommandsOfPages(t *testing.T) {
 // wrongCommand says what is wrong with a command; empty: nothing.
 func wrongCommand(words []string) string {
 	root := newRoot(System{Environ: func(string) string { return "" }}, Server{})
-	root.InitDefaultCompletionCmd(words...)
 	cmd, rest, err := root.Find(words)
 	if err != nil {
 		return err.Error()

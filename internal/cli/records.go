@@ -90,7 +90,10 @@ func showRecords(ctx context.Context, sys System, args []string, o recordsOption
 		}
 		shown += len(page.Records)
 		if !o.all || page.NextCursor == nil {
-			return o.rest(sys, page, shown)
+			if shown == 0 && !o.asJSON {
+				return a.sayNone(ctx, sys, of.Model)
+			}
+			return o.rest(sys, page)
 		}
 		filter.Cursor = *page.NextCursor
 	}
@@ -172,16 +175,27 @@ func writeRecord(out *bytes.Buffer, r api.Record) error {
 }
 
 // rest says how to go on.
-func (o *recordsOptions) rest(sys System, page api.Records, shown int) error {
-	if o.asJSON {
+func (o *recordsOptions) rest(sys System, page api.Records) error {
+	if o.asJSON || page.NextCursor == nil {
 		return nil
 	}
 	t := newTerminal(sys, sys.Stderr)
+	t.println("There are more: --cursor ", printable(*page.NextCursor), " goes on, --all shows all.")
+	return t.err
+}
+
+// sayNone says that there are no such records, and which models there are if the one
+// that was asked for is none of them. Keys need not have the right to know.
+func (a *account) sayNone(ctx context.Context, sys System, model string) error {
+	t := newTerminal(sys, sys.Stderr)
+	t.println("There are no such records.")
+	models, err := a.models(ctx, func(integration string) bool { return integration == a.integration })
 	switch {
-	case shown == 0:
-		t.println("There are no such records.")
-	case page.NextCursor != nil:
-		t.println("There are more: --cursor ", printable(*page.NextCursor), " goes on, --all shows all.")
+	case err != nil || slices.Contains(models, model):
+	case len(models) == 0:
+		t.println(printable(fmt.Sprintf("No sync of %q is deployed.", a.integration)))
+	default:
+		t.println(printable(fmt.Sprintf("The syncs of %q have no model %q, but %s.", a.integration, model, joined(models))))
 	}
 	return t.err
 }
