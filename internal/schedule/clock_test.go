@@ -31,39 +31,55 @@ func (s *ahead) Clock(ctx context.Context, tx linkspan.Tx) (time.Time, error) {
 // not wait until then.
 func TestClockPutBack(t *testing.T) {
 	t.Parallel()
-	everyDatabase(t, func(t *testing.T, w *world) {
-		w.deploy(syncFunction("often", "every 5 minutes", true, "Often"), syncFunction("cron", "cron 30 * * * *", true, "Cron"),
-			syncFunction("first", "every hour", true, "First"), syncFunction("late", "every 20 minutes", true, "Late"), syncFunction("paused", "every hour", false, "Paused"))
-		w.connect("c1")
-		w.tick()
-		const by = 72 * time.Hour
-		w.exec("update syncs set next_at = next_at + %d, anchor = anchor + %d where state = 'started'", by.Microseconds(), by.Microseconds())
-		w.exec("update syncs set next_at = anchor where function_id = (select id from functions where name = 'first')")
-		w.exec("update syncs set anchor = anchor - %d where function_id = (select id from functions where name = 'late')", by.Microseconds())
-		syncs := schedule.New(schedule.Config{
-			Store: &ahead{Store: w.Store, by: by}, Tx: w.Store, Records: w.records, Webhooks: w.told, Log: quiet(),
+	for name, restarted := range map[string]bool{"watched": false, "restarted": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everyDatabase(t, func(t *testing.T, w *world) { testClockPutBack(t, w, restarted) })
 		})
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- syncs.Run(ctx) }()
-		within := map[string]time.Duration{"often": 5 * time.Minute, "cron": time.Hour + function.CronSpread, "first": time.Hour, "late": 25 * time.Minute}
-		for name, most := range within {
-			for time.Until(w.status("c1", name).NextAt) > most {
-				if t.Context().Err() != nil {
-					t.Fatalf("%s runs at %s", name, w.status("c1", name).NextAt)
-				}
-				<-time.After(5 * time.Millisecond)
-			}
-			if st := w.status("c1", name); !st.NextAt.After(time.Now().Add(-time.Minute)) {
-				t.Errorf("%s runs at %s", name, st.NextAt)
-			}
-		}
-		if st := w.status("c1", "paused"); !st.Sync.NextAt.IsZero() {
-			t.Errorf("what is paused runs at %s", st.Sync.NextAt)
-		}
-		stop()
-		must(t, <-ended)
+	}
+}
+
+func testClockPutBack(t *testing.T, w *world, restarted bool) {
+	t.Helper()
+	w.deploy(syncFunction("often", "every 5 minutes", true, "Often"), syncFunction("cron", "cron 30 * * * *", true, "Cron"),
+		syncFunction("first", "every hour", true, "First"), syncFunction("late", "every 20 minutes", true, "Late"), syncFunction("paused", "every hour", false, "Paused"))
+	w.connect("c1")
+	w.tick()
+	const by = 72 * time.Hour
+	w.exec("update syncs set next_at = next_at + %d, anchor = anchor + %d where state = 'started'", by.Microseconds(), by.Microseconds())
+	w.exec("update syncs set next_at = anchor where function_id = (select id from functions where name = 'first')")
+	w.exec("update syncs set anchor = anchor - %d where function_id = (select id from functions where name = 'late')", by.Microseconds())
+	clock := &ahead{Store: w.Store, by: by}
+	w.exec("update runs set next_at = next_at + %d", by.Microseconds())
+	if restarted { // nobody looked when it was put back
+		clock.looked.Store(true)
+	}
+	syncs := schedule.New(schedule.Config{
+		Store: clock, Tx: w.Store, Records: w.records, Webhooks: w.told, Log: quiet(),
 	})
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- syncs.Run(ctx) }()
+	within := map[string]time.Duration{"often": 5 * time.Minute, "cron": time.Hour + function.CronSpread, "first": time.Hour, "late": 25 * time.Minute}
+	for name, most := range within {
+		for time.Until(w.status("c1", name).NextAt) > most {
+			if t.Context().Err() != nil {
+				t.Fatalf("%s runs at %s", name, w.status("c1", name).NextAt)
+			}
+			<-time.After(5 * time.Millisecond)
+		}
+		if st := w.status("c1", name); !st.NextAt.After(time.Now().Add(-time.Minute)) {
+			t.Errorf("%s runs at %s", name, st.NextAt)
+		}
+	}
+	if st := w.status("c1", "paused"); !st.Sync.NextAt.IsZero() {
+		t.Errorf("what is paused runs at %s", st.Sync.NextAt)
+	}
+	if n := w.number("select count(*) from runs where state = 'waiting' and next_at <= %d", time.Now().Add(time.Minute).UnixMicro()); n != 4 {
+		t.Errorf("%d runs of 4 wait no longer than before", n)
+	}
+	stop()
+	must(t, <-ended)
 }
 
 // TestRescheduled has the database and the loop agree on when a sync runs next,
@@ -88,6 +104,13 @@ func TestRescheduled(t *testing.T) {
 			}
 			if got := w.status("c1", "issues").NextAt; !got.Equal(want) {
 				t.Errorf("anchor %s away: in %s, want %s", off, got.Sub(now), want.Sub(now))
+			}
+		}
+		for _, off := range []time.Duration{time.Second, 2 * time.Minute, 72 * time.Hour} {
+			w.exec("update syncs set anchor = %d, next_at = %[1]d", now.Add(off).UnixMicro())
+			must(t, w.RescheduleSyncs(t.Context(), nil, sy.FunctionID, now, nil, function.CronSpread, false))
+			if got := w.status("c1", "issues").NextAt; !got.Equal(now) {
+				t.Errorf("anchor %s away: the first run is in %s", off, got.Sub(now))
 			}
 		}
 	})

@@ -18,6 +18,9 @@ const (
 	lookSize = 1000
 	// callTimeout bounds what is done about them.
 	callTimeout = 30 * time.Second
+	// followTimeout bounds how long one function's syncs are followed after a clock,
+	// of which there may be a million.
+	followTimeout = 10 * callTimeout
 	// putBack is by how much the database's clock goes back when it was put back: less
 	// is an adjustment, or another server after the first one has failed.
 	putBack = time.Minute
@@ -253,40 +256,56 @@ func (s *Service) connecting(ctx context.Context, tx linkspan.Tx, due []linkspan
 	return waiting, nil
 }
 
-// followClock returns the database's time. When it was later before, when syncs run
-// next is worked out anew: some would not for as long as the clock was put back.
-func (s *Service) followClock(ctx context.Context, before time.Time) (time.Time, error) {
-	now, err := s.store.Clock(ctx, nil)
-	if err != nil {
-		return before, fmt.Errorf("reading the database's clock: %w", err)
+// followClock returns the latest time that the database's clock is known to have
+// shown; zero: nothing is known yet. When it was put back since, what waits for a
+// time is worked out anew: it would wait for as long as the clock was put back.
+func (s *Service) followClock(ctx context.Context, latest time.Time) (time.Time, error) {
+	look, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	now, err := s.store.Clock(look, nil)
+	if err == nil && latest.IsZero() { // it may have been put back while nobody looked
+		latest, err = s.store.LastClock(look, nil)
 	}
-	if !now.Before(before.Add(-putBack)) {
+	if err != nil {
+		return latest, fmt.Errorf("reading the database's clock: %w", err)
+	}
+	if !now.Before(latest) {
 		return now, nil
 	}
-	s.log.WarnContext(ctx, "the database's clock was put back; all schedules are worked out anew", "was", before, "is", now)
-	err = s.eachFunction(ctx, func(fn *linkspan.Function) error {
-		return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
-			return s.withFunction(ctx, tx, fn, func(fn *linkspan.Function) error {
-				if !fn.Enabled {
-					return nil
-				}
-				if _, err := s.store.LockSyncs(ctx, tx, fn.EnvironmentID, []linkspan.FunctionID{fn.ID}, 0); err != nil {
-					return err
-				}
-				return s.reschedule(ctx, tx, fn, false)
-			})
-		})
-	})
-	if err != nil {
-		return before, fmt.Errorf("following the database's clock: %w", err)
+	if now.After(latest.Add(-putBack)) {
+		return latest, nil // the later one: what is put back little by little adds up
+	}
+	s.log.WarnContext(ctx, "the database's clock was put back; all schedules are worked out anew", "was", latest, "is", now)
+	if err := s.store.HastenRuns(look, nil); err != nil {
+		return latest, fmt.Errorf("having runs begin that wait for the database's clock: %w", err)
+	}
+	if err := s.eachFunction(ctx, s.followClockOf); err != nil {
+		return latest, fmt.Errorf("following the database's clock: %w", err)
 	}
 	return now, nil
+}
+
+// followClockOf works out anew when the syncs of a function run next.
+func (s *Service) followClockOf(ctx context.Context, fn *linkspan.Function) error {
+	ctx, cancel := context.WithTimeout(ctx, followTimeout)
+	defer cancel()
+	return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		return s.withFunction(ctx, tx, fn, func(fn *linkspan.Function) error {
+			if !fn.Enabled {
+				return nil
+			}
+			if _, err := s.store.LockSyncs(ctx, tx, fn.EnvironmentID, []linkspan.FunctionID{fn.ID}, 0); err != nil {
+				return err
+			}
+			return s.reschedule(ctx, tx, fn, false)
+		})
+	})
 }
 
 // completeAll gives every connection the syncs that it has none of: functions may
 // have been deployed before there were syncs.
 func (s *Service) completeAll(ctx context.Context) {
-	err := s.eachFunction(ctx, func(fn *linkspan.Function) error {
+	err := s.eachFunction(ctx, func(ctx context.Context, fn *linkspan.Function) error {
 		if err := s.completeFunction(ctx, fn, &linkspan.Connection{}); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "giving connections their syncs failed", "function_id", int64(fn.ID), "error", err)
 		}
@@ -299,7 +318,7 @@ func (s *Service) completeAll(ctx context.Context) {
 
 // eachFunction calls f with every sync function of all environments, by ID,
 // EnvironmentID and IntegrationID alone.
-func (s *Service) eachFunction(ctx context.Context, f func(fn *linkspan.Function) error) error {
+func (s *Service) eachFunction(ctx context.Context, f func(ctx context.Context, fn *linkspan.Function) error) error {
 	var after linkspan.FunctionID
 	for {
 		list, err := s.store.AllSyncFunctions(ctx, nil, after, batchSize)
@@ -307,7 +326,7 @@ func (s *Service) eachFunction(ctx context.Context, f func(fn *linkspan.Function
 			return err
 		}
 		for i := range list {
-			if err := f(&list[i]); err != nil {
+			if err := f(ctx, &list[i]); err != nil {
 				return err
 			}
 		}

@@ -17,6 +17,11 @@ type slowStore struct {
 
 	looks atomic.Int64
 	fast  atomic.Bool
+	// stopped has the clock not answer, and back is by how much it was put back.
+	stopped atomic.Bool
+	back    atomic.Int64
+	// followed counts how often that was noticed.
+	followed atomic.Int64
 }
 
 // DueSyncs implements Store.
@@ -30,7 +35,24 @@ func (s *slowStore) DueSyncs(ctx context.Context, _ linkspan.Tx, _ int) ([]links
 }
 
 // Clock implements Store.
-func (s *slowStore) Clock(context.Context, linkspan.Tx) (time.Time, error) { return time.Now(), nil }
+func (s *slowStore) Clock(ctx context.Context, _ linkspan.Tx) (time.Time, error) {
+	if s.stopped.Load() {
+		<-ctx.Done()
+		return time.Time{}, ctx.Err()
+	}
+	return time.Now().Add(-time.Duration(s.back.Load())), nil
+}
+
+// LastClock implements Store.
+func (s *slowStore) LastClock(context.Context, linkspan.Tx) (time.Time, error) {
+	return time.Time{}, nil
+}
+
+// HastenRuns implements Store.
+func (s *slowStore) HastenRuns(context.Context, linkspan.Tx) error {
+	s.followed.Add(1)
+	return nil
+}
 
 // AllSyncFunctions implements Store.
 func (s *slowStore) AllSyncFunctions(context.Context, linkspan.Tx, linkspan.FunctionID, int) ([]linkspan.Function, error) {
@@ -69,6 +91,46 @@ func TestSlowDatabase(t *testing.T) {
 		synctest.Wait()
 		if n := store.looks.Load() - before; n != 1 {
 			t.Errorf("%d looks when it was woken", n)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A clock that does not answer holds the loop up for a while, and what is put back
+// little by little is noticed once it adds up.
+func TestSlowClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowStore{}
+		store.fast.Store(true)
+		s := New(Config{Store: store, Log: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- s.Run(ctx) }()
+		wait := func(d time.Duration) {
+			<-time.After(d)
+			synctest.Wait()
+		}
+		store.stopped.Store(true)
+		wait(10 * callTimeout)
+		if n := store.looks.Load(); n < 4 {
+			t.Errorf("%d looks beside a clock that does not answer", n)
+		}
+		store.stopped.Store(false)
+		wait(2 * callTimeout)
+		for step := range 6 { // by two minutes in all, less what passed
+			store.back.Store(int64(time.Duration(step+1) * putBack / 3))
+			wait(pollEvery)
+			wait(pollEvery)
+			if n := store.followed.Load(); n > 0 != (step > 2) {
+				t.Errorf("step %d: noticed %d times", step, n)
+			}
+		}
+		if n := store.followed.Load(); n != 1 {
+			t.Errorf("noticed %d times", n)
 		}
 		cancel()
 		if err := <-ended; err != nil {

@@ -14,6 +14,9 @@ import (
 type Store interface {
 	// Clock returns the database's time.
 	Clock(ctx context.Context, tx linkspan.Tx) (time.Time, error)
+	// LastClock returns the latest time that the database's clock is known to have
+	// shown, by the newest runs. Zero: there are none.
+	LastClock(ctx context.Context, tx linkspan.Tx) (time.Time, error)
 
 	// SyncIntegration returns an integration by ID, Key and Provider alone.
 	SyncIntegration(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, key string) (linkspan.Integration, error)
@@ -90,8 +93,8 @@ type Store interface {
 	SyncCrons(ctx context.Context, tx linkspan.Tx, function linkspan.FunctionID) ([]string, error)
 	// RescheduleSyncs works out anew when the started syncs of a function run next,
 	// from their anchors and from when each cron expression comes next, zero for
-	// never. A run that is due, or the first one that is yet to come, stays; with
-	// first, those that never succeeded and have no next run are due now.
+	// never. A run that is due stays, and the first one, if it is yet to come, is due
+	// now; with first, so are those that never succeeded and have no next run.
 	RescheduleSyncs(ctx context.Context, tx linkspan.Tx, function linkspan.FunctionID, now time.Time, ticks map[string]time.Time, spread time.Duration, first bool) error
 	// DeleteSyncs deletes syncs with their checkpoints.
 	DeleteSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID) error
@@ -99,6 +102,8 @@ type Store interface {
 	// InsertSyncRuns stores runs that are due at once, except those of syncs that
 	// have one that has not ended, and returns the ids of what it stored.
 	InsertSyncRuns(ctx context.Context, tx linkspan.Tx, runs []*linkspan.Run) ([]linkspan.RunID, error)
+	// HastenRuns has all runs that wait be due now, at the latest.
+	HastenRuns(ctx context.Context, tx linkspan.Tx) error
 	// CancelRuns ends the runs of syncs that have not ended, has those broken off
 	// that are under way, and returns them with what they changed.
 	CancelRuns(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, syncs []linkspan.SyncID) ([]linkspan.Run, error)

@@ -57,6 +57,16 @@ func (s *Store) Clock(ctx context.Context, tx linkspan.Tx) (time.Time, error) {
 	return now, wrap("Clock", err)
 }
 
+// LastClock returns the latest time that the database's clock is known to have
+// shown, by when the newest runs began or were due. Zero: there are none.
+func (s *Store) LastClock(ctx context.Context, tx linkspan.Tx) (time.Time, error) {
+	const newest = 100 // some may have come after it was put back
+	var at time.Time
+	_, err := one(ctx, s.read(tx), func(row scanner) (struct{}, error) { return struct{}{}, row.Scan(timeInto{&at}) },
+		"select max(coalesce(started_at, next_at)) from (select started_at, next_at from runs order by id desc limit $1) as newest", newest)
+	return at, wrap("LastClock", err)
+}
+
 // InsertSyncs stores those of the syncs that are not there: one of the connection,
 // the function and the variant. It sets the times of all and the IDs of those it
 // stored; that of another one stays 0.
@@ -277,16 +287,16 @@ func (s *Store) SyncCrons(ctx context.Context, tx linkspan.Tx, function linkspan
 }
 
 // RescheduleSyncs works out anew when the started syncs of a function run next. A
-// run that is due, or the first one that is yet to come, stays; with first, those
-// that never succeeded and have no next run are due now. Steps are counted from the
+// run that is due stays, and the first one, if it is yet to come, is due now; with
+// first, so are those that never succeeded and have no next run. Steps are counted from the
 // anchors, and ticks say when each cron expression comes next, zero for never, from
 // when on syncs are spread by their anchors over the given time. One without a
 // schedule has no next run.
 func (s *Store) RescheduleSyncs(ctx context.Context, tx linkspan.Tx, function linkspan.FunctionID, now time.Time, ticks map[string]time.Time, spread time.Duration, first bool) error {
 	const (
-		// Anchors are never so far ahead, unless the clock was when they were set.
-		keep = `case when next_at <= $2 or next_at <= anchor and anchor < $2 + 600000000 then next_at
-			when $3 and next_at is null and succeeded_at is null then $2 else `
+		// The first run is put off for a moment, unless the clock was put back since.
+		keep = `case when next_at <= $2 then next_at
+			when next_at <= anchor or $3 and next_at is null and succeeded_at is null then $2 else `
 		started = " where function_id = $1 and state = 'started' and "
 	)
 	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
