@@ -127,6 +127,73 @@ func TestSaveBesideConnection(t *testing.T) {
 	}
 }
 
+// TestSaveAsConnectionGoes deletes a connection while a run saves its first records:
+// either waits for the other at the run, and no stream is left.
+func TestSaveAsConnectionGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.Databases()["postgres"](t))
+	w.deploy(syncFunction("issues", "every hour", true, "Issue"))
+	w.connect("c1")
+	w.connect("c2")
+	w.tick()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	begin := func(connection string) (linkspan.RunFence, linkspan.RecordStream) {
+		r := w.begin(w.status(connection, "issues").Sync.ID)
+		return linkspan.RunFence{Run: r.ID, Attempt: r.Attempt},
+			linkspan.RecordStream{EnvironmentID: w.env, ConnectionID: r.ConnectionID, Model: "Issue", Variant: linkspan.BaseVariant}
+	}
+	// beside starts what has to wait for the caller's transaction.
+	beside := func(f func() error) chan error {
+		ended := make(chan error, 1)
+		go func() { ended <- f() }()
+		for w.number("select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == 0 {
+			select {
+			case err := <-ended:
+				t.Fatalf("it did not wait, and ended with %v", err)
+			case <-time.After(time.Millisecond):
+			}
+		}
+		return ended
+	}
+	var ended chan error
+
+	fence, stream := begin("c1")
+	must(t, w.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		if err := w.HoldRun(ctx, tx, fence); err != nil {
+			return err
+		}
+		if _, err := w.LockRecordStream(ctx, tx, stream, true); err != nil {
+			return err
+		}
+		ended = beside(func() error { return w.disconnect("c1") })
+		return nil
+	}))
+	must(t, <-ended)
+
+	fence, stream = begin("c2")
+	must(t, w.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+		c, err := w.LockConnection(ctx, tx, w.env, "github", "c2")
+		if err != nil {
+			return err
+		}
+		if err := w.syncs.ConnectionDeleted(ctx, tx, &c); err != nil {
+			return err
+		}
+		ended = beside(func() error {
+			_, err := w.records.Save(t.Context(), record.Write{Stream: stream, Fence: fence, Records: []byte(`[{"id":"1"}]`)})
+			return err
+		})
+		return w.DeleteConnection(ctx, tx, &c)
+	}))
+	if err := <-ended; linkspan.KindOf(err) != linkspan.KindConflict {
+		t.Errorf("a run of a connection that is gone saves: %v", err)
+	}
+	if n := w.number("select count(*) from record_streams where dropped_at is null"); n != 0 {
+		t.Errorf("%d streams of connections that are gone", n)
+	}
+}
+
 // TestPoison has schedules among others that can't be followed.
 func TestPoison(t *testing.T) {
 	t.Parallel()

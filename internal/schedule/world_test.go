@@ -24,6 +24,9 @@ import (
 
 var _ schedule.Store = (*store.Store)(nil)
 
+// override is where connections of these tests want to be told.
+const override = "https://acme.example/syncs"
+
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func must(tb testing.TB, err error) {
@@ -275,7 +278,7 @@ func (w *world) finish(r *linkspan.Run, state linkspan.RunState, interrupted boo
 			return err
 		}
 		fn := linkspan.Function{Version: linkspan.FunctionVersion{Definition: linkspan.FunctionDefinition{Models: models}}}
-		return w.syncs.Ended(ctx, tx, schedule.End{Run: &end, Function: fn, StartedAt: r.StartedAt})
+		return w.syncs.Ended(ctx, tx, schedule.End{Run: &end, Function: fn, WebhookURLOverride: override, StartedAt: r.StartedAt})
 	}))
 	return stored
 }
