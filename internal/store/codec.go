@@ -157,21 +157,27 @@ func insertNumbered[ID ~int64](ctx context.Context, s *Store, t *txn, b bulk, va
 	if err := checkText(values); err != nil {
 		return nil, err
 	}
-	text, err := jsonText(uuids)
-	if err != nil {
-		return nil, err
-	}
-	query, args := "select id, uuid from "+b.table+" where "+s.dialect.amongTexts("uuid", "$1"), []any{text}
+	var (
+		query string
+		args  []any
+	)
 	if s.pg != nil {
 		// Not looked for afterwards: a plan from when the table was small would read
 		// all of it.
 		query, args = b.unnest(values)
 		query += " returning id, uuid"
-	} else if err := t.insert(ctx, b, values); err != nil {
-		return nil, err
+	} else {
+		if err := t.insert(ctx, b, values); err != nil {
+			return nil, err
+		}
+		text, err := jsonText(uuids)
+		if err != nil {
+			return nil, err
+		}
+		query, args = "select id, uuid from "+b.table+" where uuid in ("+s.dialect.list("$1")+")", []any{text}
 	}
 	ids := make(map[string]ID, len(uuids))
-	_, err = all(ctx, t, func(row scanner) (struct{}, error) {
+	_, err := all(ctx, t, func(row scanner) (struct{}, error) {
 		var (
 			id   ID
 			uuid string

@@ -25,8 +25,6 @@ type dialect struct {
 	// among says that a column holds one of the integers of a JSON array. Unlike a
 	// condition with ids it is taken for rare, so that an index on the column is used.
 	among func(column, param string) string
-	// amongTexts is among for strings.
-	amongTexts func(column, param string) string
 	// pairs makes a table u(id, at) from a JSON array of [id, at] pairs of
 	// integers.
 	pairs func(param string) string
@@ -48,7 +46,6 @@ func sqliteDialect() dialect {
 		list:       func(p string) string { return "select value from json_each(" + p + ")" },
 		ids:        func(p string) string { return "select value from json_each(" + p + ")" },
 		among:      func(column, p string) string { return column + " in (select value from json_each(" + p + "))" },
-		amongTexts: func(column, p string) string { return column + " in (select value from json_each(" + p + "))" },
 		of:         func(string, string) string { return "" },
 		hasTable:   "select count(*) from sqlite_master where type = 'table' and name = $1",
 		migrations: "migrations/sqlite",
@@ -73,9 +70,6 @@ func postgresDialect() dialect {
 		},
 		among: func(column, p string) string {
 			return column + " = any(array(select cast(e as bigint) from jsonb_array_elements_text(cast(" + p + " as jsonb)) as e))"
-		},
-		amongTexts: func(column, p string) string {
-			return column + " = any(array(select jsonb_array_elements_text(cast(" + p + " as jsonb))))"
 		},
 		of: func(lock, table string) string { return lock + " of " + table },
 		// The second half keeps schemas of one database apart. Of a process that

@@ -288,10 +288,10 @@ func (s *Store) SyncCrons(ctx context.Context, tx linkspan.Tx, function linkspan
 
 // RescheduleSyncs works out anew when the started syncs of a function run next. A
 // run that is due stays, and the first one, if it is yet to come, is due now; with
-// first, so are those that never succeeded and have no next run. Steps are counted from the
-// anchors, and ticks say when each cron expression comes next, zero for never, from
-// when on syncs are spread by their anchors over the given time. One without a
-// schedule has no next run.
+// first, so are those that never succeeded and have no next run. Steps are counted
+// from the anchors, and ticks say when each cron expression comes next, zero for
+// never, from when on syncs are spread by their anchors over the given time. One
+// without a schedule has no next run.
 func (s *Store) RescheduleSyncs(ctx context.Context, tx linkspan.Tx, function linkspan.FunctionID, now time.Time, ticks map[string]time.Time, spread time.Duration, first bool) error {
 	const (
 		// The first run is put off for a moment, unless the clock was put back since.
