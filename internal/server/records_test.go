@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -196,6 +197,53 @@ func TestPruneRecords(t *testing.T) {
 			t.Errorf("%+v", after.Records[i])
 		}
 	}
+}
+
+// TestPagesStayApart has many read at once what belongs to two environments, in pages
+// of all sizes: memory is used again from one answer to the next, which none may tell.
+func TestPagesStayApart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	want := map[[2]string]string{} // by key and query
+	var asked [][2]string
+	for key, env := range map[string]linkspan.Environment{devKey: r.dev, prodKey: r.prod} {
+		r.seed(key)
+		c, err := r.store.Connection(t.Context(), nil, env.ID, "seeded", "c1")
+		check(t, err)
+		var records []string
+		for i := range 60 {
+			records = append(records, fmt.Sprintf(`{"id":"%s-%d","text":%q}`, env.Name, i, strings.Repeat(env.Name+" ", i*i)))
+		}
+		_, err = r.records.Save(t.Context(), record.Write{
+			Stream:  linkspan.RecordStream{EnvironmentID: env.ID, ConnectionID: c.ID, Model: "Issue", Variant: "base"},
+			Records: []byte("[" + strings.Join(records, ",") + "]"),
+		})
+		check(t, err)
+		for _, query := range []string{"", "&limit=1", "&limit=30", "&filter=deleted", "&filter=added&limit=45", "&ids=" + env.Name + "-59&ids=" + env.Name + "-3", "&ids=dev-8&ids=prod-8"} {
+			of := [2]string{key, query}
+			asked = append(asked, of)
+			want[of] = r.call(key, "GET", "/records?model=Issue"+query, "", "Connection-Id", "c1", "Provider-Config-Key", "seeded").body
+		}
+	}
+	for of, body := range want {
+		other := map[string]string{devKey: "prod-", prodKey: "dev-"}[of[0]]
+		if !strings.HasPrefix(body, `{"records":[`) || strings.Contains(body, other) {
+			t.Fatalf("%s: %.200s", of[1], body)
+		}
+	}
+	var readers sync.WaitGroup
+	for i := range 8 {
+		readers.Go(func() {
+			for n := range 5 * len(asked) {
+				of := asked[(n*(2*i+1)+i)%len(asked)]
+				if got := r.call(of[0], "GET", "/records?model=Issue"+of[1], "", "Connection-Id", "c1", "Provider-Config-Key", "seeded"); got.body != want[of] {
+					t.Errorf("%s: %d %.200s", of[1], got.status, got.body)
+					return
+				}
+			}
+		})
+	}
+	readers.Wait()
 }
 
 // useRecords calls what the client has for records.
