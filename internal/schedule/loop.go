@@ -276,11 +276,11 @@ func (s *Service) followClock(ctx context.Context, latest time.Time) (time.Time,
 		return latest, nil // the later one: what is put back little by little adds up
 	}
 	s.log.WarnContext(ctx, "the database's clock was put back; all schedules are worked out anew", "was", latest, "is", now)
-	if err := s.store.HastenRuns(look, nil); err != nil {
-		return latest, fmt.Errorf("having runs begin that wait for the database's clock: %w", err)
+	if err := s.store.FollowClock(look, nil); err != nil {
+		return latest, fmt.Errorf("following the database's clock: %w", err)
 	}
 	if err := s.eachFunction(ctx, s.followClockOf); err != nil {
-		return latest, fmt.Errorf("following the database's clock: %w", err)
+		return latest, fmt.Errorf("scheduling syncs by the database's clock: %w", err)
 	}
 	return now, nil
 }

@@ -48,8 +48,8 @@ func (s *slowStore) LastClock(context.Context, linkspan.Tx) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// HastenRuns implements Store.
-func (s *slowStore) HastenRuns(context.Context, linkspan.Tx) error {
+// FollowClock implements Store.
+func (s *slowStore) FollowClock(context.Context, linkspan.Tx) error {
 	s.followed.Add(1)
 	return nil
 }

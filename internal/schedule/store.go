@@ -17,6 +17,9 @@ type Store interface {
 	// LastClock returns the latest time that the database's clock is known to have
 	// shown, by the newest runs. Zero: there are none.
 	LastClock(ctx context.Context, tx linkspan.Tx) (time.Time, error)
+	// FollowClock has runs, deliveries and leases not wait for the database's clock,
+	// which was put back, to be where it was.
+	FollowClock(ctx context.Context, tx linkspan.Tx) error
 
 	// SyncIntegration returns an integration by ID, Key and Provider alone.
 	SyncIntegration(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, key string) (linkspan.Integration, error)
@@ -102,8 +105,6 @@ type Store interface {
 	// InsertSyncRuns stores runs that are due at once, except those of syncs that
 	// have one that has not ended, and returns the ids of what it stored.
 	InsertSyncRuns(ctx context.Context, tx linkspan.Tx, runs []*linkspan.Run) ([]linkspan.RunID, error)
-	// HastenRuns has all runs that wait be due now, at the latest.
-	HastenRuns(ctx context.Context, tx linkspan.Tx) error
 	// CancelRuns ends the runs of syncs that have not ended, has those broken off
 	// that are under way, and returns them with what they changed.
 	CancelRuns(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, syncs []linkspan.SyncID) ([]linkspan.Run, error)

@@ -296,17 +296,3 @@ func (s *Store) ReleaseClaims(ctx context.Context, tx linkspan.Tx, ids []linkspa
 	})
 	return wrap("ReleaseClaims", err)
 }
-
-// HastenRuns has all runs that wait be due now, at the latest. It passes over those
-// that somebody holds: they are claimed or cancelled.
-func (s *Store) HastenRuns(ctx context.Context, tx linkspan.Tx) error {
-	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
-		n, err := t.exec(ctx, "update runs set next_at = "+s.dialect.now+" where id in (select id from runs where state = 'waiting' and next_at > "+
-			s.dialect.now+s.dialect.skipLocked+")")
-		if n > 0 {
-			t.changed(linkspan.ChangeRunsDue, 0, "")
-		}
-		return err
-	})
-	return wrap("HastenRuns", err)
-}

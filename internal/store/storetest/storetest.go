@@ -91,6 +91,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.Store) {
 		{"runs behind a full backlog", testRunsBehindFull},
 		{"run groups, many", testManyGroups},
 		{"run leases, void", testVoidLeases},
+		{"clock put back", testClockPutBack},
 		{"functions", testFunctions},
 		{"functions in transactions", testFunctionTransactions},
 		{"function isolation", testFunctionIsolation},

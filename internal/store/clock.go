@@ -1,0 +1,50 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/linkspan/linkspan"
+)
+
+// longestLease is how long a lease that is not renewed lasts at most.
+const longestLease = 15 * time.Second
+
+// FollowClock has nothing wait for times that the database's clock shows once more
+// after it was put back: what waits to run is due now, and so is what waits for its
+// first delivery; leases of the dead lapse as soon as others do, while those of the
+// living are renewed. Deliveries that failed before stay where they are: their pauses
+// spare the receiver. What somebody is changing is passed over: he knows the time.
+func (s *Store) FollowClock(ctx context.Context, tx linkspan.Tx) error {
+	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
+		for _, table := range []string{"runs", "webhook_deliveries", "author_jobs", "leases"} {
+			key := "id"
+			if table == "leases" {
+				key = "kind, key"
+			}
+			if _, err := t.exec(ctx, "update "+table+" set lease_until = "+s.dialect.now+" + $1 where ("+key+") in (select "+key+" from "+table+
+				" where lease_until > "+s.dialect.now+" + $1"+s.dialect.skipLocked+")", longestLease.Microseconds()); err != nil {
+				return err
+			}
+		}
+		for _, wait := range []struct {
+			table, where string
+			due          linkspan.ChangeKind
+		}{
+			{"runs", "state = 'waiting'", linkspan.ChangeRunsDue},
+			// Those that somebody has claimed, to whom their time was due, as well.
+			{"webhook_deliveries", "state = 'pending' and (attempts = 0 or lease_until is not null)", linkspan.ChangeWebhooksDue},
+		} {
+			n, err := t.exec(ctx, "update "+wait.table+" set next_at = "+s.dialect.now+" where id in (select id from "+wait.table+" where "+wait.where+
+				" and next_at > "+s.dialect.now+s.dialect.skipLocked+")")
+			if err != nil {
+				return err
+			}
+			if n > 0 {
+				t.changed(wait.due, 0, "")
+			}
+		}
+		return nil
+	})
+	return wrap("FollowClock", err)
+}
