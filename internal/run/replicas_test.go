@@ -149,3 +149,89 @@ func TestWhatOthersFillHidesNothing(t *testing.T) {
 		}
 	})
 }
+
+// unlucky tries its first transaction twice: what was written is undone, and something
+// happens in between.
+type unlucky struct {
+	*world
+
+	once    sync.Once
+	between func()
+}
+
+func (u *unlucky) InTx(ctx context.Context, f func(context.Context, linkspan.Tx) error) error {
+	u.once.Do(func() {
+		_ = u.world.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error {
+			_ = f(ctx, tx)
+			return errDown
+		})
+		u.between()
+	})
+	return u.world.InTx(ctx, f)
+}
+
+// TestClaimIsTriedAgain has the database undo a claim, and another process begin runs
+// before it is tried again.
+func TestClaimIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSyncWorld()
+		w.limits = Limits{SyncsPerFunction: 3}
+		w.execute = func(ctx context.Context, _ *Execution) (Done, error) { return Done{}, until(ctx, time.Hour) }
+		for range 5 {
+			w.sync("whole", nil)
+		}
+		s := w.service("me")
+		s.tx = &unlucky{world: w, between: func() {
+			for range 2 {
+				r := w.runs[w.sync("whole", nil).ID]
+				r.State, r.Holder, r.LeaseUntil = linkspan.RunRunning, "other", time.Now().Add(time.Hour)
+			}
+		}}
+		defer start(t, s)()
+		wait(10 * time.Second)
+		if n := s.RunningSyncs(); n != 1 {
+			t.Errorf("%d run beside two of another process, of three that may", n)
+		}
+	})
+}
+
+// TestRoomIsFilledAtOnce has runs wait for each other: none waits for the next poll.
+func TestRoomIsFilledAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSyncWorld()
+		w.limits = Limits{SyncsPerFunction: 1}
+		w.execute = func(ctx context.Context, _ *Execution) (Done, error) { return Done{}, until(ctx, pollEvery/10) }
+		for range 5 {
+			w.sync("whole", nil)
+		}
+		defer start(t, w.service("me"))()
+		wait(pollEvery * 3 / 4)
+		if n := len(w.executions()); n != 5 {
+			t.Errorf("%d of 5 were executed before the next poll", n)
+		}
+	})
+}
+
+// TestLookBesideOthers has another process run a function of which a connection has
+// one run at a time, and looks and chooses beside it.
+func TestLookBesideOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSyncWorld()
+		r := w.sync("whole", nil)
+		d := &dispatcher{Service: w.service("me"), usage: newUsage(caps{lane: linkspan.LaneSync, all: 4, share: 4, function: 4}), turns: newTurns()}
+		d.usage.serial[r.FunctionID] = true
+		q, found, _, err := d.look(t.Context(), []linkspan.Run{r})
+		must(t, err)
+		if len(found) != 0 || !d.more || len(q.FullPairs) != 1 || q.FullPairs[0] != pairOf(&r) {
+			t.Errorf("found %+v, more: %v, passed over: %+v", found, d.more, q.FullPairs)
+		}
+		d.more = false
+		must(t, d.claim(t.Context(), []linkspan.Run{r}, []linkspan.Run{r}))
+		if !d.more || w.row(r.ID).State != linkspan.RunWaiting {
+			t.Errorf("more: %v, of %+v", d.more, w.row(r.ID))
+		}
+	})
+}
