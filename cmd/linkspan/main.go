@@ -20,12 +20,12 @@ func main() { os.Exit(run()) }
 const gcPercent = 300
 
 func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // first: until then a signal ends the process without a word
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	return cli.Run(ctx, cli.OS(), cli.Server{
 		Serve:      app.Serve,
 		Migrate:    app.Migrate,

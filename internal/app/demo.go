@@ -100,7 +100,7 @@ func (d *demonstration) tell(ctx context.Context) (err error) {
 		way = d.goThrough
 	}
 	err = d.run(ctx, way)
-	if d.Once && ctx.Err() != nil && err != nil {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && err != nil {
 		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
 	return errors.Join(err, d.screen.err())

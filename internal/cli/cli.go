@@ -80,8 +80,23 @@ func Run(ctx context.Context, sys System, server Server) int {
 	if err == nil {
 		return exitOK
 	}
+	if ctx.Err() != nil {
+		err = interrupted(err)
+	}
 	writeError(sys.Stderr, err)
 	return exitCode(err)
+}
+
+// interrupted says first that a person ended the command, if that is why it failed.
+func interrupted(err error) error {
+	switch {
+	case !errors.Is(err, context.Canceled):
+		return err
+	case err.Error() == context.Canceled.Error(): // it doesn't say what was being done
+		return errors.New("interrupted")
+	default:
+		return fmt.Errorf("interrupted: %w", err)
+	}
 }
 
 func newRoot(sys System, server Server) *cobra.Command {

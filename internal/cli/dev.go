@@ -118,7 +118,7 @@ func (d *development) run(ctx context.Context) error {
 	}
 	err = d.rounds(ctx, changes)
 	d.t.wipe()
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && !d.once {
 		d.t.println()
 		return nil // that is how it ends
 	}

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/linkspan/linkspan/internal/cli"
 	"github.com/linkspan/linkspan/internal/project"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 // devRound is a line of linkspan dev --json.
@@ -180,6 +182,23 @@ export default createAction({ description: "Says", version: "1.0.0", input: z.vo
 	}()
 	if code := <-d.ended; code != 0 {
 		t.Errorf("Ctrl-C ends it with %d", code)
+	}
+}
+
+// What is interrupted before its end has not gone well.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	dir := testfile.Unpack(t, deployFolder)
+	for _, args := range [][]string{{"dev", "--once"}, {"list", "--local"}, {"generate", "docs"}, {"generate", "types"}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		var stdout, stderr bytes.Buffer
+		code := cli.Run(ctx, cli.System{
+			Args: append(args, "--dir", dir), Environ: func(string) string { return "" }, Stdout: &stdout, Stderr: &stderr,
+		}, authorServer())
+		if code != 1 || !strings.HasSuffix(stderr.String(), "linkspan: interrupted\n") {
+			t.Errorf("%v ended with %d and said %q", args, code, stderr.String())
+		}
 	}
 }
 
