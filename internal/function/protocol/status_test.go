@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Callers tell by the status whose fault a failed action is (wire contract §11.3).
+// Callers tell by the status whose fault a failed action is (wire contract §4.9 and §16).
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[string]int{
