@@ -41,10 +41,12 @@ func TestClockPutBack(t *testing.T) {
 
 func testClockPutBack(t *testing.T, w *world, restarted bool) {
 	t.Helper()
-	w.deploy(syncFunction("often", "every 5 minutes", true, "Often"), syncFunction("cron", "cron 30 * * * *", true, "Cron"),
+	w.deploy(syncFunction("off", "every hour", true, "Off"), syncFunction("often", "every 5 minutes", true, "Often"), syncFunction("cron", "cron 30 * * * *", true, "Cron"),
 		syncFunction("first", "every hour", true, "First"), syncFunction("late", "every 20 minutes", true, "Late"), syncFunction("paused", "every hour", false, "Paused"))
 	w.connect("c1")
 	w.tick()
+	_, err := w.functions.SetEnabled(t.Context(), w.env, function.Name{IntegrationKey: "github", Name: "off"}, false)
+	must(t, err)
 	const by = 72 * time.Hour
 	w.exec("update syncs set next_at = next_at + %d, anchor = anchor + %d where state = 'started'", by.Microseconds(), by.Microseconds())
 	w.exec("update syncs set next_at = anchor where function_id = (select id from functions where name = 'first')")
@@ -72,8 +74,10 @@ func testClockPutBack(t *testing.T, w *world, restarted bool) {
 			t.Errorf("%s runs at %s", name, st.NextAt)
 		}
 	}
-	if st := w.status("c1", "paused"); !st.Sync.NextAt.IsZero() {
-		t.Errorf("what is paused runs at %s", st.Sync.NextAt)
+	for _, name := range []string{"paused", "off"} {
+		if st := w.status("c1", name); !st.Sync.NextAt.IsZero() {
+			t.Errorf("what is %s runs at %s", name, st.Sync.NextAt)
+		}
 	}
 	if n := w.number("select count(*) from runs where state = 'waiting' and next_at <= %d", time.Now().Add(time.Minute).UnixMicro()); n != 4 {
 		t.Errorf("%d runs of 4 wait no longer than before", n)

@@ -132,6 +132,10 @@ func TestAnnouncing(t *testing.T) {
 		if e = w.told.last(t); !e.StartedAt.Equal(fourth.StartedAt) || e.Models[0].Counts.Changed() || e.Type != webhook.SyncIncremental {
 			t.Fatalf("told twice: %+v", e)
 		}
+		must(t, w.syncs.Trigger(t.Context(), w.selection("c1"), schedule.TriggerOptions{Reset: true}))
+		if st := w.status("c1", "issues"); !st.Initial || !st.Sync.SucceededAt.IsZero() {
+			t.Fatalf("after a reset: %+v", st)
+		}
 	})
 }
 

@@ -219,6 +219,7 @@ func TestSyncErrors(t *testing.T) {
 		{"POST", "/sync/a/variant/eu", `{` + body + `}`, fails(linkspan.KindInvalid, "resource_capped"), 400, named("resource_capped")},
 		{"POST", "/sync/a/variant/eu", `{` + body + `}`, fails(linkspan.KindUnavailable, ""), 503, ""},
 		{"POST", "/sync/a/variant/eu", `{` + body + `}`, errors.New("a secret"), 500, `{"error":{"code":"failed_sync_variant_creation","message":"Something went wrong on the server. Its log names the cause."}}`},
+		{"POST", "/sync/a/variant/eu", `{` + body + `}`, fails(linkspan.KindInternal, "server_error"), 500, named("server_error")},
 		{"DELETE", "/sync/a/variant/eu", `{` + body + `}`, errors.New("a secret"), 500, `{"error":{"code":"failed_sync_variant_deletion","message":"Something went wrong on the server. Its log names the cause."}}`},
 		{"DELETE", "/sync/a/variant/eu", `{` + body + `}`, fails(linkspan.KindNotFound, "not_found"), 404, named("not_found")},
 		{"DELETE", "/sync/a/variant/base", `{` + body + `}`, fails(linkspan.KindInvalid, "invalid_variant"), 400, named("invalid_variant")},

@@ -207,7 +207,7 @@ func (s *Store) StartSyncs(ctx context.Context, tx linkspan.Tx, anchors map[link
 
 // PauseSyncs keeps syncs from running by their schedules.
 func (s *Store) PauseSyncs(ctx context.Context, tx linkspan.Tx, ids []linkspan.SyncID) error {
-	return changeSyncs(ctx, s, tx, "PauseSyncs", "update syncs set state = 'paused', next_at = null where (state <> 'paused' or next_at is not null) and "+s.dialect.among("id", "$1"), ids)
+	return changeSyncs(ctx, s, tx, "PauseSyncs", "update syncs set state = 'paused', next_at = null where state <> 'paused' and "+s.dialect.among("id", "$1"), ids)
 }
 
 // SetSyncsAgain sets whether another run follows the one under way.
