@@ -167,7 +167,7 @@ func TestWriteDocsRemoves(t *testing.T) {
 		return pages
 	}
 	dir := t.TempDir()
-	all := pages("gone", "mixed", "mine", "absent", "linked", "occupied", "away")
+	all := pages("gone", "mixed", "mine", "absent", "linked", "occupied", "away", "moved")
 	if _, _, err := project.WriteDocs(dir, all); err != nil {
 		t.Fatal(err)
 	}
@@ -232,8 +232,14 @@ func TestWriteDocsRemoves(t *testing.T) {
 	if err := os.WriteFile(ended, []byte(strings.ReplaceAll(string(text), "\n", "\r\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Rename(filepath.Join(dir, "moved"), filepath.Join(dir, "moved-to")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("moved-to", filepath.Join(dir, "moved")); err != nil {
+		t.Fatal(err)
+	}
 	left := pages()
-	if _, removed, err := project.WriteDocs(dir, left); removed != 2 || err != nil {
+	if _, removed, err := project.WriteDocs(dir, left); removed != 3 || err != nil {
 		t.Errorf("%d removed: %v", removed, err)
 	}
 	got := strings.Join(files(), " ")
@@ -242,7 +248,7 @@ func TestWriteDocsRemoves(t *testing.T) {
 			t.Errorf("%s is still there: %s", gone, got)
 		}
 	}
-	for _, stays := range []string{"mixed/notes.md", "mine/syncs/it.md", "linked/syncs/it.md", "linked/syncs/it.md.txt", "occupied", "elsewhere/syncs.md", left[1].File} {
+	for _, stays := range []string{"mixed/notes.md", "mine/syncs/it.md", "linked/syncs/it.md", "linked/syncs/it.md.txt", "occupied", "moved", "moved-to", "elsewhere/syncs.md", left[1].File} {
 		if !strings.Contains(got+" ", " "+stays+" ") {
 			t.Errorf("%s is not there: %s", stays, got)
 		}

@@ -339,11 +339,19 @@ func removePages(dir string, pages []Page) (int, error) {
 			return removed, err
 		}
 		removed++
-		for at := path.Dir(file); at != "." && docs.Remove(at) == nil; at = path.Dir(at) {
-			continue // until there is more in it
-		}
+		removeEmpty(docs, path.Dir(file))
 	}
 	return removed, nil
+}
+
+// removeEmpty removes a folder and those above it, as far as there is nothing in them.
+// A link to one is somebody's.
+func removeEmpty(docs *os.Root, folder string) {
+	for ; folder != "."; folder = path.Dir(folder) {
+		if info, err := docs.Lstat(folder); err != nil || !info.IsDir() || docs.Remove(folder) != nil {
+			return
+		}
+	}
 }
 
 // isPage reports whether a file was derived. What is not there, a link or can't be
