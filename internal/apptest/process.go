@@ -37,9 +37,10 @@ const startTimeout = 5 * time.Minute
 func Main(m *testing.M, program func() int) {
 	child := len(os.Args) == 2 && (os.Args[1] == "runner" || os.Args[1] == "compiler") // started by a server, without an environment
 	if child || os.Getenv(ProgramVariable) != "" {
-		// This returns when there is no such file: without the race detector, and in
-		// children of children, which are the plain build already.
-		_ = syscall.Exec(beside(os.Getppid(), "plain"), os.Args, os.Environ())
+		if UnderRace {
+			// This returns when there is no such file: whoever started it has no tests.
+			_ = syscall.Exec(beside(os.Getppid(), "plain"), os.Args, os.Environ())
+		}
 		os.Exit(program())
 	}
 	code := runWithPlain(m)
