@@ -27,9 +27,10 @@ func testClockPutBack(t *testing.T, w *world) {
 	must(t, err)
 	_, _, err = w.AcquireLease(ctx, nil, "test", "left", "dead", time.Second)
 	must(t, err)
-	for _, column := range []string{"runs set next_at = next_at", "runs set lease_until = lease_until", "webhook_deliveries set next_at = next_at",
-		"webhook_deliveries set lease_until = lease_until", "leases set lease_until = lease_until",
-		"author_jobs set lease_until = lease_until"} {
+	for _, column := range []string{
+		"runs set next_at = next_at", "runs set lease_until = lease_until", "webhook_deliveries set next_at = next_at",
+		"webhook_deliveries set lease_until = lease_until", "leases set lease_until = lease_until", "author_jobs set lease_until = lease_until",
+	} {
 		w.exec(t, "update "+column+" + $1", by.Microseconds())
 	}
 	wantEqual(t, "due runs before", len(w.dueRuns(t)), 0)
