@@ -12,7 +12,7 @@ type RecordHeaders struct {
 type RecordsQuery struct {
 	Model string `query:"model" check:"required,min=1,max=255"`
 	// Variant is empty for the base variant.
-	Variant *string `query:"variant" check:"min=1,max=255" doc:"The sync's variant; the base variant unless it is given."`
+	Variant *string `query:"variant" check:"min=1,max=255,pattern=name" doc:"The sync's variant; the base variant unless it is given."`
 	Cursor  *string `query:"cursor" check:"min=1,max=1000" doc:"Where to begin: a next_cursor, or the cursor of a record."`
 	Limit   int     `query:"limit" check:"min=1,max=10000,default=100"`
 	// Filter keeps records whose last action is one of these, in any case.
@@ -26,7 +26,7 @@ type RecordsQuery struct {
 // EndpointRecordsQuery is RecordsQuery at the path of a model, which older clients
 // call.
 type EndpointRecordsQuery struct {
-	Variant       *string    `query:"variant" check:"min=1,max=255"`
+	Variant       *string    `query:"variant" check:"min=1,max=255,pattern=name"`
 	Cursor        *string    `query:"cursor" check:"min=1,max=1000"`
 	Limit         int        `query:"limit" check:"min=1,max=10000,default=100"`
 	Filter        []string   `query:"filter" check:"csv,max=10,each.min=1,each.max=20"`
@@ -61,7 +61,7 @@ type Records struct {
 // PruneRecords says which payloads to empty.
 type PruneRecords struct {
 	Model   string  `json:"model" check:"required,min=1,max=255"`
-	Variant *string `json:"variant,omitempty" check:"min=1,max=255"`
+	Variant *string `json:"variant,omitempty" check:"min=1,max=255,pattern=name"`
 	// UntilCursor is the cursor of the last record to empty.
 	UntilCursor string `json:"until_cursor" check:"required,min=1,max=1000"`
 	// Limit bounds how many are emptied at once; absent: 1000.

@@ -137,6 +137,8 @@ func TestRefusedRecords(t *testing.T) {
 	}{
 		{"", "invalid_query_params", headers},
 		{"model=", "invalid_query_params", headers},
+		{"model=Issue&variant=", "invalid_query_params", headers},
+		{"model=Issue&variant=a%20b", "invalid_query_params", headers},
 		{"model=Issue&limit=0", "invalid_query_params", headers},
 		{"model=Issue&limit=10001", "invalid_query_params", headers},
 		{"model=Issue&limit=x", "invalid_query_params", headers},
@@ -160,11 +162,12 @@ func TestRefusedRecords(t *testing.T) {
 	r.expect(r.call(r.key("environment:records:write"), "GET", "/records?model=Issue", "", headers...), 403, "forbidden")
 	r.expect(r.call(r.key("environment:records:read"), "PATCH", "/records/prune", `{}`, headers...), 403, "forbidden")
 	for body, code := range map[string]string{
-		`{"model":"Issue"}`:                                  "invalid_body",
-		`{"model":"Issue","until_cursor":"?"}`:               "invalid_cursor_value",
-		`{"model":"Issue","until_cursor":"x","more":1}`:      "invalid_body",
-		`{"model":"Issue","until_cursor":"x","limit":0}`:     "invalid_body",
-		`{"model":"Issue","until_cursor":"x","limit":10001}`: "invalid_body",
+		`{"model":"Issue"}`:                                    "invalid_body",
+		`{"model":"Issue","until_cursor":"?"}`:                 "invalid_cursor_value",
+		`{"model":"Issue","until_cursor":"x","more":1}`:        "invalid_body",
+		`{"model":"Issue","until_cursor":"x","variant":"a/b"}`: "invalid_body",
+		`{"model":"Issue","until_cursor":"x","limit":0}`:       "invalid_body",
+		`{"model":"Issue","until_cursor":"x","limit":10001}`:   "invalid_body",
 	} {
 		r.expect(r.call(devKey, "PATCH", "/records/prune", body, headers...), 400, code)
 	}
@@ -196,6 +199,55 @@ func TestPruneRecords(t *testing.T) {
 		if pruned := after.Records[i].Metadata.Pruned != nil; pruned != (i < 2) || after.cursor(i) != before.cursor(i) {
 			t.Errorf("%+v", after.Records[i])
 		}
+	}
+}
+
+// TestEmptyPages looks for what is rare as clients do, from cursor to cursor until there
+// is none, while records change: each that stays as it is comes once.
+func TestEmptyPages(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, rigOptions{})
+	r.seed(devKey)
+	c, err := r.store.Connection(t.Context(), nil, r.dev.ID, "seeded", "c1")
+	check(t, err)
+	w := record.Write{Stream: linkspan.RecordStream{EnvironmentID: r.dev.ID, ConnectionID: c.ID, Model: "Issue", Variant: "base"}}
+	save := func(ids ...int) {
+		list := make([]string, len(ids))
+		for i, id := range ids {
+			list[i] = fmt.Sprintf(`{"id":%d,"title":"%d"}`, id, len(ids))
+		}
+		w.Records = []byte("[" + strings.Join(list, ",") + "]")
+		_, err := r.records.Save(t.Context(), w)
+		check(t, err)
+	}
+	for from := 0; from < 60_000; from += 5000 {
+		ids := make([]int, 5000)
+		for i := range ids {
+			ids[i] = from + i
+		}
+		save(ids...)
+	}
+	save(40_000, 40_001) // they are behind all others now
+	var found []string
+	empty := 0
+	for query := "model=Issue&filter=updated&limit=2"; ; {
+		page := r.list(query)
+		if len(page.Records) == 0 {
+			empty++
+		}
+		for i := range page.Records {
+			found = append(found, page.Records[i].ID)
+		}
+		if page.Next == nil {
+			break
+		}
+		if empty == 1 {
+			save(40_002) // while somebody looks
+		}
+		query = "model=Issue&filter=updated&limit=2&cursor=" + url.QueryEscape(*page.Next)
+	}
+	if got := strings.Join(found, " "); got != "40000 40001 40002" || empty != 2 {
+		t.Errorf("found %s with %d empty pages, want 40000 40001 40002 with 2", got, empty)
 	}
 }
 
