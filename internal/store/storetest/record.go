@@ -458,6 +458,14 @@ func testRecordWindows(t *testing.T, w *world) {
 	wantEqual(t, "notes removed while the window is open", w.purgeRecords(t), 0)
 	must(t, w.EndRecordWindow(t.Context(), nil, open))
 	wantEqual(t, "notes removed", w.purgeRecords(t), 2)
+
+	w.hold(t, st, func(ctx context.Context, tx linkspan.Tx, s *linkspan.RecordStreamRow) {
+		again, err := w.OpenRecordWindow(ctx, tx, s, 0)
+		must(t, err)
+		must(t, w.MarkRecordsSeen(ctx, tx, again, []string{"a", "b"}))
+	})
+	must(t, w.DropRecordStreams(t.Context(), nil, w.env.ID, []linkspan.RecordStream{st}))
+	wantEqual(t, "records and notes removed with their stream", w.purgeRecords(t), 7+2)
 }
 
 func testRecordRace(t *testing.T, w *world) {
