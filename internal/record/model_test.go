@@ -95,6 +95,9 @@ func (m *model) replay(e *entry) error {
 		if w.Began > m.last || w.Run == 0 && w.Began != m.last {
 			return fmt.Errorf("a window began at %d, want %d", w.Began, m.last)
 		}
+		if m.hasWindow(w.Run) {
+			return fmt.Errorf("run %d opened a second window", w.Run)
+		}
 		m.windows[w.ID] = &modelWindow{run: w.Run, began: w.Began, seen: map[string]bool{}}
 	}
 	before := m.last
