@@ -10808,7 +10808,7 @@ ${inspect(text2)}
     upstream;
     constructor(code, message, details = {}) {
       if (super(message), this.name = "NangoError", this.code = this.type = code, this.payload = details.payload ?? (details.errors === void 0 ? void 0 : { errors: details.errors }), this.status = details.status, this.upstream = details.upstream, details.status !== void 0) {
-        let error2 = this.payload === void 0 ? { code, message } : { code, message, payload: this.payload };
+        let { payload, upstream } = this, error2 = { code, message, ...payload !== void 0 && { payload }, ...upstream !== void 0 && { upstream } };
         this.response = { status: details.status, data: { error: error2 } };
       }
     }

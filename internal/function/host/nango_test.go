@@ -338,6 +338,8 @@ func TestTriggerAction(t *testing.T) {
 		switch name {
 		case "fails":
 			return nil, &linkspan.RunError{Code: "action_script_runtime_error", Message: "The action script failed with a runtime error", Payload: json.RawMessage(`{"why":1}`)}
+		case "refused":
+			return nil, &linkspan.RunError{Code: "script_http_error", Upstream: &linkspan.UpstreamAnswer{Status: 422, Body: json.RawMessage(`{"no":1}`)}}
 		case "missing":
 			return nil, linkspan.E("test", linkspan.KindNotFound, "not_found", nil, "Action not found")
 		case "nothing":
@@ -356,6 +358,12 @@ func TestTriggerAction(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{`acme c2 other {"n":1}`, "acme c1 other [2]", "acme c1 nothing ", "acme c1 fails ", "acme c1 missing "}, asked); diff != "" {
 		t.Errorf("triggered (-want +got):\n%s", diff)
+	}
+	// What the provider answered stands where the API's answer has it.
+	r = w.run(t, `try { await nango.triggerAction("refused") } catch (e) { return [e.response.status, e.response.data.error.upstream.body, e.upstream.status] }`,
+		func(r *trial) { r.info.Trigger = trigger })
+	if diff := cmp.Diff(`[424,{"no":1},422]`, r.text(t)); diff != "" {
+		t.Errorf("upstream (-want +got):\n%s", diff)
 	}
 	// A nested failure that nobody handles ends this run in the same words.
 	r = w.run(t, `await nango.triggerAction("fails")`, func(r *trial) { r.info.Trigger = trigger })

@@ -33,7 +33,7 @@ export class NangoError extends Error {
 	/** The HTTP status that the public API answers the same error with, if any. */
 	readonly status: number | undefined;
 	/** The same as an HTTP client of the public API sees it. */
-	readonly response: { status: number; data: { error: { code: string; message: string; payload?: unknown } } } | undefined;
+	readonly response: { status: number; data: { error: { code: string; message: string; payload?: unknown; upstream?: unknown } } } | undefined;
 	/** The answer of an upstream that another action did not handle. */
 	readonly upstream: unknown;
 
@@ -45,7 +45,8 @@ export class NangoError extends Error {
 		this.status = details.status;
 		this.upstream = details.upstream;
 		if (details.status !== undefined) {
-			const error = this.payload === undefined ? { code, message } : { code, message, payload: this.payload };
+			const { payload, upstream } = this;
+			const error = { code, message, ...(payload !== undefined && { payload }), ...(upstream !== undefined && { upstream }) };
 			this.response = { status: details.status, data: { error } };
 		}
 	}
