@@ -27,9 +27,12 @@ func testClockPutBack(t *testing.T, w *world) {
 	must(t, err)
 	_, _, err = w.AcquireLease(ctx, nil, "test", "left", "dead", time.Second)
 	must(t, err)
+	_, err = w.AcquireFunctionLock(ctx, nil, w.env.ID, "export", "dead", time.Minute)
+	must(t, err)
 	for _, column := range []string{
 		"runs set next_at = next_at", "runs set lease_until = lease_until", "webhook_deliveries set next_at = next_at",
 		"webhook_deliveries set lease_until = lease_until", "leases set lease_until = lease_until", "author_jobs set lease_until = lease_until",
+		"function_locks set until = until",
 	} {
 		w.exec(t, "update "+column+" + $1", by.Microseconds())
 	}
@@ -64,4 +67,8 @@ func testClockPutBack(t *testing.T, w *world) {
 	_, ok, err = w.AcquireLease(ctx, nil, "test", "left", "me", time.Minute)
 	must(t, err)
 	wantEqual(t, "the lease of the dead", ok, true)
+	w.exec(t, "update function_locks set until = until - $1", by.Microseconds()) // which is as long as one may last
+	ok, err = w.AcquireFunctionLock(ctx, nil, w.env.ID, "export", "me", time.Minute)
+	must(t, err)
+	wantEqual(t, "the lock of the dead", ok, true)
 }
