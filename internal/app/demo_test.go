@@ -22,10 +22,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/cli"
+	"github.com/linkspan/linkspan/internal/testfile"
 	"github.com/linkspan/linkspan/internal/webhook"
 )
 
@@ -134,19 +133,7 @@ func TestDemoOnce(t *testing.T) {
 		t.Errorf("it logs\n%s", logs)
 	}
 	got := leveled(out.String())
-	golden := filepath.Join("testdata", "demo.golden")
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(string(want), got); d != "" {
-		t.Errorf("the story has changed; -update writes it anew\n%s", d)
-	}
+	testfile.Golden(t, *update, filepath.Join("testdata", "demo.golden"), got)
 	if code := program(t.Context(), out, logs, true, environ, append(args, "--once")...); code != 0 {
 		t.Fatalf("the second demo ended with code %d\n%s\n%s", code, out, logs)
 	}

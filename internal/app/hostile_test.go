@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 // A file that never ends loading, in a loop of the engine's own that looks at no
@@ -15,21 +15,15 @@ import (
 // goes on.
 func TestFileThatNeverEndsLoading(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"index.ts":               "import './github/actions/fine';\nimport './github/actions/hostile';\n",
-		"github/actions/fine.ts": "export default async function run() { return 1; }\n",
-		"github/actions/hostile.ts": "export default async function run() { return 1; }\n" +
-			"Array.prototype.reverse.call({ length: 2 ** 53 - 1 });\n",
-	} {
-		file := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := testfile.Unpack(t, `-- index.ts --
+import './github/actions/fine';
+import './github/actions/hostile';
+-- github/actions/fine.ts --
+export default async function run() { return 1; }
+-- github/actions/hostile.ts --
+export default async function run() { return 1; }
+Array.prototype.reverse.call({ length: 2 ** 53 - 1 });
+`)
 	// The server's key may not read settings, which is no reason not to deploy.
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {

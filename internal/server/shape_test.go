@@ -1,14 +1,12 @@
 package server_test
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
 	"flag"
 	"io"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,6 +17,7 @@ import (
 	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/httpx"
 	"github.com/linkspan/linkspan/internal/server"
+	"github.com/linkspan/linkspan/internal/testfile"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -462,15 +461,7 @@ func TestOpenAPI(t *testing.T) {
 	if got := r.call("", "GET", "/openapi.json", ""); got.body != string(doc) {
 		t.Error("GET /openapi.json answers something else")
 	}
-	const golden = "../../api/openapi.json"
-	if *update {
-		check(t, os.WriteFile(golden, doc, 0o644))
-	}
-	want, err := os.ReadFile(golden)
-	check(t, err)
-	if !bytes.Equal(doc, want) {
-		t.Errorf("%s is not current: run go test ./internal/server -run TestOpenAPI -update\n%s", golden, cmp.Diff(string(want), string(doc)))
-	}
+	testfile.Golden(t, *update, "../../api/openapi.json", string(doc))
 	for _, route := range r.server.Routes() {
 		if !unlisted(route) && (route.Summary == "" || route.Tag == "") {
 			t.Errorf("%s %s is not described", route.Method, route.Pattern)
