@@ -36,7 +36,8 @@ type RecordFilter struct {
 
 // ListRecords returns a page of records, in the order in which they changed. It may
 // be shorter than the limit, and with Actions it may have none: there is more while
-// NextCursor is not nil. It needs the scope environment:records:read. Codes: unknown_connection, invalid_cursor_value.
+// NextCursor is not nil. It needs the scope environment:records:read. Codes:
+// unknown_connection, invalid_cursor_value.
 func (c *Client) ListRecords(ctx context.Context, of Records, f RecordFilter) (api.Records, error) {
 	q := url.Values{"model": {of.Model}}
 	set := func(name, value string) {

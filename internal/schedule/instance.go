@@ -131,8 +131,8 @@ func (s *Service) completeFunction(ctx context.Context, fn *linkspan.Function, c
 	}
 }
 
-// withFunction calls f with a function as it is now, and stays until the transaction
-// ends; not if it was removed.
+// withFunction calls f with a function as it is now and stays until the transaction
+// ends, unless it was removed.
 func (s *Service) withFunction(ctx context.Context, tx linkspan.Tx, fn *linkspan.Function, f func(fn *linkspan.Function) error) error {
 	functions, err := s.store.SyncFunctions(ctx, tx, fn.EnvironmentID, fn.IntegrationID)
 	if err != nil {
