@@ -184,11 +184,7 @@ func (c *compilation) write(functions []bundle.Function) error {
 // reader starts what reads the definitions of functions. It does so in other
 // processes: a file that computes without end when it is loaded ends there.
 func (s Server) reader(ctx context.Context, sys System) (Trials, error) {
-	t, err := s.Trials(ctx, TrialOptions{CacheDir: cacheFolder(sys), Parallel: runtime.GOMAXPROCS(0), Memory: testMemory})
-	if err != nil {
-		return nil, fmt.Errorf("starting the sandboxes: %w", err)
-	}
-	return t, nil
+	return s.startTrials(ctx, sys, TrialOptions{Parallel: runtime.GOMAXPROCS(0), Memory: testMemory})
 }
 
 // buildFolder builds functions of a folder and shows the progress. A folder that

@@ -234,9 +234,9 @@ func (d *dryrun) steps(ctx context.Context) error {
 	if d.status.update("Compiling …"); !d.status.live {
 		d.status.println("Compiling ", printable(d.dir))
 	}
-	executor, err := d.server.Trials(ctx, TrialOptions{CacheDir: cacheFolder(d.sys), Parallel: 1, Memory: dryrunMemory, Once: true})
+	executor, err := d.server.startTrials(ctx, d.sys, TrialOptions{Parallel: 1, Memory: dryrunMemory, Once: true})
 	if err != nil {
-		return fmt.Errorf("starting the sandbox: %w", err)
+		return err
 	}
 	defer endTrials(ctx, executor)
 	entries, err := d.entries(ctx, executor)

@@ -173,9 +173,8 @@ func isFile(name string) bool {
 // run tests, and with --watch goes on.
 func (t *testRun) run(ctx context.Context) error {
 	var err error
-	t.executor, err = t.server.Trials(ctx, TrialOptions{CacheDir: cacheFolder(t.sys), Parallel: t.parallel, Memory: testMemory})
-	if err != nil {
-		return fmt.Errorf("starting the sandboxes: %w", err)
+	if t.executor, err = t.server.startTrials(ctx, t.sys, TrialOptions{Parallel: t.parallel, Memory: testMemory}); err != nil {
+		return err
 	}
 	defer endTrials(ctx, t.executor)
 	if t.watch {
@@ -191,6 +190,16 @@ func (t *testRun) run(ctx context.Context) error {
 		return err
 	}
 	return t.report(round, time.Since(start))
+}
+
+// startTrials makes what runs functions, with the cache that all commands share.
+func (s Server) startTrials(ctx context.Context, sys System, o TrialOptions) (Trials, error) {
+	o.CacheDir = cacheFolder(sys)
+	t, err := s.Trials(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("starting the sandboxes: %w", err)
+	}
+	return t, nil
 }
 
 // endTrials closes trials, also when ctx has ended.
