@@ -40,10 +40,10 @@ func TestRolesShareTheRunning(t *testing.T) {
 	o.Flags = map[string]string{"role": "api"}
 	other := apptest.Start(t, o)
 	dev = other.Dev(t)
-	apptest.Poll(t, 500, "the worker executes what was accepted", func() bool {
+	apptest.Poll(t, "the worker executes what was accepted", func() bool {
 		return dev.Do(t, http.MethodGet, accepted.StatusURL, nil).Status == http.StatusOK
 	})
-	apptest.Poll(t, 500, "the function after the connection", func() bool {
+	apptest.Poll(t, "the function after the connection", func() bool {
 		return strings.Contains(titles(t, dev, connection), "welcome "+connection)
 	})
 }
@@ -66,7 +66,7 @@ func TestStopDuringActions(t *testing.T) {
 				t.Fatalf("the authorization ended with %d, %v", status, err)
 			}
 			connection := names(t, dev)[0]
-			apptest.Poll(t, 500, "the function after the connection", func() bool { return strings.Contains(titles(t, dev, connection), "welcome") })
+			apptest.Poll(t, "the function after the connection", func() bool { return strings.Contains(titles(t, dev, connection), "welcome") })
 
 			reached, proceed := make(chan struct{}, 100), make(chan struct{})
 			desk.Before = func(r *http.Request) {
@@ -100,7 +100,7 @@ func TestStopDuringActions(t *testing.T) {
 			again := apptest.StartProcess(t, o)
 			dev = again.Dev(t)
 			for _, u := range urls {
-				apptest.Poll(t, 1000, "every action ends", func() bool { return dev.Do(t, http.MethodGet, u, nil).Status == http.StatusOK })
+				apptest.Poll(t, "every action ends", func() bool { return dev.Do(t, http.MethodGet, u, nil).Status == http.StatusOK })
 			}
 			if n := strings.Count(titles(t, dev, connection), "background"); n != background {
 				t.Errorf("%d tickets of %d actions", n, background)
@@ -115,7 +115,7 @@ func TestDeletionOutlivesItsCaller(t *testing.T) {
 	t.Parallel()
 	w := newFunctionDesk(t, apptest.NewSQLite(t))
 	dev, connection := w.Dev(t), w.connected(t)
-	apptest.Poll(t, 500, "the function after the connection", func() bool { return strings.Contains(titles(t, dev, connection), "welcome") })
+	apptest.Poll(t, "the function after the connection", func() bool { return strings.Contains(titles(t, dev, connection), "welcome") })
 	ctx, leave := context.WithCancel(t.Context())
 	gone := make(chan struct{})
 	w.desk.Before = func(r *http.Request) {
@@ -136,5 +136,5 @@ func TestDeletionOutlivesItsCaller(t *testing.T) {
 		t.Errorf("the caller who left was answered %d", resp.StatusCode)
 	}
 	close(gone)
-	apptest.Poll(t, 500, "the connection is deleted", func() bool { return len(names(t, dev)) == 0 })
+	apptest.Poll(t, "the connection is deleted", func() bool { return len(names(t, dev)) == 0 })
 }

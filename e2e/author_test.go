@@ -13,10 +13,6 @@ import (
 	"github.com/linkspan/linkspan/internal/apptest"
 )
 
-// authorRounds is how often it is looked whether a job has ended: functions need a
-// process that starts first, and dead processes' leases last a quarter of a minute.
-const authorRounds = 1200
-
 // ended is a dry run or a deployment that has ended.
 type ended struct {
 	ID, Status, Output string
@@ -46,7 +42,7 @@ func begin(t *testing.T, c apptest.Client, path string, body map[string]any) str
 func await(t *testing.T, c apptest.Client, url string) ended {
 	t.Helper()
 	var e ended
-	apptest.Poll(t, authorRounds, "the job "+url+" has ended", func() bool {
+	apptest.Poll(t, "the job "+url+" has ended", func() bool {
 		e = ended{}
 		c.Do(t, http.MethodGet, url, nil).Want(t, http.StatusOK).Into(t, &e)
 		return e.Status == "success" || e.Status == "failed"
@@ -265,7 +261,7 @@ func deploysText(t *testing.T, c apptest.Client) {
 	}
 	var later struct{ ID string }
 	invoke("greet", "no_wait", input).Want(t, http.StatusAccepted).Into(t, &later)
-	apptest.Poll(t, authorRounds, "the invocation ends", func() bool {
+	apptest.Poll(t, "the invocation ends", func() bool {
 		r := c.Do(t, http.MethodGet, "/functions/invocations/"+later.ID, nil)
 		return r.Status == http.StatusOK && string(r.Body) == `"good day Ada"`
 	})
@@ -425,7 +421,7 @@ func TestRolesShareTheAuthoring(t *testing.T) {
 	if got := await(t, dev, orphan); got.Error == nil || got.Error.Code != "connection_not_found" {
 		t.Errorf("the dry run without a connection: %+v, error %+v", got, got.Error)
 	}
-	apptest.Poll(t, 300, "the operations of both have ended", func() bool {
+	apptest.Poll(t, "the operations of both have ended", func() bool {
 		var list struct {
 			Data []struct{ Action, Status string }
 		}

@@ -153,7 +153,7 @@ func TestHostileCallbacks(t *testing.T) {
 						t.Errorf("the log does not tell of %s:\n%s", a.logged, w.Logs()[said:])
 					}
 					if a.operation != "" {
-						apptest.Poll(t, 200, "the operations tell of it, too", func() bool {
+						apptest.Poll(t, "the operations tell of it, too", func() bool {
 							return strings.Count(operations(t, w.Dev(t)), a.operation) > told
 						})
 					}

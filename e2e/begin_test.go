@@ -100,7 +100,7 @@ func TestWhoMayConnect(t *testing.T) {
 				said := len(w.Logs())
 				wantShut(t, d, w.knock(t, d, c.query), c.status, c.code)
 				// The line of a request follows its answer.
-				apptest.Poll(t, 200, "the log tells of "+c.code, func() bool { return strings.Contains(w.Logs()[said:], c.code) })
+				apptest.Poll(t, "the log tells of "+c.code, func() bool { return strings.Contains(w.Logs()[said:], c.code) })
 			}
 			if c.known {
 				wantInOperations(t, w.Dev(t), c.code)

@@ -81,7 +81,7 @@ func crash(t *testing.T, db apptest.Database, tolerant bool) (*apptest.World, *a
 // wantOperationError waits for a failed operation with the code.
 func wantOperationError(t *testing.T, c apptest.Client, code string) {
 	t.Helper()
-	apptest.Poll(t, 100, "an operation failed with "+code, func() bool {
+	apptest.Poll(t, "an operation failed with "+code, func() bool {
 		var page struct {
 			Data []struct {
 				Error *struct{ Code string }

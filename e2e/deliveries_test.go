@@ -338,7 +338,7 @@ func TestBadReceiversHoldUpNobody(t *testing.T) {
 	i := apptest.Start(t, apptest.Options{Database: apptest.NewSQLite(t), ProvidersDir: world.ProvidersDir})
 	world.Integrate(t, i.Dev(t), apptest.ProviderNone, "open")
 	announce(t, i, bad["silent"].URL, 1)
-	apptest.Poll(t, 600, "the silent receiver holds its first webhook", func() bool { n, _ := bad["silent"].seen(); return n > 0 })
+	apptest.Poll(t, "the silent receiver holds its first webhook", func() bool { n, _ := bad["silent"].seen(); return n > 0 })
 	for name, r := range bad {
 		if name != "silent" {
 			announce(t, i, r.URL, each)
@@ -361,7 +361,7 @@ func TestBadReceiversHoldUpNobody(t *testing.T) {
 	free()
 	want := map[string]string{"endless body": "delivered", "silent": "delivered", "gone": "gone", "endless head": "pending", "failing": "pending", "redirecting": "pending"}
 	// On a busy machine the silence may outlast an attempt, which is then made again.
-	apptest.Poll(t, 1200, "every webhook was tried, and those to the receiver that was silent arrived", func() bool {
+	apptest.Poll(t, "every webhook was tried, and those to the receiver that was silent arrived", func() bool {
 		for _, d := range deliveries(t, i.Dev(t), "") {
 			if d.Attempts == 0 || strings.HasPrefix(d.URL, bad["silent"].URL) && d.State != "delivered" {
 				return false
@@ -422,7 +422,7 @@ func TestReplicasDeliverOnce(t *testing.T) {
 			announce(t, i, fmt.Sprintf("%s/%d", sink.URL, n), 1)
 		}
 	}
-	apptest.Poll(t, 1200, "all webhooks are delivered", func() bool {
+	apptest.Poll(t, "all webhooks are delivered", func() bool {
 		return len(deliveries(t, replicas[0].Dev(t), "&state=delivered")) == each*len(replicas)
 	})
 	seen := make(map[string]int)

@@ -148,9 +148,9 @@ func TestACrowdHoldsUpNobody(t *testing.T) {
 				if gate.through(n+1) == many {
 					t.Errorf("%s: the crowd was through before %d single runs", how, singles)
 				}
-				apptest.Poll(t, 12_000, "the crowd is through", func() bool { return gate.through(n+1) == many })
+				apptest.PollWithin(t, 12_000, "the crowd is through", func() bool { return gate.through(n+1) == many })
 				// A sync that is started while it runs does not run again at once.
-				apptest.Poll(t, 600, "their runs are over", func() bool { return !anyRuns(t, i.Dev(t), "crowd") })
+				apptest.Poll(t, "their runs are over", func() bool { return !anyRuns(t, i.Dev(t), "crowd") })
 			}
 			if gate.through(3) > 0 {
 				t.Error("some of the crowd had more runs than were asked for")
@@ -170,7 +170,7 @@ func (s *turnstile) single(t *testing.T, i *apptest.Instance, how string, n int)
 	for range n {
 		before := s.alone()
 		do(how)
-		apptest.Poll(t, 600, "a single run has ended", func() bool {
+		apptest.Poll(t, "a single run has ended", func() bool {
 			return s.alone() > before && !anyRuns(t, prod, "single")
 		})
 		if how == "start" {

@@ -222,7 +222,7 @@ func operations(t *testing.T, c apptest.Client) string {
 // written behind.
 func wantInOperations(t *testing.T, c apptest.Client, what string) {
 	t.Helper()
-	apptest.Poll(t, 200, "the operations tell of "+what, func() bool { return strings.Contains(operations(t, c), what) })
+	apptest.Poll(t, "the operations tell of "+what, func() bool { return strings.Contains(operations(t, c), what) })
 }
 
 // wantNoSecret looks for every secret, in every encoding, in the places.
@@ -258,7 +258,7 @@ func (w *connecting) places(t *testing.T) map[string][]byte {
 // success.
 func (w *connecting) settled(t *testing.T) (successes []apptest.AuthHook) {
 	t.Helper()
-	apptest.Poll(t, 600, "all webhooks are delivered", func() bool {
+	apptest.Poll(t, "all webhooks are delivered", func() bool {
 		var open struct{ Data []any }
 		w.Dev(t).Do(t, http.MethodGet, "/webhooks/deliveries?state=pending", nil).Want(t, http.StatusOK).Into(t, &open)
 		return len(open.Data) == 0

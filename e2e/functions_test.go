@@ -219,7 +219,7 @@ func TestCallsAtOnce(t *testing.T) {
 		t.Errorf("the action returned %s", r.Body)
 	}
 	var line string
-	apptest.Poll(t, 200, "the line of the request in the log", func() bool {
+	apptest.Poll(t, "the line of the request in the log", func() bool {
 		for l := range strings.Lines(w.Logs()) {
 			if strings.Contains(l, "/action/trigger") {
 				line = l
@@ -237,7 +237,7 @@ func TestCallsAtOnce(t *testing.T) {
 func wantNoSecretLogged(t *testing.T, c apptest.Client) {
 	t.Helper()
 	var text string
-	apptest.Poll(t, 200, "the log of the action that logs its token", func() bool {
+	apptest.Poll(t, "the log of the action that logs its token", func() bool {
 		var page struct {
 			Data []struct{ ID, Type string }
 		}
@@ -339,7 +339,7 @@ func TestEventFunctions(t *testing.T) {
 			t.Parallel()
 			w := newFunctionDesk(t, open(t))
 			dev, connection := w.Dev(t), w.connected(t)
-			apptest.Poll(t, 500, "the function after the connection", func() bool {
+			apptest.Poll(t, "the function after the connection", func() bool {
 				return strings.Contains(titles(t, dev, connection), "welcome "+connection)
 			})
 

@@ -290,7 +290,7 @@ func deliveryOf(t *testing.T, c apptest.Client) string {
 	c.Do(t, http.MethodDelete, "/connections/c?provider_config_key=mine", nil).Want(t, http.StatusOK)
 	apptest.Import(t, c, "mine", "c", map[string]any{"type": "NONE"})
 	var page struct{ Data []struct{ ID, State string } }
-	apptest.Poll(t, 200, "the webhook is delivered", func() bool {
+	apptest.Poll(t, "the webhook is delivered", func() bool {
 		c.Do(t, http.MethodGet, "/webhooks/deliveries", nil).Want(t, http.StatusOK).Into(t, &page)
 		return len(page.Data) > 0 && !slices.ContainsFunc(page.Data, func(d struct{ ID, State string }) bool { return d.State != "delivered" })
 	})
@@ -312,7 +312,7 @@ func actionOf(t *testing.T, i *apptest.Instance) string {
 	dev := i.Dev(t)
 	dev.Do(t, http.MethodPost, "/action/trigger", object{"action_name": "act"}, "Provider-Config-Key", "shared", "Connection-Id", "c", "X-Async", "true").
 		Want(t, http.StatusAccepted).Into(t, &accepted)
-	apptest.Poll(t, 400, "the action ends", func() bool {
+	apptest.Poll(t, "the action ends", func() bool {
 		return dev.Do(t, http.MethodGet, "/action/"+accepted.ID, nil).Status == http.StatusOK
 	})
 	return accepted.ID
@@ -360,7 +360,7 @@ func cursorOf(t *testing.T, i *apptest.Instance) string {
 			Metadata struct{ Cursor string } `json:"_nango_metadata"`
 		}
 	}
-	apptest.Poll(t, 400, "the sync ends", func() bool {
+	apptest.Poll(t, "the sync ends", func() bool {
 		dev.Do(t, http.MethodGet, "/sync/status?syncs=keep&provider_config_key=shared", nil).Want(t, http.StatusOK).Into(t, &status)
 		dev.Do(t, http.MethodGet, "/records?model=Kept", nil, "Provider-Config-Key", "shared", "Connection-Id", "c").Want(t, http.StatusOK).Into(t, &page)
 		return len(status.Syncs) == 1 && status.Syncs[0].Status != "RUNNING" && len(page.Records) == 1
@@ -398,7 +398,7 @@ func anyOperation(t *testing.T, c apptest.Client) string {
 	var page struct {
 		Data []struct{ ID string }
 	}
-	apptest.Poll(t, 100, "an operation is stored", func() bool {
+	apptest.Poll(t, "an operation is stored", func() bool {
 		c.Do(t, http.MethodGet, "/logs/operations", nil).Want(t, http.StatusOK).Into(t, &page)
 		return len(page.Data) > 0
 	})

@@ -188,7 +188,7 @@ func (w *killing) ended(t *testing.T, n int) shelfStatus {
 			Checkpoint                    any
 		}
 	}
-	apptest.Poll(t, 6000, "the sync ends", func() bool {
+	apptest.PollWithin(t, 6000, "the sync ends", func() bool {
 		w.dev().Do(t, http.MethodGet, "/sync/status?provider_config_key=shelf&connection_id=c1&syncs=all", nil).Want(t, http.StatusOK).Into(t, &reply)
 		return len(reply.Syncs) == 1 && reply.Syncs[0].Status != "RUNNING" &&
 			(reply.Syncs[0].LatestExecutionStatus == "ERROR" || len(w.hooks(t)) >= n)

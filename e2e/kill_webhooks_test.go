@@ -65,11 +65,11 @@ func (w *killing) deliver(t *testing.T, hooks, kills int) {
 	began := time.Now()
 	for n := range kills {
 		arrived := min(n*hooks/kills+1+w.random.IntN(hooks/kills), hooks)
-		apptest.Poll(t, 2400, fmt.Sprintf("%d webhooks arrived", arrived), func() bool { return len(w.messages(t)) >= arrived })
+		apptest.Poll(t, fmt.Sprintf("%d webhooks arrived", arrived), func() bool { return len(w.messages(t)) >= arrived })
 		w.wait(t, 200*time.Millisecond)
 		w.kill(t)
 	}
-	apptest.Poll(t, 2400, "all webhooks arrived and none is left to be sent", func() bool {
+	apptest.Poll(t, "all webhooks arrived and none is left to be sent", func() bool {
 		return len(w.messages(t)) >= hooks && len(deliveries(t, w.dev(), "&state=pending")) == 0
 	})
 	t.Logf("%d webhooks, %d kills: %v, %d requests", hooks, kills, time.Since(began).Round(time.Millisecond), len(w.sink.Hooks()))

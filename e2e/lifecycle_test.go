@@ -92,7 +92,7 @@ func TestShutdownDrains(t *testing.T) {
 	}
 	child.Terminate(t)
 	fresh := child.Anonymous(t)
-	apptest.Poll(t, 200, "new calls are refused", func() bool {
+	apptest.Poll(t, "new calls are refused", func() bool {
 		_, err := fresh.Try(t, http.MethodGet, "/health", nil)
 		return err != nil
 	})
@@ -148,10 +148,9 @@ func TestProvidersReload(t *testing.T) {
 		r.Want(t, http.StatusOK).Into(t, &reply)
 		return reply.Data.DisplayName
 	}
-	const rounds = 300
 	dev.Do(t, http.MethodGet, "/providers/late", nil).Want(t, http.StatusNotFound)
 	apptest.WriteProvider(t, world.ProvidersDir, "late", text("First"))
-	apptest.Poll(t, rounds, "the provider appears", func() bool { return title() == "First" })
+	apptest.Poll(t, "the provider appears", func() bool { return title() == "First" })
 	world.Integrate(t, dev, "late", "late")
 	apptest.Import(t, dev, "late", "c", map[string]any{"type": "NONE"})
 	apptest.Proxy(t, dev, http.MethodGet, "late", "c", "/before", nil).Want(t, http.StatusOK)
@@ -159,15 +158,15 @@ func TestProvidersReload(t *testing.T) {
 	// A connection in the cache follows the provider's new base URL.
 	other := apptest.NewSaaS(t)
 	apptest.WriteProvider(t, world.ProvidersDir, "late", strings.Replace(text("Second"), world.SaaS.URL, other.URL, 1))
-	apptest.Poll(t, rounds, "the provider changes", func() bool { return title() == "Second" })
-	apptest.Poll(t, rounds, "calls go to the new base URL", func() bool {
+	apptest.Poll(t, "the provider changes", func() bool { return title() == "Second" })
+	apptest.Poll(t, "calls go to the new base URL", func() bool {
 		apptest.Proxy(t, dev, http.MethodGet, "late", "c", "/after", nil).Want(t, http.StatusOK)
 		return len(other.Requests()) > 0
 	})
 
 	// A broken file keeps what there was, and says where it is broken.
 	apptest.WriteProvider(t, world.ProvidersDir, "late", text("Third")+"surprise: 1\n")
-	apptest.Poll(t, rounds, "the log names the broken file and line", func() bool {
+	apptest.Poll(t, "the log names the broken file and line", func() bool {
 		return strings.Contains(i.Logs(), filepath.Join(world.ProvidersDir, "late.yaml")+":8")
 	})
 	if got := title(); got != "Second" {

@@ -174,7 +174,7 @@ func TestPublishedCLIHere(t *testing.T) {
 	if got := mustLinkspan(t, w.Instance, "records", "octo", "GithubIssue", "--dir", ours); !strings.Contains(got, `"title":"Issue 1"`) || strings.Count(got, "\n") != 2 {
 		t.Errorf("the records are\n%s", got)
 	}
-	apptest.Poll(t, 600, "the log of the sync was written", func() bool {
+	apptest.Poll(t, "the log of the sync was written", func() bool {
 		return strings.Contains(mustLinkspan(t, w.Instance, "logs", "--function", "github/fetchIssues", "--dir", ours), "batchSave of GithubIssue: 2 added")
 	})
 

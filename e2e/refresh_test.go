@@ -126,7 +126,7 @@ func TestRefreshFailureIsReported(t *testing.T) {
 	if e.Type != "auth" {
 		t.Errorf("the error is of type %q, not auth", e.Type)
 	}
-	apptest.Poll(t, 100, "the operation of the failed refresh is stored", func() bool {
+	apptest.Poll(t, "the operation of the failed refresh is stored", func() bool {
 		return dev.Do(t, http.MethodGet, "/logs/operations/"+e.LogID, nil).Status == http.StatusOK
 	})
 

@@ -74,7 +74,7 @@ func TestFollowLogs(t *testing.T) {
 		}
 		apptest.Pause(t)
 	}
-	apptest.Poll(t, 600, "all calls were shown", func() bool { return len(out.shown(t)) >= calls })
+	apptest.Poll(t, "all calls were shown", func() bool { return len(out.shown(t)) >= calls })
 	for range 60 { // further looks show nothing twice
 		apptest.Pause(t)
 	}
@@ -118,7 +118,7 @@ func TestWaitForConnection(t *testing.T) {
 		}, apptest.Server())
 	}()
 	var link *url.URL
-	apptest.Poll(t, 600, "the link was printed", func() bool {
+	apptest.Poll(t, "the link was printed", func() bool {
 		line, _, whole := strings.Cut(messages.String(), "\n")
 		parsed, err := url.Parse(line)
 		link = parsed

@@ -27,7 +27,7 @@ func TestRolesShareTheConnecting(t *testing.T) {
 	o.Flags = map[string]string{"role": "worker"}
 	apptest.Start(t, o)
 	wantOneCreation(t, sink, api)
-	apptest.Poll(t, 300, "the delivery has ended", func() bool { return len(deliveries(t, api.Dev(t), "&state=delivered")) == 1 })
+	apptest.Poll(t, "the delivery has ended", func() bool { return len(deliveries(t, api.Dev(t), "&state=delivered")) == 1 })
 }
 
 // TestWorkerFinishesWhatAnAPIReplicaLeft kills a replica of the role api in the

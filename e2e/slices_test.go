@@ -28,7 +28,7 @@ func TestSyncsInSlices(t *testing.T) {
 				Want(t, http.StatusOK)
 
 			// Forty pages take 16 seconds at least, which are two slices.
-			apptest.Poll(t, 1200, "the sync has read all pages", func() bool {
+			apptest.Poll(t, "the sync has read all pages", func() bool {
 				s := settledSync(t, dev, "desk-key", "c1", "steps")
 				return s.Last == "ERROR" || s.RecordCount["Steps"] == 40 && s.LatestResult["Steps"]["added"] < 40
 			})
@@ -37,7 +37,7 @@ func TestSyncsInSlices(t *testing.T) {
 				t.Errorf("in slices: %+v", s)
 			}
 			told, runs := 0, 0
-			apptest.Poll(t, 600, "all records are told of", func() bool {
+			apptest.Poll(t, "all records are told of", func() bool {
 				told, runs = 0, 0
 				for _, h := range hooksAbout(t, w.sink, "steps") {
 					if !h.Success || h.Results["updated"] != 0 || h.Results["deleted"] != 0 {
@@ -55,7 +55,7 @@ func TestSyncsInSlices(t *testing.T) {
 			// it will not.
 			for _, name := range []string{"deaf", "stuck"} {
 				var told []syncHook
-				apptest.Poll(t, 1200, "the sync "+name+" has failed", func() bool {
+				apptest.Poll(t, "the sync "+name+" has failed", func() bool {
 					told = hooksAbout(t, w.sink, name)
 					return len(told) > 0
 				})

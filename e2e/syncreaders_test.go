@@ -163,7 +163,7 @@ func TestReadersByWebhook(t *testing.T) {
 			if w.write(t, &c, did) > 0 {
 				t.Error("a run failed that was to be calm")
 			}
-			apptest.Poll(t, 600, "all webhooks have arrived", func() bool {
+			apptest.Poll(t, "all webhooks have arrived", func() bool {
 				var list struct{ Data []struct{ ID string } }
 				dev.Do(t, http.MethodGet, "/webhooks/deliveries?state=pending", nil).Want(t, http.StatusOK).Into(t, &list)
 				return len(list.Data) == 0
@@ -201,7 +201,7 @@ func (w functionDesk) write(t *testing.T, c *copies, did map[stream]map[string]i
 	}
 	dev.Do(t, http.MethodPost, "/sync/trigger", object{"provider_config_key": "desk-key", "connection_id": "c1", "syncs": strings.Split(all, ",")}).Want(t, http.StatusOK)
 	var now []syncState
-	apptest.Poll(t, 600, "all have run", func() bool {
+	apptest.Poll(t, "all have run", func() bool {
 		c.follow(t, dev)
 		now = states(t, dev, "desk-key", all)
 		return !slices.ContainsFunc(now, func(s syncState) bool {

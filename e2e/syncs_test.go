@@ -172,7 +172,7 @@ func states(t *testing.T, c apptest.Client, integration, names string) []syncSta
 // settledSync waits until a sync of a connection has run and runs no more.
 func settledSync(t *testing.T, c apptest.Client, integration, connection, name string) (state syncState) {
 	t.Helper()
-	apptest.Poll(t, 600, "the sync "+name+" of "+connection+" has ended", func() bool {
+	apptest.Poll(t, "the sync "+name+" of "+connection+" has ended", func() bool {
 		for _, s := range states(t, c, integration, name) {
 			if s.Connection == connection && s.FinishedAt != nil && s.Status != "RUNNING" {
 				state = s
@@ -206,7 +206,7 @@ type syncHook struct {
 func syncHooks(t *testing.T, sink *apptest.Sink, name string, n int) []syncHook {
 	t.Helper()
 	var found []syncHook
-	apptest.Poll(t, 600, "the webhooks about "+name, func() bool {
+	apptest.Poll(t, "the webhooks about "+name, func() bool {
 		found = hooksAbout(t, sink, name)
 		return len(found) >= n
 	})

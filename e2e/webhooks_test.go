@@ -143,7 +143,7 @@ func TestTerminatedWhileDelivering(t *testing.T) {
 			announce(t, &child.Instance, sink.URL, 1)
 			<-begun
 			child.Terminate(t)
-			apptest.Poll(t, 600, "the process stops", func() bool { return strings.Contains(child.Logs(), `"stopping"`) })
+			apptest.Poll(t, "the process stops", func() bool { return strings.Contains(child.Logs(), `"stopping"`) })
 			close(release)
 			if code := child.Wait(t); code != 0 {
 				t.Fatalf("it ended with code %d", code)

@@ -8,21 +8,21 @@ import (
 // pollEvery is the pause between two looks of Poll.
 const pollEvery = 50 * time.Millisecond
 
-// patience is the number of looks that Poll takes at least before it gives up:
-// two minutes, since a busy machine may need one for what takes a second.
+// patience is the number of looks after which Poll gives up: two minutes, since a
+// busy machine may need one for what takes a second.
 const patience = 2400
 
-// Poll looks every 50 ms until look reports true, at most rounds times or for two
-// minutes, whichever is longer, and returns how many looks it took. It is for what
-// another process does by itself; what a test can wait for on a channel, it waits
-// for there.
-func Poll(t testing.TB, rounds int, what string, look func() bool) int {
+// Poll looks every 50 ms until look reports true, for two minutes at least. It is for
+// what another process does by itself; what a test can wait for on a channel, it
+// waits for there.
+func Poll(t testing.TB, what string, look func() bool) {
 	t.Helper()
-	return PollWithin(t, max(rounds, patience), what, look)
+	PollWithin(t, patience, what, look)
 }
 
-// PollWithin is Poll for what is promised to happen soon: it looks rounds times
-// and no more. A look takes longer where the machine is busy.
+// PollWithin is Poll for what is promised to happen soon, or takes long: it looks at
+// most rounds times, and returns how many looks it took. A look takes longer where
+// the machine is busy.
 func PollWithin(t testing.TB, rounds int, what string, look func() bool) int {
 	t.Helper()
 	ticker := time.NewTicker(pollEvery)

@@ -84,7 +84,7 @@ func (s *Sink) Hooks() []Hook {
 // Want waits for at least n webhooks and returns all.
 func (s *Sink) Want(t testing.TB, n int) []Hook {
 	t.Helper()
-	Poll(t, 3000, "webhooks to arrive", func() bool { return len(s.Hooks()) >= n })
+	Poll(t, "webhooks to arrive", func() bool { return len(s.Hooks()) >= n })
 	return s.Hooks()
 }
 
