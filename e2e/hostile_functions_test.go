@@ -174,7 +174,7 @@ func hostileFunctions() []hostile {
 		{name: "wait", slow: true, ends: []string{endWall}, body: `await new Promise(() => setInterval(() => {}, 5));`},
 		{name: "stalled", ends: []string{endStalled}, body: `await new Promise(() => {});`},
 		{name: "output", ends: []string{endOutput}, body: `return secret + "x".repeat(3_000_000);`},
-		{name: "output-of-all", ends: []string{endMemory, endOutput}, body: `const a = "x".repeat(10_000_000); return [a, a, a, a, a, a];`},
+		{name: "output-of-all", ends: []string{endCPU, endMemory, endOutput}, body: `const a = "x".repeat(10_000_000); return [a, a, a, a, a, a];`},
 		{name: "rejections", ends: fine, output: `1`, body: `for (let i = 0; i < 10_000; i++) Promise.reject(new Error(secret)); await new Promise((r) => setTimeout(r, 1)); return 1;`},
 		{name: "big-error", ends: threw, body: `throw new Error(secret + "x".repeat(5_000_000));`},
 		{name: "odd-error", ends: threw, body: `throw new Proxy({}, { get() { throw secret; }, getPrototypeOf() { throw secret; }, ownKeys() { throw secret; } });`},

@@ -12271,8 +12271,8 @@ Content-Disposition: form-data; name="${quoted(name)}"\r
   }));
 
   // src/main.ts
-  var whole2 = { ...zod_exports };
-  whole2.default = whole2;
+  var whole2 = {};
+  for (let [name, value] of Object.entries({ ...zod_exports, default: whole2 })) Object.defineProperty(whole2, name, { value, enumerable: !0 });
   provide(["zod", "zod/v4"], whole2);
   provide(["zod/v4/core"], core_exports2);
 })();

@@ -66,6 +66,15 @@ export default async function run() {
 			`[true,true,true,true,true,true,true,2,true,true,true,true,true,true]`,
 		},
 		{
+			"zod can't be replaced", `import * as z from "zod";
+import all from "zod";
+export default async function run() {
+	for (const of of [require("zod"), all, z]) for (const name of Object.keys(of)) try { of[name] = () => 1; } catch {}
+	return [typeof z.string().parse("x"), all.object === require("zod").object, z.default.number().safeParse("x").success];
+}`,
+			nil, `["string",true,false]`,
+		},
+		{
 			// Compiling the check of an object takes as long as some hundred checks.
 			"zod compiles late", `import * as z from "zod";
 export default async function run() {

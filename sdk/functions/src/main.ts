@@ -7,8 +7,9 @@ import "./sdk/index";
 import "./describe";
 import { provide } from "./modules";
 
-// Its default export is all of it, so that bundles can import it without a copy.
-const whole: Record<string, unknown> = { ...zod };
-whole.default = whole;
+// Its default export is all of it, so that bundles can import it without a copy. As
+// in Node, what it exports can't be replaced.
+const whole: Record<string, unknown> = {};
+for (const [name, value] of Object.entries({ ...zod, default: whole })) Object.defineProperty(whole, name, { value, enumerable: true });
 provide(["zod", "zod/v4"], whole);
 provide(["zod/v4/core"], zod.core);
