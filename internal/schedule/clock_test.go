@@ -101,13 +101,15 @@ func TestRescheduled(t *testing.T) {
 		} {
 			anchor := now.Add(off).Truncate(time.Microsecond)
 			w.exec("update syncs set anchor = %d, next_at = %d", anchor.UnixMicro(), now.AddDate(1, 0, 0).UnixMicro())
-			must(t, w.RescheduleSyncs(t.Context(), nil, sy.FunctionID, now, nil, function.CronSpread, false))
 			want := function.Frequency{Every: time.Hour}.Next(now, anchor)
 			if off > 0 && off < time.Hour {
 				want = anchor.Add(time.Hour) // the step after the first run is a whole one
 			}
-			if got := w.status("c1", "issues").NextAt; !got.Equal(want) {
-				t.Errorf("anchor %s away: in %s, want %s", off, got.Sub(now), want.Sub(now))
+			for _, replica := range []string{"one", "another"} {
+				must(t, w.RescheduleSyncs(t.Context(), nil, sy.FunctionID, now, nil, function.CronSpread, false))
+				if got := w.status("c1", "issues").NextAt; !got.Equal(want) {
+					t.Errorf("anchor %s away, by %s replica: in %s, want %s", off, replica, got.Sub(now), want.Sub(now))
+				}
 			}
 		}
 		for _, off := range []time.Duration{time.Second, 2 * time.Minute, 72 * time.Hour} {
@@ -115,6 +117,22 @@ func TestRescheduled(t *testing.T) {
 			must(t, w.RescheduleSyncs(t.Context(), nil, sy.FunctionID, now, nil, function.CronSpread, false))
 			if got := w.status("c1", "issues").NextAt; !got.Equal(now) {
 				t.Errorf("anchor %s away: the first run is in %s", off, got.Sub(now))
+			}
+			w.tick() // it begins; another replica does the same once more
+			second := w.status("c1", "issues").NextAt
+			must(t, w.RescheduleSyncs(t.Context(), nil, sy.FunctionID, now.Add(time.Minute), nil, function.CronSpread, false))
+			if got := w.status("c1", "issues").NextAt; !got.Equal(second) || got.Before(now.Add(time.Hour)) {
+				t.Errorf("anchor %s away: the second run is in %s, then in %s", off, second.Sub(now), got.Sub(now))
+			}
+		}
+		w.deploy(syncFunction("issues", "cron 30 * * * *", true, "Issue"))
+		w.exec("update syncs set anchor = %d, next_at = %d", now.Add(72*time.Hour+7*time.Second).UnixMicro(), now.AddDate(1, 0, 0).UnixMicro())
+		tick := now.Add(10 * time.Minute)
+		for _, replica := range []string{"one", "another"} {
+			must(t, w.RescheduleSyncs(t.Context(), nil, sy.FunctionID, now, map[string]time.Time{"cron 30 * * * *": tick}, function.CronSpread, false))
+			late := time.Duration(now.Add(72*time.Hour+7*time.Second).UnixMicro()%function.CronSpread.Microseconds()) * time.Microsecond
+			if got := w.status("c1", "issues").NextAt; !got.Equal(tick.Add(late)) {
+				t.Errorf("cron, by %s replica: in %s, want %s", replica, got.Sub(now), tick.Add(late).Sub(now))
 			}
 		}
 	})

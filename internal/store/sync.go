@@ -295,19 +295,25 @@ func (s *Store) SyncCrons(ctx context.Context, tx linkspan.Tx, function linkspan
 func (s *Store) RescheduleSyncs(ctx context.Context, tx linkspan.Tx, function linkspan.FunctionID, now time.Time, ticks map[string]time.Time, spread time.Duration, first bool) error {
 	const (
 		// The first run is put off for a moment, unless the clock was put back since.
-		keep = `case when next_at <= $2 then next_at
-			when next_at <= anchor or $3 and next_at is null and succeeded_at is null then $2 else `
+		starts  = "(next_at <= anchor or $3 and next_at is null and succeeded_at is null)"
+		keep    = "case when next_at <= $2 then next_at when " + starts + " then $2 else "
 		started = " where function_id = $1 and state = 'started' and "
 	)
+	// An anchor that is further ahead than a step is brought back by whole ones: all
+	// runs until then would be taken for the first.
+	set := func(step string) string {
+		return "update syncs set anchor = case when anchor - $2 < " + step + " then anchor when next_at <= $2 or " + starts +
+			" then anchor - (anchor - $2) / " + step + " * " + step + " else anchor - ((anchor - $2) / " + step + " + 1) * " + step + " end, next_at = " + keep
+	}
 	err := s.write(ctx, tx, func(ctx context.Context, t *txn) error {
-		if _, err := t.exec(ctx, "update syncs set next_at = "+keep+`
+		if _, err := t.exec(ctx, set("every")+`
 			case when anchor <= $2 then anchor + (($2 - anchor) / every + 1) * every
 				when anchor - $2 < every then anchor + every
 				else anchor - (anchor - $2 - 1) / every * every end end`+started+"every > 0", int64(function), micros(now), first); err != nil {
 			return err
 		}
 		for cron, tick := range ticks {
-			if _, err := t.exec(ctx, "update syncs set next_at = "+keep+"$5 + anchor % $6 end"+started+"cron = $4",
+			if _, err := t.exec(ctx, set("$6")+"$5 + anchor % $6 end"+started+"cron = $4",
 				int64(function), micros(now), first, cron, nullMicros(tick), spread.Microseconds()); err != nil {
 				return err
 			}
