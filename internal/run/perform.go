@@ -96,7 +96,7 @@ func (d *dispatcher) perform(ctx context.Context, r linkspan.Run) (o outcome) {
 func stillWanted(r *linkspan.Run, now time.Time) error {
 	switch {
 	case r.Sync != nil:
-		return stalled(r)
+		return nil // beginSync says it
 	case r.Attempts > r.MaxAttempts:
 		r.Attempts = r.MaxAttempts
 		// What was done before is not known.
@@ -219,9 +219,6 @@ func (o *outcome) tell() {
 	o.event = &webhook.AsyncActionEvent{
 		EnvironmentID: r.EnvironmentID, ID: r.UUID, IntegrationKey: r.IntegrationKey, Provider: r.Provider,
 		ConnectionName: r.ConnectionName, ConnectionUUID: r.ConnectionUUID,
-	}
-	if o.job != nil {
-		o.event.WebhookURLOverride = o.job.target.Connection.WebhookURLOverride
 	}
 }
 

@@ -78,6 +78,9 @@ func (s *Service) beginSync(ctx context.Context, j *job, r *linkspan.Run) error 
 	if err != nil {
 		return fmt.Errorf("beginning a sync: %w", err)
 	}
+	if err := stalled(r); err != nil {
+		return err
+	}
 	definition := &j.fn.Version.Definition
 	j.variant, j.checkpoint = r.Sync.Variant, begun.Checkpoint.Value
 	j.sync = &host.Sync{
@@ -225,7 +228,7 @@ func (d *dispatcher) syncEnded(ctx context.Context, tx linkspan.Tx, o *outcome) 
 	}
 	e := schedule.End{Run: &o.run, StartedAt: o.run.StartedAt}
 	if o.job != nil {
-		e.Function, e.WebhookURLOverride = o.job.fn, o.job.target.Connection.WebhookURLOverride
+		e.Function = o.job.fn
 	}
 	if err := d.syncs.Ended(ctx, tx, e); err != nil && linkspan.KindOf(err) != linkspan.KindNotFound {
 		return fmt.Errorf("noting the end of a sync: %w", err)

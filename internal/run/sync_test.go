@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -324,7 +325,8 @@ func TestSync(t *testing.T) {
 				if len(ended) != 1 || ended[0].Run.State != test.state || !ended[0].StartedAt.Equal(got.StartedAt) {
 					t.Fatalf("noted: %+v", ended)
 				}
-				if test.runs > 0 && (ended[0].Function.Name != got.Name || ended[0].WebhookURLOverride != "https://override.example") {
+				// Who is told needs its models, also of what was not begun.
+				if (test.runs > 0 || test.code == codeStalled) && ended[0].Function.Name != got.Name {
 					t.Errorf("noted: %+v", ended[0])
 				}
 				if s.RunningSyncs() != 0 || len(w.told()) != 0 || len(s.cancels) != 0 {
@@ -361,6 +363,56 @@ func TestWhatSyncsAreGiven(t *testing.T) {
 			t.Errorf("%+v %+v", x, x.Sync)
 		}
 	})
+}
+
+// TestSyncIsShown looks at what the log says of a run: how it ended, how long it took
+// and what it changed.
+func TestSyncIsShown(t *testing.T) {
+	t.Parallel()
+	for name, failure := range map[string]error{"success": nil, "failure": &linkspan.RunError{Code: "script_http_error", Message: "It broke."}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newSyncWorld()
+				ops := oplog.New(w, slog.New(slog.DiscardHandler), oplog.Options{})
+				logging, logged := context.WithCancel(t.Context())
+				defer logged()
+				go func() { _ = ops.Run(logging) }()
+				r := w.sync("issues", nil)
+				w.execute = func(ctx context.Context, _ *Execution) (Done, error) {
+					unlock := w.lock(nil)
+					w.runs[r.ID].Sync.Counts = map[string]linkspan.RecordCounts{"Issue": {Added: 3, Updated: 2, Deleted: 1, Unchanged: 4}, "User": {Added: 1}}
+					unlock()
+					return Done{Effects: true}, cmp.Or(until(ctx, 3*time.Second), failure)
+				}
+				stop := start(t, w.serviceWith(Config{Holder: "me", Ops: ops}))
+				wait(time.Minute)
+				stop()
+				wait(time.Minute)
+				defer w.lock(nil)()
+				op, state := w.ops[r.Operation], linkspan.StateSuccess
+				if failure != nil {
+					state = linkspan.StateFailed
+				}
+				if took := op.EndedAt.Sub(op.StartedAt); op.State != state || took != 3*time.Second || op.Type != linkspan.OperationSync || (op.Error != nil) != (failure != nil) {
+					t.Errorf("after %v: %+v", took, op)
+				}
+				var lines []string
+				for _, m := range w.msgs {
+					if m.Level == "info" && m.OperationID == r.Operation {
+						lines = append(lines, m.Text+" "+string(m.Meta))
+					}
+				}
+				want := []string{
+					`Issue: 3 added, 2 updated, 1 deleted, 4 unchanged. {"added":3,"deleted":1,"model":"Issue","unchanged":4,"updated":2}`,
+					`User: 1 added, 0 updated, 0 deleted, 0 unchanged. {"added":1,"deleted":0,"model":"User","unchanged":0,"updated":0}`,
+				}
+				if !slices.Equal(lines, want) {
+					t.Errorf("said: %q", lines)
+				}
+			})
+		})
+	}
 }
 
 // TestSyncResumes has processes die over a sync again and again.

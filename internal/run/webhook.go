@@ -219,8 +219,8 @@ func (d *dispatcher) webhookEnded(ctx context.Context, tx linkspan.Tx, o *outcom
 		return nil
 	}
 	e := schedule.End{Run: &o.run, StartedAt: o.run.StartedAt}
-	if o.job != nil && o.job.target != nil {
-		e.Function, e.WebhookURLOverride = o.job.fn, o.job.target.Connection.WebhookURLOverride
+	if o.job != nil {
+		e.Function = o.job.fn
 	}
 	if err := d.syncs.WebhookEnded(ctx, tx, e); err != nil {
 		return fmt.Errorf("noting the end of a webhook: %w", err)

@@ -85,7 +85,7 @@ func TestWebhook(t *testing.T) {
 			t.Error(d)
 		}
 		if ends := w.syncs.webhooks; len(ends) != 1 || ends[0].Run.State != linkspan.RunSucceeded || ends[0].Run.Sync.ID != 70 || ends[0].Run.Sync.Variant != "base" ||
-			ends[0].WebhookURLOverride == "" || ends[0].StartedAt.IsZero() {
+			ends[0].Function.Name != "issues" || ends[0].StartedAt.IsZero() {
 			t.Errorf("the ends: %+v", ends)
 		}
 		if len(w.syncs.ended) != 0 || len(w.told()) != 0 {

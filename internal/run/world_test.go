@@ -86,7 +86,7 @@ func target(name string) *upstream.Target {
 		Integration: linkspan.Integration{ID: 5, EnvironmentID: 1, Key: "github", Provider: "github"},
 		Connection: linkspan.Connection{
 			ID: 9, UUID: "uuid-of-" + name, EnvironmentID: 1, IntegrationKey: "github", Provider: "github", Name: name,
-			WebhookURLOverride: "https://override.example", Metadata: map[string]any{"before": true},
+			Metadata: map[string]any{"before": true},
 		},
 		Credentials: credential.NewAPIKey("top-secret-key"),
 	}
@@ -530,6 +530,7 @@ func (w *world) FinishRun(_ context.Context, tx linkspan.Tx, r *linkspan.Run, re
 	stored.Holder, stored.LeaseUntil, stored.EndedAt = "", time.Time{}, time.Now()
 	if r.Sync != nil && stored.Sync != nil {
 		stored.Sync.Stalls, stored.Sync.Interrupted = r.Sync.Stalls, r.Sync.Interrupted
+		r.Sync.Counts = stored.Sync.Counts
 	}
 	if r.State == linkspan.RunWaiting {
 		stored.NextAt, stored.EndedAt = time.Now().Add(retryIn), time.Time{}

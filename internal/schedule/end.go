@@ -79,7 +79,7 @@ func (s *Service) announce(ctx context.Context, tx linkspan.Tx, sy *linkspan.Syn
 	r := e.Run
 	event := webhook.SyncEvent{
 		EnvironmentID: r.EnvironmentID, IntegrationKey: r.IntegrationKey, Provider: r.Provider,
-		ConnectionName: r.ConnectionName, ConnectionUUID: r.ConnectionUUID, WebhookURLOverride: e.WebhookURLOverride,
+		ConnectionName: r.ConnectionName, ConnectionUUID: r.ConnectionUUID,
 		Name: r.Name, Variant: r.Sync.Variant, Type: webhook.SyncIncremental, StartedAt: e.StartedAt,
 		From: r.Sync.From, To: r.Sync.To,
 		Checkpointed: r.Sync.From != nil || r.Sync.To != nil || slices.Contains(e.Function.Version.Definition.Features, "checkpoints"),

@@ -88,7 +88,7 @@ func TestAnnouncing(t *testing.T) {
 	t.Parallel()
 	everyDatabase(t, func(t *testing.T, w *world) {
 		w.deploy(syncFunction("issues", "every hour", true, "Issue"))
-		w.connect("c1")
+		c := w.connect("c1")
 		w.tick()
 		id := w.status("c1", "issues").Sync.ID
 		first := w.begin(id)
@@ -98,8 +98,8 @@ func TestAnnouncing(t *testing.T) {
 		if e.Failure == nil || e.Failure.Type != "script_error" || e.Failure.Description != "no" || e.Failure.FailedAt.IsZero() || !e.StartedAt.Equal(first.StartedAt) {
 			t.Fatalf("told of the failure: %+v", e)
 		}
-		if e.WebhookURLOverride != override || e.Variant != linkspan.BaseVariant || e.Name != "issues" || e.ConnectionName != "c1" {
-			t.Fatalf("told of something else, or elsewhere: %+v", e)
+		if e.ConnectionUUID != c.UUID || e.Variant != linkspan.BaseVariant || e.Name != "issues" || e.ConnectionName != "c1" {
+			t.Fatalf("told of something else: %+v", e)
 		}
 		if st := w.status("c1", "issues"); st.State != schedule.StateError || st.Latest["Issue"].Added != 2 || !st.Initial {
 			t.Fatalf("after a failure: %+v", st)

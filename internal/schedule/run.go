@@ -22,8 +22,6 @@ type End struct {
 	Run *linkspan.Run
 	// Function is what was executed. Zero: the run failed before it was found.
 	Function linkspan.Function
-	// WebhookURLOverride is the connection's.
-	WebhookURLOverride string
 	// StartedAt is when the run began, by the database's clock.
 	StartedAt time.Time
 }

@@ -42,7 +42,7 @@ func (s *Service) WebhookEnded(ctx context.Context, tx linkspan.Tx, e End) error
 	r := e.Run
 	event := webhook.SyncEvent{
 		EnvironmentID: r.EnvironmentID, IntegrationKey: r.IntegrationKey, Provider: r.Provider,
-		ConnectionName: r.ConnectionName, ConnectionUUID: r.ConnectionUUID, WebhookURLOverride: e.WebhookURLOverride,
+		ConnectionName: r.ConnectionName, ConnectionUUID: r.ConnectionUUID,
 		Name: r.Name, Variant: linkspan.BaseVariant, Type: webhook.SyncWebhook, StartedAt: e.StartedAt,
 	}
 	var streams []linkspan.RecordStream

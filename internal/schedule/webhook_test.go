@@ -61,7 +61,7 @@ func (w *world) finishHooked(r *linkspan.Run, state linkspan.RunState) (stored b
 			return err
 		}
 		fn := linkspan.Function{Version: linkspan.FunctionVersion{Definition: linkspan.FunctionDefinition{Models: []string{"Issue", "Other"}}}}
-		return w.syncs.WebhookEnded(ctx, tx, schedule.End{Run: &end, Function: fn, WebhookURLOverride: override, StartedAt: r.StartedAt})
+		return w.syncs.WebhookEnded(ctx, tx, schedule.End{Run: &end, Function: fn, StartedAt: r.StartedAt})
 	}))
 	return stored
 }
@@ -84,7 +84,7 @@ func TestWebhookRuns(t *testing.T) {
 		}
 		e := w.told.last(t)
 		want := []webhook.ModelResult{{Model: "Issue", Counts: linkspan.RecordCounts{Added: 1}}}
-		if d := cmp.Diff(want, e.Models); d != "" || e.Type != webhook.SyncWebhook || e.Failure != nil || e.Variant != "base" || e.WebhookURLOverride != override || e.Name != "issues" || !e.StartedAt.Equal(first.StartedAt) {
+		if d := cmp.Diff(want, e.Models); d != "" || e.Type != webhook.SyncWebhook || e.Failure != nil || e.Variant != "base" || e.ConnectionUUID != c.UUID || e.Name != "issues" || !e.StartedAt.Equal(first.StartedAt) {
 			t.Errorf("told %+v\n%s", e, d)
 		}
 

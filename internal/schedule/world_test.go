@@ -2,6 +2,7 @@ package schedule_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -23,9 +24,6 @@ import (
 )
 
 var _ schedule.Store = (*store.Store)(nil)
-
-// override is where connections of these tests want to be told.
-const override = "https://acme.example/syncs"
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
@@ -59,7 +57,10 @@ type told struct {
 	events []webhook.SyncEvent
 }
 
-func (h *told) AddSync(_ context.Context, _ linkspan.Tx, e webhook.SyncEvent) error {
+func (h *told) AddSync(_ context.Context, tx linkspan.Tx, e webhook.SyncEvent) error {
+	if tx == nil {
+		return errors.New("a webhook outside of the transaction that ends the run")
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.events = append(h.events, e)
@@ -278,7 +279,7 @@ func (w *world) finish(r *linkspan.Run, state linkspan.RunState, interrupted boo
 			return err
 		}
 		fn := linkspan.Function{Version: linkspan.FunctionVersion{Definition: linkspan.FunctionDefinition{Models: models}}}
-		return w.syncs.Ended(ctx, tx, schedule.End{Run: &end, Function: fn, WebhookURLOverride: override, StartedAt: r.StartedAt})
+		return w.syncs.Ended(ctx, tx, schedule.End{Run: &end, Function: fn, StartedAt: r.StartedAt})
 	}))
 	return stored
 }

@@ -21,6 +21,16 @@ func (s *Store) WebhookEnvironment(ctx context.Context, tx linkspan.Tx, env link
 	return s.environment(ctx, tx, "WebhookEnvironment", "e.id = $1", int64(env))
 }
 
+// WebhookOverride returns the URL to which webhooks about a connection go instead of
+// to those of its environment, also when it was deleted. Empty: there is none.
+func (s *Store) WebhookOverride(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, connection string) (string, error) {
+	found, err := all(ctx, s.read(tx), value[string], "select webhook_url_override from connections where uuid = $1 and environment_id = $2", connection, int64(env))
+	if err != nil || len(found) == 0 {
+		return "", wrap("WebhookOverride", err)
+	}
+	return found[0], nil
+}
+
 // InsertWebhook stores an event and its deliveries, which are due at once, and
 // sets their IDs and times. All replicas learn of it.
 func (s *Store) InsertWebhook(ctx context.Context, tx linkspan.Tx, e *linkspan.WebhookEvent, deliveries []linkspan.WebhookDelivery) error {

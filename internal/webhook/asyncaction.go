@@ -18,8 +18,6 @@ type AsyncActionEvent struct {
 	// IntegrationKey, Provider, ConnectionName and ConnectionUUID are those that
 	// it ran for.
 	IntegrationKey, Provider, ConnectionName, ConnectionUUID string
-	// WebhookURLOverride is the connection's. Empty: the environment's URLs count.
-	WebhookURLOverride string
 }
 
 // asyncActionPayload is the body of the webhook (wire contract §14.4).
@@ -45,12 +43,12 @@ func (s *Service) AddAsyncAction(ctx context.Context, tx linkspan.Tx, e AsyncAct
 		return s.tx.InTx(ctx, func(ctx context.Context, tx linkspan.Tx) error { return s.AddAsyncAction(ctx, tx, e) })
 	}
 	env, exists, err := s.environment(ctx, tx, e.EnvironmentID)
-	if err != nil || !exists {
+	if err != nil || !exists || !env.Settings.Webhooks.OnAsyncActionCompletion {
 		return err
 	}
-	urls := targets(env.Settings.Webhooks, e.WebhookURLOverride)
-	if !env.Settings.Webhooks.OnAsyncActionCompletion || len(urls) == 0 {
-		return nil
+	urls, err := s.receivers(ctx, tx, &env, e.ConnectionUUID)
+	if err != nil || len(urls) == 0 {
+		return err
 	}
 	body, err := Canonical(asyncActionPayload{
 		From: "nango", Type: typeAsyncAction, ConnectionID: e.ConnectionName, IntegrationKey: e.IntegrationKey,

@@ -30,11 +30,10 @@ func TestAddAsyncAction(t *testing.T) {
 			w := newTestWorld()
 			env := w.envs[1]
 			env.Settings.Webhooks = test.settings
-			w.envs[1] = env
+			w.envs[1], w.overrides = env, map[string]string{"u": test.override}
 			s := w.service("me")
 			e := AsyncActionEvent{
 				EnvironmentID: 1, ID: "9d6a", IntegrationKey: "github-dev", Provider: "github", ConnectionName: "c1", ConnectionUUID: "u",
-				WebhookURLOverride: test.override,
 			}
 			if err := s.AddAsyncAction(t.Context(), nil, e); err != nil {
 				t.Fatal(err)

@@ -163,6 +163,16 @@ func orEmpty(m map[string]string) map[string]string {
 	return m
 }
 
+// receivers returns the URLs to which a webhook about a run for a connection goes.
+// They are those of this moment: runs may take hours.
+func (s *Service) receivers(ctx context.Context, tx linkspan.Tx, env *linkspan.Environment, connection string) ([]string, error) {
+	override, err := s.store.WebhookOverride(ctx, tx, env.ID, connection)
+	if err != nil {
+		return nil, fmt.Errorf("reading where webhooks about a connection go: %w", err)
+	}
+	return targets(env.Settings.Webhooks, override), nil
+}
+
 // targets returns the URLs to send to, each once: a connection's own URL
 // replaces the environment's two.
 func targets(s linkspan.WebhookSettings, override string) []string {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -311,4 +312,65 @@ func BenchmarkDeliver(b *testing.B) {
 		running.Wait()
 	}
 	b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "deliveries/s")
+}
+
+// TestWhereRunsAreTold has a connection choose another URL while its runs are under
+// way, and go: what they tell goes where it wants to be told when they end, and
+// nowhere else.
+func TestWhereRunsAreTold(t *testing.T) {
+	t.Parallel()
+	for name, config := range storetest.Databases() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			st := newStored(t, config(t), "https://acme.example/hook")
+			s := st.service("me")
+			must := func(err error) {
+				t.Helper()
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			st.env.Settings.Webhooks.OnAsyncActionCompletion = true
+			must(st.UpdateEnvironment(t.Context(), nil, &st.env))
+			i := linkspan.Integration{UUID: linkspan.NewUUID(), EnvironmentID: st.env.ID, Key: "github-dev", Provider: "github"}
+			must(st.InsertIntegration(t.Context(), nil, &i))
+			c := linkspan.Connection{
+				UUID: linkspan.NewUUID(), EnvironmentID: st.env.ID, IntegrationID: i.ID, IntegrationKey: i.Key, Provider: i.Provider, Name: "c1",
+				Credentials: linkspan.NewSecret("{}"), WebhookURLOverride: "https://own.example/1",
+			}
+			must(st.InsertConnection(t.Context(), nil, &c))
+			told := func() (urls []string) {
+				t.Helper()
+				event := synced()
+				event.EnvironmentID, event.ConnectionUUID = st.env.ID, c.UUID
+				must(s.AddSync(t.Context(), nil, event))
+				must(s.AddAsyncAction(t.Context(), nil, AsyncActionEvent{
+					EnvironmentID: st.env.ID, ID: "a", IntegrationKey: i.Key, Provider: i.Provider, ConnectionName: c.Name, ConnectionUUID: c.UUID,
+				}))
+				list, err := s.Deliveries(t.Context(), linkspan.DeliveryFilter{EnvironmentID: st.env.ID, Limit: 2})
+				must(err)
+				for _, d := range list {
+					urls = append(urls, d.URL)
+				}
+				return urls
+			}
+			want := func(url string) {
+				t.Helper()
+				if got := told(); !slices.Equal(got, []string{url, url}) {
+					t.Errorf("told at %v, want %s", got, url)
+				}
+			}
+			want("https://own.example/1")
+			c.WebhookURLOverride = "https://own.example/2"
+			must(st.UpdateConnection(t.Context(), nil, &c))
+			want("https://own.example/2")
+			must(st.InTx(t.Context(), func(ctx context.Context, tx linkspan.Tx) error { return st.DeleteConnection(ctx, tx, &c) }))
+			want("https://own.example/2")
+			if url, err := st.WebhookOverride(t.Context(), nil, st.env.ID+1, c.UUID); url != "" || err != nil {
+				t.Errorf("another environment's connection: %q, %v", url, err)
+			}
+			c.UUID = linkspan.NewUUID()
+			want("https://acme.example/hook")
+		})
+	}
 }

@@ -23,6 +23,7 @@ import (
 type memory struct {
 	mu         sync.Mutex
 	envs       map[linkspan.EnvironmentID]linkspan.Environment
+	overrides  map[string]string // of connections
 	events     map[linkspan.WebhookEventID]linkspan.WebhookEvent
 	deliveries map[linkspan.WebhookDeliveryID]*linkspan.WebhookDelivery
 	ops        map[linkspan.OperationID]linkspan.Operation
@@ -113,6 +114,11 @@ func (m *memory) WebhookEnvironment(_ context.Context, tx linkspan.Tx, env links
 		return e, linkspan.E("memory", linkspan.KindNotFound, "", nil, "It does not exist.")
 	}
 	return e, m.fault()
+}
+
+func (m *memory) WebhookOverride(_ context.Context, tx linkspan.Tx, _ linkspan.EnvironmentID, connection string) (string, error) {
+	defer m.lock(tx)()
+	return m.overrides[connection], m.fault()
 }
 
 func (m *memory) InsertWebhook(_ context.Context, tx linkspan.Tx, e *linkspan.WebhookEvent, deliveries []linkspan.WebhookDelivery) error {

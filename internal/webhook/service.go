@@ -31,6 +31,10 @@ type Store interface {
 	// WebhookEnvironment returns an environment with its present settings and
 	// signing keys.
 	WebhookEnvironment(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID) (linkspan.Environment, error)
+	// WebhookOverride returns the URL to which webhooks about a connection, named by
+	// its UUID, go instead of to those of its environment, also when it was deleted.
+	// Empty: there is none.
+	WebhookOverride(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, connection string) (string, error)
 	// InsertWebhook stores an event and its deliveries, which are due at once,
 	// sets their IDs and times, and tells all replicas.
 	InsertWebhook(ctx context.Context, tx linkspan.Tx, e *linkspan.WebhookEvent, deliveries []linkspan.WebhookDelivery) error

@@ -33,8 +33,6 @@ type SyncEvent struct {
 	// IntegrationKey, Provider, ConnectionName and ConnectionUUID are those that
 	// it ran for.
 	IntegrationKey, Provider, ConnectionName, ConnectionUUID string
-	// WebhookURLOverride is the connection's. Empty: the environment's URLs count.
-	WebhookURLOverride string
 	// Name and Variant are those of the sync.
 	Name, Variant string
 	Type          SyncType
@@ -130,11 +128,15 @@ func (s *Service) AddSync(ctx context.Context, tx linkspan.Tx, e SyncEvent) erro
 	if err != nil || !exists {
 		return err
 	}
-	urls := targets(env.Settings.Webhooks, e.WebhookURLOverride)
-	if len(urls) == 0 {
+	payloads := e.payloads(env.Settings.Webhooks)
+	if len(payloads) == 0 {
 		return nil
 	}
-	for _, p := range e.payloads(env.Settings.Webhooks) {
+	urls, err := s.receivers(ctx, tx, &env, e.ConnectionUUID)
+	if err != nil || len(urls) == 0 {
+		return err
+	}
+	for _, p := range payloads {
 		body, err := Canonical(p)
 		if err != nil {
 			return fmt.Errorf("writing the body of a webhook: %w", err)

@@ -62,7 +62,7 @@ func TestAddSync(t *testing.T) {
 	checkpointed.Variant, checkpointed.Type, checkpointed.Checkpointed = "eu", SyncIncremental, true
 	checkpointed.To = json.RawMessage(`{"page": 2, "a": "<é>", "10": true}`)
 	overridden := synced()
-	overridden.WebhookURLOverride = own
+	overridden.ConnectionUUID = "overridden"
 	unchanged := synced()
 	unchanged.Models = unchanged.Models[1:]
 	explained := failedSync()
@@ -98,7 +98,7 @@ func TestAddSync(t *testing.T) {
 			w := newTestWorld()
 			env := w.envs[1]
 			env.Settings.Webhooks = test.settings
-			w.envs[1] = env
+			w.envs[1], w.overrides = env, map[string]string{"overridden": own}
 			s := w.service("me")
 			if err := s.AddSync(t.Context(), nil, test.event); err != nil {
 				t.Fatal(err)
