@@ -78,6 +78,9 @@ func TestCapsOfAllReplicas(t *testing.T) {
 	}
 }
 
+// apart gives a run a connection of its own.
+func apart(r *linkspan.Run) { r.ConnectionID = linkspan.ConnectionID(100 + r.ID) }
+
 // TestWhatOthersRunCounts has another process begin runs between this one's look and
 // its claim, and end them later.
 func TestWhatOthersRunCounts(t *testing.T) {
@@ -88,14 +91,14 @@ func TestWhatOthersRunCounts(t *testing.T) {
 		w.execute = func(ctx context.Context, _ *Execution) (Done, error) { return Done{}, until(ctx, time.Hour) }
 		var theirs []*linkspan.Run
 		other := func(lane linkspan.RunLane) {
-			r := w.runs[w.sync("whole", nil).ID]
+			r := w.runs[w.sync("whole", apart).ID]
 			r.State, r.Lane, r.Holder, r.LeaseUntil = linkspan.RunRunning, lane, "other", time.Now().Add(time.Hour)
 			theirs = append(theirs, r)
 		}
 		other(linkspan.LaneSync)
 		other(linkspan.LaneQuick) // of another lane: does not count
 		for range 4 {
-			w.sync("whole", nil)
+			w.sync("whole", apart)
 		}
 		looks := 0
 		w.looking = func() { // without the lock
@@ -150,6 +153,32 @@ func TestWhatOthersFillHidesNothing(t *testing.T) {
 	})
 }
 
+// TestManyVariantsOfFewConnections has connections whose runs of one function could
+// take all of its room: another one's comes at once.
+func TestManyVariantsOfFewConnections(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newSyncWorld()
+		w.execute = func(ctx context.Context, _ *Execution) (Done, error) { return Done{}, until(ctx, time.Hour) }
+		const connections, variants = 5, 20
+		for i := range connections * variants {
+			w.sync("whole", func(r *linkspan.Run) { r.ConnectionID = linkspan.ConnectionID(1 + i/variants) })
+		}
+		s := w.service("me")
+		defer start(t, s)()
+		wait(10 * time.Second)
+		// Two have four of the function's first half, and the others one each.
+		if n := s.RunningSyncs(); n != 11 {
+			t.Errorf("%d of a few connections run", n)
+		}
+		last := w.sync("whole", apart)
+		wait(pollEvery + time.Millisecond)
+		if r := w.row(last.ID); r.State != linkspan.RunRunning {
+			t.Errorf("another connection's run is %s", r.State)
+		}
+	})
+}
+
 // unlucky tries its first transaction twice: what was written is undone, and something
 // happens in between.
 type unlucky struct {
@@ -179,12 +208,12 @@ func TestClaimIsTriedAgain(t *testing.T) {
 		w.limits = Limits{SyncsPerFunction: 3}
 		w.execute = func(ctx context.Context, _ *Execution) (Done, error) { return Done{}, until(ctx, time.Hour) }
 		for range 5 {
-			w.sync("whole", nil)
+			w.sync("whole", apart)
 		}
 		s := w.service("me")
 		s.tx = &unlucky{world: w, between: func() {
 			for range 2 {
-				r := w.runs[w.sync("whole", nil).ID]
+				r := w.runs[w.sync("whole", apart).ID]
 				r.State, r.Holder, r.LeaseUntil = linkspan.RunRunning, "other", time.Now().Add(time.Hour)
 			}
 		}}

@@ -114,7 +114,7 @@ func (u *usage) note(o *outcome, now time.Time) {
 func (u *usage) fullPairs(now time.Time) []linkspan.RunPair {
 	var full []linkspan.RunPair
 	for pair := range u.pairs {
-		if u.serial[pair.FunctionID] {
+		if u.serial[pair.FunctionID] || u.crowdedFunction(pair.FunctionID) && u.functions[pair.FunctionID] < u.caps.function {
 			full = append(full, pair)
 		}
 	}
@@ -154,13 +154,20 @@ func (u *usage) crowded(provider string) bool {
 	return u.caps.provider > 0 && u.providers[provider] >= (u.caps.provider+1)/2
 }
 
+// crowdedFunction reports whether the second half of a function's room has begun,
+// which is for connections that have no run of it: of its variants one may have a
+// hundred.
+func (u *usage) crowdedFunction(fn linkspan.FunctionID) bool {
+	return u.caps.function > 0 && u.functions[fn] >= (u.caps.function+1)/2
+}
+
 // allows reports whether there is room for a run.
 func (u *usage) allows(r *linkspan.Run) bool {
 	c := &u.caps
 	switch {
 	case u.all >= c.all, u.full(r.EnvironmentID):
 		return false
-	case u.serial[r.FunctionID] && u.pairs[pairOf(r)] > 0:
+	case (u.serial[r.FunctionID] || u.crowdedFunction(r.FunctionID)) && u.pairs[pairOf(r)] > 0:
 		return false
 	case c.function > 0 && u.functions[r.FunctionID] >= c.function, c.connection > 0 && u.connections[r.ConnectionID] >= c.connection:
 		return false

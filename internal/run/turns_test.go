@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/linkspan/linkspan"
 )
@@ -23,8 +24,10 @@ func refused(c caps, here, elsewhere []linkspan.Run, r *linkspan.Run) bool {
 	all, env := slices.Concat(here, elsewhere), count(here, sameEnv)
 	provider := count(all, func(o *linkspan.Run) bool { return o.Provider == r.Provider })
 	share := count(all, func(o *linkspan.Run) bool { return o.Provider == r.Provider && o.EnvironmentID == r.EnvironmentID })
+	function := count(all, func(o *linkspan.Run) bool { return o.FunctionID == r.FunctionID })
+	pair := count(all, func(o *linkspan.Run) bool { return o.FunctionID == r.FunctionID && o.ConnectionID == r.ConnectionID })
 	return env >= c.share || count(all, sameEnv) >= c.environment || 2*len(here) >= c.all && env > 0 ||
-		count(all, func(o *linkspan.Run) bool { return o.FunctionID == r.FunctionID }) >= c.function ||
+		function >= c.function || 2*function >= c.function && pair > 0 ||
 		count(all, func(o *linkspan.Run) bool { return o.ConnectionID == r.ConnectionID }) >= c.connection ||
 		provider >= c.provider || 2*provider >= c.provider && share > 0
 }
@@ -56,7 +59,8 @@ func TestCaps(t *testing.T) {
 			}
 			d.usage.add(&chosen[i], 1)
 		}
-		q := d.usage.beside(elsewhere).query()
+		beside := d.usage.beside(elsewhere)
+		q, pairs := beside.query(), beside.fullPairs(time.Now())
 		for i := range due {
 			o := &due[i]
 			must := refused(c, chosen, elsewhere, o)
@@ -65,7 +69,7 @@ func TestCaps(t *testing.T) {
 			}
 			passed := slices.Contains(q.FullEnvironments, o.EnvironmentID) || slices.Contains(q.FullFunctions, o.FunctionID) ||
 				slices.Contains(q.FullConnections, o.ConnectionID) || slices.Contains(q.FullProviders, o.Provider) ||
-				slices.Contains(q.FullShares, shareOf(o))
+				slices.Contains(q.FullShares, shareOf(o)) || slices.Contains(pairs, pairOf(o))
 			if passed != must {
 				t.Fatalf("seed %d, %+v: the next look passes over %+v: %v, want %v\nbeside %+v", seed, c, o, passed, must, chosen)
 			}
