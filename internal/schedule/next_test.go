@@ -26,3 +26,30 @@ func TestNextAfter(t *testing.T) {
 		}
 	}
 }
+
+// TestJitter looks at how schedules are spread that begin together: evenly over five
+// minutes or their frequency, and for each sync always the same.
+func TestJitter(t *testing.T) {
+	t.Parallel()
+	for _, every := range []time.Duration{0, 30 * time.Second, time.Minute, maxJitter, time.Hour, 31 * 24 * time.Hour} {
+		most := maxJitter
+		if every != 0 && every < most {
+			most = every
+		}
+		const syncs, parts = 4000, 10
+		var in [parts]int
+		for range syncs {
+			uuid := linkspan.NewUUID()
+			late := jitter(uuid, every)
+			if late < 0 || late >= most || late != jitter(uuid, every) {
+				t.Fatalf("%s, every %s: %s, then %s", uuid, every, late, jitter(uuid, every))
+			}
+			in[late*parts/most]++
+		}
+		for part, n := range in {
+			if n < syncs/parts/2 || n > syncs/parts*2 {
+				t.Errorf("every %s: %d of %d are in part %d of %d", every, n, syncs, part+1, parts)
+			}
+		}
+	}
+}
