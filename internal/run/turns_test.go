@@ -83,3 +83,51 @@ func TestCaps(t *testing.T) {
 		}
 	}
 }
+
+// TestTurns has room for two runs at a time, of which many wait in each of several
+// environments, or functions of one: they are served in turns, also by those who come
+// first in every look.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	const groups, each = 5, 4
+	for name, test := range map[string]struct {
+		caps caps
+		of   func(group int) (linkspan.EnvironmentID, linkspan.FunctionID)
+	}{
+		"environments": {caps{all: 2, share: 2}, func(g int) (linkspan.EnvironmentID, linkspan.FunctionID) { return linkspan.EnvironmentID(g), 1 }},
+		"functions":    {caps{all: 8, share: 2}, func(g int) (linkspan.EnvironmentID, linkspan.FunctionID) { return 1, linkspan.FunctionID(g) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var due []linkspan.Run
+			group := make(map[linkspan.RunID]int)
+			for g := 1; g <= groups; g++ {
+				for range each {
+					r := linkspan.Run{ID: linkspan.RunID(len(due) + 1), ConnectionID: linkspan.ConnectionID(len(due) + 1)}
+					r.EnvironmentID, r.FunctionID = test.of(g)
+					due, group[r.ID] = append(due, r), g
+				}
+			}
+			d := &dispatcher{usage: newUsage(test.caps), turns: newTurns()}
+			served := make(map[int]int)
+			for len(due) > 0 {
+				chosen := d.choose(due, nil)
+				if len(chosen) != 2 {
+					t.Fatalf("%d are chosen of %d", len(chosen), len(due))
+				}
+				d.remember(chosen) // they end at once
+				for i := range chosen {
+					served[group[chosen[i].ID]]++
+					due = slices.DeleteFunc(due, func(r linkspan.Run) bool { return r.ID == chosen[i].ID })
+				}
+				least, most := each, 0
+				for g := 1; g <= groups; g++ {
+					least, most = min(least, served[g]), max(most, served[g])
+				}
+				if most-least > 2 { // of those that were served together the first ones come first again
+					t.Fatalf("one was served %d times, another one %d times", most, least)
+				}
+			}
+		})
+	}
+}
