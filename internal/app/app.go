@@ -33,6 +33,9 @@ const (
 type Options struct {
 	Config config.Config
 	Log    *slog.Logger
+	// Public is listened on instead of the address in Config, which must be the same,
+	// and closed with the App; nil: the App listens itself.
+	Public net.Listener
 	// Stdout gets the keys that the first start generates.
 	Stdout io.Writer
 }
@@ -69,7 +72,7 @@ func Serve(ctx context.Context, c config.Config, log *slog.Logger, out io.Writer
 // there is none, and takes the addresses to listen on. Nothing is served before
 // Run.
 func New(ctx context.Context, o Options) (_ *App, err error) {
-	a := &App{cfg: o.Config, log: o.Log, metrics: obs.NewMetrics(obs.ReadBuild().Version)}
+	a := &App{cfg: o.Config, log: o.Log, public: o.Public, metrics: obs.NewMetrics(obs.ReadBuild().Version)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
@@ -116,8 +119,10 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 
 func (a *App) listen(ctx context.Context) (err error) {
 	var lc net.ListenConfig
-	if a.public, err = lc.Listen(ctx, "tcp", a.cfg.Listen); err != nil {
-		return cannotListen("--listen", a.cfg.Listen, err)
+	if a.public == nil {
+		if a.public, err = lc.Listen(ctx, "tcp", a.cfg.Listen); err != nil {
+			return cannotListen("--listen", a.cfg.Listen, err)
+		}
 	}
 	if a.cfg.AdminListen == "" {
 		return nil

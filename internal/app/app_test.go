@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -362,6 +363,31 @@ func TestTakenAddress(t *testing.T) {
 	e, ok := errors.AsType[*linkspan.Error](err)
 	if !ok || !strings.Contains(e.Msg, first.Addr()) || !strings.Contains(e.Hint, "--listen") || e.Err == nil {
 		t.Errorf("error %v does not say what to do", err)
+	}
+}
+
+// Whoever chose a port keeps it: let go for a moment, it may be somebody else's.
+func TestGivenListener(t *testing.T) {
+	t.Parallel()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), Options{
+		Config: load(t, t.TempDir(), map[string]string{"listen": l.Addr().String()}, nil),
+		Log:    slog.New(slog.DiscardHandler), Public: l, Stdout: io.Discard,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Addr() != l.Addr().String() {
+		t.Errorf("it listens on %s, not on %s", a.Addr(), l.Addr())
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("it is still open: %v", err)
 	}
 }
 

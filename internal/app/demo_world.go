@@ -106,16 +106,19 @@ func answersOnIPv6(ctx context.Context, port string) bool {
 // openServer makes the server, with the provider in its catalogue. Loopback
 // addresses are open to it, since everything here is on one. The environment of
 // the process does not count: a demo must not end up on somebody's database.
-func (w *demoWorld) openServer(ctx context.Context, d *demonstration) error {
+func (w *demoWorld) openServer(ctx context.Context, d *demonstration) (err error) {
 	providers := filepath.Join(d.DataDir, "providers")
 	if err := writeDemoProviders(providers, w.providerURL); err != nil {
 		return err
 	}
-	address, err := demoAddress(ctx, d.Once)
+	// Kept from here on: a port that is looked for, let go and taken again may be
+	// somebody else's by then.
+	public, err := listenDemo(ctx, demoPort, d.Once)
 	if err != nil {
 		return err
 	}
-	flags := map[string]string{"data": d.DataDir, "listen": address, "providers": providers, "allow-private-network": "true"}
+	defer closeUnless(&err, public)
+	flags := map[string]string{"data": d.DataDir, "listen": public.Addr().String(), "providers": providers, "allow-private-network": "true"}
 	if d.CacheDir != "" {
 		flags["cache"] = d.CacheDir
 	}
@@ -123,23 +126,11 @@ func (w *demoWorld) openServer(ctx context.Context, d *demonstration) error {
 	if err != nil {
 		return fmt.Errorf("making the settings of the demo: %w", err)
 	}
-	if w.app, err = New(ctx, Options{Config: cfg, Log: d.Log, Stdout: io.Discard}); err != nil {
+	if w.app, err = New(ctx, Options{Config: cfg, Log: d.Log, Public: public, Stdout: io.Discard}); err != nil {
 		return err
 	}
 	w.url = w.app.publicURL()
 	return nil
-}
-
-// demoAddress finds the address for the server.
-func demoAddress(ctx context.Context, free bool) (string, error) {
-	l, err := listenDemo(ctx, demoPort, free)
-	if err != nil {
-		return "", err
-	}
-	if err := l.Close(); err != nil {
-		return "", fmt.Errorf("trying a port: %w", err)
-	}
-	return l.Addr().String(), nil
 }
 
 func writeDemoProviders(dir, providerURL string) error {
