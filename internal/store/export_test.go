@@ -20,3 +20,8 @@ func (s *Store) FirstInOrder(ctx context.Context, query string) (first int64, er
 	})
 	return first, err
 }
+
+// PlanOfConnectionsWithoutSync is how PostgreSQL would look for them.
+func (s *Store) PlanOfConnectionsWithoutSync(ctx context.Context) ([]string, error) {
+	return all(ctx, s.read(nil), value[string], "explain "+connectionsWithoutSync, 1, 1, 0, 1, 100)
+}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,5 +88,19 @@ func asItWas(ctx context.Context, t *testing.T, after string, s *store.Store, po
 	var bitmaps string
 	if err := c.QueryRow(ctx, "show enable_bitmapscan").Scan(&bitmaps); err != nil || bitmaps != "on" || c.Conn().PgConn().TxStatus() != 'I' {
 		t.Errorf("after %s: bitmaps are %s, state %c, %v", after, bitmaps, c.Conn().PgConn().TxStatus(), err)
+	}
+}
+
+// TestEachConnectionsSync looks at a plan: two tables of thousands are joined in the
+// square of their number while their statistics are those of empty ones.
+func TestEachConnectionsSync(t *testing.T) {
+	t.Parallel()
+	s := open(t, store.Config{DatabaseURL: storetest.NewPostgres(t)})
+	plan, err := s.PlanOfConnectionsWithoutSync(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(plan, "\n"); !strings.Contains(text, "SubPlan") || strings.Contains(text, "Anti Join") {
+		t.Errorf("the plan is\n%s", text)
 	}
 }

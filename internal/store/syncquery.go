@@ -52,18 +52,22 @@ func (s *Store) AllSyncFunctions(ctx context.Context, tx linkspan.Tx, after link
 	return list, wrap("AllSyncFunctions", err)
 }
 
+// connectionsWithoutSync looks up the sync of each connection. Told that there is
+// none, PostgreSQL would join the two, and does that in the square of their number
+// while it thinks that there are few.
+const connectionsWithoutSync = "select " + connectionColumns + "null, null, null" + fromConnections + `
+	where c.environment_id = $1 and c.integration_id = $2 and c.id > $3 and c.deleted_at is null and i.deleted_at is null and (
+		select s.id from syncs s where s.connection_id = c.id and s.function_id = $4 and s.variant = 'base' limit 1) is null
+	order by c.id limit $5`
+
 // ConnectionsWithoutSync returns at most limit connections of an integration, in
 // the order of ids, from behind after, that have no sync of the function in its
 // base variant, without what is sealed. In a transaction they are not deleted until
-// it ends. The sync is looked up for each connection: PostgreSQL would join the two,
-// and does that in the square of their number when it thinks that there are few.
+// it ends.
 func (s *Store) ConnectionsWithoutSync(ctx context.Context, tx linkspan.Tx, env linkspan.EnvironmentID, integration linkspan.IntegrationID,
 	function linkspan.FunctionID, after linkspan.ConnectionID, limit int,
 ) ([]linkspan.Connection, error) {
-	found, err := all(ctx, s.read(tx), scanConnection, "select "+connectionColumns+"null, null, null"+fromConnections+`
-		where c.environment_id = $1 and c.integration_id = $2 and c.id > $3 and c.deleted_at is null and i.deleted_at is null and (
-			select s.id from syncs s where s.connection_id = c.id and s.function_id = $4 and s.variant = 'base' limit 1) is null
-		order by c.id limit $5`+locked(tx, s.dialect.of(s.dialect.forShare, "c")),
+	found, err := all(ctx, s.read(tx), scanConnection, connectionsWithoutSync+locked(tx, s.dialect.of(s.dialect.forShare, "c")),
 		int64(env), int64(integration), int64(after), int64(function), limit)
 	return unsealed(found), wrap("ConnectionsWithoutSync", err)
 }
