@@ -69,7 +69,7 @@ func postgresDialect() dialect {
 			return "select cast(e as bigint) from jsonb_array_elements_text(cast(" + p + " as jsonb)) as e"
 		},
 		among: func(column, p string) string {
-			return column + " = any(array(select cast(e as bigint) from jsonb_array_elements_text(cast(" + p + " as jsonb)) as e))"
+			return column + anyOfList + "select cast(e as bigint) from jsonb_array_elements_text(cast(" + p + " as jsonb)) as e))"
 		},
 		of: func(lock, table string) string { return lock + " of " + table },
 		// The second half keeps schemas of one database apart. Of a process that

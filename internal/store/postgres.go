@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -47,7 +48,7 @@ func (q pgQueryer) exec(ctx context.Context, query string, args ...any) (int64, 
 	if err := checkText(args); err != nil {
 		return 0, err
 	}
-	tag, err := q.run.Exec(ctx, query, args...)
+	tag, err := q.run.Exec(ctx, query, plannedAnew(query, args)...)
 	return tag.RowsAffected(), err
 }
 
@@ -55,7 +56,21 @@ func (q pgQueryer) query(ctx context.Context, query string, args ...any) (rows, 
 	if err := checkText(args); err != nil {
 		return nil, err
 	}
-	return q.run.Query(ctx, query, args...) //nolint:sqlclosecheck // all and one close it
+	return q.run.Query(ctx, query, plannedAnew(query, args)...) //nolint:sqlclosecheck // all and one close it
+}
+
+// anyOfList is how conditions about a list of ids begin on PostgreSQL.
+const anyOfList = " = any(array("
+
+// plannedAnew has PostgreSQL plan a statement about a list of ids each time. A plan
+// that is kept from when a table was small reads all of it for each list later on,
+// until statistics are made anew. Other statements are worth their plans: to plan a
+// page of records takes longer than to read it.
+func plannedAnew(query string, args []any) []any {
+	if !strings.Contains(query, anyOfList) {
+		return args
+	}
+	return append([]any{pgx.QueryExecModeCacheDescribe}, args...)
 }
 
 // insert sends the rows as one array for each column.

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/linkspan/linkspan"
 	"github.com/linkspan/linkspan/internal/store"
 	"github.com/linkspan/linkspan/internal/store/storetest"
 )
@@ -102,5 +103,25 @@ func TestEachConnectionsSync(t *testing.T) {
 	}
 	if text := strings.Join(plan, "\n"); !strings.Contains(text, "SubPlan") || strings.Contains(text, "Anti Join") {
 		t.Errorf("the plan is\n%s", text)
+	}
+}
+
+// TestListsArePlannedAnew keeps no plan of statements about lists, which grow with
+// their tables, and those of others.
+func TestListsArePlannedAnew(t *testing.T) {
+	t.Parallel()
+	s := open(t, store.Config{DatabaseURL: storetest.NewPostgres(t), MaxConns: 1})
+	if _, err := s.Syncs(t.Context(), nil, 1, []linkspan.SyncID{1, 2}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Clock(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	pool, _ := s.Pool().(*pgxpool.Pool)
+	var lists, others int
+	err := pool.QueryRow(t.Context(), `select count(*) filter (where statement like 'with chosen%'), count(*) filter (where statement not like 'with chosen%')
+		from pg_prepared_statements`).Scan(&lists, &others)
+	if err != nil || lists != 0 || others == 0 {
+		t.Errorf("plans of %d statements about lists and of %d others are kept; error %v", lists, others, err)
 	}
 }
